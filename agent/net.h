@@ -1,0 +1,57 @@
+/*
+ * The node's guest network: bridge, pooled TAPs, nftables.  Opening and
+ * closing are synchronous (start and end of the process); taking and giving a
+ * NIC runs on a worker thread and answers on the loop.
+ *
+ * TAPs carry the node_id in their ifalias: that is how a later start knows
+ * its own and takes them into the pool.
+ */
+
+#ifndef _FCA_NET_H_INCLUDED_
+#define _FCA_NET_H_INCLUDED_
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <uv.h>
+#include "contract/fcf_err.h"
+
+typedef struct fca_net_s  fca_net_t;
+
+typedef struct {
+    const char      *bridge;            /* "fc-bridge0" */
+    const char      *tap_prefix;        /* "fctap" */
+    const char      *node_id;
+    struct in_addr   address;           /* the bridge's: 172.16.0.1 */
+    unsigned         prefix_len;        /* 16..29 */
+    int              egress;            /* 0 none, 1 internet */
+    unsigned         pool_max;          /* idle TAPs kept */
+} fca_net_conf_t;
+
+typedef struct {
+    char             tap[IFNAMSIZ];
+    unsigned         ifindex;
+    unsigned char    mac[6];            /* the guest's */
+    struct in_addr   address;           /* the guest's */
+} fca_nic_t;
+
+/* Refuses, by name: foreign ports on the bridge, a route that overlaps,
+ * another agent's TAPs.  Takes over TAPs of this node_id. */
+fca_net_t *fca_net_open(uv_loop_t *uv, const fca_net_conf_t *conf,
+    fcf_err_t *err);
+/* remove: TAPs, bridge and nftables table go too.  No NIC may be out. */
+void fca_net_close(fca_net_t *net, int remove);
+
+/* err == NULL: nic is the caller's until fca_net_give() */
+typedef void (*fca_net_pt)(void *arg, const fca_nic_t *nic,
+    const fcf_err_t *err);
+/* Enslaved while down, isolated, its nftables elements added, permanent
+ * neighbour entry, then up.  done runs exactly once from the loop. */
+int fca_net_take(fca_net_t *net, fca_net_pt done, void *arg, fcf_err_t *err)
+    fcf_must_check;
+/* Only after the VMM was reaped.  done may be NULL. */
+void fca_net_give(fca_net_t *net, const fca_nic_t *nic,
+    void (*done)(void *arg), void *arg);
+
+unsigned fca_net_free_count(const fca_net_t *net);  /* addresses left */
+
+#endif /* _FCA_NET_H_INCLUDED_ */

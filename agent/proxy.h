@@ -1,0 +1,84 @@
+/*
+ * The agent's data path: a reverse proxy with one listening port per VM, on
+ * "threads" data loops (epoll) that share nothing with the control loop but
+ * counters.  A route belongs to one data loop for its whole life.
+ *
+ * Called from the control thread only.  Callbacks run on the control thread
+ * (through an eventfd watched on its loop), exactly once, never before the
+ * starting call returns.
+ */
+
+#ifndef _FCA_PROXY_H_INCLUDED_
+#define _FCA_PROXY_H_INCLUDED_
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include "contract/fcf_loop.h"
+#include "contract/fcf_names.h"
+
+typedef struct fca_proxy_s  fca_proxy_t;
+typedef struct fca_route_s  fca_route_t;
+
+typedef struct {
+    uint32_t  addr, mask;               /* network byte order */
+} fca_cidr_t;
+
+typedef struct {
+    unsigned            threads;        /* 1..64 */
+    const char         *token;          /* demanded in X-Fcfaas-Token */
+    size_t              token_len;      /* 0: none demanded */
+    const fca_cidr_t   *allow;          /* clients; none: everybody */
+    size_t              nallow;
+    unsigned            connect_timeout_ms;     /* to the guest; 0: 1000 */
+    unsigned            head_timeout_ms;        /* a request's head; 0: 60 s */
+    unsigned            idle_timeout_ms;        /* kept connections; 0: 75 s */
+    unsigned            queue_max;              /* per route before busy */
+    unsigned            queue_ms;               /* longest stay in it */
+} fca_proxy_conf_t;
+
+fca_proxy_t *fca_proxy_new(fcf_loop_t *control, const fca_proxy_conf_t *conf,
+    fcf_err_t *err);
+/* ends all routes and threads; callbacks outstanding run before it returns */
+void fca_proxy_free(fca_proxy_t *proxy);
+
+typedef struct {
+    const char          *function_id;
+    const char          *worker_id;     /* for logs */
+    int                  listen_fd;     /* listening, non-blocking; owned by
+                                           the route from now on */
+    struct sockaddr_in   guest;
+    unsigned             concurrency;   /* 0: no limit */
+} fca_route_conf_t;
+
+/* Counters, written by the data loop, read by anyone.  Valid until the done
+ * callback of fca_route_close() has returned. */
+typedef struct {
+    _Atomic uint32_t  inflight;         /* requests, tunnels included */
+    _Atomic uint64_t  requests;
+    _Atomic uint64_t  last_ms;          /* CLOCK_MONOTONIC ms when inflight
+                                           last became 0, or the route's birth */
+    _Atomic uint32_t  refused;          /* guest connects refused or timed
+                                           out in a row */
+    _Atomic uint64_t  drained;          /* requests answered "draining" */
+} fca_route_stat_t;
+
+/* a bound and listening socket for a route; -1 and FCF_E_EXISTS if the port
+ * is taken by somebody */
+int fca_route_listen(struct in_addr addr, unsigned port, fcf_err_t *err);
+
+fca_route_t *fca_route_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
+    fcf_err_t *err);
+const fca_route_stat_t *fca_route_stat(const fca_route_t *route);
+
+/* New requests are answered "draining" from now on (0: served again). */
+void fca_route_drain(fca_route_t *route, int draining);
+
+/* Answers "draining" (or "gone" if the guest is dead) for linger_ms more,
+ * lets requests in flight end, cuts them after grace_ms (0: at once), closes
+ * the listening socket and every connection, then calls done once and is
+ * gone. */
+typedef void (*fca_route_done_pt)(void *arg);
+void fca_route_close(fca_route_t *route, unsigned linger_ms,
+    unsigned grace_ms, int guest_dead, fca_route_done_pt done, void *arg);
+
+#endif /* _FCA_PROXY_H_INCLUDED_ */

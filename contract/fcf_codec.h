@@ -1,0 +1,133 @@
+/*
+ * The JSON values of the contract.  One decode and one encode per kind, in
+ * fcf_job.c, fcf_instance.c, fcf_slot.c, fcf_spec.c, fcf_failure.c,
+ * fcf_worker.c.
+ *
+ * decode: fills *out completely (defaults where a field is absent), copies
+ *   every string, ignores unknown fields, and refuses wrong types, lengths and
+ *   ranges with FCF_E_INVALID and a message that names field and value.
+ * encode: returns a malloc'd, NUL-terminated JSON text on one line, or NULL
+ *   (out of memory); the caller frees it.  decode(encode(x)) equals x.
+ */
+
+#ifndef _FCF_CODEC_H_INCLUDED_
+#define _FCF_CODEC_H_INCLUDED_
+
+#include "contract/fcf_names.h"
+
+typedef struct {
+    char      request_id[FCF_REQUEST_ID_MAX + 1];
+    char      function_id[FCF_ID_MAX + 1];
+    int       cpu;
+    int       memory_mb;
+    int64_t   version;          /* 0: the producer did not say */
+    int       ours;             /* "version" was present: made by a gateway,
+                                   so its id must be pending */
+    int       attempt;          /* from 1 */
+    unsigned  nrefused;
+    char      refused_by[FCF_REFUSED_MAX][FCF_ID_MAX + 1];
+} fcf_job_t;
+
+int fcf_job_decode(fcf_job_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+char *fcf_job_encode(const fcf_job_t *job);
+
+typedef enum { FCF_INSTANCE_READY = 0, FCF_INSTANCE_DRAINING }
+    fcf_instance_state_e;
+
+typedef struct {
+    char      worker_ip[FCF_ADDR_MAX];      /* numeric */
+    int       proxy_port;                   /* 1..65535 */
+    char      internal_vm_ip[FCF_ADDR_MAX];
+    int64_t   version;                      /* 0 if absent */
+    int       concurrency;                  /* -1 if absent, 0: no limit */
+    fcf_instance_state_e  state;
+    int64_t   started_ms;                   /* Unix time, 0 if absent */
+} fcf_instance_t;
+
+int fcf_instance_decode(fcf_instance_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+char *fcf_instance_encode(const fcf_instance_t *instance);
+
+typedef struct {
+    char      worker_id[FCF_WORKER_ID_MAX + 1];
+    char      request_id[FCF_REQUEST_ID_MAX + 1];   /* may be "" */
+    int64_t   version;
+} fcf_slot_t;
+
+int fcf_slot_decode(fcf_slot_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+char *fcf_slot_encode(const fcf_slot_t *slot);
+
+typedef struct {
+    int64_t   version;              /* 1 if absent */
+    int64_t   previous;             /* 0: none */
+    int       cpu;
+    int       memory_mb;
+    int       concurrency;          /* 0: no limit */
+    int       min_instances;
+    int       max_instances;
+    int       idle_timeout_s;
+    int       boot_timeout_s;
+    int       timeout_s;            /* 0: none */
+    int       port;
+    char      runtime[FCF_ID_MAX + 1];
+    char      code_sha256[65];      /* "" if absent, else 64 hex digits */
+    int64_t   code_size;            /* bytes, 0 if absent */
+} fcf_spec_t;
+
+/* A spec of nothing but defaults, for undeclared functions. */
+void fcf_spec_default(fcf_spec_t *out);
+int fcf_spec_decode(fcf_spec_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+char *fcf_spec_encode(const fcf_spec_t *spec);
+
+#define FCF_FAILURES(X)                                                     \
+    X(NO_IMAGE,     "no_image")         /* final */                         \
+    X(NO_CAPACITY,  "no_capacity")                                          \
+    X(BOOT_FAILED,  "boot_failed")                                          \
+    X(BOOT_TIMEOUT, "boot_timeout")                                         \
+    X(NOT_READY,    "not_ready")                                            \
+    X(EXPIRED,      "expired")          /* these three never reach */       \
+    X(AT_MAX,       "at_max")           /* a client                */       \
+    X(DUPLICATE,    "duplicate")
+
+typedef enum {
+#define FCF_X(id, name)  FCF_FAILURE_##id,
+    FCF_FAILURES(FCF_X)
+#undef FCF_X
+    FCF_FAILURE_N
+} fcf_failure_e;
+
+#define FCF_FAILURE_MESSAGE_MAX  2048       /* with the console's last lines */
+
+typedef struct {
+    fcf_failure_e  error;
+    char           message[FCF_FAILURE_MESSAGE_MAX];
+    char           node_id[FCF_ID_MAX + 1];
+    int64_t        version;
+} fcf_failure_t;
+
+const char *fcf_failure_name(fcf_failure_e error);
+int fcf_failure_decode(fcf_failure_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+/* an over-long or non-UTF-8 message is made to fit, not refused */
+char *fcf_failure_encode(const fcf_failure_t *failure);
+
+typedef enum { FCF_WORKER_READY = 0, FCF_WORKER_DRAINING } fcf_worker_state_e;
+
+typedef struct {
+    char      address[FCF_ADDR_MAX];
+    char      admin[FCF_ADDR_MAX + 8];      /* "ip:port", may be "" */
+    int       cpu, memory_mb;               /* capacity */
+    int       cpu_free, memory_mb_free;
+    int       vms;
+    char      agent_version[32];
+    fcf_worker_state_e  state;
+} fcf_worker_t;
+
+int fcf_worker_decode(fcf_worker_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+char *fcf_worker_encode(const fcf_worker_t *worker);
+
+#endif /* _FCF_CODEC_H_INCLUDED_ */

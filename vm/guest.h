@@ -1,0 +1,65 @@
+/*
+ * What the agent and the inside of a VM agree on: drives, config drive and
+ * control port.  Used by agent/ (writes the config drive, speaks to the
+ * control port), vm/init (the other end) and vm/vmm's instant backend (which
+ * plays a whole guest).
+ *
+ * Drives, in this order: vda the runtime (read-only, shared), vdb the
+ * function (read-only), vdc the config drive.
+ *
+ * Config drive: raw; FCV_CONFIG_MAGIC, a 32-bit big-endian length, that many
+ * bytes of JSON, zeros up to a multiple of 512:
+ *   { "function_id", "version", "instance_id", "port": 80,
+ *     "address": "172.16.0.2", "prefix_len": 24, "gateway": "172.16.0.1",
+ *     "mac": "06:00:ac:10:00:02", "hostname", "time_ms": Unix time,
+ *     "env": { "NAME": "value" }, "secrets": { "NAME": "value" } }
+ *
+ * Control port: TCP, host to guest, on the guest's eth0 address, only from
+ * the gateway's address.  Frames in both directions: a 32-bit big-endian
+ * length (at most FCV_FRAME_MAX) and a JSON object.  Host to guest:
+ *   {"op":"stop","timeout_ms":5000}    SIGTERM to the function, SIGKILL after
+ *                                      timeout_ms, then the machine ends
+ *   {"op":"logs"}                      stream the function's output from the
+ *                                      oldest kept byte on
+ *   {"op":"time","ms":…}               set the clock
+ *   {"op":"seed","data":"<base64>"}    mix into the random pool
+ * Guest to host, in answer: {"ok":true} or {"ok":false,"error":"…"}; after
+ * logs, as output comes:
+ *   {"stream":"stdout"|"stderr","data":"<base64>","dropped":n}
+ *   dropped: bytes lost since the frame before, because nobody read.
+ * Unknown ops are answered with ok:false; unknown fields are ignored.
+ */
+
+#ifndef _FCV_GUEST_H_INCLUDED_
+#define _FCV_GUEST_H_INCLUDED_
+
+#define FCV_CONFIG_MAGIC      "FCVCONF1"        /* 8 bytes, no NUL */
+#define FCV_CONFIG_MAX        (1024 * 1024)     /* JSON bytes */
+#define FCV_CONTROL_PORT      1024
+#define FCV_FRAME_MAX         65536
+#define FCV_OUTPUT_KEEP       262144            /* bytes kept in the guest */
+#define FCV_STOP_TIMEOUT_MS   5000
+
+/* Guest addresses come with a MAC of their own: 06:00 and the IPv4 address. */
+#define FCV_MAC_FMT           "06:00:%02x:%02x:%02x:%02x"
+
+/*
+ * A function image that begins with this line is for the instant backend: the
+ * lines that follow ("name=value", up to an empty line, NUL or 4096 bytes)
+ * set its behaviour.  Images of real functions never begin so.
+ *   boot_ms=N        before the port accepts (0)
+ *   answer_ms=N      before each answer (0)
+ *   body=TEXT        the answer's body (default: method, path, headers and
+ *                    body of the request, as the echo function does)
+ *   status=N         the answer's status (200)
+ *   fail=start       InstanceStart is refused
+ *   fail=panic       prints a kernel panic on the console and exits
+ *   fail=silent      boots, but the port never accepts
+ *   fail=hang        accepts, never answers
+ *   fail=cut         cuts the connection after half an answer
+ *   exit_after=N     exits after N requests were answered
+ *   ignore_stop=1    does not react to op stop
+ */
+#define FCV_INSTANT_MAGIC     "fcfaas-instant\n"
+
+#endif /* _FCV_GUEST_H_INCLUDED_ */
