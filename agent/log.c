@@ -1,0 +1,223 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+#include "contract/fcf_names.h"
+
+#define FCA_LOG_LINE  4096
+#define FCA_LOG_MSG   1024
+
+/* set before the first thread starts, read-only from then on */
+static struct {
+    int        fd;
+    fcf_log_e  min;
+    char       node_id[FCF_ID_MAX + 1];
+} fca_log_conf = { STDERR_FILENO, FCF_LOG_INFO, "" };
+
+static const char  *fca_log_names[] = {
+    [FCF_LOG_DEBUG] = "debug",
+    [FCF_LOG_INFO]  = "info",
+    [FCF_LOG_WARN]  = "warn",
+    [FCF_LOG_ERROR] = "error",
+};
+
+#define FCA_LOG_LEVELS  (sizeof(fca_log_names) / sizeof(fca_log_names[0]))
+
+
+void
+fca_log_init(int fd, fcf_log_e min, const char *node_id)
+{
+    fca_log_conf.fd = fd;
+    fca_log_conf.min = min;
+
+    snprintf(fca_log_conf.node_id, sizeof(fca_log_conf.node_id), "%s",
+             node_id != NULL ? node_id : "");
+}
+
+
+int
+fca_log_level_parse(const char *name, fcf_log_e *out)
+{
+    size_t  i;
+
+    for (i = 0; i < FCA_LOG_LEVELS; i++) {
+        if (strcmp(name, fca_log_names[i]) == 0) {
+            *out = (fcf_log_e) i;
+            return 0;
+        }
+    }
+
+    return -1;
+}
+
+
+/* Length of the UTF-8 sequence at p, 0 if it is not one (overlong forms,
+ * surrogates and what lies above U+10FFFF included): guests write what they
+ * like, and a log line must stay JSON. */
+static size_t
+utf8_len(const unsigned char *p)
+{
+    size_t    i, n;
+    uint32_t  cp;
+
+    if (p[0] < 0x80) {
+        return 1;
+    }
+
+    if ((p[0] & 0xe0) == 0xc0) {
+        n = 2;
+        cp = p[0] & 0x1f;
+
+    } else if ((p[0] & 0xf0) == 0xe0) {
+        n = 3;
+        cp = p[0] & 0x0f;
+
+    } else if ((p[0] & 0xf8) == 0xf0) {
+        n = 4;
+        cp = p[0] & 0x07;
+
+    } else {
+        return 0;
+    }
+
+    for (i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+
+        cp = cp << 6 | (p[i] & 0x3f);
+    }
+
+    if ((n == 2 && cp < 0x80) || (n == 3 && cp < 0x800)
+        || (n == 4 && (cp < 0x10000 || cp > 0x10ffff))
+        || (cp >= 0xd800 && cp <= 0xdfff))
+    {
+        return 0;
+    }
+
+    return n;
+}
+
+
+/* Appends s escaped for a JSON string and stops before end: a line that does
+ * not fit is cut between characters, and stays JSON. */
+static char *
+put_escaped(char *p, const char *end, const char *s)
+{
+    char                  esc[8];
+    size_t                in, n;
+    const char           *piece;
+    const unsigned char  *u;
+
+    for (u = (const unsigned char *) s; *u != '\0'; u += in) {
+        in = utf8_len(u);
+        piece = (const char *) u;
+        n = in;
+
+        if (in == 0) {
+            in = 1;
+            piece = "\\ufffd";
+            n = 6;
+
+        } else if (*u == '"' || *u == '\\') {
+            n = (size_t) snprintf(esc, sizeof(esc), "\\%c", *u);
+            piece = esc;
+
+        } else if (*u < 0x20 || *u == 0x7f) {
+            n = (size_t) snprintf(esc, sizeof(esc), "\\u%04x", *u);
+            piece = esc;
+        }
+
+        if (n > (size_t) (end - p)) {
+            break;
+        }
+
+        memcpy(p, piece, n);
+        p += n;
+    }
+
+    return p;
+}
+
+
+/* ,"name":"value"; left out as a whole where nothing of it would fit */
+static char *
+put_field(char *p, const char *end, const char *name, const char *value)
+{
+    size_t  n;
+
+    n = strlen(name) + sizeof(",\"\":\"\"") - 1;
+
+    if (value == NULL || *value == '\0' || (size_t) (end - p) < n) {
+        return p;
+    }
+
+    p += snprintf(p, (size_t) (end - p), ",\"%s\":\"", name);
+    p = put_escaped(p, end - 1, value);
+    *p++ = '"';
+
+    return p;
+}
+
+
+static char *
+put_start(char *p, const char *end, fcf_log_e level)
+{
+    struct tm        tm;
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    gmtime_r(&ts.tv_sec, &tm);
+
+    p += snprintf(p, (size_t) (end - p),
+                  "{\"ts\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\","
+                  "\"level\":\"%s\"",
+                  tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                  tm.tm_min, tm.tm_sec, ts.tv_nsec / 1000000,
+                  fca_log_names[level]);
+
+    return p;
+}
+
+
+void
+fca_log(fcf_log_e level, const fca_log_ctx_t *ctx, const char *fmt, ...)
+{
+    char         line[FCA_LOG_LINE], msg[FCA_LOG_MSG], *p;
+    va_list      args;
+    const char  *end;
+
+    if (level < fca_log_conf.min || (size_t) level >= FCA_LOG_LEVELS) {
+        return;
+    }
+
+    va_start(args, fmt);
+    vsnprintf(msg, sizeof(msg), fmt, args);
+    va_end(args);
+
+    end = line + sizeof(line) - sizeof("}\n");      /* kept for the end */
+
+    p = put_start(line, end, level);
+    p = put_field(p, end, "msg", msg);
+    p = put_field(p, end, "node_id", fca_log_conf.node_id);
+
+    if (ctx != NULL) {
+        p = put_field(p, end, "function_id", ctx->function_id);
+        p = put_field(p, end, "request_id", ctx->request_id);
+        p = put_field(p, end, "vm", ctx->vm);
+    }
+
+    *p++ = '}';
+    *p++ = '\n';
+
+    /* a log that cannot be written has nowhere to complain */
+    while (write(fca_log_conf.fd, line, (size_t) (p - line)) < 0
+           && errno == EINTR)
+    {
+        /* again */
+    }
+}
