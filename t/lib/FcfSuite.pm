@@ -1,0 +1,169 @@
+package FcfSuite;
+
+# What t/*.t share, under the real Test::Nginx::Socket or our stand-in:
+#
+#   BEGIN { push @INC, 't/lib'; }
+#   use Test::Nginx::Socket 'no_plan';
+#   use FcfSuite;
+#
+# One etcd and one Redis for the file (or, if TEST_NGINX_ETCD and
+# TEST_NGINX_REDIS say "host:port", those), emptied before each block.  Every
+# block's http_config begins with
+#
+#   fcfaas_etcd, fcfaas_redis, fcfaas_zone, fcfaas_token_file (token "secret")
+#   upstream functions { fcfaas; keepalive 16; }
+#
+# unless it has a section "bare".  Ports for instances, listening nowhere by
+# themselves: $TEST_NGINX_AGENT and $TEST_NGINX_AGENT2.  A block whose
+# no_error_log says nothing gets [alert] and [emerg].
+#
+# In "--- init" a block says what is in etcd and how its jobs end:
+#
+#   spec('hello', concurrency => 2);                # /specs/hello
+#   instance('hello', port => $ENV{TEST_NGINX_AGENT}, worker => 'n1-1', ...);
+#   failure('hello', 'req-1', error => 'no_image', message => 'not here');
+#   on_job(sub { my ($job) = @_; ... });
+#       # in a child, for each job that comes to the queue, right end first;
+#       # it may call the three above; the jobs are kept: jobs()
+#
+# etcd() and redis() are the FcfTest objects (absent with foreign servers).
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use FcfTest ();
+use POSIX qw(_exit);
+
+our @EXPORT = qw(spec instance failure on_job jobs etcd redis);
+
+my ($etcd, $redis, $listener);
+my $seen = 'test:jobs';         # Redis list of the jobs that on_job took
+
+
+sub etcd  { $etcd }
+sub redis { $redis }
+
+
+sub _services {
+    $etcd = FcfTest::Etcd->start;
+    $redis = FcfTest::Redis->start;
+
+    $ENV{TEST_NGINX_ETCD}  = '127.0.0.1:' . $etcd->port;
+    $ENV{TEST_NGINX_REDIS} = $redis->addr;
+    $ENV{TEST_NGINX_AGENT}  //= FcfTest::free_port();
+    $ENV{TEST_NGINX_AGENT2} //= FcfTest::free_port();
+
+    # readable by whatever user the workers run as
+    chmod 0755, FcfTest::tmpdir();
+    $ENV{TEST_NGINX_TOKEN_FILE} =
+        FcfTest::spew(FcfTest::tmpdir() . '/token', "secret\n");
+
+    my ($so) = FcfTest::Nginx::load_module() =~ /^load_module (.*);/;
+    $ENV{TEST_NGINX_LOAD_MODULES} //= $so if defined $so;
+    $ENV{TEST_NGINX_BINARY} //= FcfTest::Nginx::binary();
+}
+
+
+my $http = <<'EOC';
+    fcfaas_etcd http://$TEST_NGINX_ETCD;
+    fcfaas_redis $TEST_NGINX_REDIS;
+    fcfaas_zone fcfaas 1m;
+    fcfaas_token_file $TEST_NGINX_TOKEN_FILE;
+
+    upstream functions {
+        fcfaas;
+        keepalive 16;
+    }
+EOC
+
+
+sub _prepare {
+    my ($block) = @_;
+
+    _end_listener();
+    $etcd->del_prefix($_) for '/specs/', '/functions/', '/workers/';
+    $redis->cli('FLUSHALL');
+
+    if (!defined $block->bare) {
+        $block->set_value('http_config', $http . ($block->http_config // ''));
+    }
+
+    if (!defined $block->no_error_log) {
+        $block->set_value('no_error_log', "[alert]\n[emerg]\n");
+    }
+}
+
+
+sub spec {
+    my ($function_id, %spec) = @_;
+    $etcd->put("/specs/$function_id", { version => 1, %spec });
+}
+
+
+sub instance {
+    my ($function_id, %opt) = @_;
+    my $worker = delete $opt{worker} // 'n1-1';
+    my $port = delete $opt{port} // $ENV{TEST_NGINX_AGENT};
+
+    $etcd->put("/functions/$function_id/instances/$worker", {
+        worker_ip => '127.0.0.1', proxy_port => $port + 0,
+        internal_vm_ip => '172.16.0.2', %opt });
+}
+
+
+sub failure {
+    my ($function_id, $request_id, %failure) = @_;
+
+    $etcd->put("/functions/$function_id/failures/$request_id",
+        { message => '', node_id => 'n1', version => 1, %failure });
+}
+
+
+sub on_job {
+    my ($code) = @_;
+
+    $listener = fork // die "fork: $!";
+    return if $listener;
+
+    $SIG{TERM} = 'DEFAULT';
+    delete $redis->{sock};              # the parent's connection
+
+    eval {
+        while (1) {
+            my $got = $redis->cli('BRPOP', 'queue:vm_provision', 0);
+            my $job = FcfTest::json_decode($got->[1]);
+
+            $redis->cli('RPUSH', $seen, $got->[1]);
+            $code->($job);
+        }
+    };
+
+    print STDERR "on_job: $@";
+    _exit(1);
+}
+
+
+sub _end_listener {
+    return unless $listener;
+
+    kill 'TERM', $listener;
+    waitpid $listener, 0;
+    undef $listener;
+}
+
+
+# the jobs that came so far, taken or not, oldest first, decoded
+sub jobs {
+    return map { FcfTest::json_decode($_) }
+        @{ $redis->cli('LRANGE', $seen, 0, -1) },
+        reverse @{ $redis->cli('LRANGE', 'queue:vm_provision', 0, -1) };
+}
+
+
+_services();
+main::add_block_preprocessor(\&_prepare);
+
+END { _end_listener() }
+
+1;
