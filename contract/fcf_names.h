@@ -21,6 +21,14 @@
 #define FCF_ADDR_MAX            46      /* numeric IPv4 or IPv6, with NUL */
 #define FCF_REFUSED_MAX         64      /* names in a job's refused_by */
 
+/* largest values taken in specs, jobs and workers */
+#define FCF_CPU_MAX             32      /* whole vCPUs of one VM */
+#define FCF_MEMORY_MB_MAX       4194304
+#define FCF_CONCURRENCY_MAX     1000000
+#define FCF_INSTANCES_MAX       100000
+#define FCF_TIMEOUT_S_MAX       31536000
+#define FCF_ATTEMPT_MAX         1000
+
 #define FCF_LEASE_TTL_S         10
 #define FCF_FAILURE_ROTATE_S    10
 #define FCF_PENDING_AFTER_PUT_MS  2000
@@ -54,6 +62,8 @@ int fcf_id_valid(const char *s, size_t len);
 int fcf_prefix_valid(const char *s, size_t len);
 /* a request id: [A-Za-z0-9._-]{1,64} */
 int fcf_request_id_valid(const char *s, size_t len);
+/* a worker id, foreign ones too: [A-Za-z0-9._-]{1,96} */
+int fcf_worker_id_valid(const char *s, size_t len);
 
 /* "req-" and 24 hex digits of getrandom(2); buf of FCF_REQUEST_ID_MAX + 1 */
 void fcf_request_id_new(char *buf);

@@ -1,0 +1,446 @@
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "contract/fcf_names.h"
+
+#define FCF_REDIS_QUEUE  "queue:vm_provision"
+
+
+static int
+fcf_is_lower_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+
+static int
+fcf_is_word(char c)
+{
+    return fcf_is_lower_alnum(c) || (c >= 'A' && c <= 'Z')
+           || c == '.' || c == '_' || c == '-';
+}
+
+
+static int
+fcf_word_valid(const char *s, size_t len, size_t max)
+{
+    size_t  i;
+
+    if (len == 0 || len > max) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (!fcf_is_word(s[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+fcf_id_valid(const char *s, size_t len)
+{
+    size_t  i;
+
+    if (len == 0 || len > FCF_ID_MAX
+        || !fcf_is_lower_alnum(s[0]) || !fcf_is_lower_alnum(s[len - 1]))
+    {
+        return 0;
+    }
+
+    for (i = 1; i < len; i++) {
+
+        if (!fcf_is_lower_alnum(s[i])
+            && s[i] != '.' && s[i] != '_' && s[i] != '-')
+        {
+            return 0;
+        }
+
+        if (s[i] == '.' && s[i - 1] == '.') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+fcf_prefix_valid(const char *s, size_t len)
+{
+    size_t  i;
+
+    if (len > FCF_PREFIX_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (s[i] <= ' ' || s[i] > '~' || s[i] == '{' || s[i] == '}') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+fcf_request_id_valid(const char *s, size_t len)
+{
+    return fcf_word_valid(s, len, FCF_REQUEST_ID_MAX);
+}
+
+
+int
+fcf_worker_id_valid(const char *s, size_t len)
+{
+    return fcf_word_valid(s, len, FCF_WORKER_ID_MAX);
+}
+
+
+void
+fcf_request_id_new(char *buf)
+{
+    char              *p;
+    size_t             i, done;
+    ssize_t            n;
+    unsigned char      bytes[12];
+    static const char  hex[] = "0123456789abcdef";
+
+    /* up to 256 bytes getrandom() neither blocks, once the system's pool is
+     * ready, nor is cut short; before that it may be interrupted */
+
+    for (done = 0; done < sizeof(bytes); done += (size_t) n) {
+        n = getrandom(bytes + done, sizeof(bytes) - done, 0);
+
+        if (n < 0) {
+            n = 0;
+        }
+    }
+
+    memcpy(buf, "req-", 4);
+    p = buf + 4;
+
+    for (i = 0; i < sizeof(bytes); i++) {
+        *p++ = hex[bytes[i] >> 4];
+        *p++ = hex[bytes[i] & 15];
+    }
+
+    *p = '\0';
+}
+
+
+static char *
+fcf_key_printf(char *buf, const char *fmt, ...) fcf_printf_like(2, 3);
+
+static char *
+fcf_key_printf(char *buf, const char *fmt, ...)
+{
+    int      n;
+    va_list  args;
+
+    va_start(args, fmt);
+    n = vsnprintf(buf, FCF_KEY_MAX, fmt, args);
+    va_end(args);
+
+    assert(n > 0 && n < FCF_KEY_MAX);
+
+    return buf;
+}
+
+
+char *
+fcf_key_specs(char *buf, const char *prefix)
+{
+    return fcf_key_printf(buf, "%s/specs/", prefix);
+}
+
+
+char *
+fcf_key_functions(char *buf, const char *prefix)
+{
+    return fcf_key_printf(buf, "%s/functions/", prefix);
+}
+
+
+char *
+fcf_key_workers(char *buf, const char *prefix)
+{
+    return fcf_key_printf(buf, "%s/workers/", prefix);
+}
+
+
+char *
+fcf_key_spec(char *buf, const char *prefix, const char *function_id)
+{
+    return fcf_key_printf(buf, "%s/specs/%s", prefix, function_id);
+}
+
+
+char *
+fcf_key_instance(char *buf, const char *prefix, const char *function_id,
+    const char *worker_id)
+{
+    return fcf_key_printf(buf, "%s/functions/%s/instances/%s", prefix,
+                          function_id, worker_id);
+}
+
+
+char *
+fcf_key_slot(char *buf, const char *prefix, const char *function_id,
+    unsigned k)
+{
+    return fcf_key_printf(buf, "%s/functions/%s/slots/%u", prefix,
+                          function_id, k);
+}
+
+
+char *
+fcf_key_failure(char *buf, const char *prefix, const char *function_id,
+    const char *request_id)
+{
+    return fcf_key_printf(buf, "%s/functions/%s/failures/%s", prefix,
+                          function_id, request_id);
+}
+
+
+char *
+fcf_key_worker(char *buf, const char *prefix, const char *node_id)
+{
+    return fcf_key_printf(buf, "%s/workers/%s", prefix, node_id);
+}
+
+
+char *
+fcf_redis_queue(char *buf, const char *prefix)
+{
+    return fcf_key_printf(buf, "%s" FCF_REDIS_QUEUE, prefix);
+}
+
+
+/* the prefix stands inside the tag: a tag hashes like the queue only if it is
+ * the queue's whole name */
+
+char *
+fcf_redis_taken(char *buf, const char *prefix, const char *node_id)
+{
+    return fcf_key_printf(buf, "{%s" FCF_REDIS_QUEUE "}:taken:%s", prefix,
+                          node_id);
+}
+
+
+char *
+fcf_redis_dead(char *buf, const char *prefix)
+{
+    return fcf_key_printf(buf, "{%s" FCF_REDIS_QUEUE "}:dead", prefix);
+}
+
+
+char *
+fcf_redis_nodes(char *buf, const char *prefix)
+{
+    return fcf_key_printf(buf, "{%s" FCF_REDIS_QUEUE "}:nodes", prefix);
+}
+
+
+char *
+fcf_redis_pending(char *buf, const char *prefix, const char *function_id)
+{
+    return fcf_key_printf(buf, "{%s" FCF_REDIS_QUEUE "}:pending:%s", prefix,
+                          function_id);
+}
+
+
+/* a piece of a key up to the next slash or the end */
+
+typedef struct {
+    const char  *p;
+    const char  *end;
+} fcf_key_rest_t;
+
+
+static int
+fcf_key_skip(fcf_key_rest_t *rest, const char *s)
+{
+    size_t  len;
+
+    len = strlen(s);
+
+    if ((size_t) (rest->end - rest->p) < len || memcmp(rest->p, s, len) != 0) {
+        return 0;
+    }
+
+    rest->p += len;
+
+    return 1;
+}
+
+
+static size_t
+fcf_key_piece(fcf_key_rest_t *rest, const char **piece)
+{
+    const char  *slash;
+
+    *piece = rest->p;
+
+    slash = memchr(rest->p, '/', (size_t) (rest->end - rest->p));
+    rest->p = (slash != NULL) ? slash : rest->end;
+
+    return (size_t) (rest->p - *piece);
+}
+
+
+/* decimal, in its one spelling, to the end of the key; -1 if it is not */
+
+static int64_t
+fcf_key_number(fcf_key_rest_t *rest)
+{
+    size_t       i, len;
+    int64_t      n;
+    const char  *s;
+
+    len = fcf_key_piece(rest, &s);
+
+    if (rest->p != rest->end || len == 0 || len > 18
+        || (s[0] == '0' && len > 1))
+    {
+        return -1;
+    }
+
+    n = 0;
+
+    for (i = 0; i < len; i++) {
+        if (s[i] < '0' || s[i] > '9') {
+            return -1;
+        }
+
+        n = n * 10 + (s[i] - '0');
+    }
+
+    return n;
+}
+
+
+static int
+fcf_key_id(char *dst, fcf_key_rest_t *rest)
+{
+    size_t       len;
+    const char  *s;
+
+    len = fcf_key_piece(rest, &s);
+
+    if (!fcf_id_valid(s, len)) {
+        return 0;
+    }
+
+    memcpy(dst, s, len);
+    dst[len] = '\0';
+
+    return 1;
+}
+
+
+static fcf_key_e
+fcf_key_parse_spec(fcf_key_t *out, fcf_key_rest_t *rest)
+{
+    if (!fcf_key_id(out->function_id, rest)) {
+        return FCF_KEY_OTHER;
+    }
+
+    if (rest->p == rest->end) {
+        return FCF_KEY_SPEC;
+    }
+
+    if (!fcf_key_skip(rest, "/versions/")) {
+        return FCF_KEY_OTHER;
+    }
+
+    out->number = fcf_key_number(rest);
+
+    return (out->number < 0) ? FCF_KEY_OTHER : FCF_KEY_SPEC_VERSION;
+}
+
+
+static fcf_key_e
+fcf_key_parse_function(fcf_key_t *out, fcf_key_rest_t *rest)
+{
+    size_t       len, max;
+    fcf_key_e    kind;
+    const char  *s;
+
+    if (!fcf_key_id(out->function_id, rest)) {
+        return FCF_KEY_OTHER;
+    }
+
+    if (fcf_key_skip(rest, "/slots/")) {
+        out->number = fcf_key_number(rest);
+
+        return (out->number < 0 || out->number > INT32_MAX) ? FCF_KEY_OTHER
+                                                            : FCF_KEY_SLOT;
+    }
+
+    if (fcf_key_skip(rest, "/instances/")) {
+        kind = FCF_KEY_INSTANCE;
+        max = FCF_WORKER_ID_MAX;
+
+    } else if (fcf_key_skip(rest, "/failures/")) {
+        kind = FCF_KEY_FAILURE;
+        max = FCF_REQUEST_ID_MAX;
+
+    } else {
+        return FCF_KEY_OTHER;
+    }
+
+    len = fcf_key_piece(rest, &s);
+
+    if (rest->p != rest->end || !fcf_word_valid(s, len, max)) {
+        return FCF_KEY_OTHER;
+    }
+
+    memcpy(out->name, s, len);
+    out->name[len] = '\0';
+
+    return kind;
+}
+
+
+void
+fcf_key_parse(fcf_key_t *out, const char *prefix, const char *key, size_t len)
+{
+    fcf_key_e       kind;
+    fcf_key_rest_t  rest;
+
+    memset(out, 0, sizeof(fcf_key_t));
+
+    rest.p = key;
+    rest.end = key + len;
+    kind = FCF_KEY_OTHER;
+
+    if (!fcf_key_skip(&rest, prefix)) {
+        return;
+    }
+
+    if (fcf_key_skip(&rest, "/specs/")) {
+        kind = fcf_key_parse_spec(out, &rest);
+
+    } else if (fcf_key_skip(&rest, "/functions/")) {
+        kind = fcf_key_parse_function(out, &rest);
+
+    } else if (fcf_key_skip(&rest, "/workers/")
+               && fcf_key_id(out->name, &rest) && rest.p == rest.end)
+    {
+        kind = FCF_KEY_WORKER;
+    }
+
+    if (kind == FCF_KEY_OTHER) {
+        memset(out, 0, sizeof(fcf_key_t));
+    }
+
+    out->kind = kind;
+}

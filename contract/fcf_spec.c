@@ -1,0 +1,167 @@
+#include <string.h>
+
+#include "contract/fcf_codec.h"
+#include "contract/fcf_json.h"
+
+#define FCF_SPEC_BOOT_MAX_S  3600
+
+
+void
+fcf_spec_default(fcf_spec_t *out)
+{
+    memset(out, 0, sizeof(fcf_spec_t));
+
+    out->version = 1;
+    out->cpu = FCF_DEFAULT_CPU;
+    out->memory_mb = FCF_DEFAULT_MEMORY_MB;
+    out->concurrency = FCF_DEFAULT_CONCURRENCY;
+    out->max_instances = FCF_DEFAULT_MAX_INSTANCES;
+    out->idle_timeout_s = FCF_DEFAULT_IDLE_TIMEOUT_S;
+    out->boot_timeout_s = FCF_DEFAULT_BOOT_TIMEOUT_S;
+    out->timeout_s = FCF_DEFAULT_TIMEOUT_S;
+    out->port = FCF_DEFAULT_PORT;
+
+    memcpy(out->runtime, FCF_DEFAULT_RUNTIME, sizeof(FCF_DEFAULT_RUNTIME));
+}
+
+
+static int
+fcf_spec_sha256_valid(const char *s, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f'))) {
+            return 0;
+        }
+    }
+
+    return len == 64;
+}
+
+
+static int
+fcf_spec_code(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
+{
+    const json_t  *code;
+
+    code = json_object_get(obj, "code");
+
+    if (code == NULL) {
+        return 0;
+    }
+
+    if (!json_is_object(code)) {
+        return fcf_err_set(err, FCF_E_INVALID, "code: not an object");
+    }
+
+    if (fcf_json_str(code, "sha256", out->code_sha256,
+                     sizeof(out->code_sha256), fcf_spec_sha256_valid, err)
+        || fcf_json_int64(code, "size", 0, INT64_MAX, &out->code_size, err))
+    {
+        return fcf_err_wrap(err, "code");
+    }
+
+    return 0;
+}
+
+
+static int
+fcf_spec_fields(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
+{
+    if (fcf_json_int64(obj, "version", 1, INT64_MAX, &out->version, err) != 0
+        || fcf_json_int64(obj, "previous", 0, INT64_MAX, &out->previous, err)
+        || fcf_json_int(obj, "cpu", 1, FCF_CPU_MAX, &out->cpu, err) != 0
+        || fcf_json_int(obj, "memory_mb", 1, FCF_MEMORY_MB_MAX,
+                        &out->memory_mb, err)
+        || fcf_json_int(obj, "concurrency", 0, FCF_CONCURRENCY_MAX,
+                        &out->concurrency, err)
+        || fcf_json_int(obj, "min_instances", 0, FCF_INSTANCES_MAX,
+                        &out->min_instances, err)
+        || fcf_json_int(obj, "max_instances", 1, FCF_INSTANCES_MAX,
+                        &out->max_instances, err)
+        || fcf_json_int(obj, "idle_timeout_s", 0, FCF_TIMEOUT_S_MAX,
+                        &out->idle_timeout_s, err)
+        || fcf_json_int(obj, "boot_timeout_s", 1, FCF_SPEC_BOOT_MAX_S,
+                        &out->boot_timeout_s, err)
+        || fcf_json_int(obj, "timeout_s", 0, FCF_TIMEOUT_S_MAX,
+                        &out->timeout_s, err)
+        || fcf_json_int(obj, "port", 1, 65535, &out->port, err) != 0
+        || fcf_json_str(obj, "runtime", out->runtime, sizeof(out->runtime),
+                        fcf_id_valid, err)
+        || fcf_spec_code(out, obj, err) != 0)
+    {
+        return -1;
+    }
+
+    if (out->min_instances > out->max_instances) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "min_instances: %d is more than max_instances %d",
+                           out->min_instances, out->max_instances);
+    }
+
+    return 0;
+}
+
+
+int
+fcf_spec_decode(fcf_spec_t *out, const char *text, size_t len, fcf_err_t *err)
+{
+    int      rc;
+    json_t  *obj;
+
+    fcf_spec_default(out);
+
+    obj = fcf_json_parse(text, len, err);
+
+    if (obj == NULL) {
+        return fcf_err_wrap(err, "spec");
+    }
+
+    rc = fcf_spec_fields(out, obj, err);
+
+    json_decref(obj);
+
+    return (rc == 0) ? 0 : fcf_err_wrap(err, "spec");
+}
+
+
+char *
+fcf_spec_encode(const fcf_spec_t *spec)
+{
+    json_t  *obj, *code;
+
+    obj = json_object();
+
+    fcf_json_put_int(&obj, "version", spec->version);
+
+    if (spec->previous != 0) {
+        fcf_json_put_int(&obj, "previous", spec->previous);
+    }
+
+    fcf_json_put_int(&obj, "cpu", spec->cpu);
+    fcf_json_put_int(&obj, "memory_mb", spec->memory_mb);
+    fcf_json_put_int(&obj, "concurrency", spec->concurrency);
+    fcf_json_put_int(&obj, "min_instances", spec->min_instances);
+    fcf_json_put_int(&obj, "max_instances", spec->max_instances);
+    fcf_json_put_int(&obj, "idle_timeout_s", spec->idle_timeout_s);
+    fcf_json_put_int(&obj, "boot_timeout_s", spec->boot_timeout_s);
+    fcf_json_put_int(&obj, "timeout_s", spec->timeout_s);
+    fcf_json_put_int(&obj, "port", spec->port);
+    fcf_json_put_str(&obj, "runtime", spec->runtime);
+
+    if (spec->code_sha256[0] == '\0' && spec->code_size == 0) {
+        return fcf_json_text(obj);
+    }
+
+    code = json_object();
+
+    if (spec->code_sha256[0] != '\0') {
+        fcf_json_put_str(&code, "sha256", spec->code_sha256);
+    }
+
+    fcf_json_put_int(&code, "size", spec->code_size);
+    fcf_json_put(&obj, "code", code);
+
+    return fcf_json_text(obj);
+}

@@ -1,0 +1,19 @@
+# The contract library, its unit tests, and contract_probe, the program that
+# t/fault/etcd_*.t and t/fault/redis_*.t drive.
+
+CONTRACT_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard contract/*.c)))
+CONTRACT_LIBS := -lcurl -lhiredis -ljansson
+
+CONTRACT_TESTS := $(patsubst %.c,$(B)/%,\
+    $(filter-out t/unit/contract_probe.c,$(sort $(wildcard t/unit/contract_*.c))))
+
+TARGETS    += $(B)/contract/libfcf.a
+UNIT_TESTS += $(CONTRACT_TESTS)
+
+$(B)/contract/libfcf.a: $(CONTRACT_OBJS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(CONTRACT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(B)/t/unit/fake_loop.o \
+    $(B)/contract/libfcf.a
+	$(CC) -o $@ $^ $(LDFLAGS) $(CONTRACT_LIBS)
