@@ -149,7 +149,7 @@ sub spew {
 sub tail_of {
     my ($path, $n) = @_;
 
-    return '' unless -f $path;
+    return '' unless $n && -f $path;
 
     my @lines = split /^/, slurp($path);
     splice @lines, 0, -$n if @lines > $n;

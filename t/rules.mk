@@ -1,0 +1,41 @@
+# make test and its parts.  Which tests there are: the programs in UNIT_TESTS,
+# t/*.t, t/gateway/*.t, and PROVE_FILES, where other folders' rules.mk add
+# theirs; t/e2e/*.t come last.
+
+GATEWAY_TESTS := $(sort $(wildcard t/*.t t/gateway/*.t))
+E2E_TESTS     := $(sort $(wildcard t/e2e/*.t))
+
+.PHONY: test test-deps test-build test-unit test-gateway test-other test-e2e \
+    test-all
+
+test: test-deps
+	$(MAKE) --no-print-directory test-build
+	$(MAKE) --no-print-directory V=asan test-all
+
+test-deps:
+	run/deps test
+
+# release and clang are there to be compiled without a warning; release also
+# holds what tests share with make run: kernel and images
+test-build:
+	$(MAKE) --no-print-directory V=release targets tests-built
+	$(MAKE) --no-print-directory V=clang targets tests-built
+	$(MAKE) --no-print-directory V=asan targets tests-built
+
+# from here on V says which build is tested: make V=release test-unit
+FCF_SUITE = FCF_BUILD=$(B) t/suite
+
+test-unit: tests-built
+	$(FCF_SUITE) $(UNIT_TESTS)
+
+test-gateway: targets
+	$(FCF_SUITE) $(GATEWAY_TESTS)
+
+test-other: targets
+	$(FCF_SUITE) $(PROVE_FILES)
+
+test-e2e: targets
+	$(FCF_SUITE) $(E2E_TESTS)
+
+test-all: targets tests-built
+	$(FCF_SUITE) $(UNIT_TESTS) $(GATEWAY_TESTS) $(PROVE_FILES) $(E2E_TESTS)
