@@ -1,0 +1,80 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "vm/init/console.h"
+
+
+static void
+put_line(char *line, size_t len)
+{
+    size_t   i;
+    ssize_t  n;
+
+    for (i = 0; i < len; i++) {
+        if ((line[i] < ' ' || line[i] > '~') && line[i] != '\t') {
+            line[i] = '?';
+        }
+    }
+
+    line[len++] = '\n';
+
+    for (i = 0; i < len; i += (size_t) n) {
+        n = write(STDERR_FILENO, line + i, len - i);
+        if (n <= 0) {
+            return;
+        }
+    }
+}
+
+
+void
+fcv_say(const char *fmt, ...)
+{
+    int      n;
+    char     line[FCV_CONSOLE_LINE];
+    size_t   used;
+    va_list  args;
+
+    used = (size_t) snprintf(line, sizeof(line), "fcfaas: ");
+
+    va_start(args, fmt);
+    n = vsnprintf(line + used, sizeof(line) - used, fmt, args);
+    va_end(args);
+
+    if (n > 0) {
+        used += (size_t) n;
+    }
+
+    if (used > sizeof(line) - 1) {
+        used = sizeof(line) - 1;
+    }
+
+    put_line(line, used);
+}
+
+
+void
+fcv_say_lines(const char *text, size_t len)
+{
+    char         line[FCV_CONSOLE_LINE];
+    size_t       n;
+    const char  *end;
+
+    while (len > 0) {
+        end = memchr(text, '\n', len);
+        n = end ? (size_t) (end - text) : len;
+
+        line[0] = '|';
+        line[1] = ' ';
+        memcpy(line + 2, text, n < sizeof(line) - 3 ? n : sizeof(line) - 3);
+        put_line(line, (n < sizeof(line) - 3 ? n : sizeof(line) - 3) + 2);
+
+        if (end) {
+            n++;
+        }
+
+        text += n;
+        len -= n;
+    }
+}

@@ -1,0 +1,57 @@
+/*
+ * The control port: frames in, answers and the function's output out, by
+ * non-blocking sockets in the one poll(2) loop of PID 1.  A connection takes
+ * its next frame only once its last answer is sent, so each one's memory is
+ * bounded: a frame in, a frame out.
+ */
+
+#ifndef _FCV_CONTROL_H_INCLUDED_
+#define _FCV_CONTROL_H_INCLUDED_
+
+#include <jansson.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include "vm/init/frame.h"
+#include "vm/init/output.h"
+
+#define FCV_CONTROL_CONNS   8
+#define FCV_CONTROL_FDS     (FCV_CONTROL_CONNS + 1)
+
+/* op: "stop", "time", ...; request: the whole object, borrowed.  -1 and err
+ * become {"ok":false}. */
+typedef int (*fcv_control_pt)(void *arg, const char *op, const json_t *request,
+    fcf_err_t *err);
+
+typedef struct {
+    int             fd;                 /* -1: free */
+    unsigned        logs:1;
+    unsigned        broken:1;           /* nothing more is read */
+    uint64_t        pos;                /* in the output, if logs */
+    size_t          out_len, out_sent;
+    uint8_t         out[FCV_FRAME_HEAD + FCV_FRAME_MAX];
+    fcv_frame_in_t  in;
+} fcv_conn_t;
+
+typedef struct {
+    int                  fd;
+    struct in_addr       peer;          /* the only one who may connect */
+    const fcv_output_t  *output;
+    fcv_control_pt       handler;
+    void                *arg;
+    fcv_conn_t           conns[FCV_CONTROL_CONNS];
+} fcv_control_t;
+
+/* *output must outlive the control. */
+int fcv_control_open(fcv_control_t *control, struct in_addr address,
+    struct in_addr peer, const fcv_output_t *output, fcv_control_pt handler,
+    void *arg, fcf_err_t *err) fcf_must_check;
+
+/* fills FCV_CONTROL_FDS entries; free ones get -1, which poll(2) ignores */
+void fcv_control_want(const fcv_control_t *control, struct pollfd *fds);
+/* after poll(2), with the same entries; calls the handler */
+void fcv_control_ready(fcv_control_t *control, const struct pollfd *fds);
+
+/* Whether somebody who asked for logs has not been sent all of them. */
+int fcv_control_behind(const fcv_control_t *control);
+
+#endif /* _FCV_CONTROL_H_INCLUDED_ */

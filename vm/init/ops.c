@@ -1,0 +1,158 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+#include "contract/fcf_base64.h"
+#include "vm/guest.h"
+#include "vm/init/ops.h"
+
+#define STOP_MAX_MS  (3600 * 1000)
+#define SEED_MAX     4096
+
+typedef int (*op_pt)(fcv_life_t *life, const json_t *request, fcf_err_t *err);
+
+
+int
+fcv_set_clock(int64_t ms, fcf_err_t *err)
+{
+    struct timespec  ts;
+
+    ts.tv_sec = (time_t) (ms / 1000);
+    ts.tv_nsec = (long) (ms % 1000) * 1000000;
+
+    if (clock_settime(CLOCK_REALTIME, &ts) < 0) {
+        return fcf_err_sys(err, errno, "clock");
+    }
+
+    return 0;
+}
+
+
+static int
+op_stop(fcv_life_t *life, const json_t *request, fcf_err_t *err)
+{
+    json_int_t     ms;
+    const json_t  *value;
+
+    value = json_object_get(request, "timeout_ms");
+    ms = value ? json_integer_value(value) : FCV_STOP_TIMEOUT_MS;
+
+    if (value && (!json_is_integer(value) || ms < 0 || ms > STOP_MAX_MS)) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "timeout_ms is not an integer within 0-%d",
+                           STOP_MAX_MS);
+    }
+
+    life->stop_ms = ms;
+    fcv_life_event(life, FCV_ON_STOP);
+
+    return 0;
+}
+
+
+static int
+op_time(fcv_life_t *life, const json_t *request, fcf_err_t *err)
+{
+    const json_t  *value;
+
+    (void) life;
+
+    value = json_object_get(request, "ms");
+
+    if (!json_is_integer(value) || json_integer_value(value) <= 0) {
+        return fcf_err_set(err, FCF_E_INVALID, "ms is not a time");
+    }
+
+    return fcv_set_clock(json_integer_value(value), err);
+}
+
+
+/* the host's bytes count as entropy in full: it could read all of the guest's
+ * memory anyway */
+
+static int
+add_entropy(const void *data, size_t len, fcf_err_t *err)
+{
+    int  fd, rc;
+
+    struct {
+        struct rand_pool_info  head;
+        uint8_t                data[SEED_MAX];
+    } pool;
+
+    pool.head.entropy_count = (int) len * 8;
+    pool.head.buf_size = (int) len;
+    memcpy(pool.data, data, len);
+
+    fd = open("/dev/urandom", O_RDWR|O_CLOEXEC);
+    if (fd < 0) {
+        return fcf_err_sys(err, errno, "open /dev/urandom");
+    }
+
+    rc = 0;
+
+    if (ioctl(fd, RNDADDENTROPY, &pool) < 0
+        || ioctl(fd, RNDRESEEDCRNG, NULL) < 0)
+    {
+        rc = fcf_err_sys(err, errno, "seed");
+    }
+
+    close(fd);
+    explicit_bzero(&pool, sizeof(pool));
+
+    return rc;
+}
+
+
+static int
+op_seed(fcv_life_t *life, const json_t *request, fcf_err_t *err)
+{
+    char           data[SEED_MAX + 3];
+    size_t         len;
+    const json_t  *value;
+
+    (void) life;
+
+    value = json_object_get(request, "data");
+
+    if (!json_is_string(value)
+        || json_string_length(value) > fcf_base64_encoded_len(SEED_MAX)
+        || fcf_base64_decode(data, &len, json_string_value(value),
+                             json_string_length(value)) < 0
+        || len == 0 || len > SEED_MAX)
+    {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "data is not base64 of 1-%d bytes", SEED_MAX);
+    }
+
+    return add_entropy(data, len, err);
+}
+
+
+static const struct {
+    const char  *name;
+    op_pt        run;
+} ops[] = {
+    { "stop", op_stop },
+    { "time", op_time },
+    { "seed", op_seed },
+};
+
+
+int
+fcv_op(void *arg, const char *op, const json_t *request, fcf_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        if (strcmp(op, ops[i].name) == 0) {
+            return ops[i].run(arg, request, err);
+        }
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID, "unknown op \"%s\"", op);
+}

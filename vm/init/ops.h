@@ -1,0 +1,16 @@
+/* What the host may ask over the control port, but for logs (control.c). */
+
+#ifndef _FCV_OPS_H_INCLUDED_
+#define _FCV_OPS_H_INCLUDED_
+
+#include <jansson.h>
+#include "vm/init/life.h"
+
+/* a fcv_control_pt; arg is the fcv_life_t */
+int fcv_op(void *arg, const char *op, const json_t *request, fcf_err_t *err)
+    fcf_must_check;
+
+/* Unix time in milliseconds */
+int fcv_set_clock(int64_t ms, fcf_err_t *err) fcf_must_check;
+
+#endif /* _FCV_OPS_H_INCLUDED_ */

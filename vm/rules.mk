@@ -1,0 +1,86 @@
+# What runs inside the guests.  It is built static and optimised whatever V
+# says, into build/vm.
+
+VM := build/vm
+
+GUEST_CC     := gcc
+GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -O2 -g
+GUEST_OBJ    := $(VM)/obj
+
+INIT_SRCS := $(sort $(wildcard vm/init/*.c)) contract/fcf_err.c \
+             contract/fcf_base64.c
+INIT_OBJS := $(INIT_SRCS:%.c=$(GUEST_OBJ)/%.o)
+
+FUNCTIONS := $(patsubst vm/functions/%/,%,$(wildcard vm/functions/*/))
+
+GUEST_IMAGES := $(VM)/initramfs.img $(VM)/runtimes/base.img \
+                $(FUNCTIONS:%=$(VM)/functions/%.img)
+
+TARGETS += $(VM)/vmlinux $(GUEST_IMAGES)
+UNIT_TESTS += $(B)/t/unit/init_frame $(B)/t/unit/init_config \
+              $(B)/t/unit/init_output
+PROVE_FILES += t/agent/guest.t
+
+.PHONY: guest
+guest: $(VM)/vmlinux $(GUEST_IMAGES)
+
+$(GUEST_OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+# kernel
+
+$(VM)/version: vm/kernel/fetch vm/kernel/vmlinux vm/kernel/modules
+	@mkdir -p $(VM)
+	vm/kernel/fetch $(VM)
+	@touch $@
+
+$(VM)/vmlinux: $(VM)/version
+	@touch $@
+
+# init
+
+$(VM)/init: $(INIT_OBJS)
+	$(GUEST_CC) -static -o $@ $^ -ljansson
+	strip $@
+
+$(VM)/initramfs.img: $(VM)/init $(VM)/version vm/init/pack
+	vm/init/pack $(VM)/init $(VM)/modules $@
+
+# runtimes and functions
+
+$(VM)/runtimes/%.img: vm/runtimes/% vm/mkimage
+	@mkdir -p $(@D)
+	vm/runtimes/$* $@
+
+# A function with a Makefile of its own is built into $(VM)/functions/<name>;
+# one without is its folder as it is.
+
+$(VM)/functions/hello.img: $(wildcard vm/functions/hello/*)
+	@mkdir -p $(@D)
+	vm/mkfunction vm/functions/hello $@
+
+$(VM)/functions/echo.img: $(VM)/functions/echo/bootstrap
+	vm/mkfunction $(VM)/functions/echo $@
+
+$(VM)/functions/hello.img $(VM)/functions/echo.img: vm/mkfunction vm/mkimage
+
+include $(wildcard vm/*/rules.mk)
+
+# unit tests
+
+$(B)/t/unit/init_frame: $(B)/t/unit/init_frame.o $(B)/vm/init/frame.o \
+                        $(B)/contract/libfcf.a
+$(B)/t/unit/init_config: $(B)/t/unit/init_config.o $(B)/vm/init/config.o \
+                         $(B)/vm/init/frame.o $(B)/contract/libfcf.a
+$(B)/t/unit/init_output: $(B)/t/unit/init_output.o $(B)/vm/init/output.o
+
+$(B)/t/unit/init_%:
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
+
+-include $(shell test -d $(GUEST_OBJ) && find $(GUEST_OBJ) -name '*.d')
+
+# the VMM stand-in
+
+include vm/vmm/rules.mk
