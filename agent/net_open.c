@@ -1,0 +1,398 @@
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/log.h"
+#include "agent/net_int.h"
+#include "vm/guest.h"
+
+#define IP_FORWARD   "/proc/sys/net/ipv4/ip_forward"
+
+/* the bridge's alias is the owner, and what teardown must know even if the
+ * process that set up was killed */
+#define ALIAS_MADE   " made"
+#define ALIAS_NOFWD  " forward=0"
+
+
+void
+fca_net_complain(int rc, const fcf_err_t *err)
+{
+    if (rc != 0) {
+        fca_log(FCF_LOG_WARN, NULL, "guest network: %s", err->msg);
+    }
+}
+
+
+static int
+alias_is_ours(const fca_net_t *net, const char *alias)
+{
+    size_t  n;
+
+    n = strlen(net->alias);
+
+    return strncmp(alias, net->alias, n) == 0
+           && (alias[n] == '\0' || alias[n] == ' ');
+}
+
+
+static int
+tap_is_ours(const fca_net_t *net, const fca_link_t *link)
+{
+    return strcmp(link->kind, "tun") == 0
+           && strcmp(link->alias, net->alias) == 0;
+}
+
+
+static int
+setup_check_bridge(fca_net_t *net, fcf_err_t *err)
+{
+    fcf_err_t   why;
+    fca_link_t  link;
+
+    if (fca_link_get(net->sk, net->bridge, 0, &link, &why) != 0) {
+
+        if (why.code == FCF_E_NOT_FOUND) {
+            return 0;
+        }
+
+        *err = why;
+        return fcf_err_wrap(err, "bridge %s", net->bridge);
+    }
+
+    if (strcmp(link.kind, "bridge") != 0) {
+        return fcf_err_set(err, FCF_E_EXISTS,
+                           "bridge %s: a link of that name is there and no "
+                           "bridge (kind \"%s\")", net->bridge, link.kind);
+    }
+
+    if (link.alias[0] != '\0' && !alias_is_ours(net, link.alias)) {
+        return fcf_err_set(err, FCF_E_EXISTS,
+                           "bridge %s belongs to somebody else: its alias is "
+                           "\"%s\", not \"%s\"", net->bridge, link.alias,
+                           net->alias);
+    }
+
+    net->ifindex = link.ifindex;
+
+    if (alias_is_ours(net, link.alias)) {
+        net->made = strstr(link.alias, ALIAS_MADE) != NULL;
+        net->forward_was_off = strstr(link.alias, ALIAS_NOFWD) != NULL;
+    }
+
+    return 0;
+}
+
+
+/* the letters of a TAP's name, without its number */
+static size_t
+stem_len(const char *name)
+{
+    size_t  n;
+
+    n = strlen(name);
+
+    while (n > 0 && name[n - 1] >= '0' && name[n - 1] <= '9') {
+        n--;
+    }
+
+    return n;
+}
+
+
+static int
+setup_check_link(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
+{
+    int     busy;
+    size_t  n, stem;
+
+    if (tap_is_ours(net, link)) {
+        busy = fca_tap_busy(link->name, err);
+
+        if (busy > 0) {
+            return fcf_err_set(err, FCF_E_EXISTS,
+                               "TAP %s of an earlier run is still in use by a "
+                               "process", link->name);
+        }
+
+        return busy;
+    }
+
+    if (net->ifindex != 0 && link->master == net->ifindex) {
+        return fcf_err_set(err, FCF_E_EXISTS,
+                           "bridge %s has a foreign port: %s", net->bridge,
+                           link->name);
+    }
+
+    /* our rules match by prefix: neither of two may begin with the other */
+    n = strlen(net->tap_prefix);
+    stem = stem_len(link->name);
+    n = n < stem ? n : stem;
+
+    if (strncmp(link->alias, FCA_NET_ALIAS, sizeof(FCA_NET_ALIAS) - 1) == 0
+        && strcmp(link->kind, "tun") == 0
+        && memcmp(link->name, net->tap_prefix, n) == 0)
+    {
+        return fcf_err_set(err, FCF_E_EXISTS,
+                           "tap_prefix %s: TAP %s belongs to another agent "
+                           "(\"%s\")", net->tap_prefix, link->name,
+                           link->alias);
+    }
+
+    return 0;
+}
+
+
+static int
+setup_bridge(fca_net_t *net, fcf_err_t *err)
+{
+    fca_link_t  link;
+
+    if (net->ifindex == 0) {
+        if (fca_link_bridge_add(net->sk, net->bridge, err) != 0
+            || fca_link_get(net->sk, net->bridge, 0, &link, err) != 0)
+        {
+            return -1;
+        }
+
+        net->ifindex = link.ifindex;
+        net->made = 1;
+    }
+
+    /* down drops the neighbour entries of an earlier run */
+    if (fca_link_set_up(net->sk, net->ifindex, 0, err) != 0
+        || fca_link_bridge_set(net->sk, net->ifindex,
+                               (const unsigned char *) FCA_NET_MAC, err) != 0
+        || fca_link_no_ipv6(net->bridge, err) != 0
+        || fca_link_add_address(net->sk, net->ifindex, net->address,
+                                net->prefix_len, err) != 0
+        || fca_link_set_up(net->sk, net->ifindex, 1, err) != 0)
+    {
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/* The alias says that forwarding was off before it is turned on, so that a
+ * kill between the two loses nothing. */
+static int
+setup_forward(fca_net_t *net, fcf_err_t *err)
+{
+    char  alias[FCA_NET_ALIAS_MAX + sizeof(ALIAS_MADE ALIAS_NOFWD)];
+
+    if (net->egress && fca_sysctl_get(IP_FORWARD) == '0') {
+        net->forward_was_off = 1;
+    }
+
+    snprintf(alias, sizeof(alias), "%s%s%s", net->alias,
+             net->made ? ALIAS_MADE : "",
+             net->forward_was_off ? ALIAS_NOFWD : "");
+
+    if (fca_link_set_alias(net->sk, net->ifindex, alias, err) != 0) {
+        return -1;
+    }
+
+    return net->egress ? fca_sysctl_set(IP_FORWARD, "1", err) : 0;
+}
+
+
+fca_net_nic_t *
+fca_net_nic_new(fca_net_t *net, unsigned host)
+{
+    uint32_t        mask, addr;
+    fca_net_nic_t  *nic;
+
+    nic = calloc(1, sizeof(*nic));
+    if (nic == NULL) {
+        return NULL;
+    }
+
+    mask = 0xffffffffu << (32 - net->prefix_len);
+    addr = (ntohl(net->address.s_addr) & mask) + host;
+
+    nic->host = host;
+    nic->nic.address.s_addr = htonl(addr);
+
+    /* FCV_MAC_FMT */
+    nic->nic.mac[0] = 0x06;
+    nic->nic.mac[1] = 0x00;
+    memcpy(&nic->nic.mac[2], &nic->nic.address.s_addr, 4);
+
+    return nic;
+}
+
+
+/* A TAP that an earlier run left goes into the pool, or is marked for
+ * deletion if the pool is full. */
+static int
+setup_adopt(fca_net_t *net, const fca_link_t *link, int *doomed,
+    fcf_err_t *err)
+{
+    unsigned        host;
+    fca_net_nic_t  *nic;
+
+    host = net->nidle < net->pool_max ? fca_pool_take(&net->pool) : 0;
+
+    if (host == 0) {
+        *doomed = 1;
+        return fca_link_set_group(net->sk, link->ifindex, FCA_NET_GROUP(net),
+                                  err);
+    }
+
+    nic = fca_net_nic_new(net, host);
+    if (nic == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "adopting TAPs: out of memory");
+    }
+
+    nic->nic.ifindex = link->ifindex;
+    memcpy(nic->nic.tap, link->name, sizeof(nic->nic.tap));
+
+    STAILQ_INSERT_TAIL(&net->idle, nic, next);
+    net->nidle++;
+    net->nnics++;
+    fca_net_arm(net, nic, 1);
+
+    return fca_net_nic_prepare(net, nic, err);
+}
+
+
+static int
+setup_taps(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
+{
+    int     doomed;
+    size_t  i;
+
+    doomed = 0;
+
+    for (i = 0; i < n; i++) {
+        if (tap_is_ours(net, &links[i])
+            && setup_adopt(net, &links[i], &doomed, err) != 0)
+        {
+            return -1;
+        }
+    }
+
+    /* the kernel calls an empty group a fault */
+    return doomed ? fca_link_del_group(net->sk, FCA_NET_GROUP(net), err) : 0;
+}
+
+
+/* What changes the host.  A bridge that this call made goes again if a later
+ * step fails; one that was there is left for the next try. */
+static int
+setup_apply(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
+{
+    int  fresh;
+
+    fresh = net->ifindex == 0;
+
+    if (setup_bridge(net, err) == 0
+        && setup_taps(net, links, n, err) == 0
+        && fca_nft_load(net, err) == 0
+        && setup_forward(net, err) == 0)
+    {
+        return 0;
+    }
+
+    if (fresh && net->ifindex != 0) {
+        fca_net_teardown(net);
+    }
+
+    return -1;
+}
+
+
+int
+fca_net_setup(fca_net_t *net, fcf_err_t *err)
+{
+    int          rc;
+    size_t       i, n;
+    fca_link_t  *links;
+
+    if (fca_tap_check(err) != 0) {
+        return -1;
+    }
+
+    net->sk = fca_link_connect(err);
+
+    if (net->sk == NULL
+        || fca_nft_init(net, err) != 0
+        || setup_check_bridge(net, err) != 0
+        || fca_link_list(net->sk, &links, &n, err) != 0)
+    {
+        return -1;
+    }
+
+    rc = 0;
+
+    for (i = 0; i < n && rc == 0; i++) {
+        rc = setup_check_link(net, &links[i], err);
+    }
+
+    if (rc == 0) {
+        rc = fca_link_check_overlap(net->sk, net->ifindex, net->address,
+                                    net->prefix_len, err);
+    }
+
+    if (rc == 0) {
+        rc = setup_apply(net, links, n, err);
+    }
+
+    free(links);
+
+    return rc;
+}
+
+
+static int
+teardown_taps(fca_net_t *net, fcf_err_t *err)
+{
+    int          n_ours;
+    size_t       i, n;
+    fca_link_t  *links;
+
+    if (fca_link_list(net->sk, &links, &n, err) != 0) {
+        return -1;
+    }
+
+    n_ours = 0;
+
+    for (i = 0; i < n; i++) {
+        if (tap_is_ours(net, &links[i])
+            && fca_link_set_group(net->sk, links[i].ifindex,
+                                  FCA_NET_GROUP(net), NULL) == 0)
+        {
+            n_ours++;
+        }
+    }
+
+    free(links);
+
+    return n_ours > 0
+           ? fca_link_del_group(net->sk, FCA_NET_GROUP(net), err) : 0;
+}
+
+
+void
+fca_net_teardown(fca_net_t *net)
+{
+    fcf_err_t  err;
+
+    fca_net_complain(teardown_taps(net, &err), &err);
+
+    if (net->made) {
+        fca_net_complain(fca_link_del(net->sk, net->ifindex, &err), &err);
+
+    } else {
+        fca_net_complain(fca_link_set_alias(net->sk, net->ifindex, "", &err),
+                         &err);
+    }
+
+    fca_net_complain(fca_nft_remove(net, &err), &err);
+
+    if (net->forward_was_off) {
+        fca_net_complain(fca_sysctl_set(IP_FORWARD, "0", &err), &err);
+    }
+}

@@ -1,0 +1,261 @@
+/*
+ * A process that has a guest network and nothing else, for t/agent/net.t:
+ *     net_host bridge tap_prefix node_id address prefix_len egress pool_max
+ * Commands, a line each, on standard input; answers, a line each, on standard
+ * output:
+ *     take            nic <tap> <mac> <address> <us>  |  error <words>
+ *     give <tap>      given <tap>
+ *     burst <n>       as n takes at once; then: burst <n> <us>
+ *     free            free <n>
+ *     close           removes everything and ends; end of input keeps it
+ */
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/net.h"
+
+#define HOST_NICS  1200
+
+typedef struct {
+    uv_loop_t     loop;
+    uv_poll_t     in;
+    fca_net_t    *net;
+    fca_nic_t     nics[HOST_NICS];
+    size_t        n;
+    char          line[256];
+    size_t        len;
+    int           remove;
+    unsigned      burst, burst_left;
+    uint64_t      burst_start;
+} host_t;
+
+typedef struct {
+    host_t       *host;
+    uint64_t      start;
+} host_take_t;
+
+typedef struct {
+    char          tap[IFNAMSIZ];
+} host_give_t;
+
+
+static uint64_t
+now_us(void)
+{
+    return uv_hrtime() / 1000;
+}
+
+
+static void
+taken(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
+{
+    char          addr[INET_ADDRSTRLEN];
+    host_t       *host;
+    host_take_t  *t = arg;
+
+    host = t->host;
+
+    if (err != NULL) {
+        printf("error %s\n", err->msg);
+
+    } else {
+        inet_ntop(AF_INET, &nic->address, addr, sizeof(addr));
+        printf("nic %s %02x:%02x:%02x:%02x:%02x:%02x %s %llu\n", nic->tap,
+               nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3],
+               nic->mac[4], nic->mac[5], addr,
+               (unsigned long long) (now_us() - t->start));
+        host->nics[host->n++] = *nic;
+    }
+
+    free(t);
+
+    if (host->burst_left > 0 && --host->burst_left == 0) {
+        printf("burst %u %llu\n", host->burst,
+               (unsigned long long) (now_us() - host->burst_start));
+    }
+
+    fflush(stdout);
+}
+
+
+static void
+given(void *arg)
+{
+    host_give_t  *g = arg;
+
+    printf("given %s\n", g->tap);
+    fflush(stdout);
+    free(g);
+}
+
+
+static int
+take(host_t *host)
+{
+    fcf_err_t     err;
+    host_take_t  *t;
+
+    t = malloc(sizeof(*t));
+    t->host = host;
+    t->start = now_us();
+
+    if (fca_net_take(host->net, taken, t, &err) != 0) {
+        printf("error %s\n", err.msg);
+        free(t);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+static void
+give(host_t *host, const char *tap)
+{
+    size_t        i;
+    fca_nic_t     nic;
+    host_give_t  *g;
+
+    for (i = 0; i < host->n; i++) {
+        if (strcmp(host->nics[i].tap, tap) == 0) {
+            break;
+        }
+    }
+
+    if (i == host->n) {
+        printf("error not out: %s\n", tap);
+        return;
+    }
+
+    nic = host->nics[i];
+    host->nics[i] = host->nics[--host->n];
+
+    g = malloc(sizeof(*g));
+    memcpy(g->tap, nic.tap, sizeof(g->tap));
+    fca_net_give(host->net, &nic, given, g);
+}
+
+
+static void
+command(host_t *host, const char *line)
+{
+    unsigned  i, n;
+
+    if (strcmp(line, "take") == 0) {
+        (void) take(host);
+
+    } else if (strncmp(line, "give ", 5) == 0) {
+        give(host, line + 5);
+
+    } else if (sscanf(line, "burst %u", &n) == 1) {
+        host->burst = host->burst_left = n;
+        host->burst_start = now_us();
+
+        for (i = 0; i < n; i++) {
+            if (take(host) != 0) {
+                host->burst_left--;
+            }
+        }
+
+    } else if (strcmp(line, "free") == 0) {
+        printf("free %u\n", fca_net_free_count(host->net));
+
+    } else if (strcmp(line, "close") == 0) {
+        host->remove = 1;
+        uv_close((uv_handle_t *) &host->in, NULL);
+
+    } else {
+        printf("error command: %s\n", line);
+    }
+
+    fflush(stdout);
+}
+
+
+static void
+input(uv_poll_t *poll, int status, int events)
+{
+    char      c;
+    host_t   *host = poll->data;
+    ssize_t   n;
+
+    (void) status;
+    (void) events;
+
+    n = read(STDIN_FILENO, &c, 1);
+
+    if (n <= 0) {
+        uv_close((uv_handle_t *) poll, NULL);
+        return;
+    }
+
+    if (c != '\n') {
+        if (host->len < sizeof(host->line) - 1) {
+            host->line[host->len++] = c;
+        }
+
+        return;
+    }
+
+    host->line[host->len] = '\0';
+    host->len = 0;
+    command(host, host->line);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    fcf_err_t        err;
+    static host_t    host;
+    fca_net_conf_t   conf;
+
+    if (argc != 8) {
+        fprintf(stderr, "net_host: seven arguments\n");
+        return 2;
+    }
+
+    memset(&conf, 0, sizeof(conf));
+    conf.bridge = argv[1];
+    conf.tap_prefix = argv[2];
+    conf.node_id = argv[3];
+    inet_pton(AF_INET, argv[4], &conf.address);
+    conf.prefix_len = (unsigned) strtoul(argv[5], NULL, 10);
+    conf.egress = strcmp(argv[6], "internet") == 0;
+    conf.pool_max = (unsigned) strtoul(argv[7], NULL, 10);
+
+    uv_loop_init(&host.loop);
+
+    host.net = fca_net_open(&host.loop, &conf, &err);
+
+    if (host.net == NULL) {
+        printf("refused %s\n", err.msg);
+        uv_run(&host.loop, UV_RUN_DEFAULT);
+        uv_loop_close(&host.loop);
+        return 1;
+    }
+
+    printf("open\n");
+    fflush(stdout);
+
+    host.in.data = &host;
+    uv_poll_init(&host.loop, &host.in, STDIN_FILENO);
+    uv_poll_start(&host.in, UV_READABLE, input);
+    uv_run(&host.loop, UV_RUN_DEFAULT);
+
+    fca_net_close(host.net, host.remove);
+    uv_run(&host.loop, UV_RUN_DEFAULT);
+
+    if (uv_loop_close(&host.loop) != 0) {
+        printf("error loop still busy\n");
+        return 1;
+    }
+
+    printf("closed\n");
+
+    return 0;
+}
