@@ -9,7 +9,9 @@
 
 typedef void (*fca_loop_log_pt)(fcf_log_e level, const char *msg);
 
-/* fills *out; uv must outlive it.  log may be NULL. */
+/* fills *out; uv must outlive it, and uv->data is the adapter's from now on.
+ * log may be NULL.  What contract/ frees is closed by the loop's next turns:
+ * run it once more before uv_loop_close(). */
 void fca_loop_init(fcf_loop_t *out, uv_loop_t *uv, fca_loop_log_pt log);
 
 #endif /* _FCA_LOOP_H_INCLUDED_ */
