@@ -1,0 +1,138 @@
+package FcfRun;
+
+# What run/up, run/down and run/deploy share: the settings, the directory of
+# one running system, and its lock.
+#
+# RUN_DIR holds everything: lock (held while it runs), address, conf/, log/,
+# data/, functions/, and pid/<service> with "pid starttime".
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use Fcntl qw(:flock);
+use File::Basename qw(dirname);
+use File::Path qw(make_path remove_tree);
+
+our @EXPORT_OK = qw(%set root tell fail slurp spew try_lock own_lock
+    lock_owner clear_run_dir etcdctl);
+
+my $root = abs_path(dirname(__FILE__) . '/../..');
+sub root { $root }
+
+sub _setting {
+    my ($name, $default) = @_;
+    my $value = $ENV{$name};
+    return defined $value && $value ne '' ? $value : $default;
+}
+
+our %set = map { $_->[0] => _setting(@$_) } (
+    [RUN_DIR        => "$root/build/run"],
+    [GATEWAY_PORT   => 8080],
+    [ETCD_PORT      => 12379],
+    [ETCD_PEER_PORT => 12380],
+    [REDIS_PORT     => 16379],
+    [VM_PORT_FIRST  => 30000],      # one port a microVM
+    [VM_PORT_LAST   => 30999],
+    [BRIDGE         => 'fc-bridge0'],
+    [BRIDGE_ADDRESS => '172.16.0.1/24'],
+    [TAP_PREFIX     => 'fctap'],
+    [NODE_ID        => 'local'],
+    [EGRESS         => 'internet'],
+    [MAX_VMS        => 100],
+    [PARK_TIMEOUT   => '60s'],
+    [WORKERS        => 2],
+    [RUN_VMM        => 'auto'],     # firecracker, qemu, instant
+    [RUN_BUILD      => "$root/build/release"],
+    [RUN_DETACH     => 0],          # return when it is up
+    [RUN_CALLS      => 1],          # make the two example calls
+);
+
+for my $name (qw(RUN_DIR RUN_BUILD)) {
+    $set{$name} = "$root/$set{$name}" unless $set{$name} =~ m{^/};
+}
+
+for my $name (grep { /_PORT/ } keys %set) {
+    fail("$name=$set{$name} is not a port")
+        unless $set{$name} =~ /^\d{1,5}$/ && $set{$name} > 0
+            && $set{$name} < 65536;
+}
+
+fail("RUN_VMM=$set{RUN_VMM} is none of auto, firecracker, qemu, instant")
+    unless $set{RUN_VMM} =~ /^(?:auto|firecracker|qemu|instant)$/;
+
+$ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
+$| = 1;
+
+
+sub tell { print "fcfaas: @_\n" }
+
+sub fail {
+    print STDERR "fcfaas: @_\n";
+    exit 1;
+}
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<', $path or return undef;
+    local $/;
+    return scalar <$fh>;
+}
+
+
+sub spew {
+    my ($path, $text, $mode) = @_;
+
+    open my $fh, '>', $path or die "cannot write $path: $!\n";
+    chmod $mode, $path if defined $mode;
+    print $fh $text;
+    close $fh or die "cannot write $path: $!\n";
+}
+
+
+# The lock of the running system, or undef while somebody else has it.  The
+# owner's pid stands in the file, by own_lock().
+sub try_lock {
+    make_path($set{RUN_DIR}, { error => \my $err });
+    fail("cannot make $set{RUN_DIR}: " . (values %{ $err->[0] })[0]) if @$err;
+
+    open my $fh, '>>', "$set{RUN_DIR}/lock"
+        or fail("cannot open $set{RUN_DIR}/lock: $!");
+    return flock($fh, LOCK_EX | LOCK_NB) ? $fh : undef;
+}
+
+sub own_lock {
+    my ($fh) = @_;
+
+    truncate $fh, 0;
+    syswrite $fh, "$$\n";
+}
+
+sub lock_owner {
+    my ($pid) = (slurp("$set{RUN_DIR}/lock") // '') =~ /^(\d+)$/;
+    return $pid;
+}
+
+
+# Everything but the logs, and the lock, which the caller holds.
+sub clear_run_dir {
+    remove_tree(map { "$set{RUN_DIR}/$_" }
+        qw(address conf data functions pid token));
+}
+
+
+# etcdctl(@arguments): what it printed; dies where it fails
+sub etcdctl {
+    local $ENV{ETCDCTL_API} = 3;
+
+    my @cmd = ('etcdctl', '--endpoints', "http://127.0.0.1:$set{ETCD_PORT}");
+    open my $fh, '-|', @cmd, @_ or die "etcdctl: $!\n";
+    my $out = do { local $/; <$fh> } // '';
+    close $fh or die "etcdctl $_[0] failed; does it run?  (make run)\n";
+    return $out;
+}
+
+1;

@@ -1,0 +1,113 @@
+package FcfRun::Conf;
+
+# The configuration files of the system that make run starts.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use FcfRun qw(%set root);
+
+our @EXPORT_OK = qw(nginx_conf agent_conf);
+
+
+# Workers run as root because RUN_DIR may lie where nobody else can go; it
+# listens on the loopback address only.
+sub nginx_conf {
+    my $module = root() . '/build/nginx/ngx_http_fcfaas_module.so';
+
+    return <<"    EOC" =~ s/^ {4}//gmr;
+    load_module $module;
+
+    daemon off;
+    user root;
+    worker_processes $set{WORKERS};
+    pid $set{RUN_DIR}/data/nginx/nginx.pid;
+    error_log $set{RUN_DIR}/log/nginx-error.log notice;
+
+    events {
+        worker_connections 8192;
+    }
+
+    http {
+        access_log $set{RUN_DIR}/log/access.log;
+        client_body_temp_path $set{RUN_DIR}/data/nginx/body;
+        proxy_temp_path $set{RUN_DIR}/data/nginx/proxy;
+        fastcgi_temp_path $set{RUN_DIR}/data/nginx/fastcgi;
+        uwsgi_temp_path $set{RUN_DIR}/data/nginx/uwsgi;
+        scgi_temp_path $set{RUN_DIR}/data/nginx/scgi;
+
+        fcfaas_etcd       http://127.0.0.1:$set{ETCD_PORT};
+        fcfaas_redis      127.0.0.1:$set{REDIS_PORT};
+        fcfaas_zone       fcfaas 8m;
+        fcfaas_token_file $set{RUN_DIR}/token;
+
+        upstream functions {
+            fcfaas;
+            keepalive 256;
+        }
+
+        map \$http_upgrade \$fcfaas_connection {
+            default upgrade;
+            ""      "";
+        }
+
+        server {
+            listen 127.0.0.1:$set{GATEWAY_PORT} backlog=4096;
+            client_max_body_size 64m;
+
+            location ~ ^/run/(?<function_id>[^/]+) {
+                fcfaas              \$function_id;
+                fcfaas_park_timeout $set{PARK_TIMEOUT};
+
+                proxy_pass          http://functions\$fcfaas_uri;
+                proxy_http_version  1.1;
+                proxy_set_header    Upgrade \$http_upgrade;
+                proxy_set_header    Connection \$fcfaas_connection;
+                proxy_set_header    Host \$host;
+                proxy_connect_timeout 1s;
+            }
+
+            location = /fcfaas/status {
+                fcfaas_status;
+            }
+        }
+    }
+    EOC
+}
+
+
+# agent_conf($vmm, $vmm_args)
+sub agent_conf {
+    my ($vmm, $vmm_args) = @_;
+    my $vm = root() . '/build/vm';
+
+    return <<"    EOC" =~ s/^ {4}//gmr;
+    node_id = $set{NODE_ID}
+    etcd = http://127.0.0.1:$set{ETCD_PORT}
+    redis = 127.0.0.1:$set{REDIS_PORT}
+    token_file = $set{RUN_DIR}/token
+    advertise = 127.0.0.1
+    allow = 127.0.0.1/32
+
+    state_dir = $set{RUN_DIR}/data/agent
+    functions = $set{RUN_DIR}/functions
+    runtimes = $vm/runtimes
+    kernel = $vm/vmlinux
+    initrd = $vm/initramfs.img
+    vmm = $vmm
+    vmm_args = $vmm_args
+
+    bridge = $set{BRIDGE}
+    bridge_address = $set{BRIDGE_ADDRESS}
+    tap_prefix = $set{TAP_PREFIX}
+    egress = $set{EGRESS}
+    port_first = $set{VM_PORT_FIRST}
+    port_last = $set{VM_PORT_LAST}
+    max_vms = $set{MAX_VMS}
+    memory_reserve_mb = 256
+    adopt = no
+    EOC
+}
+
+1;

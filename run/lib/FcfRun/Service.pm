@@ -1,0 +1,178 @@
+package FcfRun::Service;
+
+# One of the processes of a running system.  It is recorded by pid and start
+# time before anybody could lose it, so that whoever comes after a crash ends
+# this process and no other.
+
+use strict;
+use warnings;
+
+use FcfRun qw(%set tell slurp spew);
+use POSIX qw(WNOHANG _exit setsid);
+use Time::HiRes qw(sleep clock_gettime CLOCK_MONOTONIC);
+
+use constant SYS_pidfd_open => 434;     # x86_64
+
+# how to end each, in this order
+our @ORDER = qw(nginx agent redis etcd);
+my %STOP = (
+    nginx => ['TERM', 10],
+    agent => ['TERM', 90],              # it stops its VMs first
+    redis => ['TERM', 10],
+    etcd  => ['TERM', 20],
+);
+
+
+# new(name => 'etcd', argv => [...], env => {...}, ready => sub { ... },
+#     timeout => 20): ready is asked every few milliseconds until it is true
+sub new {
+    my ($class, %opt) = @_;
+    return bless { env => {}, timeout => 20, restarts => [], %opt }, $class;
+}
+
+
+sub log_path { "$set{RUN_DIR}/log/$_[0]{name}.log" }
+
+
+# Starts it and waits until it is ready: true, or false and {why}.
+sub start {
+    my ($self) = @_;
+    my $end = clock_gettime(CLOCK_MONOTONIC) + $self->{timeout};
+
+    pipe my $go, my $recorded or die "pipe: $!";
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        close $recorded;
+        $self->_exec($go);
+    }
+
+    spew("$set{RUN_DIR}/pid/$self->{name}", "$pid " . _start_time($pid) . "\n");
+    close $recorded;                    # now it may become what it is
+    $self->{pid} = $pid;
+
+    until ($self->{ready}->()) {
+        if ($self->ended) {
+            return $self->_why('ended at start');
+        }
+
+        if (clock_gettime(CLOCK_MONOTONIC) > $end) {
+            return $self->_why("was not ready within $self->{timeout} s");
+        }
+
+        sleep 0.01;
+    }
+
+    return 1;
+}
+
+
+sub _exec {
+    my ($self, $go) = @_;
+
+    setsid();                           # Ctrl-C is for us alone
+    sysread $go, my $nothing, 1;
+    $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>>', $self->log_path or _exit(126);
+    open STDERR, '>&', \*STDOUT;
+    %ENV = (%ENV, %{ $self->{env} });
+
+    no warnings 'exec';
+    exec { $self->{argv}[0] } @{ $self->{argv} };
+    print "exec $self->{argv}[0]: $!\n";
+    _exit(127);
+}
+
+
+sub _why {
+    my ($self, $what) = @_;
+    my $log = $self->{error_log} && -s $self->{error_log}
+        ? $self->{error_log} : $self->log_path;
+    my ($last) = reverse grep { /\S/ } split /\n/, slurp($log) // '';
+
+    $self->{why} = "$self->{name} $what"
+        . (defined $last ? ": $last" : '') . " (its log: $log)";
+    return 0;
+}
+
+
+# true once it is gone; it is our child
+sub ended {
+    my ($self) = @_;
+
+    return 1 unless defined $self->{pid};
+    return 0 if waitpid($self->{pid}, WNOHANG) == 0;
+
+    delete $self->{pid};
+    unlink "$set{RUN_DIR}/pid/$self->{name}";
+    return 1;
+}
+
+
+# May it be started once more?  Five times in a minute are enough.
+sub may_restart {
+    my ($self) = @_;
+    my $now = clock_gettime(CLOCK_MONOTONIC);
+    my $times = $self->{restarts};
+
+    @$times = grep { $_ > $now - 60 } @$times;
+    push @$times, $now;
+    return @$times <= 5;
+}
+
+
+sub _start_time {
+    my ($pid) = @_;
+    my $stat = slurp("/proc/$pid/stat") // return '';
+    return (split ' ', $stat =~ s/^.*\) //sr)[19];
+}
+
+
+# Ends what is recorded, child or not, of this life or the one before.
+sub end_recorded {
+    for my $name (@ORDER) {
+        my $file = "$set{RUN_DIR}/pid/$name";
+        my $text = slurp($file) // next;
+        my ($pid, $started) = $text =~ /^(\d+) (\d+)$/ or next;
+
+        if ((_start_time($pid) // '') eq $started) {
+            _end($name, $pid);
+        }
+
+        unlink $file;
+    }
+}
+
+
+sub _end {
+    my ($name, $pid) = @_;
+    my ($signal, $grace) = @{ $STOP{$name} };
+
+    my $fd = syscall SYS_pidfd_open, $pid, 0;
+    return if $fd < 0;
+    open my $pidfd, '<&=', $fd or die "pidfd: $!";
+
+    my $gone = sub {
+        vec(my $set = '', fileno $pidfd, 1) = 1;
+        my $found = select $set, undef, undef, $_[0];
+        waitpid $pid, WNOHANG;
+        return $found > 0;
+    };
+
+    kill $signal, $pid;
+    my $end = clock_gettime(CLOCK_MONOTONIC) + $grace;
+
+    while (1) {
+        my $left = $end - clock_gettime(CLOCK_MONOTONIC);
+        last if $left <= 0;
+        return if $gone->($left);
+    }
+
+    tell("$name did not end within $grace s of SIG$signal: killed; its log: "
+        . "$set{RUN_DIR}/log/$name.log");
+    kill 'KILL', $pid;
+    $gone->(10);
+}
+
+1;

@@ -1,0 +1,33 @@
+# make run and its kin.  Settings (see run/lib/FcfRun.pm) may be given as
+# "make run GATEWAY_PORT=8081": make puts them into the environment.
+
+.PHONY: run stop deploy deps help
+
+run: deps
+	@$(MAKE) --no-print-directory V=release targets
+	@run/up
+
+stop:
+	@run/down
+
+deploy:
+	@run/deploy '$(DIR)' '$(NAME)' '$(SPEC)'
+
+deps:
+	@run/deps run
+
+help:
+	@echo 'make             builds into build/release (V=asan, V=clang: there)'
+	@echo 'make run         installs what is missing, builds, starts the whole'
+	@echo '                 system on 127.0.0.1:8080; Ctrl-C or make stop ends'
+	@echo 'make stop        ends it and removes what it made'
+	@echo 'make deploy DIR=path [NAME=name] [SPEC={...}]   adds a function'
+	@echo 'make deps        only installs what make run needs'
+	@echo 'make test        every test; test-unit, test-gateway, test-other,'
+	@echo '                 test-e2e: a part'
+	@echo 'make clean       stops it and removes build/'
+	@echo 'Settings of make run, with defaults:'
+	@sed -n 's/^ *\[\([A-Z_]*\) *=> *\(.*\)\],/    \1 = \2/p' \
+	    run/lib/FcfRun.pm
+
+clean: stop
