@@ -80,7 +80,3 @@ $(B)/t/unit/init_%:
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
 -include $(shell test -d $(GUEST_OBJ) && find $(GUEST_OBJ) -name '*.d')
-
-# the VMM stand-in
-
-include vm/vmm/rules.mk
