@@ -1,0 +1,80 @@
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+#include "agent/capacity.h"
+
+int
+fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
+    int max_vms, int max_boots, fcf_err_t *err)
+{
+    long       cpus;
+    long long  mb;
+
+    memset(c, 0, sizeof(*c));
+
+    cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    mb = (long long) sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)
+         / (1024 * 1024);
+
+    if (cpus < 1 || mb <= reserve_mb) {
+        return fcf_err_set(err, FCF_E_INVALID, "memory_reserve_mb = \"%d\": "
+                           "this host has %lld MB and %ld CPUs, nothing is "
+                           "left for VMs", reserve_mb, mb, cpus);
+    }
+
+    mb -= reserve_mb;
+
+    c->cpu = (int) cpus * overcommit;
+    c->memory_mb = mb > INT_MAX ? INT_MAX : (int) mb;
+    c->max_vms = max_vms;
+    c->max_boots = max_boots;
+
+    return 0;
+}
+
+fca_fit_e
+fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb)
+{
+    if (cpu > c->cpu || memory_mb > c->memory_mb) {
+        return FCA_FITS_NEVER;
+    }
+
+    if (cpu > c->cpu - c->cpu_used || memory_mb > c->memory_mb
+                                                  - c->memory_mb_used
+        || c->vms >= c->max_vms || c->boots >= c->max_boots)
+    {
+        return FCA_FITS_LATER;
+    }
+
+    return FCA_FITS;
+}
+
+void
+fca_capacity_take(fca_capacity_t *c, int cpu, int memory_mb)
+{
+    assert(fca_capacity_fit(c, cpu, memory_mb) == FCA_FITS);
+
+    c->cpu_used += cpu;
+    c->memory_mb_used += memory_mb;
+    c->vms++;
+    c->boots++;
+}
+
+void
+fca_capacity_booted(fca_capacity_t *c)
+{
+    assert(c->boots > 0);
+    c->boots--;
+}
+
+void
+fca_capacity_give(fca_capacity_t *c, int cpu, int memory_mb)
+{
+    assert(c->vms > 0 && c->cpu_used >= cpu
+           && c->memory_mb_used >= memory_mb);
+
+    c->cpu_used -= cpu;
+    c->memory_mb_used -= memory_mb;
+    c->vms--;
+}

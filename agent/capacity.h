@@ -1,0 +1,31 @@
+/* What this node can still give to VMs.  Plain accounting: what was taken for
+ * a VM is given back when nothing of it is left. */
+
+#ifndef _FCA_CAPACITY_H_INCLUDED_
+#define _FCA_CAPACITY_H_INCLUDED_
+
+#include "contract/fcf_err.h"
+
+typedef struct {
+    int       cpu, memory_mb, max_vms, max_boots;       /* the limits */
+    int       cpu_used, memory_mb_used, vms, boots;
+} fca_capacity_t;
+
+typedef enum {
+    FCA_FITS = 0,
+    FCA_FITS_LATER,             /* something must end first */
+    FCA_FITS_NEVER              /* not even on the empty node */
+} fca_fit_e;
+
+/* overcommit: vCPUs per CPU; reserve_mb: kept for the host.  Refuses a host
+ * that has nothing to give. */
+int fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
+    int max_vms, int max_boots, fcf_err_t *err) fcf_must_check;
+
+fca_fit_e fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb);
+/* a VM that begins to boot; it must fit */
+void fca_capacity_take(fca_capacity_t *c, int cpu, int memory_mb);
+void fca_capacity_booted(fca_capacity_t *c);
+void fca_capacity_give(fca_capacity_t *c, int cpu, int memory_mb);
+
+#endif /* _FCA_CAPACITY_H_INCLUDED_ */

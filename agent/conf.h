@@ -1,0 +1,93 @@
+/*
+ * The agent's settings: agent.conf ("name = value" lines), each also an
+ * option --name=value, which goes before the file.  What is not known is
+ * refused by file, line, name and value.
+ */
+
+#ifndef _FCA_CONF_H_INCLUDED_
+#define _FCA_CONF_H_INCLUDED_
+
+#include "agent/proxy.h"
+#include "contract/fcf_etcd.h"
+#include "contract/fcf_redis.h"
+
+#define FCA_CONF_PATH       "/etc/fcfaas/agent.conf"
+#define FCA_CIDRS_MAX       32
+#define FCA_VMM_ARGS_MAX    32
+#define FCA_TOKEN_MAX       256
+
+typedef enum { FCA_RUN = 0, FCA_RUN_CHECK, FCA_RUN_TRIAL, FCA_RUN_VERSION,
+               FCA_RUN_HELP } fca_run_e;
+
+/* words of a list setting; items point into text */
+typedef struct {
+    char            *text;
+    const char     **items;             /* NULL-ended, never NULL itself */
+    size_t           n;
+} fca_list_t;
+
+/* All strings are owned by the conf; "" means not set, but for secrets, whose
+ * pointer is NULL then. */
+typedef struct {
+    fca_run_e        run;
+    char            *conf_path;
+    int              conf_given;
+    int              trial_timeout;     /* s */
+
+    char            *node_id;
+    char            *prefix;
+    fca_list_t       etcd;
+    char            *etcd_user, *etcd_password_file;
+    char            *etcd_ca, *etcd_cert, *etcd_key;
+    fca_list_t       redis;
+    char            *redis_user, *redis_password_file;
+    int              redis_db;
+    char            *token_file;
+    struct in_addr   advertise;
+    fca_cidr_t       allow[FCA_CIDRS_MAX];
+    size_t           nallow;
+
+    char            *state_dir;
+    char            *functions, *runtimes;      /* directories of images */
+    char            *kernel, *initrd, *kernel_args;
+    char            *vmm;
+    fca_list_t       vmm_args;
+    char            *bridge;
+    struct in_addr   bridge_address;
+    unsigned         bridge_prefix_len;
+    char            *tap_prefix;
+    int              egress;            /* 0 none, 1 internet */
+
+    int              proxy_threads;
+    int              port_first, port_last;
+    int              max_vms, max_boots;
+    int              memory_reserve_mb;
+    int              cpu_overcommit;
+    int              boot_timeout_s;    /* bound on the specs'; 0: none */
+    int              adopt;
+    fcf_log_e        log_level;
+
+    /* read from the files named above by fca_conf_secrets() */
+    char            *etcd_password, *redis_password, *token;
+} fca_conf_t;
+
+/* Fills *conf from argv and the file that it (or the default) names; a
+ * default file that does not exist is no error.  On failure *conf is freed. */
+int fca_conf_load(fca_conf_t *conf, int argc, char **argv, fcf_err_t *err)
+    fcf_must_check;
+/* Reads the secret files. */
+int fca_conf_secrets(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
+/* What has to exist on this host for VMs to be started: the VMM (searched on
+ * PATH and made absolute), kernel, initrd. */
+int fca_conf_guest_files(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
+void fca_conf_free(fca_conf_t *conf);
+/* one line per setting, on standard output */
+void fca_conf_help(void);
+
+/* exposed for the tests */
+int fca_conf_set(fca_conf_t *conf, const char *where, const char *name,
+    const char *value, fcf_err_t *err) fcf_must_check;
+int fca_conf_file(fca_conf_t *conf, const char *path, fcf_err_t *err)
+    fcf_must_check;
+
+#endif /* _FCA_CONF_H_INCLUDED_ */

@@ -1,0 +1,537 @@
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "agent/conf_parse.h"
+#include "agent/log.h"
+
+/* the field begins a pair in fca_conf_t */
+#define fca_conf_of(field, name)                                            \
+    ((fca_conf_t *) ((char *) (field) - offsetof(fca_conf_t, name)))
+
+int
+fca_conf_str(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    char  *copy, **p = field;
+
+    (void) s;
+
+    copy = strdup(value);
+    if (copy == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    free(*p);
+    *p = copy;
+
+    return 0;
+}
+
+int
+fca_conf_int(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    int   *p = field;
+    long   n;
+    char  *end;
+
+    errno = 0;
+    n = strtol(value, &end, 10);
+
+    if (!isdigit((unsigned char) *value) || *end || errno || n < s->min
+        || n > s->max)
+    {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "must be a whole number from %d to %d",
+                           s->min, s->max);
+    }
+
+    *p = (int) n;
+
+    return 0;
+}
+
+int
+fca_conf_id(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    if (!fcf_id_valid(value, strlen(value))) {
+        return fcf_err_set(err, FCF_E_INVALID, "must be 1 to %d of a-z 0-9 . "
+                           "_ -, beginning and ending with a letter or digit",
+                           FCF_ID_MAX);
+    }
+
+    return fca_conf_str(field, s, value, err);
+}
+
+int
+fca_conf_prefix(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    if (*value && !fcf_prefix_valid(value, strlen(value))) {
+        return fcf_err_set(err, FCF_E_INVALID, "must be at most %d printable "
+                           "characters without space or braces",
+                           FCF_PREFIX_MAX);
+    }
+
+    return fca_conf_str(field, s, value, err);
+}
+
+int
+fca_conf_ifname(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    size_t       max;
+    const char  *c;
+
+    /* five digits follow a TAP's prefix */
+    max = strcmp(s->name, "tap_prefix") == 0 ? IFNAMSIZ - 6 : IFNAMSIZ - 1;
+
+    for (c = value; *c; c++) {
+        if (!isalnum((unsigned char) *c) && !strchr("-_.", *c)) {
+            break;
+        }
+    }
+
+    if (*value == '\0' || *value == '.' || *c || strlen(value) > max) {
+        return fcf_err_set(err, FCF_E_INVALID, "must be an interface name of "
+                           "1 to %zu letters, digits, - _ .", max);
+    }
+
+    return fca_conf_str(field, s, value, err);
+}
+
+void
+fca_conf_list_free(fca_list_t *list)
+{
+    free(list->text);
+    free(list->items);
+    memset(list, 0, sizeof(*list));
+}
+
+static int
+fca_conf_split(fca_list_t *out, const char *value, const char *sep,
+    fcf_err_t *err)
+{
+    char  *p;
+
+    out->n = 0;
+    out->text = strdup(value);
+    /* no more words than every other character, and the NULL */
+    out->items = calloc(strlen(value) / 2 + 2, sizeof(char *));
+
+    if (out->text == NULL || out->items == NULL) {
+        fca_conf_list_free(out);
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    for (p = out->text; *p; ) {
+        p += strspn(p, sep);
+        if (*p == '\0') {
+            break;
+        }
+
+        out->items[out->n++] = p;
+        p += strcspn(p, sep);
+        if (*p) {
+            *p++ = '\0';
+        }
+    }
+
+    return 0;
+}
+
+static int
+fca_conf_list(void *field, const char *value, const char *sep, size_t min,
+    size_t max, int (*check)(const char *, fcf_err_t *), fcf_err_t *err)
+{
+    size_t       i;
+    fca_list_t   list, *p = field;
+
+    if (fca_conf_split(&list, value, sep, err) != 0) {
+        return -1;
+    }
+
+    if (list.n < min || list.n > max) {
+        fca_conf_list_free(&list);
+        return fcf_err_set(err, FCF_E_INVALID, "must have %zu to %zu items",
+                           min, max);
+    }
+
+    for (i = 0; check && i < list.n; i++) {
+        if (check(list.items[i], err) != 0) {
+            fca_conf_list_free(&list);
+            return -1;
+        }
+    }
+
+    fca_conf_list_free(p);
+    *p = list;
+
+    return 0;
+}
+
+int
+fca_conf_etcd(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    (void) s;
+    return fca_conf_list(field, value, " \t,", 1, FCF_ETCD_ENDPOINTS_MAX,
+                         fcf_etcd_endpoint_check, err);
+}
+
+int
+fca_conf_redis(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    (void) s;
+    return fca_conf_list(field, value, " \t,", 1, FCF_REDIS_ADDRS_MAX,
+                         fcf_redis_addr_check, err);
+}
+
+int
+fca_conf_words(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    (void) s;
+    return fca_conf_list(field, value, " \t", 0, FCA_VMM_ARGS_MAX, NULL, err);
+}
+
+int
+fca_conf_addr(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    struct in_addr  addr;
+
+    (void) s;
+
+    if (inet_pton(AF_INET, value, &addr) != 1
+        || addr.s_addr == htonl(INADDR_ANY))
+    {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "must be a numeric IPv4 address of this host");
+    }
+
+    *(struct in_addr *) field = addr;
+
+    return 0;
+}
+
+/* "10.0.0.0/8" or "10.0.0.1"; the bits beyond the prefix are kept */
+static int
+fca_conf_cidr(const char *value, struct in_addr *addr, unsigned *len,
+    fcf_err_t *err)
+{
+    long         n = 32;
+    char         text[INET_ADDRSTRLEN], *end;
+    size_t       alen;
+    const char  *slash;
+
+    slash = strchr(value, '/');
+    alen = slash ? (size_t) (slash - value) : strlen(value);
+
+    if (slash) {
+        n = strtol(slash + 1, &end, 10);
+        if (!isdigit((unsigned char) slash[1]) || *end || n > 32) {
+            alen = sizeof(text);
+        }
+    }
+
+    if (alen < sizeof(text)) {
+        memcpy(text, value, alen);
+        text[alen] = '\0';
+        *len = (unsigned) n;
+
+        if (inet_pton(AF_INET, text, addr) == 1) {
+            return 0;
+        }
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID,
+                       "\"%s\" is not a numeric IPv4 address/length", value);
+}
+
+static uint32_t
+fca_conf_mask(unsigned len)
+{
+    return htonl(len == 0 ? 0 : UINT32_MAX << (32 - len));
+}
+
+int
+fca_conf_net(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    uint32_t         host;
+    unsigned         len;
+    fca_conf_t      *conf = fca_conf_of(field, bridge_address);
+    struct in_addr   addr;
+
+    (void) s;
+
+    if (fca_conf_cidr(value, &addr, &len, err) != 0) {
+        return -1;
+    }
+
+    host = addr.s_addr & ~fca_conf_mask(len);
+
+    if (len < 16 || len > 29 || host == 0
+        || host == (uint32_t) ~fca_conf_mask(len))
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "must be a host's address "
+                           "with a length from /16 to /29");
+    }
+
+    conf->bridge_address = addr;
+    conf->bridge_prefix_len = len;
+
+    return 0;
+}
+
+int
+fca_conf_allow(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    int              rc;
+    size_t           i;
+    unsigned         len;
+    fca_list_t       list;
+    fca_conf_t      *conf = fca_conf_of(field, allow);
+    struct in_addr   addr;
+
+    (void) s;
+
+    if (fca_conf_split(&list, value, " \t,", err) != 0) {
+        return -1;
+    }
+
+    rc = 0;
+
+    if (list.n > FCA_CIDRS_MAX) {
+        rc = fcf_err_set(err, FCF_E_INVALID, "must have at most %d networks",
+                         FCA_CIDRS_MAX);
+    }
+
+    for (i = 0; rc == 0 && i < list.n; i++) {
+        rc = fca_conf_cidr(list.items[i], &addr, &len, err);
+        if (rc == 0) {
+            conf->allow[i].mask = fca_conf_mask(len);
+            conf->allow[i].addr = addr.s_addr & conf->allow[i].mask;
+        }
+    }
+
+    if (rc == 0) {
+        conf->nallow = list.n;
+    }
+
+    fca_conf_list_free(&list);
+
+    return rc;
+}
+
+int
+fca_conf_egress(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    (void) s;
+
+    if (strcmp(value, "none") != 0 && strcmp(value, "internet") != 0) {
+        return fcf_err_set(err, FCF_E_INVALID, "must be none or internet");
+    }
+
+    *(int *) field = *value == 'i';
+
+    return 0;
+}
+
+int
+fca_conf_adopt(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    (void) s;
+
+    if (strcmp(value, "no") != 0) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "this version only knows \"no\"");
+    }
+
+    *(int *) field = 0;
+
+    return 0;
+}
+
+int
+fca_conf_level(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    (void) s;
+
+    if (fca_log_level_parse(value, field) != 0) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "must be debug, info, warn or error");
+    }
+
+    return 0;
+}
+
+int
+fca_conf_is_list(const fca_setting_t *s)
+{
+    return s->parse == fca_conf_etcd || s->parse == fca_conf_redis
+           || s->parse == fca_conf_words;
+}
+
+int
+fca_conf_is_string(const fca_setting_t *s)
+{
+    return s->parse == fca_conf_str || s->parse == fca_conf_id
+           || s->parse == fca_conf_prefix || s->parse == fca_conf_ifname;
+}
+
+char *
+fca_conf_hostname(void)
+{
+    char   name[256], *c;
+
+    if (gethostname(name, sizeof(name)) != 0) {
+        name[0] = '\0';
+    }
+
+    name[sizeof(name) - 1] = '\0';
+
+    for (c = name; *c; c++) {
+        *c = (char) tolower((unsigned char) *c);
+    }
+
+    return strdup(fcf_id_valid(name, strlen(name)) ? name : "");
+}
+
+/* The file's text without the line's end.  NULL in *out if no file is set. */
+static int
+fca_conf_secret(char **out, const char *name, const char *path, size_t max,
+    fcf_err_t *err)
+{
+    int      fd, e;
+    char    *text;
+    ssize_t  n;
+
+    if (*path == '\0') {
+        return 0;
+    }
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return fcf_err_sys(err, errno, "%s = \"%s\"", name, path);
+    }
+
+    text = calloc(1, max + 2);
+    n = text ? read(fd, text, max + 1) : -1;
+    e = errno;
+    close(fd);
+
+    if (n < 0) {
+        free(text);
+        return fcf_err_sys(err, e, "%s = \"%s\"", name, path);
+    }
+
+    text[strcspn(text, "\r\n")] = '\0';
+
+    if (*text == '\0' || (size_t) n > max) {
+        free(text);
+        return fcf_err_set(err, FCF_E_INVALID, "%s = \"%s\": must hold one "
+                           "line of 1 to %zu bytes", name, path, max);
+    }
+
+    free(*out);
+    *out = text;
+
+    return 0;
+}
+
+int
+fca_conf_secrets(fca_conf_t *conf, fcf_err_t *err)
+{
+    if (fca_conf_secret(&conf->etcd_password, "etcd_password_file",
+                        conf->etcd_password_file, FCA_TOKEN_MAX, err) != 0
+        || fca_conf_secret(&conf->redis_password, "redis_password_file",
+                           conf->redis_password_file, FCA_TOKEN_MAX, err) != 0
+        || fca_conf_secret(&conf->token, "token_file", conf->token_file,
+                           FCA_TOKEN_MAX, err) != 0)
+    {
+        return -1;
+    }
+
+    return 0;
+}
+
+static char *
+fca_conf_which(const char *name)
+{
+    char         path[4096];
+    const char  *dirs, *end;
+
+    dirs = getenv("PATH");
+    if (dirs == NULL) {
+        dirs = "/usr/sbin:/usr/bin:/sbin:/bin";
+    }
+
+    for ( ; *dirs; dirs = *end ? end + 1 : end) {
+        end = strchrnul(dirs, ':');
+
+        if (end == dirs || (size_t) snprintf(path, sizeof(path), "%.*s/%s",
+                                             (int) (end - dirs), dirs, name)
+                           >= sizeof(path))
+        {
+            continue;
+        }
+
+        if (access(path, X_OK) == 0) {
+            return strdup(path);
+        }
+    }
+
+    return NULL;
+}
+
+int
+fca_conf_guest_files(fca_conf_t *conf, fcf_err_t *err)
+{
+    char         *vmm;
+    struct stat   st;
+
+    if (strchr(conf->vmm, '/') == NULL) {
+        vmm = fca_conf_which(conf->vmm);
+        if (vmm == NULL) {
+            return fcf_err_set(err, FCF_E_NOT_FOUND, "vmm = \"%s\": no such "
+                               "program on PATH", conf->vmm);
+        }
+
+        free(conf->vmm);
+        conf->vmm = vmm;
+    }
+
+    if (access(conf->vmm, X_OK) != 0) {
+        return fcf_err_sys(err, errno, "vmm = \"%s\"", conf->vmm);
+    }
+
+    if (access(conf->kernel, R_OK) != 0) {
+        return fcf_err_sys(err, errno, "kernel = \"%s\"", conf->kernel);
+    }
+
+    if (*conf->initrd && access(conf->initrd, R_OK) != 0) {
+        return fcf_err_sys(err, errno, "initrd = \"%s\"", conf->initrd);
+    }
+
+    if (stat(conf->state_dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        return fcf_err_sys(err, ENOTDIR, "state_dir = \"%s\"",
+                           conf->state_dir);
+    }
+
+    return 0;
+}

@@ -1,0 +1,61 @@
+/* How one setting's value is read.  Private to conf.c and conf_parse.c. */
+
+#ifndef _FCA_CONF_PARSE_H_INCLUDED_
+#define _FCA_CONF_PARSE_H_INCLUDED_
+
+#include <stddef.h>
+#include "agent/conf.h"
+
+typedef struct fca_setting_s  fca_setting_t;
+
+/* Stores value in *field, freeing what was there; err says what is wrong
+ * with the value, without naming it. */
+typedef int (*fca_conf_pt)(void *field, const fca_setting_t *s,
+    const char *value, fcf_err_t *err);
+
+struct fca_setting_s {
+    const char   *name;
+    fca_conf_pt   parse;
+    size_t        offset;               /* in fca_conf_t */
+    const char   *def;                  /* NULL: set elsewhere */
+    int           min, max;             /* of numbers */
+    const char   *help;
+};
+
+int fca_conf_str(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_int(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_id(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_prefix(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_ifname(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_etcd(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_redis(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_words(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_addr(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+/* these set two fields that lie beside each other in fca_conf_t */
+int fca_conf_net(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_allow(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_egress(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_adopt(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_level(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+
+int fca_conf_is_list(const fca_setting_t *s);
+int fca_conf_is_string(const fca_setting_t *s);
+void fca_conf_list_free(fca_list_t *list);
+/* the host's name as a node_id, "" if it is none; NULL: out of memory */
+char *fca_conf_hostname(void);
+
+#endif /* _FCA_CONF_PARSE_H_INCLUDED_ */

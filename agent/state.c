@@ -1,0 +1,253 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "agent/state.h"
+
+/* numbers reserved by one write */
+#define FCA_STATE_BLOCK  1000
+
+static int
+fca_state_path(char *buf, size_t size, const char *dir, const char *name,
+    fcf_err_t *err)
+{
+    if ((size_t) snprintf(buf, size, "%s/%s", dir, name) >= size) {
+        return fcf_err_set(err, FCF_E_INVALID, "state_dir = \"%s\": too long",
+                           dir);
+    }
+
+    return 0;
+}
+
+static int
+fca_state_write(const fca_state_t *state, const char *name, const char *text,
+    fcf_err_t *err)
+{
+    int      fd, e;
+    char     path[PATH_MAX], tmp[PATH_MAX];
+    size_t   len;
+    ssize_t  n;
+
+    if (fca_state_path(path, sizeof(path), state->dir, name, err) != 0
+        || fca_state_path(tmp, sizeof(tmp), state->dir, "tmp", err) != 0)
+    {
+        return -1;
+    }
+
+    fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return fcf_err_sys(err, errno, "%s", tmp);
+    }
+
+    len = strlen(text);
+    n = write(fd, text, len);
+    e = n < 0 ? errno : ENOSPC;
+
+    if (n == (ssize_t) len) {
+        e = fdatasync(fd) == 0 ? 0 : errno;
+    }
+
+    close(fd);
+
+    if (e == 0 && rename(tmp, path) != 0) {
+        e = errno;
+    }
+
+    if (e) {
+        unlink(tmp);
+        return fcf_err_sys(err, e, "%s", path);
+    }
+
+    return 0;
+}
+
+/* the file's text in buf; 0 if there is none */
+static size_t
+fca_state_read(const fca_state_t *state, const char *name, char *buf,
+    size_t size)
+{
+    int        fd;
+    char       path[PATH_MAX];
+    ssize_t    n;
+
+    buf[0] = '\0';
+
+    if (fca_state_path(path, sizeof(path), state->dir, name, NULL) != 0) {
+        return 0;
+    }
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return 0;
+    }
+
+    n = read(fd, buf, size - 1);
+    close(fd);
+
+    if (n < 0) {
+        n = 0;
+    }
+
+    buf[n] = '\0';
+
+    return (size_t) n;
+}
+
+/* parents too, as "mkdir -p" */
+static int
+fca_state_mkdir(const char *dir, fcf_err_t *err)
+{
+    char  path[PATH_MAX], *p;
+
+    if (fca_state_path(path, sizeof(path), dir, "", err) != 0) {
+        return -1;
+    }
+
+    for (p = path + 1; (p = strchr(p, '/')) != NULL; *p++ = '/') {
+        *p = '\0';
+
+        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+            return fcf_err_sys(err, errno, "state_dir = \"%s\": mkdir %s",
+                               dir, path);
+        }
+    }
+
+    return 0;
+}
+
+static int
+fca_state_lock(fca_state_t *state, fcf_err_t *err)
+{
+    char  path[PATH_MAX];
+
+    if (fca_state_path(path, sizeof(path), state->dir, "lock", err) != 0) {
+        return -1;
+    }
+
+    state->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (state->lock == -1) {
+        return fcf_err_sys(err, errno, "%s", path);
+    }
+
+    if (flock(state->lock, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) {
+            return fcf_err_set(err, FCF_E_EXISTS, "state_dir = \"%s\": "
+                               "another agent is running on it", state->dir);
+        }
+
+        return fcf_err_sys(err, errno, "%s", path);
+    }
+
+    return 0;
+}
+
+int
+fca_state_open(fca_state_t *state, const char *dir, fcf_err_t *err)
+{
+    char  text[64], *end;
+
+    state->lock = -1;
+    state->dir = strdup(dir);
+    if (state->dir == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "state_dir = \"%s\"", dir);
+    }
+
+    if (fca_state_mkdir(dir, err) != 0 || fca_state_lock(state, err) != 0) {
+        fca_state_close(state);
+        return -1;
+    }
+
+    state->next = 1;
+
+    if (fca_state_read(state, "counter", text, sizeof(text)) > 0) {
+        state->next = strtoull(text, &end, 10);
+
+        /* going on from a guess could give a number out twice */
+        if (end == text || *end != '\n' || state->next == 0) {
+            fcf_err_set(err, FCF_E_INVALID, "%s/counter: \"%.40s\" is not a "
+                        "number", dir, text);
+            fca_state_close(state);
+            return -1;
+        }
+    }
+
+    state->end = state->next;
+
+    return 0;
+}
+
+void
+fca_state_close(fca_state_t *state)
+{
+    if (state->lock != -1) {
+        close(state->lock);
+        state->lock = -1;
+    }
+
+    free(state->dir);
+    state->dir = NULL;
+}
+
+int
+fca_state_number(fca_state_t *state, uint64_t *n, fcf_err_t *err)
+{
+    char  text[32];
+
+    if (state->next == state->end) {
+        snprintf(text, sizeof(text), "%" PRIu64 "\n",
+                 state->next + FCA_STATE_BLOCK);
+
+        if (fca_state_write(state, "counter", text, err) != 0) {
+            return -1;
+        }
+
+        state->end = state->next + FCA_STATE_BLOCK;
+    }
+
+    *n = state->next++;
+
+    return 0;
+}
+
+size_t
+fca_state_leases_load(fca_state_t *state, int64_t *leases, size_t max)
+{
+    char    text[FCA_STATE_LEASES_MAX * 32], *p, *end;
+    size_t  n;
+
+    fca_state_read(state, "leases", text, sizeof(text));
+
+    for (n = 0, p = text; n < max && *p; n++, p = end + 1) {
+        leases[n] = strtoll(p, &end, 10);
+        if (end == p || *end != '\n' || leases[n] <= 0) {
+            break;
+        }
+    }
+
+    return n;
+}
+
+int
+fca_state_leases_store(fca_state_t *state, const int64_t *leases, size_t n,
+    fcf_err_t *err)
+{
+    int     len;
+    char    text[FCA_STATE_LEASES_MAX * 32];
+    size_t  i;
+
+    text[0] = '\0';
+    len = 0;
+
+    for (i = 0; i < n && i < FCA_STATE_LEASES_MAX; i++) {
+        len += snprintf(text + len, sizeof(text) - len, "%" PRId64 "\n",
+                        leases[i]);
+    }
+
+    return fca_state_write(state, "leases", text, err);
+}

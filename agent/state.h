@@ -1,0 +1,37 @@
+/*
+ * The state directory: who owns it (flock), which worker numbers were used,
+ * and which leases the last life held.  Small files, written whole.
+ */
+
+#ifndef _FCA_STATE_H_INCLUDED_
+#define _FCA_STATE_H_INCLUDED_
+
+#include <stddef.h>
+#include <stdint.h>
+#include "contract/fcf_err.h"
+
+#define FCA_STATE_LEASES_MAX  8
+
+typedef struct {
+    char      *dir;
+    int        lock;                    /* fd; the lock lives as long */
+    uint64_t   next, end;               /* worker numbers reserved on disk */
+} fca_state_t;
+
+/* Makes the directory (0700) if need be.  FCF_E_EXISTS: another agent has
+ * it. */
+int fca_state_open(fca_state_t *state, const char *dir, fcf_err_t *err)
+    fcf_must_check;
+void fca_state_close(fca_state_t *state);
+
+/* a number never given before, not even by an agent killed meanwhile */
+int fca_state_number(fca_state_t *state, uint64_t *n, fcf_err_t *err)
+    fcf_must_check;
+
+/* n is how many of max were found; a file that is not readable counts as
+ * empty (the leases end by themselves) */
+size_t fca_state_leases_load(fca_state_t *state, int64_t *leases, size_t max);
+int fca_state_leases_store(fca_state_t *state, const int64_t *leases,
+    size_t n, fcf_err_t *err) fcf_must_check;
+
+#endif /* _FCA_STATE_H_INCLUDED_ */
