@@ -1,0 +1,462 @@
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vm/vmm/api.h"
+#include "vm/vmm/schema.h"
+
+#define FCV_SEGMENT_MAX  80
+
+typedef enum { WHEN_ALWAYS, WHEN_BEFORE } fcv_when_e;
+
+typedef struct {
+    fcv_api_t   *api;
+    char         resource[FCV_SEGMENT_MAX]; /* first segment of the path */
+    char         sub[FCV_SEGMENT_MAX];      /* the second, or "" */
+    json_t      *body;                      /* checked; the handler's */
+} fcv_call_t;
+
+/* 0 (reply filled in, or 204 if untouched) or -1 and err */
+typedef int (*fcv_call_pt)(fcv_call_t *call, fcv_reply_t *reply,
+    fcf_err_t *err);
+
+typedef struct {
+    const char          *method;
+    const char          *resource;
+    const char          *sub;           /* NULL: an id goes here, if id_field */
+    const char          *id_field;      /* that must equal the id */
+    fcv_when_e           when;
+    const fcv_field_t   *schema;
+    fcv_call_pt          handler;
+} fcv_route_t;
+
+static int get_info(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int get_version(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int get_config(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int get_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int put_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int put_boot(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int put_drive(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int put_nic(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int put_serial(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+static int put_action(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+
+static const fcv_route_t  routes[] = {
+    { "GET", "", "", NULL, WHEN_ALWAYS, NULL, get_info },
+    { "GET", "version", "", NULL, WHEN_ALWAYS, NULL, get_version },
+    { "GET", "vm", "config", NULL, WHEN_ALWAYS, NULL, get_config },
+    { "GET", "machine-config", "", NULL, WHEN_ALWAYS, NULL, get_machine },
+    { "PUT", "machine-config", "", NULL, WHEN_BEFORE, fcv_schema_machine,
+      put_machine },
+    { "PUT", "boot-source", "", NULL, WHEN_BEFORE, fcv_schema_boot,
+      put_boot },
+    { "PUT", "drives", NULL, "drive_id", WHEN_BEFORE, fcv_schema_drive,
+      put_drive },
+    { "PUT", "network-interfaces", NULL, "iface_id", WHEN_BEFORE,
+      fcv_schema_nic, put_nic },
+    { "PUT", "serial", "", NULL, WHEN_BEFORE, fcv_schema_serial,
+      put_serial },
+    { "PUT", "actions", "", NULL, WHEN_ALWAYS, fcv_schema_action,
+      put_action }
+};
+
+/* what Firecracker has and the stand-in has not */
+static const char *const  unsupported[] = {
+    "balloon", "cpu-config", "drives", "entropy", "hotplug", "logger",
+    "machine-config", "metrics", "mmds", "network-interfaces", "pmem",
+    "snapshot", "vm", "vsock", NULL
+};
+
+static const char  after_start[] = "The requested operation is not supported "
+                                   "after starting the microVM.";
+static const char  before_start[] = "The requested operation is not supported "
+                                    "before starting the microVM.";
+
+
+static void
+set_state(fcv_api_t *api, fcv_state_e state)
+{
+    api->state = state;
+}
+
+
+json_t *
+fcv_api_fault(const char *message)
+{
+    json_t  *text;
+
+    text = json_string(message);
+
+    if (text == NULL) {
+        text = json_string("the request is not valid UTF-8");
+    }
+
+    return json_pack("{s:o}", "fault_message", text);
+}
+
+
+static void
+refuse(fcv_reply_t *reply, const char *message)
+{
+    reply->status = 400;
+    reply->body = fcv_api_fault(message);
+}
+
+
+static int
+answer(fcv_reply_t *reply, json_t *body)
+{
+    reply->status = 200;
+    reply->body = body;
+
+    return 0;
+}
+
+
+static int
+get_info(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    const char  *state;
+
+    (void) err;
+
+    state = call->api->state == FCV_RUNNING ? "Running" : "Not started";
+
+    return answer(reply, json_pack("{s:s, s:s, s:s, s:s}",
+                                   "id", call->api->id, "state", state,
+                                   "vmm_version", FCV_VERSION,
+                                   "app_name", FCV_APP_NAME));
+}
+
+
+static int
+get_version(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) call;
+    (void) err;
+
+    return answer(reply, json_pack("{s:s}", "firecracker_version",
+                                   FCV_VERSION));
+}
+
+
+static int
+get_config(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) err;
+
+    return answer(reply, fcv_model_config(&call->api->model));
+}
+
+
+static int
+get_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) err;
+
+    return answer(reply, json_incref(call->api->model.machine));
+}
+
+
+static int
+put_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) reply;
+
+    return fcv_model_put_machine(&call->api->model, json_incref(call->body),
+                                 err);
+}
+
+
+static int
+put_boot(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) reply;
+
+    return fcv_model_put_boot(&call->api->model, json_incref(call->body),
+                              err);
+}
+
+
+static int
+put_drive(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) reply;
+
+    return fcv_model_put_drive(&call->api->model, json_incref(call->body),
+                               err);
+}
+
+
+static int
+put_nic(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) reply;
+
+    return fcv_model_put_nic(&call->api->model, json_incref(call->body), err);
+}
+
+
+static int
+put_serial(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) reply;
+
+    return fcv_model_put_serial(&call->api->model, json_incref(call->body),
+                                err);
+}
+
+
+static int
+start(fcv_api_t *api, fcv_reply_t *reply, fcf_err_t *err)
+{
+    if (api->state != FCV_NOT_STARTED) {
+        return fcf_err_set(err, FCF_E_INVALID, "%s", after_start);
+    }
+
+    if (api->model.boot == NULL) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "Start microvm error: Cannot start microvm without "
+                           "kernel configuration.");
+    }
+
+    if (api->backend->start(err) != 0) {
+        return fcf_err_wrap(err, "Start microvm error");
+    }
+
+    set_state(api, FCV_STARTING);
+    reply->status = FCV_LATER;
+
+    return 0;
+}
+
+
+static int
+put_action(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    fcv_api_t   *api;
+    const char  *type;
+
+    api = call->api;
+    type = fcv_str(call->body, "action_type");
+
+    if (strcmp(type, "InstanceStart") == 0) {
+        return start(api, reply, err);
+    }
+
+    if (api->state != FCV_RUNNING) {
+        return fcf_err_set(err, FCF_E_INVALID, "%s", before_start);
+    }
+
+    if (strcmp(type, "SendCtrlAltDel") == 0) {
+        return api->backend->ctrl_alt_del(err);
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID,
+                       "action_type %s: not supported by the stand-in.", type);
+}
+
+
+void
+fcv_api_started(void *arg, const fcf_err_t *err)
+{
+    fcf_err_t     why;
+    fcv_api_t    *api;
+    fcv_reply_t   reply;
+
+    api = arg;
+    reply.status = 204;
+    reply.body = NULL;
+
+    if (err == NULL) {
+        set_state(api, FCV_RUNNING);
+
+    } else {
+        set_state(api, FCV_NOT_STARTED);
+        why = *err;
+        (void) fcf_err_wrap(&why, "Start microvm error");
+        refuse(&reply, why.msg);
+    }
+
+    api->later(api->later_arg, &reply);
+}
+
+
+/* "/drives/vda" to "drives" and "vda"; -1: too long, or more segments */
+static int
+split_path(const char *path, char *resource, char *sub)
+{
+    size_t       n;
+    const char  *slash;
+
+    while (*path == '/') {
+        path++;
+    }
+
+    slash = strchr(path, '/');
+    n = slash ? (size_t) (slash - path) : strlen(path);
+
+    if (n >= FCV_SEGMENT_MAX) {
+        return -1;
+    }
+
+    memcpy(resource, path, n);
+    resource[n] = '\0';
+
+    path = slash ? slash + 1 : "";
+    n = strlen(path);
+
+    if (n && path[n - 1] == '/') {
+        n--;
+    }
+
+    if (n >= FCV_SEGMENT_MAX || memchr(path, '/', n)) {
+        return -1;
+    }
+
+    memcpy(sub, path, n);
+    sub[n] = '\0';
+
+    return 0;
+}
+
+
+static const fcv_route_t *
+find_route(const char *method, const fcv_call_t *call)
+{
+    size_t              i;
+    const fcv_route_t  *route;
+
+    for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        route = &routes[i];
+
+        if (strcmp(route->method, method) == 0
+            && strcmp(route->resource, call->resource) == 0
+            && (route->sub == NULL || strcmp(route->sub, call->sub) == 0))
+        {
+            return route;
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+no_route(const char *method, const char *path, const char *resource,
+    fcf_err_t *err)
+{
+    const char *const  *name;
+
+    for (name = unsupported; *name; name++) {
+        if (strcmp(*name, resource) == 0) {
+            return fcf_err_set(err, FCF_E_INVALID,
+                               "The requested operation is not supported: "
+                               "%.16s %.120s: not supported by the stand-in.",
+                               method, path);
+        }
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID,
+                       "Invalid request method and/or path: %.16s %.120s.",
+                       method, path);
+}
+
+
+static int
+check_id(const fcv_route_t *route, const fcv_call_t *call, fcf_err_t *err)
+{
+    const char           *id;
+    const unsigned char  *p;
+
+    if (call->sub[0] == '\0') {
+        return fcf_err_set(err, FCF_E_INVALID, "%s: The ID cannot be empty.",
+                           route->id_field);
+    }
+
+    for (p = (const unsigned char *) call->sub; *p; p++) {
+        if (!isalnum(*p) && *p != '_') {
+            return fcf_err_set(err, FCF_E_INVALID,
+                               "%s %s: API Resource IDs can only contain "
+                               "alphanumeric characters and underscores.",
+                               route->id_field, call->sub);
+        }
+    }
+
+    id = fcv_str(call->body, route->id_field);
+
+    if (strcmp(id, call->sub) != 0) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "%s: The id from the path [%s] does not match the "
+                           "id from the body [%.80s]!", route->id_field,
+                           call->sub, id);
+    }
+
+    return 0;
+}
+
+
+static int
+run_route(const fcv_route_t *route, fcv_call_t *call, const char *body,
+    size_t len, fcv_reply_t *reply, fcf_err_t *err)
+{
+    if (route->schema == NULL) {
+        return len ? fcf_err_set(err, FCF_E_INVALID,
+                                 "GET request cannot have a body.")
+                   : route->handler(call, reply, err);
+    }
+
+    if (len == 0) {
+        return fcf_err_set(err, FCF_E_INVALID, "Empty PUT request.");
+    }
+
+    call->body = fcv_schema_parse(route->schema, body, len, err);
+
+    if (call->body == NULL
+        || (route->id_field && check_id(route, call, err) != 0))
+    {
+        return -1;
+    }
+
+    if (route->when == WHEN_BEFORE && call->api->state != FCV_NOT_STARTED) {
+        return fcf_err_set(err, FCF_E_INVALID, "%s", after_start);
+    }
+
+    return route->handler(call, reply, err);
+}
+
+
+void
+fcv_api_request(fcv_api_t *api, const char *method, const char *path,
+    const char *body, size_t len, fcv_reply_t *reply)
+{
+    int                 rc;
+    fcf_err_t           err;
+    fcv_call_t          call;
+    const fcv_route_t  *route;
+
+    memset(&call, 0, sizeof(fcv_call_t));
+    call.api = api;
+
+    reply->status = 204;
+    reply->body = NULL;
+
+    route = NULL;
+
+    if (split_path(path, call.resource, call.sub) == 0) {
+        route = find_route(method, &call);
+    }
+
+    if (route) {
+        rc = run_route(route, &call, body, len, reply, &err);
+
+    } else {
+        rc = no_route(method, path, call.resource, &err);
+    }
+
+    if (rc != 0) {
+        refuse(reply, err.msg);
+    }
+
+    json_decref(call.body);
+}

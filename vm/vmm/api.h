@@ -1,0 +1,48 @@
+/* Firecracker's API as far as fcfaas uses it: a table of calls, and the rule
+ * which of them are for before and which for after the start. */
+
+#ifndef _FCV_API_H_INCLUDED_
+#define _FCV_API_H_INCLUDED_
+
+#include "vm/vmm/backend.h"
+
+#define FCV_VERSION   "1.16.0"
+#define FCV_APP_NAME  "Firecracker"
+
+#define FCV_LATER     0                 /* status: the answer comes by later */
+
+typedef struct {
+    int      status;                    /* 200, 204, 400 or FCV_LATER */
+    json_t  *body;                      /* the receiver's; NULL: none */
+} fcv_reply_t;
+
+typedef enum {
+    FCV_NOT_STARTED,
+    FCV_STARTING,
+    FCV_RUNNING
+} fcv_state_e;
+
+typedef struct fcv_api_s  fcv_api_t;
+
+struct fcv_api_s {
+    fcv_model_t           model;
+    const fcv_backend_t  *backend;
+    const char           *id;
+    fcv_state_e           state;        /* assigned by set_state() only */
+
+    /* the answer to the one request that was told FCV_LATER */
+    void                (*later)(void *arg, fcv_reply_t *reply);
+    void                 *later_arg;
+};
+
+/* method and path are NUL-terminated; later is set by the server before the
+ * first request. */
+void fcv_api_request(fcv_api_t *api, const char *method, const char *path,
+    const char *body, size_t len, fcv_reply_t *reply);
+
+/* fcv_started_pt of the backend; arg is the fcv_api_t */
+void fcv_api_started(void *arg, const fcf_err_t *err);
+
+json_t *fcv_api_fault(const char *message);
+
+#endif /* _FCV_API_H_INCLUDED_ */

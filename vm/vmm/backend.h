@@ -1,0 +1,45 @@
+/* What runs the machine: QEMU, or nothing but its network (instant). */
+
+#ifndef _FCV_BACKEND_H_INCLUDED_
+#define _FCV_BACKEND_H_INCLUDED_
+
+#include "vm/vmm/loop.h"
+#include "vm/vmm/model.h"
+
+/* err == NULL: the machine runs.  Once per start, never before it returns. */
+typedef void (*fcv_started_pt)(void *arg, const fcf_err_t *err);
+
+typedef struct {
+    fcv_loop_t      *loop;
+    fcv_model_t     *model;
+    const char      *id;
+    fcv_started_pt   started;
+    void            *arg;
+} fcv_vm_t;
+
+typedef struct {
+    const char  *name;
+    int          vnet_hdr;              /* how it wants its TAPs */
+
+    /* The only instance; *vm outlives it.  What can be prepared before the
+     * machine is known begins here. */
+    int        (*init)(fcv_vm_t *vm, fcf_err_t *err);
+    /* -1: refused at once, started does not run; may be tried again, also
+     * after a started that carried an error */
+    int        (*start)(fcf_err_t *err);
+    /* SendCtrlAltDel */
+    int        (*ctrl_alt_del)(fcf_err_t *err);
+    /* a child has ended */
+    void       (*reaped)(int pid, int status);
+    /* as fcv_loop_t's tick */
+    int        (*tick)(void);
+    /* ends the machine at once, before the process exits */
+    void       (*kill)(void);
+} fcv_backend_t;
+
+extern const fcv_backend_t  fcv_backend_qemu;
+extern const fcv_backend_t  fcv_backend_instant;
+
+const fcv_backend_t *fcv_backend_find(const char *name);
+
+#endif /* _FCV_BACKEND_H_INCLUDED_ */

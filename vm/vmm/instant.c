@@ -1,0 +1,271 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vm/guest.h"
+#include "vm/vmm/instant.h"
+#include "vm/vmm/serial.h"
+
+#define FCV_DRIVE_FUNCTION  1
+#define FCV_DRIVE_CONFIG    2
+
+fcv_instant_t  fcv_instant;
+
+
+void
+fcv_instant_say(const char *fmt, ...)
+{
+    int      n, head;
+    char     line[512];
+    va_list  args;
+
+    head = snprintf(line, sizeof(line), "[    0.000000] ");
+
+    va_start(args, fmt);
+    n = vsnprintf(line + head, sizeof(line) - (size_t) head - 2, fmt, args);
+    va_end(args);
+
+    if (n < 0) {
+        return;
+    }
+
+    n = (int) strlen(line);
+    memcpy(line + n, "\r\n", 3);
+
+    fcv_serial_write(fcv_instant.vm->model, line, (size_t) n + 2);
+}
+
+
+void
+fcv_instant_end(void *unused)
+{
+    (void) unused;
+
+    fcv_loop_quit(fcv_instant.vm->loop, 0);
+}
+
+
+static int
+read_function(const fcv_drive_t *drive, fcf_err_t *err)
+{
+    char     head[FCV_INSTANT_MAX];
+    ssize_t  n;
+
+    n = pread(drive->fd, head, sizeof(head), 0);
+
+    if (n == -1) {
+        return fcf_err_sys(err, errno, "function image");
+    }
+
+    return fcv_instant_conf_parse(&fcv_instant.conf, head, (size_t) n, err);
+}
+
+
+/* The drive is read through the descriptor of its PUT. */
+static int
+read_config(const fcv_drive_t *drive, fcf_err_t *err)
+{
+    int       rc;
+    char     *data;
+    ssize_t   n;
+
+    data = malloc(FCV_CONFIG_HEAD + FCV_CONFIG_MAX);
+
+    if (data == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
+    }
+
+    fcv_config_free(&fcv_instant.config);
+
+    n = pread(drive->fd, data, FCV_CONFIG_HEAD + FCV_CONFIG_MAX, 0);
+
+    if (n == -1) {
+        rc = fcf_err_sys(err, errno, "read");
+
+    } else {
+        rc = fcv_config_decode(&fcv_instant.config, data, (size_t) n, err);
+    }
+
+    if (n > 0) {
+        explicit_bzero(data, (size_t) n);
+    }
+
+    free(data);
+
+    return rc == 0 ? 0 : fcf_err_wrap(err, "config drive");
+}
+
+
+static int
+open_network(fcf_err_t *err)
+{
+    fcv_net_conf_t    conf;
+    const fcv_nic_t  *nic;
+
+    nic = &fcv_instant.vm->model->nics[0];
+
+    if (fcv_instant.vm->model->nnics == 0) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "the instant backend needs a network interface");
+    }
+
+    if (!nic->has_mac && !fcv_instant.config.has_mac) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "neither guest_mac nor the config drive's mac is "
+                           "given");
+    }
+
+    conf.tap_fd = nic->fd;
+    conf.address = fcv_instant.config.address;
+    conf.netmask = fcv_instant.config.netmask;
+    conf.gateway = fcv_instant.config.gateway;
+    memcpy(conf.mac, nic->has_mac ? nic->mac : fcv_instant.config.mac, 6);
+
+    return fcv_net_open(fcv_instant.vm->loop, &conf, err);
+}
+
+
+/* The guest is up: what it does from now on hangs on its behaviour. */
+static void
+booted(void *unused)
+{
+    fcf_err_t  err;
+
+    (void) unused;
+
+    if (fcv_instant.conf.fail == FCV_FAIL_PANIC) {
+        fcv_instant_say("Kernel panic - not syncing: Attempted to kill init! "
+                        "exitcode=0x00000100");
+        fcv_instant_say("---[ end Kernel panic - not syncing: Attempted to "
+                        "kill init! exitcode=0x00000100 ]---");
+        fcv_instant_end(NULL);
+        return;
+    }
+
+    if (fcv_instant_control_listen(&err) != 0
+        || (fcv_instant.conf.fail != FCV_FAIL_SILENT
+            && fcv_instant_http_listen((unsigned) fcv_instant.config.port,
+                                       &err) != 0))
+    {
+        fcv_instant_say("%s", err.msg);
+        fcv_loop_quit(fcv_instant.vm->loop, 1);
+        return;
+    }
+
+    fcv_instant_say("function %s listens on port %d",
+                    fcv_instant.config.function_id, fcv_instant.config.port);
+}
+
+
+static int
+instant_init(fcv_vm_t *vm, fcf_err_t *err)
+{
+    (void) err;
+
+    fcv_instant.vm = vm;
+
+    return 0;
+}
+
+
+static int
+instant_start(fcf_err_t *err)
+{
+    const fcv_model_t  *model;
+
+    model = fcv_instant.vm->model;
+
+    if (model->ndrives <= FCV_DRIVE_CONFIG) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "%u drives: the instant backend needs runtime, "
+                           "function and config drive", model->ndrives);
+    }
+
+    if (read_function(&model->drives[FCV_DRIVE_FUNCTION], err) != 0
+        || read_config(&model->drives[FCV_DRIVE_CONFIG], err) != 0)
+    {
+        return -1;
+    }
+
+    if (fcv_instant.conf.fail == FCV_FAIL_START) {
+        return fcf_err_set(err, FCF_E_REFUSED,
+                           "the function image says fail=start");
+    }
+
+    if (!fcv_instant.up) {
+        if (open_network(err) != 0) {
+            return -1;
+        }
+
+        fcv_instant.up = 1;
+    }
+
+    fcv_instant_say("fcfaas instant machine, no guest: %s",
+                    fcv_instant.vm->id);
+
+    if (fcv_instant.conf.boot_ms) {
+        fcv_timer_add(fcv_instant.conf.boot_ms, booted, NULL);
+
+    } else {
+        booted(NULL);
+    }
+
+    fcv_instant.announce = 1;
+
+    return 0;
+}
+
+
+static int
+instant_ctrl_alt_del(fcf_err_t *err)
+{
+    (void) err;
+
+    if (!fcv_instant.conf.ignore_stop) {
+        fcv_timer_add(0, fcv_instant_end, NULL);
+    }
+
+    return 0;
+}
+
+
+static void
+instant_reaped(int pid, int status)
+{
+    (void) pid;
+    (void) status;
+}
+
+
+static int
+instant_tick(void)
+{
+    if (fcv_instant.announce) {
+        fcv_instant.announce = 0;
+        fcv_instant.vm->started(fcv_instant.vm->arg, NULL);
+    }
+
+    return fcv_net_tick();
+}
+
+
+static void
+instant_kill(void)
+{
+    fcv_config_free(&fcv_instant.config);
+}
+
+
+const fcv_backend_t  fcv_backend_instant = {
+    .name = "instant",
+    .vnet_hdr = 0,
+    .init = instant_init,
+    .start = instant_start,
+    .ctrl_alt_del = instant_ctrl_alt_del,
+    .reaped = instant_reaped,
+    .tick = instant_tick,
+    .kill = instant_kill
+};

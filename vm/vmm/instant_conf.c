@@ -1,0 +1,222 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vm/guest.h"
+#include "vm/vmm/instant_conf.h"
+
+#define FCV_MS_MAX  3600000
+
+typedef int (*set_pt)(fcv_instant_conf_t *conf, const char *value);
+
+static int set_boot_ms(fcv_instant_conf_t *conf, const char *value);
+static int set_answer_ms(fcv_instant_conf_t *conf, const char *value);
+static int set_body(fcv_instant_conf_t *conf, const char *value);
+static int set_status(fcv_instant_conf_t *conf, const char *value);
+static int set_fail(fcv_instant_conf_t *conf, const char *value);
+static int set_exit_after(fcv_instant_conf_t *conf, const char *value);
+static int set_ignore_stop(fcv_instant_conf_t *conf, const char *value);
+
+static const struct {
+    const char  *name;
+    set_pt       set;
+    const char  *want;
+} settings[] = {
+    { "boot_ms", set_boot_ms, "0 to 3600000" },
+    { "answer_ms", set_answer_ms, "0 to 3600000" },
+    { "body", set_body, "text" },
+    { "status", set_status, "200 to 599" },
+    { "fail", set_fail, "start, panic, silent, hang or cut" },
+    { "exit_after", set_exit_after, "1 to 1000000000" },
+    { "ignore_stop", set_ignore_stop, "0 or 1" }
+};
+
+
+static int
+parse_number(const char *value, unsigned long min, unsigned long max,
+    unsigned *out)
+{
+    char           *end;
+    unsigned long   n;
+
+    if (value[0] < '0' || value[0] > '9') {
+        return -1;
+    }
+
+    errno = 0;
+    n = strtoul(value, &end, 10);
+
+    if (errno || *end || n < min || n > max) {
+        return -1;
+    }
+
+    *out = (unsigned) n;
+
+    return 0;
+}
+
+
+static int
+set_boot_ms(fcv_instant_conf_t *conf, const char *value)
+{
+    return parse_number(value, 0, FCV_MS_MAX, &conf->boot_ms);
+}
+
+
+static int
+set_answer_ms(fcv_instant_conf_t *conf, const char *value)
+{
+    return parse_number(value, 0, FCV_MS_MAX, &conf->answer_ms);
+}
+
+
+static int
+set_body(fcv_instant_conf_t *conf, const char *value)
+{
+    conf->has_body = 1;
+    conf->body_len = strlen(value);
+    memcpy(conf->body, value, conf->body_len + 1);
+
+    return 0;
+}
+
+
+static int
+set_status(fcv_instant_conf_t *conf, const char *value)
+{
+    unsigned  n;
+
+    if (parse_number(value, 200, 599, &n) != 0) {
+        return -1;
+    }
+
+    conf->status = (int) n;
+
+    return 0;
+}
+
+
+static int
+set_fail(fcv_instant_conf_t *conf, const char *value)
+{
+    unsigned  i;
+
+    static const char *const  names[] = {
+        [FCV_FAIL_START] = "start",
+        [FCV_FAIL_PANIC] = "panic",
+        [FCV_FAIL_SILENT] = "silent",
+        [FCV_FAIL_HANG] = "hang",
+        [FCV_FAIL_CUT] = "cut"
+    };
+
+    for (i = FCV_FAIL_START; i <= FCV_FAIL_CUT; i++) {
+        if (strcmp(names[i], value) == 0) {
+            conf->fail = (fcv_fail_e) i;
+            return 0;
+        }
+    }
+
+    return -1;
+}
+
+
+static int
+set_exit_after(fcv_instant_conf_t *conf, const char *value)
+{
+    return parse_number(value, 1, 1000000000, &conf->exit_after);
+}
+
+
+static int
+set_ignore_stop(fcv_instant_conf_t *conf, const char *value)
+{
+    unsigned  n;
+
+    if (parse_number(value, 0, 1, &n) != 0) {
+        return -1;
+    }
+
+    conf->ignore_stop = (int) n;
+
+    return 0;
+}
+
+
+/* line: NUL-terminated, without its newline; changed */
+static int
+parse_line(fcv_instant_conf_t *conf, char *line, fcf_err_t *err)
+{
+    char    *value;
+    size_t   i;
+
+    value = strchr(line, '=');
+
+    if (value == NULL) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "function image: \"%.80s\" is not name=value", line);
+    }
+
+    *value++ = '\0';
+
+    for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+
+        if (strcmp(settings[i].name, line) != 0) {
+            continue;
+        }
+
+        if (settings[i].set(conf, value) == 0) {
+            return 0;
+        }
+
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "function image: %s=%.80s: must be %s", line,
+                           value, settings[i].want);
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID,
+                       "function image: unknown setting %.80s", line);
+}
+
+
+int
+fcv_instant_conf_parse(fcv_instant_conf_t *conf, const char *data, size_t len,
+    fcf_err_t *err)
+{
+    char          line[FCV_INSTANT_MAX];
+    size_t        magic, n;
+    const char   *p, *end, *nl;
+
+    memset(conf, 0, sizeof(fcv_instant_conf_t));
+    conf->status = 200;
+
+    magic = sizeof(FCV_INSTANT_MAGIC) - 1;
+
+    if (len < magic || memcmp(data, FCV_INSTANT_MAGIC, magic) != 0) {
+        return 0;
+    }
+
+    if (len > FCV_INSTANT_MAX) {
+        len = FCV_INSTANT_MAX;
+    }
+
+    end = memchr(data, '\0', len);
+    end = end ? end : data + len;
+
+    for (p = data + magic; p < end; p += n + 1) {
+        nl = memchr(p, '\n', (size_t) (end - p));
+        n = (size_t) ((nl ? nl : end) - p);
+
+        if (n == 0) {
+            return 0;
+        }
+
+        memcpy(line, p, n);
+        line[n] = '\0';
+
+        if (parse_line(conf, line, err) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* How an instant machine behaves: what its function image says
+ * (FCV_INSTANT_MAGIC in vm/guest.h). */
+
+#ifndef _FCV_INSTANT_CONF_H_INCLUDED_
+#define _FCV_INSTANT_CONF_H_INCLUDED_
+
+#include <stddef.h>
+#include "contract/fcf_err.h"
+
+#define FCV_INSTANT_MAX  4096           /* bytes of settings */
+
+typedef enum {
+    FCV_FAIL_NONE,
+    FCV_FAIL_START,
+    FCV_FAIL_PANIC,
+    FCV_FAIL_SILENT,
+    FCV_FAIL_HANG,
+    FCV_FAIL_CUT
+} fcv_fail_e;
+
+typedef struct {
+    unsigned    boot_ms;
+    unsigned    answer_ms;
+    int         has_body;
+    char        body[FCV_INSTANT_MAX];
+    size_t      body_len;
+    int         status;
+    fcv_fail_e  fail;
+    unsigned    exit_after;             /* 0: never */
+    int         ignore_stop;
+} fcv_instant_conf_t;
+
+/* data: the image's first bytes.  An image that does not begin with the magic
+ * line gives the defaults.  -1 names the setting and its value. */
+int fcv_instant_conf_parse(fcv_instant_conf_t *conf, const char *data,
+    size_t len, fcf_err_t *err) fcf_must_check;
+
+#endif /* _FCV_INSTANT_CONF_H_INCLUDED_ */

@@ -1,0 +1,422 @@
+/* The function of an instant machine: echo over HTTP/1.1, and its failures. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <llhttp.h>
+
+#include "vm/vmm/instant.h"
+
+#define FCV_URL_MAX     16384
+#define FCV_HEAD_MAX    65536
+#define FCV_BODY_MAX    (64 * 1024 * 1024)
+#define FCV_BODIES_MAX  ((size_t) 256 * 1024 * 1024)    /* all at once */
+
+typedef struct {
+    fcv_tcp_t    tcp;                   /* first: the owner of it */
+    llhttp_t     parser;
+    fcf_buf_t    url, headers, body;
+    int          status;                /* not 0: refused with it */
+    unsigned     busy:1;                /* a request is being answered */
+    unsigned     keep:1;
+    unsigned     ending:1;              /* the machine, once drained */
+} http_t;
+
+static llhttp_settings_t  settings;
+static size_t             bodies;       /* bytes in all bodies */
+
+
+static int
+keep(http_t *conn, fcf_buf_t *buf, const char *at, size_t len, int status)
+{
+    if (fcf_buf_add(buf, at, len) == 0) {
+        return 0;
+    }
+
+    conn->status = status;
+
+    return HPE_USER;
+}
+
+
+static int
+on_url(llhttp_t *parser, const char *at, size_t len)
+{
+    http_t  *conn;
+
+    conn = parser->data;
+
+    return keep(conn, &conn->url, at, len, 414);
+}
+
+
+static int
+on_header(llhttp_t *parser, const char *at, size_t len)
+{
+    http_t  *conn;
+
+    conn = parser->data;
+
+    return keep(conn, &conn->headers, at, len, 431);
+}
+
+
+static int
+on_header_name_end(llhttp_t *parser)
+{
+    return on_header(parser, ": ", 2);
+}
+
+
+static int
+on_header_end(llhttp_t *parser)
+{
+    return on_header(parser, "\n", 1);
+}
+
+
+static int
+on_headers_complete(llhttp_t *parser)
+{
+    http_t  *conn;
+
+    conn = parser->data;
+
+    if (conn->headers.len
+        && strcasestr(conn->headers.data, "\nexpect: 100-continue\n")
+        && fcf_buf_addf(&conn->tcp.out, "HTTP/1.1 100 Continue\r\n\r\n") != 0)
+    {
+        return HPE_USER;
+    }
+
+    return 0;
+}
+
+
+static int
+on_body(llhttp_t *parser, const char *at, size_t len)
+{
+    http_t  *conn;
+
+    conn = parser->data;
+
+    if (bodies + len > FCV_BODIES_MAX) {
+        conn->status = 503;
+        return HPE_USER;
+    }
+
+    if (keep(conn, &conn->body, at, len, 413) != 0) {
+        return HPE_USER;
+    }
+
+    bodies += len;
+
+    return 0;
+}
+
+
+static int
+on_message_complete(llhttp_t *parser)
+{
+    (void) parser;
+
+    return HPE_PAUSED;
+}
+
+
+static void
+forget_request(http_t *conn)
+{
+    bodies -= conn->body.len;
+
+    fcf_buf_free(&conn->url);
+    fcf_buf_free(&conn->headers);
+    fcf_buf_free(&conn->body);
+}
+
+
+/* the last part of the answer; the connection is given up without memory */
+static int
+send_answer(http_t *conn, const char *body, size_t len)
+{
+    int         rc;
+    fcf_buf_t  *out;
+
+    out = &conn->tcp.out;
+
+    rc = fcf_buf_addf(out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n"
+                      "Content-Type: %s\r\n%s\r\n",
+                      fcv_instant.conf.status,
+                      fcv_instant.conf.status == 200 ? "OK" : "Status",
+                      len, conn->body.len ? "application/octet-stream"
+                                          : "text/plain",
+                      conn->keep ? "" : "Connection: close\r\n");
+
+    if (rc != 0 || conn->parser.method == HTTP_HEAD) {
+        return rc;
+    }
+
+    if (fcv_instant.conf.fail == FCV_FAIL_CUT) {
+
+        if (len < 2) {
+            out->len /= 2;
+
+        } else {
+            len /= 2;
+        }
+
+        conn->keep = 0;
+    }
+
+    return fcf_buf_add(out, body, len);
+}
+
+
+static int
+echo(http_t *conn)
+{
+    int        rc;
+    fcf_buf_t  text;
+
+    if (conn->body.len) {
+        return send_answer(conn, conn->body.data, conn->body.len);
+    }
+
+    fcf_buf_init(&text, FCV_URL_MAX + FCV_HEAD_MAX + 64);
+
+    rc = fcf_buf_addf(&text, "%s %s\n%s",
+                      llhttp_method_name(conn->parser.method), conn->url.data,
+                      conn->headers.len ? conn->headers.data : "");
+
+    if (rc == 0) {
+        rc = send_answer(conn, text.data, text.len);
+    }
+
+    fcf_buf_free(&text);
+
+    return rc;
+}
+
+
+static void http_input(fcv_tcp_t *tcp);
+
+
+static void
+answer(void *arg)
+{
+    int      rc;
+    http_t  *conn;
+
+    conn = arg;
+
+    rc = fcv_instant.conf.has_body
+         ? send_answer(conn, fcv_instant.conf.body, fcv_instant.conf.body_len)
+         : echo(conn);
+
+    forget_request(conn);
+    conn->busy = 0;
+    fcv_instant.answered++;
+
+    if (fcv_instant.conf.exit_after
+        && fcv_instant.answered >= fcv_instant.conf.exit_after)
+    {
+        conn->ending = 1;
+    }
+
+    if (rc != 0 || !conn->keep) {
+        conn->tcp.closing = !conn->ending;
+    }
+}
+
+
+static void
+delayed_answer(void *arg)
+{
+    http_t  *conn;
+
+    conn = arg;
+
+    answer(conn);
+
+    /* pushes, and takes up what was pipelined behind */
+
+    conn->tcp.depth++;
+    http_input(&conn->tcp);
+    conn->tcp.depth--;
+    fcv_tcp_push(&conn->tcp);
+}
+
+
+static void
+log_request(http_t *conn)
+{
+    char  line[512];
+    int   n;
+
+    n = snprintf(line, sizeof(line) - 1, "%s %s",
+                 llhttp_method_name(conn->parser.method), conn->url.data);
+
+    if (n > (int) sizeof(line) - 2) {
+        n = (int) sizeof(line) - 2;
+    }
+
+    line[n++] = '\n';
+
+    fcv_output_add(&fcv_instant.output, FCV_STDOUT, line, (size_t) n);
+    fcv_instant_control_output();
+}
+
+
+static void
+request(http_t *conn)
+{
+    conn->busy = 1;
+    conn->keep = llhttp_should_keep_alive(&conn->parser) ? 1 : 0;
+
+    log_request(conn);
+
+    if (fcv_instant.conf.fail == FCV_FAIL_HANG) {
+        return;
+    }
+
+    if (fcv_instant.conf.answer_ms) {
+        fcv_timer_add(fcv_instant.conf.answer_ms, delayed_answer, conn);
+
+    } else {
+        answer(conn);
+    }
+}
+
+
+static void
+refuse(http_t *conn)
+{
+    if (fcf_buf_addf(&conn->tcp.out,
+                      "HTTP/1.1 %d Refused\r\nContent-Length: 0\r\n"
+                      "Connection: close\r\n\r\n",
+                      conn->status ? conn->status : 400)
+        != 0)
+    {
+        fcf_buf_free(&conn->tcp.out);
+    }
+
+    conn->tcp.closing = 1;
+}
+
+
+static void
+http_input(fcv_tcp_t *tcp)
+{
+    http_t          *conn;
+    size_t           used;
+    llhttp_errno_t   rc;
+
+    conn = (http_t *) tcp;
+
+    while (tcp->in.len && !conn->busy && !conn->ending && !tcp->closing) {
+        rc = llhttp_execute(&conn->parser, tcp->in.data, tcp->in.len);
+
+        if (rc == HPE_OK) {
+            fcv_tcp_consume(tcp, tcp->in.len);
+            break;
+        }
+
+        if (rc == HPE_PAUSED_UPGRADE) {
+            llhttp_resume_after_upgrade(&conn->parser);
+
+        } else if (rc != HPE_PAUSED) {
+            refuse(conn);
+            return;
+        }
+
+        used = (size_t) (llhttp_get_error_pos(&conn->parser) - tcp->in.data);
+        fcv_tcp_consume(tcp, used);
+
+        if (rc == HPE_PAUSED) {
+            llhttp_resume(&conn->parser);
+            request(conn);
+        }
+    }
+
+    if (tcp->eof && !conn->ending
+        && (!conn->busy || fcv_instant.conf.fail == FCV_FAIL_HANG))
+    {
+        tcp->closing = 1;
+    }
+}
+
+
+static void
+http_drained(fcv_tcp_t *tcp)
+{
+    if (((http_t *) tcp)->ending) {
+        fcv_instant_end(NULL);
+    }
+}
+
+
+static void
+http_gone(fcv_tcp_t *tcp)
+{
+    http_t  *conn;
+
+    conn = (http_t *) tcp;
+
+    /* the answer that was to end the machine found nobody */
+
+    if (conn->ending) {
+        fcv_instant_end(NULL);
+    }
+
+    fcv_timer_del(delayed_answer, conn);
+    forget_request(conn);
+    free(conn);
+}
+
+
+static fcv_tcp_t *
+http_accept(struct in_addr peer)
+{
+    http_t  *conn;
+
+    static const fcv_tcp_handler_t  handler = {
+        http_input, http_drained, http_gone
+    };
+
+    (void) peer;
+
+    conn = calloc(1, sizeof(http_t));
+
+    if (conn == NULL) {
+        return NULL;
+    }
+
+    fcv_tcp_init(&conn->tcp, &handler, FCV_BODY_MAX + FCV_HEAD_MAX);
+    fcf_buf_init(&conn->url, FCV_URL_MAX);
+    fcf_buf_init(&conn->headers, FCV_HEAD_MAX);
+    fcf_buf_init(&conn->body, FCV_BODY_MAX);
+
+    llhttp_init(&conn->parser, HTTP_REQUEST, &settings);
+    conn->parser.data = conn;
+
+    return &conn->tcp;
+}
+
+
+int
+fcv_instant_http_listen(unsigned port, fcf_err_t *err)
+{
+    llhttp_settings_init(&settings);
+    settings.on_url = on_url;
+    settings.on_header_field = on_header;
+    settings.on_header_field_complete = on_header_name_end;
+    settings.on_header_value = on_header;
+    settings.on_header_value_complete = on_header_end;
+    settings.on_headers_complete = on_headers_complete;
+    settings.on_body = on_body;
+    settings.on_message_complete = on_message_complete;
+
+    return fcv_tcp_listen(port, http_accept, err);
+}

@@ -1,0 +1,60 @@
+/*
+ * What was PUT: the machine before it starts.  Each put takes an object made
+ * by its schema (the reference is taken over, also on failure), opens what it
+ * names, and either replaces what was there or changes nothing.
+ */
+
+#ifndef _FCV_MODEL_H_INCLUDED_
+#define _FCV_MODEL_H_INCLUDED_
+
+#include <jansson.h>
+#include "contract/fcf_err.h"
+
+#define FCV_DRIVES_MAX  8
+#define FCV_NICS_MAX    4
+#define FCV_VCPUS_MAX   32
+
+/* Firecracker's own, when no boot_args are given */
+#define FCV_DEFAULT_BOOT_ARGS                                                \
+    "reboot=k panic=1 pci=off nomodule 8250.nr_uarts=0 i8042.noaux "         \
+    "i8042.nomux i8042.nopnp i8042.dumbkbd"
+
+typedef struct {
+    json_t         *json;
+    int             fd;
+} fcv_drive_t;
+
+typedef struct {
+    json_t         *json;
+    int             fd;
+    int             has_mac;
+    unsigned char   mac[6];
+} fcv_nic_t;
+
+typedef struct {
+    int             vnet_hdr;           /* how TAPs are opened */
+    json_t         *machine;
+    json_t         *boot;               /* NULL before the first PUT */
+    json_t         *serial;
+    int             kernel_fd, initrd_fd;   /* -1: none */
+    int             serial_fd;
+    fcv_drive_t     drives[FCV_DRIVES_MAX];     /* in the guest's order */
+    unsigned        ndrives;
+    fcv_nic_t       nics[FCV_NICS_MAX];
+    unsigned        nnics;
+} fcv_model_t;
+
+int fcv_model_init(fcv_model_t *model, fcf_err_t *err) fcf_must_check;
+void fcv_model_done(fcv_model_t *model);
+
+int fcv_model_put_machine(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+int fcv_model_put_boot(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+int fcv_model_put_drive(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+int fcv_model_put_nic(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+int fcv_model_put_serial(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+
+/* for GET /vm/config; a new reference */
+json_t *fcv_model_config(const fcv_model_t *model);
+const char *fcv_model_boot_args(const fcv_model_t *model);
+
+#endif /* _FCV_MODEL_H_INCLUDED_ */

@@ -1,0 +1,570 @@
+/*
+ * The machine as a QEMU process of ours, steered over QMP:
+ *
+ *     idle       no process
+ *     measuring  the clock ratio has not been watched long enough yet
+ *     launched   the process runs, QMP has not agreed yet
+ *     running    the guest runs
+ *
+ * Its console comes through a socket of ours, so that a FIFO nobody reads
+ * does not stop the guest.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "vm/vmm/backend.h"
+#include "vm/vmm/qemu_args.h"
+#include "vm/vmm/qmp.h"
+#include "vm/vmm/serial.h"
+
+#define FCV_MEASURE_NS       10000000   /* 10 ms: 10 ppm or better */
+#define FCV_START_MS         30000
+#define FCV_WORDS_MAX        1024       /* of QEMU's last words */
+#define FCV_EXEC_FAILED      127
+#define FCV_DRAIN_READS      64
+
+typedef enum { QEMU_IDLE, QEMU_MEASURING, QEMU_LAUNCHED, QEMU_RUNNING }
+    qemu_state_e;
+
+typedef struct {
+    int64_t   ns;
+    uint64_t  tsc;
+} clocks_t;
+
+static struct {
+    fcv_vm_t       *vm;
+    qemu_state_e    state;              /* assigned by set_state() only */
+    uint64_t        deadline_ms;
+    clocks_t        start;              /* of the measurement */
+    pid_t           pid;                /* 0: none */
+    fcv_qmp_t       qmp;
+    fcv_source_t    serial, words;      /* fd -1: closed */
+    fcf_buf_t       last_words;
+    int             shutdown;           /* the guest ended the machine */
+} qemu;
+
+
+static void
+set_state(qemu_state_e state)
+{
+    qemu.state = state;
+    qemu.deadline_ms = state == QEMU_LAUNCHED ? fcv_now_ms() + FCV_START_MS
+                                              : 0;
+}
+
+
+/* Both clocks at one instant: of several tries the one that was disturbed
+ * least. */
+static clocks_t
+read_clocks(void)
+{
+    int              i;
+    clocks_t         c;
+    uint64_t         before, after, best;
+    struct timespec  ts;
+
+    best = UINT64_MAX;
+    memset(&c, 0, sizeof(c));
+
+    for (i = 0; i < 8; i++) {
+        before = __rdtsc();
+        clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
+        after = __rdtsc();
+
+        if (after - before < best) {
+            best = after - before;
+            c.tsc = before + best / 2;
+            c.ns = (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+        }
+    }
+
+    return c;
+}
+
+
+static unsigned long
+tsc_khz(void)
+{
+    clocks_t  now;
+
+    now = read_clocks();
+
+    return (unsigned long) ((double) (now.tsc - qemu.start.tsc) * 1e6
+                            / (double) (now.ns - qemu.start.ns) + 0.5);
+}
+
+
+static void
+close_source(fcv_source_t *source)
+{
+    if (source->fd != -1) {
+        fcv_loop_del(qemu.vm->loop, source);
+        (void) close(source->fd);
+        source->fd = -1;
+    }
+}
+
+
+static void
+serial_handler(void *arg, uint32_t events)
+{
+    char     buf[8192];
+    ssize_t  n;
+
+    (void) arg;
+    (void) events;
+
+    n = recv(qemu.serial.fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+    if (n > 0) {
+        fcv_serial_write(qemu.vm->model, buf, (size_t) n);
+
+    } else if (n == 0 || errno != EAGAIN) {
+        close_source(&qemu.serial);
+    }
+}
+
+
+/* QEMU's standard error: kept for the refusal, then passed on. */
+static void
+words_handler(void *arg, uint32_t events)
+{
+    char     buf[512];
+    ssize_t  n;
+
+    (void) arg;
+    (void) events;
+
+    n = read(qemu.words.fd, buf, sizeof(buf));
+
+    if (n == 0 || (n == -1 && errno != EAGAIN)) {
+        close_source(&qemu.words);
+        return;
+    }
+
+    if (n > 0 && qemu.state == QEMU_RUNNING) {
+        (void) !write(STDERR_FILENO, buf, (size_t) n);
+
+    } else if (n > 0 && qemu.last_words.len + (size_t) n < FCV_WORDS_MAX
+               && fcf_buf_add(&qemu.last_words, buf, (size_t) n) != 0)
+    {
+        fcf_buf_reset(&qemu.last_words);
+    }
+}
+
+
+static void
+close_all(void)
+{
+    fcv_qmp_close(&qemu.qmp);
+    close_source(&qemu.serial);
+    close_source(&qemu.words);
+}
+
+
+static void
+started(const fcf_err_t *err)
+{
+    set_state(err ? QEMU_IDLE : QEMU_RUNNING);
+    qemu.vm->started(qemu.vm->arg, err);
+}
+
+
+static void
+start_failed(const char *why)
+{
+    size_t     n;
+    fcf_err_t  err;
+
+    n = qemu.last_words.len;
+
+    while (n && (qemu.last_words.data[n - 1] == '\n'
+                 || qemu.last_words.data[n - 1] == ' '))
+    {
+        n--;
+    }
+
+    (void) fcf_err_set(&err, FCF_E_REFUSED, "%s%s%.*s", why, n ? ": " : "",
+                       (int) n, n ? qemu.last_words.data : "");
+    started(&err);
+}
+
+
+static void
+qmp_message(const json_t *message)
+{
+    fcf_err_t     err;
+    const char   *event, *id, *text;
+    const json_t *error;
+
+    event = json_string_value(json_object_get(message, "event"));
+    id = json_string_value(json_object_get(message, "id"));
+    error = json_object_get(message, "error");
+
+    /* the command that fails to be sent fails with QEMU's end, soon */
+
+    if (json_object_get(message, "QMP")) {
+        (void) fcv_qmp_send(&qemu.qmp, "{\"execute\":\"qmp_capabilities\"}\n"
+                            "{\"execute\":\"cont\",\"id\":\"start\"}\n", &err);
+
+    } else if (id && strcmp(id, "start") == 0 && error == NULL) {
+
+        if (qemu.state == QEMU_LAUNCHED) {
+            started(NULL);
+        }
+
+    } else if (event && strcmp(event, "SHUTDOWN") == 0) {
+        qemu.shutdown = json_is_true(json_object_get(
+                              json_object_get(message, "data"), "guest"));
+
+    } else if (error) {
+        text = json_string_value(json_object_get(error, "desc"));
+        fprintf(stderr, "fcfaas-vmm: QEMU: %s\n", text ? text : "an error");
+    }
+}
+
+
+/* in the child: nothing but what a fork leaves safe */
+static void
+run_qemu(const fcv_args_t *args, int words, const int *keep, unsigned nkeep)
+{
+    sigset_t  none;
+    unsigned  i;
+
+    sigemptyset(&none);
+    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+    (void) signal(SIGPIPE, SIG_DFL);
+
+    /* without a PID namespace it still does not outlive us */
+
+    (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+
+    (void) dup2(words, STDERR_FILENO);
+    (void) dup2(words, STDOUT_FILENO);
+    (void) close(STDIN_FILENO);
+    (void) open("/dev/null", O_RDONLY);
+
+    for (i = 0; i < nkeep; i++) {
+        (void) fcntl(keep[i], F_SETFD, 0);
+    }
+
+    (void) execvp(args->argv[0], args->argv);
+
+    dprintf(STDERR_FILENO, "%s: %s", args->argv[0], strerror(errno));
+    _exit(FCV_EXEC_FAILED);
+}
+
+
+static int
+watch(fcv_source_t *source, int fd, void (*handler)(void *, uint32_t),
+    fcf_err_t *err)
+{
+    source->fd = fd;
+    source->handler = handler;
+
+    if (fcv_loop_add(qemu.vm->loop, source, EPOLLIN, err) != 0) {
+        (void) close(fd);
+        source->fd = -1;
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/* ends[0..2]: ours of QMP, serial and words; ends[3..5]: QEMU's */
+static int
+make_ends(int *ends, fcf_err_t *err)
+{
+    int  i, pair[2];
+
+    for (i = 0; i < 6; i++) {
+        ends[i] = -1;
+    }
+
+    for (i = 0; i < 3; i++) {
+
+        if (i == 2 ? pipe2(pair, O_CLOEXEC)
+                   : socketpair(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0, pair))
+        {
+            return fcf_err_sys(err, errno, "socketpair");
+        }
+
+        ends[i] = pair[0];
+        ends[i + 3] = pair[1];
+
+        (void) fcntl(ends[i], F_SETFL, O_NONBLOCK);
+    }
+
+    return 0;
+}
+
+
+static void
+close_ends(int *ends, int from, int to)
+{
+    int  i;
+
+    for (i = from; i < to; i++) {
+        if (ends[i] != -1) {
+            (void) close(ends[i]);
+        }
+    }
+}
+
+
+static int
+spawn(const fcv_args_t *args, int *ends, fcf_err_t *err)
+{
+    int       keep[2 + FCV_NICS_MAX];
+    unsigned  i, n;
+
+    n = 0;
+    keep[n++] = ends[3];
+    keep[n++] = ends[4];
+
+    for (i = 0; i < qemu.vm->model->nnics; i++) {
+        keep[n++] = qemu.vm->model->nics[i].fd;
+    }
+
+    qemu.pid = fork();
+
+    if (qemu.pid == -1) {
+        qemu.pid = 0;
+        return fcf_err_sys(err, errno, "fork");
+    }
+
+    if (qemu.pid == 0) {
+        run_qemu(args, ends[5], keep, n);
+    }
+
+    return 0;
+}
+
+
+static int
+launch(fcf_err_t *err)
+{
+    int              rc, ends[6];
+    fcv_args_t       args;
+    fcv_qemu_conf_t  conf;
+
+    if (make_ends(ends, err) != 0) {
+        close_ends(ends, 0, 6);
+        return -1;
+    }
+
+    conf.id = qemu.vm->id;
+    conf.tsc_khz = tsc_khz();
+    conf.qmp_fd = ends[3];
+    conf.serial_fd = ends[4];
+
+    rc = fcv_qemu_args(&args, qemu.vm->model, &conf, err);
+
+    if (rc == 0) {
+        rc = spawn(&args, ends, err);
+        fcv_args_free(&args);
+    }
+
+    close_ends(ends, 3, 6);
+
+    if (rc != 0) {
+        close_ends(ends, 0, 3);
+        return -1;
+    }
+
+    qemu.shutdown = 0;
+    fcf_buf_reset(&qemu.last_words);
+
+    /* each takes its descriptor over, also when it fails */
+
+    rc = fcv_qmp_open(&qemu.qmp, qemu.vm->loop, ends[0], qmp_message, err);
+    rc = watch(&qemu.serial, ends[1], serial_handler, err) || rc;
+    rc = watch(&qemu.words, ends[2], words_handler, err) || rc;
+
+    if (rc != 0) {
+        (void) kill(qemu.pid, SIGKILL);
+        close_all();
+        return -1;
+    }
+
+    set_state(QEMU_LAUNCHED);
+
+    return 0;
+}
+
+
+static int
+qemu_init(fcv_vm_t *vm, fcf_err_t *err)
+{
+    (void) err;
+
+    qemu.vm = vm;
+    qemu.qmp.source.fd = -1;
+    qemu.serial.fd = -1;
+    qemu.words.fd = -1;
+    fcf_buf_init(&qemu.last_words, FCV_WORDS_MAX + 1);
+
+    qemu.start = read_clocks();
+
+    return 0;
+}
+
+
+static int
+qemu_start(fcf_err_t *err)
+{
+    if (qemu.pid) {
+        return fcf_err_set(err, FCF_E_EXISTS,
+                           "the QEMU of the start before is still ending");
+    }
+
+    set_state(QEMU_MEASURING);
+
+    return 0;
+}
+
+
+static int
+qemu_ctrl_alt_del(fcf_err_t *err)
+{
+    return fcv_qmp_send(&qemu.qmp,
+                        "{\"execute\":\"send-key\",\"arguments\":{\"keys\":["
+                        "{\"type\":\"qcode\",\"data\":\"ctrl\"},"
+                        "{\"type\":\"qcode\",\"data\":\"alt\"},"
+                        "{\"type\":\"qcode\",\"data\":\"delete\"}]}}\n", err);
+}
+
+
+/* What QEMU wrote before it ended is read out: bounded, since somebody else
+ * may hold the other end. */
+static void
+drain(fcv_source_t *source)
+{
+    int  i;
+
+    for (i = 0; i < FCV_DRAIN_READS && source->fd != -1; i++) {
+        source->handler(source->arg, EPOLLIN);
+    }
+}
+
+
+static void
+qemu_reaped(int pid, int status)
+{
+    int   clean;
+    char  why[80];
+
+    if (pid != qemu.pid) {
+        return;
+    }
+
+    qemu.pid = 0;
+
+    drain(&qemu.serial);
+    drain(&qemu.words);
+    drain(&qemu.qmp.source);
+
+    if (qemu.state == QEMU_LAUNCHED) {
+
+        if (WIFSIGNALED(status)) {
+            snprintf(why, sizeof(why), "QEMU was ended by signal %d",
+                     WTERMSIG(status));
+
+        } else if (WEXITSTATUS(status) == FCV_EXEC_FAILED) {
+            snprintf(why, sizeof(why), "QEMU cannot be run");
+
+        } else {
+            snprintf(why, sizeof(why), "QEMU ended with status %d",
+                     WEXITSTATUS(status));
+        }
+
+        close_all();
+        start_failed(why);
+        return;
+    }
+
+    close_all();
+
+    clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 && qemu.shutdown;
+
+    if (!clean) {
+        fprintf(stderr, "fcfaas-vmm: QEMU ended unexpectedly (status %d)\n",
+                status);
+    }
+
+    fcv_loop_quit(qemu.vm->loop, clean ? 0 : 1);
+}
+
+
+static int
+qemu_tick(void)
+{
+    int64_t    left;
+    uint64_t   now;
+    fcf_err_t  err;
+
+    if (qemu.state == QEMU_MEASURING) {
+        left = FCV_MEASURE_NS - (read_clocks().ns - qemu.start.ns);
+
+        if (left > 0) {
+            return (int) (left / 1000000) + 1;
+        }
+
+        if (launch(&err) != 0) {
+            started(&err);
+            return -1;
+        }
+    }
+
+    if (qemu.state != QEMU_LAUNCHED) {
+        return -1;
+    }
+
+    now = fcv_now_ms();
+
+    if (now >= qemu.deadline_ms) {
+        (void) kill(qemu.pid, SIGKILL);
+        qemu.deadline_ms = now + FCV_START_MS;
+    }
+
+    return (int) (qemu.deadline_ms - now);
+}
+
+
+/* The process is not waited for: its death is certain. */
+static void
+qemu_kill(void)
+{
+    if (qemu.pid) {
+        (void) kill(qemu.pid, SIGKILL);
+        (void) waitpid(qemu.pid, NULL, 0);
+        qemu.pid = 0;
+    }
+
+    close_all();
+    fcf_buf_free(&qemu.last_words);
+}
+
+
+const fcv_backend_t  fcv_backend_qemu = {
+    .name = "qemu",
+    .vnet_hdr = 1,
+    .init = qemu_init,
+    .start = qemu_start,
+    .ctrl_alt_del = qemu_ctrl_alt_del,
+    .reaped = qemu_reaped,
+    .tick = qemu_tick,
+    .kill = qemu_kill
+};

@@ -1,0 +1,268 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "contract/fcf_buf.h"
+#include "vm/vmm/qemu_args.h"
+#include "vm/vmm/schema.h"
+
+#define FCV_TRANSPORTS   8              /* virtio-mmio places of microvm */
+#define FCV_CMDLINE_MAX  2048           /* x86's COMMAND_LINE_SIZE */
+#define FCV_TB_SIZE      "32"           /* MiB of translated code */
+
+
+void
+fcv_args_free(fcv_args_t *args)
+{
+    while (args->argc) {
+        free(args->argv[--args->argc]);
+    }
+}
+
+
+fcf_printf_like(2, 3)
+static int
+add(fcv_args_t *args, const char *fmt, ...)
+{
+    int      n;
+    char    *arg;
+    va_list  list;
+
+    if (args->argc == FCV_QEMU_ARGS_MAX) {
+        return -1;
+    }
+
+    va_start(list, fmt);
+    n = vasprintf(&arg, fmt, list);
+    va_end(list);
+
+    if (n < 0) {
+        return -1;
+    }
+
+    args->argv[args->argc++] = arg;
+    args->argv[args->argc] = NULL;
+
+    return 0;
+}
+
+
+static int
+has_word(const char *text, const char *word)
+{
+    size_t       n;
+    const char  *p;
+
+    n = strlen(word);
+
+    for (p = text; (p = strstr(p, word)) != NULL; p++) {
+        if ((p == text || p[-1] == ' ')
+            && (p[n] == '\0' || p[n] == ' ' || p[n] == '='))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+char *
+fcv_qemu_cmdline(const char *boot_args, unsigned long tsc_khz)
+{
+    int          rc;
+    char         tsc[40];
+    size_t       i, head;
+    fcf_buf_t    out;
+    const char  *dash;
+
+    const char *const  extra[] = { tsc, "tsc=reliable", "no_timer_check" };
+
+    snprintf(tsc, sizeof(tsc), "tsc_early_khz=%lu", tsc_khz);
+
+    /* what follows "--" is init's, not the kernel's */
+
+    dash = strncmp(boot_args, "-- ", 3) == 0 ? boot_args
+                                              : strstr(boot_args, " -- ");
+    head = dash ? (size_t) (dash - boot_args) : strlen(boot_args);
+
+    fcf_buf_init(&out, 2 * FCV_CMDLINE_MAX);
+    rc = fcf_buf_add(&out, boot_args, head);
+
+    for (i = 0; i < sizeof(extra) / sizeof(extra[0]) && rc == 0; i++) {
+        char  word[40];
+
+        snprintf(word, sizeof(word), "%.*s", (int) strcspn(extra[i], "="),
+                 extra[i]);
+
+        if (!has_word(boot_args, word)) {
+            rc = fcf_buf_addf(&out, "%s%s", out.len ? " " : "", extra[i]);
+        }
+    }
+
+    if (dash && rc == 0) {
+        rc = fcf_buf_addf(&out, "%s%s", *dash == ' ' ? "" : " ", dash);
+    }
+
+    if (rc != 0) {
+        fcf_buf_free(&out);
+        return NULL;
+    }
+
+    return fcf_buf_take(&out, NULL);
+}
+
+
+static int
+add_machine(fcv_args_t *args, const fcv_model_t *model,
+    const fcv_qemu_conf_t *conf)
+{
+    long long  vcpus;
+
+    vcpus = fcv_int(model->machine, "vcpu_count");
+
+    return add(args, FCV_QEMU_BINARY)
+           || add(args, "-name") || add(args, "%s", conf->id)
+           || add(args, "-nodefaults") || add(args, "-no-user-config")
+           || add(args, "-display") || add(args, "none")
+           || add(args, "-M")
+           || add(args, "microvm,x-option-roms=off,pit=on,pic=on,rtc=on,"
+                  "isa-serial=on,acpi=on")
+           || add(args, "-accel")
+           || add(args, "tcg,thread=%s,tb-size=" FCV_TB_SIZE,
+                  vcpus > 1 ? "multi" : "single")
+           || add(args, "-cpu") || add(args, "max")
+           || add(args, "-smp") || add(args, "%lld", vcpus)
+           || add(args, "-m")
+           || add(args, "%lld", fcv_int(model->machine, "mem_size_mib"))
+           || add(args, "-no-reboot")
+           || add(args, "-device") || add(args, "i8042")
+           || add(args, "-S")
+           || add(args, "-chardev")
+           || add(args, "socket,id=qmp,fd=%d", conf->qmp_fd)
+           || add(args, "-mon") || add(args, "chardev=qmp,mode=control")
+           || add(args, "-chardev")
+           || add(args, "socket,id=serial,fd=%d", conf->serial_fd)
+           || add(args, "-serial") || add(args, "chardev:serial");
+}
+
+
+static int
+add_kernel(fcv_args_t *args, const fcv_model_t *model,
+    const fcv_qemu_conf_t *conf)
+{
+    int          rc;
+    char        *cmdline;
+    const char  *initrd;
+
+    cmdline = fcv_qemu_cmdline(fcv_model_boot_args(model), conf->tsc_khz);
+
+    if (cmdline == NULL) {
+        return -1;
+    }
+
+    rc = add(args, "-kernel")
+         || add(args, "%s", fcv_str(model->boot, "kernel_image_path"))
+         || add(args, "-append") || add(args, "%s", cmdline);
+
+    free(cmdline);
+
+    initrd = fcv_str(model->boot, "initrd_path");
+
+    if (rc == 0 && initrd) {
+        rc = add(args, "-initrd") || add(args, "%s", initrd);
+    }
+
+    return rc;
+}
+
+
+/* JSON: a path may hold anything.  No locks, as Firecracker has none. */
+static int
+add_drive(fcv_args_t *args, const fcv_drive_t *drive, unsigned i, unsigned bus)
+{
+    int      rc;
+    char     node[16], *text;
+    json_t  *json;
+
+    snprintf(node, sizeof(node), "drive%u", i);
+
+    json = json_pack("{s:s, s:s, s:b, s:{s:s, s:s, s:s}}",
+                     "driver", "raw", "node-name", node,
+                     "read-only", fcv_bool(drive->json, "is_read_only"),
+                     "file", "driver", "file", "filename",
+                     fcv_str(drive->json, "path_on_host"), "locking", "off");
+    text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+    rc = text == NULL
+         || add(args, "-blockdev") || add(args, "%s", text)
+         || add(args, "-device")
+         || add(args, "virtio-blk-device,drive=%s,"
+                "bus=virtio-mmio-bus.%u", node, bus);
+
+    free(text);
+    json_decref(json);
+
+    return rc;
+}
+
+
+static int
+add_nic(fcv_args_t *args, const fcv_nic_t *nic, unsigned i, unsigned bus)
+{
+    char  mac[32];
+
+    mac[0] = '\0';
+
+    if (nic->has_mac) {
+        snprintf(mac, sizeof(mac), ",mac=%02x:%02x:%02x:%02x:%02x:%02x",
+                 nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3],
+                 nic->mac[4], nic->mac[5]);
+    }
+
+    return add(args, "-netdev")
+           || add(args, "tap,id=nic%u,fd=%d", i, nic->fd)
+           || add(args, "-device")
+           || add(args, "virtio-net-device,netdev=nic%u,"
+                  "bus=virtio-mmio-bus.%u%s", i, bus, mac);
+}
+
+
+int
+fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
+    const fcv_qemu_conf_t *conf, fcf_err_t *err)
+{
+    int       rc;
+    unsigned  i, bus;
+
+    args->argc = 0;
+
+    if (model->ndrives + model->nnics > FCV_TRANSPORTS) {
+        return fcf_err_set(err, FCF_E_LIMIT,
+                           "%u drives and %u network interfaces: QEMU's "
+                           "microvm has %d places", model->ndrives,
+                           model->nnics, FCV_TRANSPORTS);
+    }
+
+    rc = add_machine(args, model, conf) || add_kernel(args, model, conf);
+
+    /* the guest finds the places from the last to the first */
+
+    bus = FCV_TRANSPORTS;
+
+    for (i = 0; i < model->ndrives && rc == 0; i++) {
+        rc = add_drive(args, &model->drives[i], i, --bus);
+    }
+
+    for (i = 0; i < model->nnics && rc == 0; i++) {
+        rc = add_nic(args, &model->nics[i], i, --bus);
+    }
+
+    if (rc != 0) {
+        fcv_args_free(args);
+        return fcf_err_set(err, FCF_E_NOMEM, "QEMU's command line");
+    }
+
+    return 0;
+}

@@ -1,0 +1,31 @@
+/* QEMU's command line for a machine. */
+
+#ifndef _FCV_QEMU_ARGS_H_INCLUDED_
+#define _FCV_QEMU_ARGS_H_INCLUDED_
+
+#include "vm/vmm/model.h"
+
+#define FCV_QEMU_BINARY    "qemu-system-x86_64"
+#define FCV_QEMU_ARGS_MAX  96
+
+typedef struct {
+    char      *argv[FCV_QEMU_ARGS_MAX + 1];     /* NULL-ended */
+    unsigned   argc;
+} fcv_args_t;
+
+typedef struct {
+    const char    *id;
+    unsigned long  tsc_khz;
+    int            qmp_fd, serial_fd;           /* QEMU's ends */
+} fcv_qemu_conf_t;
+
+/* -1: out of memory, or more devices than QEMU's machine has places for */
+int fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
+    const fcv_qemu_conf_t *conf, fcf_err_t *err) fcf_must_check;
+void fcv_args_free(fcv_args_t *args);
+
+/* The kernel's command line with what only emulation needs; the caller frees
+ * it.  NULL: out of memory. */
+char *fcv_qemu_cmdline(const char *boot_args, unsigned long tsc_khz);
+
+#endif /* _FCV_QEMU_ARGS_H_INCLUDED_ */

@@ -1,0 +1,28 @@
+# The VMM stand-in.  llhttp comes as C sources in Debian's node-llhttp; the
+# library made of them is linked by the agent's proxy too.
+
+LLHTTP_SRC := /usr/share/llhttp
+LLHTTP_INC := -I/usr/share/include/llhttp
+LLHTTP_LIB := $(B)/llhttp/libllhttp.a
+
+$(B)/llhttp/%.o: $(LLHTTP_SRC)/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(OPT_$(V)) $(LLHTTP_INC) -c -o $@ $<
+
+$(LLHTTP_LIB): $(addprefix $(B)/llhttp/,api.o http.o llhttp.o)
+	@rm -f $@
+	ar rcs $@ $^
+
+VMM_MODEL := schema model tap
+VMM_MAIN  := main loop http api serial backend qemu qemu_args qmp instant \
+             instant_net instant_http instant_conf instant_control
+VMM_OBJS  := $(patsubst %,$(B)/vm/vmm/%.o,$(VMM_MODEL) $(VMM_MAIN)) \
+             $(patsubst %,$(B)/vm/init/%.o,config frame output)
+
+$(VMM_OBJS): CFLAGS += $(LLHTTP_INC)
+$(B)/vm/vmm/instant_net.o: CFLAGS += -I/usr/include/lwip
+
+$(B)/vm/vmm/fcfaas-vmm: $(VMM_OBJS) $(B)/contract/libfcf.a $(LLHTTP_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ -ljansson -llwip
+
+TARGETS += $(B)/vm/vmm/fcfaas-vmm
