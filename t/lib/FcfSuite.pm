@@ -6,9 +6,8 @@ package FcfSuite;
 #   use Test::Nginx::Socket 'no_plan';
 #   use FcfSuite;
 #
-# One etcd and one Redis for the file (or, if TEST_NGINX_ETCD and
-# TEST_NGINX_REDIS say "host:port", those), emptied before each block.  Every
-# block's http_config begins with
+# One etcd and one Redis for the file, emptied before each block.  Every block's
+# http_config begins with
 #
 #   fcfaas_etcd, fcfaas_redis, fcfaas_zone, fcfaas_token_file (token "secret")
 #   upstream functions { fcfaas; keepalive 16; }
@@ -26,7 +25,7 @@ package FcfSuite;
 #       # in a child, for each job that comes to the queue, right end first;
 #       # it may call the three above; the jobs are kept: jobs()
 #
-# etcd() and redis() are the FcfTest objects (absent with foreign servers).
+# etcd() and redis() are the FcfTest objects.
 
 use strict;
 use warnings;
@@ -95,28 +94,12 @@ sub _prepare {
 }
 
 
-sub spec {
-    my ($function_id, %spec) = @_;
-    $etcd->put("/specs/$function_id", { version => 1, %spec });
-}
-
+sub spec    { $etcd->spec(@_) }
+sub failure { $etcd->failure(@_) }
 
 sub instance {
     my ($function_id, %opt) = @_;
-    my $worker = delete $opt{worker} // 'n1-1';
-    my $port = delete $opt{port} // $ENV{TEST_NGINX_AGENT};
-
-    $etcd->put("/functions/$function_id/instances/$worker", {
-        worker_ip => '127.0.0.1', proxy_port => $port + 0,
-        internal_vm_ip => '172.16.0.2', %opt });
-}
-
-
-sub failure {
-    my ($function_id, $request_id, %failure) = @_;
-
-    $etcd->put("/functions/$function_id/failures/$request_id",
-        { message => '', node_id => 'n1', version => 1, %failure });
+    $etcd->instance($function_id, port => $ENV{TEST_NGINX_AGENT}, %opt);
 }
 
 

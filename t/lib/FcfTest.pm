@@ -21,6 +21,8 @@ package FcfTest;
 #   $r = $q->response(5);
 #   wait_for(sub { $etcd->get('/k') }, 5, 'the key');
 #
+#   my $g = FcfTest::Gateway->start;            # nginx, etcd, Redis, an "agent"
+#
 # Each class says the rest at its head (FcfTest/*.pm).
 #
 # Everything started is a child of the test, gets SIGKILL when the test dies,
@@ -49,6 +51,7 @@ use FcfTest::Proc;
 use FcfTest::Etcd;
 use FcfTest::Redis;
 use FcfTest::Nginx;
+use FcfTest::Gateway;
 
 our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp spew
     json_decode json_encode http_get http_post http_send curl tail_of);

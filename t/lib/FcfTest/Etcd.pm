@@ -20,6 +20,11 @@ package FcfTest::Etcd;
 #   $etcd->ctl('endpoint', 'status');       # etcdctl; returns what it printed
 #   $etcd->metric('etcd_debugging_mvcc_range_total');
 #   $etcd->stop($signal); $etcd->start_again; $etcd->pause; $etcd->resume;
+#   $etcd->spec('hello', concurrency => 2);     # /specs/hello, version 1
+#   $etcd->instance('hello', port => $port, worker => 'n1-1', lease => $lease,
+#       version => 1, state => 'draining', ...);
+#   $etcd->no_instance('hello', 'n1-1');
+#   $etcd->failure('hello', 'req-1', error => 'no_image', message => 'why');
 #   $etcd->copy_data($dir); $etcd->put_data_back($dir);     # while stopped
 
 use strict;
@@ -209,6 +214,36 @@ sub metric {
     }
 
     return $sum;
+}
+
+
+# What people and agents write.
+
+sub spec {
+    my ($self, $function_id, %spec) = @_;
+    return $self->put("/specs/$function_id", { version => 1, %spec });
+}
+
+sub instance {
+    my ($self, $function_id, %opt) = @_;
+    my $worker = delete $opt{worker} // 'n1-1';
+    my $port = 0 + delete $opt{port};
+    my $lease = delete $opt{lease};
+
+    return $self->put("/functions/$function_id/instances/$worker", {
+        worker_ip => '127.0.0.1', proxy_port => $port,
+        internal_vm_ip => '172.16.0.2', %opt }, $lease);
+}
+
+sub no_instance {
+    my ($self, $function_id, $worker) = @_;
+    return $self->del("/functions/$function_id/instances/$worker");
+}
+
+sub failure {
+    my ($self, $function_id, $request_id, %failure) = @_;
+    return $self->put("/functions/$function_id/failures/$request_id",
+        { message => '', node_id => 'n1', version => 1, %failure });
 }
 
 

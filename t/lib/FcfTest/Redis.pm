@@ -10,6 +10,8 @@ package FcfTest::Redis;
 #   $redis->addr;                   # "127.0.0.1:<port>"
 #   $redis->cli('LLEN', 'queue:vm_provision');  # text, number, undef, or a
 #                                   # reference to a list; dies of an error
+#   $redis->jobs;                   # decoded jobs in the queue, oldest first
+#   $redis->take_job($timeout_s);   # the oldest, decoded, or undef
 #   $redis->calls('lpush');         # how often, by INFO commandstats
 #   $redis->stop($signal); $redis->start_again; $redis->pause; $redis->resume;
 
@@ -106,6 +108,19 @@ sub _reply {
 
     read($sock, my $bulk, $rest + 2) == $rest + 2 or die "redis: cut short\n";
     return substr $bulk, 0, $rest;
+}
+
+
+sub jobs {
+    my ($self) = @_;
+    return map { FcfTest::json_decode($_) }
+        reverse @{ $self->cli('LRANGE', 'queue:vm_provision', 0, -1) };
+}
+
+sub take_job {
+    my ($self, $timeout) = @_;
+    my $got = $self->cli('BRPOP', 'queue:vm_provision', $timeout);
+    return $got ? FcfTest::json_decode($got->[1]) : undef;
 }
 
 

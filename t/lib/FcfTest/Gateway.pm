@@ -1,0 +1,176 @@
+package FcfTest::Gateway;
+
+# A gateway with all that it talks to: etcd, Redis, and an nginx that plays
+# the agent.
+#
+#   my $g = FcfTest::Gateway->start(
+#       workers  => 2,              # of the gateway
+#       location => 'fcfaas_park_timeout 1s;',  # in "location /run/<id>"
+#       http     => '...', server => '...',
+#       agent    => '...',          # in the agent's server {}, before the rest
+#       agents   => 2,              # how many ports it listens on
+#       park_timeout => '10s',
+#       redis    => [...], etcd => [...],       # options of their start
+#   );
+#   $g->nginx; $g->etcd; $g->redis; $g->agent;
+#   $g->port; $g->agent_port; $g->agent_port(1);
+#   $g->get('/run/hello/x', %options_of_http_get);
+#   $g->send('/run/hello');         # a FcfTest::Http that goes on
+#   $g->status;                     # fcfaas_status, decoded
+#   $g->parked;                     # how many wait
+#   $g->spec(...); $g->instance(...);       # $etcd's, port = the agent's
+#   $g->ready('hello');             # waits until all workers serve it: asks
+#                                   # until it answered 200 twenty times
+#   $g->stop;                       # ok(): its error.log is clean
+#
+# The agent answers "<request line>|<function>|<token>|<connection>\n" for any
+# path, so that a test sees what was sent, and over which connection.
+
+use strict;
+use warnings;
+
+use Test::More ();
+
+
+sub start {
+    my ($class, %opt) = @_;
+    my $self = bless { agents => 1, workers => 1, %opt }, $class;
+
+    $self->{etcd} = FcfTest::Etcd->start(@{ $opt{etcd} // [] });
+    $self->{redis} = FcfTest::Redis->start(@{ $opt{redis} // [] });
+    $self->_start_agent;
+
+    FcfTest::spew($self->token_file, "secret\n");
+
+    $self->{nginx} = FcfTest::Nginx->start(name => 'gateway',
+        workers => $self->{workers}, http => $self->_http,
+        server  => $self->_server, main => $opt{main});
+
+    return $self;
+}
+
+
+sub _start_agent {
+    my ($self) = @_;
+    my @ports = map { FcfTest::free_port() } 1 .. $self->{agents};
+    my ($first, @more) = @ports;
+    my $listen = join "\n", map { "listen 127.0.0.1:$_;" } @more;
+
+    $self->{ports} = \@ports;
+    $self->{agent} = FcfTest::Nginx->start(name => 'agent', module => 0,
+        port => $first, http => 'keepalive_requests 1000000;',
+        server => <<"        EOC");
+            $listen
+            @{[ $self->{agent} // '' ]}
+
+            location / {
+                return 200 "\$request|\$http_x_fcfaas_function|\$http_x_fcfaas_token|\$connection\\n";
+            }
+        EOC
+}
+
+
+sub token_file { FcfTest::tmpdir() . '/token' }
+
+
+sub _http {
+    my ($self) = @_;
+    my ($etcd, $redis) = ($self->{etcd}->endpoint, $self->{redis}->addr);
+    my $token = $self->token_file;
+
+    return <<"    EOC" . ($self->{http} // '');
+        fcfaas_etcd $etcd;
+        fcfaas_redis $redis;
+        fcfaas_zone fcfaas 1m;
+        fcfaas_token_file $token;
+
+        upstream functions {
+            fcfaas;
+            keepalive 64;
+        }
+    EOC
+}
+
+
+sub _server {
+    my ($self) = @_;
+    my $timeout = $self->{park_timeout} // '10s';
+
+    return <<"    EOC" . ($self->{server} // '');
+        location ~ ^/run/(?<function_id>[^/]+) {
+            fcfaas \$function_id;
+            fcfaas_park_timeout $timeout;
+            @{[ $self->{location} // '' ]}
+
+            proxy_pass http://functions\$fcfaas_uri;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }
+
+        location = /status {
+            fcfaas_status;
+        }
+    EOC
+}
+
+
+sub nginx { $_[0]{nginx} }
+sub etcd  { $_[0]{etcd} }
+sub redis { $_[0]{redis} }
+sub agent { $_[0]{agent} }
+sub port  { $_[0]{nginx}->port }
+sub agent_port { $_[0]{ports}[$_[1] // 0] }
+
+
+sub get {
+    my ($self, $path, %opt) = @_;
+    return FcfTest::http_get($self->port, $path, %opt);
+}
+
+sub send {
+    my ($self, $path, %opt) = @_;
+    return FcfTest::http_send($self->port, $path, %opt);
+}
+
+sub status { FcfTest::json_decode($_[0]->get('/status')->{body}) }
+
+# the workers tell the zone once in a while, so wait for what you expect
+sub parked { $_[0]->status->{parked} }
+
+sub wait_parked {
+    my ($self, $n, $timeout) = @_;
+    FcfTest::wait_for(sub { $self->parked == $n }, $timeout // 5,
+        "$n parked requests");
+}
+
+
+sub spec { my $self = shift; return $self->{etcd}->spec(@_) }
+
+sub instance {
+    my ($self, $function_id, %opt) = @_;
+    return $self->{etcd}->instance($function_id, port => $self->agent_port,
+        %opt);
+}
+
+
+sub ready {
+    my ($self, $function_id) = @_;
+    my $good = 0;
+
+    FcfTest::wait_for(sub {
+        $good = $self->get("/run/$function_id")->{status} == 200
+            ? $good + 1 : 0;
+        $good >= 20;
+    }, 10, "$function_id to be served");
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $self->{nginx}->stop;
+    return $self;
+}
+
+1;
