@@ -17,6 +17,8 @@ struct fcf_io_s {
 
 struct fcf_timer_s {
     uv_timer_t     timer;
+    uv_idle_t      idle;                /* for 0 ms */
+    unsigned       open;                /* handles of the two */
     fcf_timer_pt   handler;
     void          *arg;
 };
@@ -26,7 +28,7 @@ static void io_event(uv_poll_t *poll, int status, int events);
 
 
 static void
-closed(uv_handle_t *handle)
+io_closed(uv_handle_t *handle)
 {
     free(handle->data);
 }
@@ -148,7 +150,20 @@ io_del(fcf_io_t *io)
 
     /* stops polling at once, so that the owner may close the descriptor */
 
-    uv_close((uv_handle_t *) &io->poll, closed);
+    uv_close((uv_handle_t *) &io->poll, io_closed);
+}
+
+
+static void
+timer_closed(uv_handle_t *handle)
+{
+    fcf_timer_t  *timer;
+
+    timer = handle->data;
+
+    if (--timer->open == 0) {
+        free(timer);
+    }
 }
 
 
@@ -158,6 +173,20 @@ timer_event(uv_timer_t *handle)
     fcf_timer_t  *timer;
 
     timer = handle->data;
+
+    if (timer->handler != NULL) {
+        timer->handler(timer->arg);
+    }
+}
+
+
+static void
+timer_idle(uv_idle_t *handle)
+{
+    fcf_timer_t  *timer;
+
+    timer = handle->data;
+    (void) uv_idle_stop(handle);
 
     if (timer->handler != NULL) {
         timer->handler(timer->arg);
@@ -177,9 +206,13 @@ timer_new(fcf_loop_t *loop, fcf_timer_pt handler, void *arg)
     }
 
     (void) uv_timer_init(loop->data, &timer->timer);
+    (void) uv_idle_init(loop->data, &timer->idle);
     uv_unref((uv_handle_t *) &timer->timer);
+    uv_unref((uv_handle_t *) &timer->idle);
 
     timer->timer.data = timer;
+    timer->idle.data = timer;
+    timer->open = 2;
     timer->handler = handler;
     timer->arg = arg;
 
@@ -194,6 +227,17 @@ timer_set(fcf_timer_t *timer, uint64_t ms)
         return;
     }
 
+    /* a libuv timer of 0 ms that is set again by its own handler runs in the
+     * same turn, and would starve all descriptors */
+
+    if (ms == 0) {
+        (void) uv_timer_stop(&timer->timer);
+        (void) uv_idle_start(&timer->idle, timer_idle);
+        return;
+    }
+
+    (void) uv_idle_stop(&timer->idle);
+
     /* libuv counts from its cached time, which is old after long work */
 
     uv_update_time(timer->timer.loop);
@@ -204,6 +248,7 @@ timer_set(fcf_timer_t *timer, uint64_t ms)
 static void
 timer_stop(fcf_timer_t *timer)
 {
+    (void) uv_idle_stop(&timer->idle);
     (void) uv_timer_stop(&timer->timer);
 }
 
@@ -216,7 +261,8 @@ timer_free(fcf_timer_t *timer)
     }
 
     timer->handler = NULL;
-    uv_close((uv_handle_t *) &timer->timer, closed);
+    uv_close((uv_handle_t *) &timer->timer, timer_closed);
+    uv_close((uv_handle_t *) &timer->idle, timer_closed);
 }
 
 

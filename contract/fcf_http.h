@@ -30,7 +30,8 @@ typedef struct {
     size_t                   body_len;
     unsigned                 connect_timeout_ms;
     unsigned                 timeout_ms;    /* whole transfer; 0: none */
-    size_t                   max_reply;     /* bytes collected; over: LIMIT */
+    size_t                   max_reply;     /* bytes collected; over: LIMIT;
+                                               0: 65536 */
     const char              *ca, *cert, *key;   /* PEM files or NULL */
     int                      fresh;         /* a connection of its own */
     fcf_http_data_pt         on_data;       /* NULL: collect */
@@ -39,7 +40,8 @@ typedef struct {
 } fcf_http_call_t;
 
 fcf_http_t *fcf_http_new(fcf_loop_t *loop, fcf_err_t *err);
-/* every request under way gets on_done with FCF_E_CANCELED */
+/* every request under way gets on_done with FCF_E_CANCELED: at once, or, from
+ * inside a callback, when that returns */
 void fcf_http_free(fcf_http_t *http);
 
 /* on_done runs exactly once, never before this returns, unless cancelled.

@@ -1,0 +1,764 @@
+#include <stdlib.h>
+#include <string.h>
+#include <curl/curl.h>
+
+#include "contract/fcf_buf.h"
+#include "contract/fcf_http.h"
+
+#define FCF_HTTP_REPLY_MAX       65536
+#define FCF_HTTP_KEEPIDLE_S      5L
+#define FCF_HTTP_KEEPINTVL_S     2L
+
+/*
+ * libcurl must not be called from inside its own callbacks.  "in_curl" tells
+ * that we are in one: what is started or cancelled then waits in a list until
+ * curl_multi_socket_action() has returned.  "busy" counts all frames of ours
+ * from which user code may run, and defers fcf_http_free().
+ */
+
+typedef enum {
+    FCF_HTTP_QUEUED = 0,        /* started inside curl, not added yet */
+    FCF_HTTP_ACTIVE,
+    FCF_HTTP_DOOMED,            /* cancelled inside curl */
+    FCF_HTTP_DONE               /* on_done is running */
+} fcf_http_state_e;
+
+struct fcf_http_req_s {
+    fcf_http_t          *http;
+    fcf_http_req_t      *prev, *next;
+    CURL                *easy;
+    struct curl_slist   *headers;
+    fcf_buf_t            body;
+    fcf_http_state_e     state;
+    fcf_code_e           failed;        /* why on_data ended the transfer */
+    fcf_http_data_pt     on_data;
+    fcf_http_done_pt     on_done;
+    void                *arg;
+    char                 errbuf[CURL_ERROR_SIZE];
+};
+
+typedef struct fcf_http_sock_s  fcf_http_sock_t;
+
+struct fcf_http_sock_s {
+    fcf_http_t          *http;
+    fcf_http_sock_t     *prev, *next;
+    curl_socket_t        fd;
+    fcf_io_t            *io;
+};
+
+struct fcf_http_s {
+    fcf_loop_t          *loop;
+    CURLM               *multi;
+    fcf_timer_t         *timer;
+    fcf_http_req_t      *reqs;
+    fcf_http_sock_t     *socks;
+    unsigned             busy;
+    unsigned             in_curl:1;
+    unsigned             unsettled:1;   /* some are QUEUED or DOOMED */
+    unsigned             dying:1;
+};
+
+
+static void fcf_http_destroy(fcf_http_t *http);
+
+
+static void
+fcf_http_unlink(fcf_http_req_t *req)
+{
+    if (req->prev != NULL) {
+        req->prev->next = req->next;
+
+    } else {
+        req->http->reqs = req->next;
+    }
+
+    if (req->next != NULL) {
+        req->next->prev = req->prev;
+    }
+
+    req->prev = NULL;
+    req->next = NULL;
+}
+
+
+static void
+fcf_http_req_free(fcf_http_req_t *req)
+{
+    if (req->easy != NULL) {
+        curl_easy_cleanup(req->easy);
+    }
+
+    curl_slist_free_all(req->headers);
+    fcf_buf_free(&req->body);
+    free(req);
+}
+
+
+static fcf_code_e
+fcf_http_code(CURLcode rc)
+{
+    switch (rc) {
+
+    case CURLE_OK:
+        return FCF_OK;
+
+    case CURLE_OUT_OF_MEMORY:
+        return FCF_E_NOMEM;
+
+    case CURLE_OPERATION_TIMEDOUT:
+        return FCF_E_TIMEOUT;
+
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+        return FCF_E_INVALID;
+
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return FCF_E_PROTOCOL;
+
+    default:
+        return FCF_E_UNAVAILABLE;
+    }
+}
+
+
+/* the request is out of curl and of the list when its owner hears of it */
+
+static void
+fcf_http_finish(fcf_http_req_t *req, CURLcode rc)
+{
+    long        status;
+    fcf_err_t   err;
+
+    status = 0;
+
+    if (req->state == FCF_HTTP_ACTIVE) {
+        (void) curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
+        (void) curl_multi_remove_handle(req->http->multi, req->easy);
+    }
+
+    fcf_http_unlink(req);
+
+    if (req->state == FCF_HTTP_DOOMED) {
+        fcf_http_req_free(req);
+        return;
+    }
+
+    req->state = FCF_HTTP_DONE;
+
+    if (rc == CURLE_OK) {
+        req->on_done(req->arg, status, req->body.len ? req->body.data : "",
+                     req->body.len, NULL);
+
+    } else {
+        fcf_err_set(&err, req->failed ? req->failed : fcf_http_code(rc),
+                    "%s", req->failed == FCF_E_LIMIT ? "reply too large"
+                          : req->failed == FCF_E_NOMEM ? "out of memory"
+                          : req->errbuf[0] ? req->errbuf
+                                           : curl_easy_strerror(rc));
+
+        req->on_done(req->arg, 0, "", 0, &err);
+    }
+
+    fcf_http_req_free(req);
+}
+
+
+static void
+fcf_http_cancel_one(fcf_http_req_t *req)
+{
+    fcf_err_t  err;
+
+    if (req->state == FCF_HTTP_ACTIVE) {
+        (void) curl_multi_remove_handle(req->http->multi, req->easy);
+    }
+
+    fcf_http_unlink(req);
+
+    if (req->state != FCF_HTTP_DOOMED) {
+        req->state = FCF_HTTP_DONE;
+        fcf_err_set(&err, FCF_E_CANCELED, "HTTP client closed");
+        req->on_done(req->arg, 0, "", 0, &err);
+    }
+
+    fcf_http_req_free(req);
+}
+
+
+/* what was started and cancelled while curl was running; user code may have
+ * changed the list after each on_done, so it is read from its head again */
+
+static void
+fcf_http_settle(fcf_http_t *http)
+{
+    fcf_http_req_t  *req, *next;
+
+    while (http->unsettled) {
+
+        http->unsettled = 0;
+
+        for (req = http->reqs; req != NULL; req = next) {
+
+            next = req->next;
+
+            if (req->state == FCF_HTTP_DOOMED) {
+                (void) curl_multi_remove_handle(http->multi, req->easy);
+                fcf_http_unlink(req);
+                fcf_http_req_free(req);
+                continue;
+            }
+
+            if (req->state != FCF_HTTP_QUEUED) {
+                continue;
+            }
+
+            if (curl_multi_add_handle(http->multi, req->easy) == CURLM_OK) {
+                req->state = FCF_HTTP_ACTIVE;
+                continue;
+            }
+
+            http->unsettled = 1;
+            fcf_http_finish(req, CURLE_OUT_OF_MEMORY);
+            break;
+        }
+    }
+}
+
+
+static void
+fcf_http_leave(fcf_http_t *http)
+{
+    if (--http->busy == 0 && http->dying) {
+        fcf_http_destroy(http);
+    }
+}
+
+
+static void
+fcf_http_action(fcf_http_t *http, curl_socket_t fd, int mask)
+{
+    int              n;
+    CURL            *easy;
+    CURLMsg         *msg;
+    CURLcode         rc;
+    fcf_http_req_t  *req;
+
+    http->busy++;
+
+    http->in_curl = 1;
+    (void) curl_multi_socket_action(http->multi, fd, mask, &n);
+    http->in_curl = 0;
+
+    for ( ;; ) {
+
+        fcf_http_settle(http);
+
+        msg = curl_multi_info_read(http->multi, &n);
+
+        if (msg == NULL) {
+            break;
+        }
+
+        if (msg->msg != CURLMSG_DONE) {
+            continue;
+        }
+
+        easy = msg->easy_handle;
+        rc = msg->data.result;
+
+        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &req) == CURLE_OK) {
+            fcf_http_finish(req, rc);
+        }
+    }
+
+    fcf_http_leave(http);
+}
+
+
+static void
+fcf_http_io(void *arg, unsigned events)
+{
+    int               mask;
+    fcf_http_sock_t  *sock;
+
+    sock = arg;
+    mask = 0;
+
+    if (events & FCF_READ) {
+        mask |= CURL_CSELECT_IN;
+    }
+
+    if (events & FCF_WRITE) {
+        mask |= CURL_CSELECT_OUT;
+    }
+
+    /* sock may be gone once curl has run */
+
+    fcf_http_action(sock->http, sock->fd, mask);
+}
+
+
+static void
+fcf_http_timer(void *arg)
+{
+    fcf_http_action(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+
+static void
+fcf_http_sock_free(fcf_http_sock_t *sock)
+{
+    if (sock->prev != NULL) {
+        sock->prev->next = sock->next;
+
+    } else {
+        sock->http->socks = sock->next;
+    }
+
+    if (sock->next != NULL) {
+        sock->next->prev = sock->prev;
+    }
+
+    sock->http->loop->io_del(sock->io);
+    free(sock);
+}
+
+
+static fcf_http_sock_t *
+fcf_http_sock_new(fcf_http_t *http, curl_socket_t fd)
+{
+    fcf_http_sock_t  *sock;
+
+    sock = calloc(1, sizeof(fcf_http_sock_t));
+
+    if (sock == NULL) {
+        return NULL;
+    }
+
+    sock->http = http;
+    sock->fd = fd;
+    sock->io = http->loop->io_add(http->loop, fd, fcf_http_io, sock);
+
+    if (sock->io == NULL) {
+        free(sock);
+        return NULL;
+    }
+
+    sock->next = http->socks;
+
+    if (sock->next != NULL) {
+        sock->next->prev = sock;
+    }
+
+    http->socks = sock;
+
+    (void) curl_multi_assign(http->multi, fd, sock);
+
+    return sock;
+}
+
+
+static int
+fcf_http_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
+    void *sockp)
+{
+    unsigned          events;
+    fcf_http_t       *http;
+    fcf_http_sock_t  *sock;
+
+    (void) easy;
+
+    http = arg;
+    sock = sockp;
+
+    if (what == CURL_POLL_REMOVE) {
+        if (sock != NULL) {
+            (void) curl_multi_assign(http->multi, fd, NULL);
+            fcf_http_sock_free(sock);
+        }
+
+        return 0;
+    }
+
+    if (sock == NULL) {
+        sock = fcf_http_sock_new(http, fd);
+    }
+
+    events = 0;
+
+    if (what & CURL_POLL_IN) {
+        events |= FCF_READ;
+    }
+
+    if (what & CURL_POLL_OUT) {
+        events |= FCF_WRITE;
+    }
+
+    /* a failure told to curl would end every transfer: this one runs into its
+     * timeout instead */
+
+    if (sock == NULL || http->loop->io_set(sock->io, events) != 0) {
+        fcf_log(http->loop, FCF_LOG_ERROR,
+                "HTTP client: descriptor %d cannot be watched", (int) fd);
+    }
+
+    return 0;
+}
+
+
+static int
+fcf_http_on_timer(CURLM *multi, long ms, void *arg)
+{
+    fcf_http_t  *http;
+
+    (void) multi;
+
+    http = arg;
+
+    if (ms < 0) {
+        http->loop->timer_stop(http->timer);
+
+    } else {
+        http->loop->timer_set(http->timer, (uint64_t) ms);
+    }
+
+    return 0;
+}
+
+
+static size_t
+fcf_http_on_write(char *data, size_t size, size_t n, void *arg)
+{
+    int              rc;
+    size_t           len;
+    fcf_http_req_t  *req;
+
+    req = arg;
+    len = size * n;
+
+    if (req->state != FCF_HTTP_ACTIVE) {
+        return len + 1;
+    }
+
+    if (req->on_data != NULL) {
+        rc = req->on_data(req->arg, data, len);
+
+        if (rc != 0 && req->state == FCF_HTTP_ACTIVE) {
+            req->failed = FCF_E_LIMIT;
+        }
+
+        /* any number but len ends the transfer */
+
+        return (rc != 0 || req->state != FCF_HTTP_ACTIVE) ? len + 1 : len;
+    }
+
+    rc = fcf_buf_add(&req->body, data, len);
+
+    if (rc != 0) {
+        req->failed = (fcf_code_e) -rc;
+        return len + 1;
+    }
+
+    return len;
+}
+
+
+fcf_http_t *
+fcf_http_new(fcf_loop_t *loop, fcf_err_t *err)
+{
+    fcf_http_t  *http;
+
+    http = calloc(1, sizeof(fcf_http_t));
+
+    if (http == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "HTTP client");
+        return NULL;
+    }
+
+    http->loop = loop;
+    http->timer = loop->timer_new(loop, fcf_http_timer, http);
+    http->multi = curl_multi_init();
+
+    if (http->timer == NULL || http->multi == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "HTTP client");
+        fcf_http_destroy(http);
+        return NULL;
+    }
+
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
+                      fcf_http_on_socket);
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, fcf_http_on_timer);
+    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+
+    return http;
+}
+
+
+static void
+fcf_http_destroy(fcf_http_t *http)
+{
+    http->dying = 1;
+    http->busy++;
+
+    while (http->reqs != NULL) {
+        fcf_http_cancel_one(http->reqs);
+    }
+
+    /* before curl closes them */
+
+    while (http->socks != NULL) {
+        fcf_http_sock_free(http->socks);
+    }
+
+    if (http->multi != NULL) {
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, NULL);
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, NULL);
+        curl_multi_cleanup(http->multi);
+    }
+
+    if (http->timer != NULL) {
+        http->loop->timer_free(http->timer);
+    }
+
+    free(http);
+}
+
+
+void
+fcf_http_free(fcf_http_t *http)
+{
+    if (http == NULL) {
+        return;
+    }
+
+    http->dying = 1;
+
+    if (http->busy == 0) {
+        fcf_http_destroy(http);
+    }
+}
+
+
+static int
+fcf_http_add_headers(fcf_http_req_t *req, const fcf_http_call_t *call)
+{
+    const char *const  *header;
+    struct curl_slist  *list;
+
+    /* no pause before a large body, and no form type invented by curl */
+
+    list = curl_slist_append(NULL, "Expect:");
+
+    if (list == NULL) {
+        return -1;
+    }
+
+    req->headers = list;
+
+    for (header = call->headers; header != NULL && *header != NULL; header++) {
+        list = curl_slist_append(req->headers, *header);
+
+        if (list == NULL) {
+            return -1;
+        }
+    }
+
+    return (curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, req->headers)
+            == CURLE_OK) ? 0 : -1;
+}
+
+
+#define fcf_http_opt(rc, easy, opt, value)                                  \
+    do {                                                                    \
+        if ((rc) == CURLE_OK) {                                             \
+            (rc) = curl_easy_setopt(easy, opt, value);                      \
+        }                                                                   \
+    } while (0)
+
+
+static CURLcode
+fcf_http_set_method(CURL *easy, const fcf_http_call_t *call)
+{
+    CURLcode  rc;
+
+    rc = CURLE_OK;
+
+    if (call->body == NULL && strcmp(call->method, "GET") == 0) {
+        return rc;
+    }
+
+    if (call->body == NULL && strcmp(call->method, "HEAD") == 0) {
+        fcf_http_opt(rc, easy, CURLOPT_NOBODY, 1L);
+        return rc;
+    }
+
+    if (call->body != NULL || strcmp(call->method, "DELETE") != 0) {
+        fcf_http_opt(rc, easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t) (call->body ? call->body_len : 0));
+        fcf_http_opt(rc, easy, CURLOPT_COPYPOSTFIELDS,
+                     call->body ? call->body : "");
+    }
+
+    fcf_http_opt(rc, easy, CURLOPT_CUSTOMREQUEST, call->method);
+
+    return rc;
+}
+
+
+static CURLcode
+fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
+{
+    CURL      *easy;
+    CURLcode   rc;
+
+    easy = req->easy;
+    rc = fcf_http_set_method(easy, call);
+
+    fcf_http_opt(rc, easy, CURLOPT_URL, call->url);
+    fcf_http_opt(rc, easy, CURLOPT_PRIVATE, req);
+    fcf_http_opt(rc, easy, CURLOPT_ERRORBUFFER, req->errbuf);
+    fcf_http_opt(rc, easy, CURLOPT_WRITEFUNCTION, fcf_http_on_write);
+    fcf_http_opt(rc, easy, CURLOPT_WRITEDATA, req);
+    fcf_http_opt(rc, easy, CURLOPT_NOSIGNAL, 1L);
+    fcf_http_opt(rc, easy, CURLOPT_PROXY, "");
+    fcf_http_opt(rc, easy, CURLOPT_PROTOCOLS_STR, "http,https");
+
+    /* a stream of its own for each transfer: over HTTP/2 a watch would share
+     * its connection with what probes it */
+
+    fcf_http_opt(rc, easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPIDLE, FCF_HTTP_KEEPIDLE_S);
+    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPINTVL, FCF_HTTP_KEEPINTVL_S);
+    fcf_http_opt(rc, easy, CURLOPT_CONNECTTIMEOUT_MS,
+                 (long) call->connect_timeout_ms);
+    fcf_http_opt(rc, easy, CURLOPT_TIMEOUT_MS, (long) call->timeout_ms);
+
+    if (call->unix_socket != NULL) {
+        fcf_http_opt(rc, easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
+    }
+
+    if (call->ca != NULL) {
+        fcf_http_opt(rc, easy, CURLOPT_CAINFO, call->ca);
+    }
+
+    if (call->cert != NULL) {
+        fcf_http_opt(rc, easy, CURLOPT_SSLCERT, call->cert);
+        fcf_http_opt(rc, easy, CURLOPT_SSLKEY, call->key);
+    }
+
+    if (call->fresh) {
+        fcf_http_opt(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
+        fcf_http_opt(rc, easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+
+    return rc;
+}
+
+
+static void
+fcf_http_link(fcf_http_t *http, fcf_http_req_t *req)
+{
+    req->next = http->reqs;
+
+    if (req->next != NULL) {
+        req->next->prev = req;
+    }
+
+    http->reqs = req;
+}
+
+
+fcf_http_req_t *
+fcf_http_start(fcf_http_t *http, const fcf_http_call_t *call, fcf_err_t *err)
+{
+    CURLcode         rc;
+    fcf_http_req_t  *req;
+
+    if (http->dying) {
+        fcf_err_set(err, FCF_E_CANCELED, "HTTP client closed");
+        return NULL;
+    }
+
+    req = calloc(1, sizeof(fcf_http_req_t));
+
+    if (req == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "HTTP request");
+        return NULL;
+    }
+
+    req->http = http;
+    req->on_data = call->on_data;
+    req->on_done = call->on_done;
+    req->arg = call->arg;
+    req->easy = curl_easy_init();
+
+    fcf_buf_init(&req->body, call->max_reply ? call->max_reply
+                                             : FCF_HTTP_REPLY_MAX);
+
+    if (req->easy == NULL || fcf_http_add_headers(req, call) != 0) {
+        fcf_err_set(err, FCF_E_NOMEM, "HTTP request");
+        fcf_http_req_free(req);
+        return NULL;
+    }
+
+    rc = fcf_http_set(req, call);
+
+    if (rc != CURLE_OK) {
+        fcf_err_set(err, fcf_http_code(rc), "HTTP request to %s: %s",
+                    call->url, curl_easy_strerror(rc));
+        fcf_http_req_free(req);
+        return NULL;
+    }
+
+    if (http->in_curl) {
+        req->state = FCF_HTTP_QUEUED;
+        http->unsettled = 1;
+
+    } else if (curl_multi_add_handle(http->multi, req->easy) == CURLM_OK) {
+        req->state = FCF_HTTP_ACTIVE;
+
+    } else {
+        fcf_err_set(err, FCF_E_NOMEM, "HTTP request");
+        fcf_http_req_free(req);
+        return NULL;
+    }
+
+    fcf_http_link(http, req);
+
+    return req;
+}
+
+
+void
+fcf_http_cancel(fcf_http_req_t *req)
+{
+    switch (req->state) {
+
+    case FCF_HTTP_DONE:
+        /* from inside its on_done, which frees it */
+
+    case FCF_HTTP_DOOMED:
+        return;
+
+    case FCF_HTTP_QUEUED:
+        break;
+
+    case FCF_HTTP_ACTIVE:
+
+        if (req->http->in_curl) {
+            req->state = FCF_HTTP_DOOMED;
+            req->http->unsettled = 1;
+            return;
+        }
+
+        (void) curl_multi_remove_handle(req->http->multi, req->easy);
+        break;
+    }
+
+    fcf_http_unlink(req);
+    fcf_http_req_free(req);
+}
