@@ -1,0 +1,159 @@
+# The gateway's own answers: status, X-Fcfaas-Error and the JSON body.
+
+BEGIN { push @INC, 't/lib'; }
+
+use Test::Nginx::Socket 'no_plan';
+use FcfSuite;
+
+no_root_location();
+no_shuffle();
+
+our $config = <<'EOC';
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        fcfaas_park_timeout 300ms;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+EOC
+
+add_block_preprocessor(sub {
+    my ($block) = @_;
+    $block->set_value('config', $config) unless defined $block->config;
+});
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: bad names
+--- request eval
+["GET /run/Hello", "GET /run/-a", "GET /run/a-", "GET /run/a..b",
+ "GET /run/a%2fb", "GET /run/" . "x" x 65, "GET /run/a%00b", "GET /run/a%0ab",
+ "GET /run/%c3%a9", "GET /run/a*b", "POST /run/A\nbody"]
+--- error_code eval
+[(400) x 11]
+
+
+=== TEST 2: what a bad name's answer looks like
+--- request
+GET /run/No
+--- error_code: 400
+--- response_headers
+Content-Type: application/json
+X-Fcfaas-Error: bad_name
+--- response_body_like
+^\{"error":"bad_name","message":"[^"]+.*","function_id":"No","request_id":"[A-Za-z0-9._-]+"\}\n$
+
+
+=== TEST 3: the name comes back escaped
+--- request
+GET /run/a%22b%5c
+--- error_code: 400
+--- response_body_like
+"function_id":"a\\"b\\\\"
+
+
+=== TEST 4: undeclared
+--- request
+GET /run/nobody
+--- error_code: 404
+--- response_headers
+X-Fcfaas-Error: unknown_function
+--- response_body_like
+^\{"error":"unknown_function",.*"function_id":"nobody"
+
+
+=== TEST 5: undeclared, with a body
+--- request
+POST /run/nobody
+some text
+--- error_code: 404
+--- response_headers
+X-Fcfaas-Error: unknown_function
+
+
+=== TEST 6: a spec that cannot be read declares nothing
+--- init
+etcd()->put("/specs/broken", "{not json");
+--- request
+GET /run/broken
+--- error_code: 404
+--- error_log
+/specs/broken
+
+
+=== TEST 7: nobody takes the job
+--- init
+spec("hello");
+--- request
+GET /run/hello
+--- error_code: 503
+--- response_headers
+X-Fcfaas-Error: not_taken
+--- response_headers_like
+Retry-After: \d+
+
+
+=== TEST 8: somebody is at it, but not in time
+--- init
+spec("hello");
+etcd()->put("/functions/hello/slots/0", { worker_id => "n1-1", version => 1 });
+--- request
+GET /run/hello
+--- error_code: 504
+--- response_headers
+X-Fcfaas-Error: park_timeout
+
+
+=== TEST 9: error_page replaces it
+--- config
+    error_page 404 /mine;
+    location = /mine { return 404 "mine\n"; }
+
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request
+GET /run/nobody
+--- error_code: 404
+--- response_body
+mine
+
+
+=== TEST 10: error_page to a named location, from a parked request
+--- init
+spec("hello");
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        fcfaas_park_timeout 200ms;
+        error_page 503 504 = @later;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+
+    location @later { return 202 "later\n"; }
+--- request
+GET /run/hello
+--- error_code: 202
+--- response_body
+later
+
+
+
+
+=== TEST 11: fcfaas_declared off asks for what nobody declared
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        fcfaas_declared off;
+        fcfaas_cpu 2;
+        fcfaas_memory 256;
+        fcfaas_park_timeout 300ms;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request
+GET /run/surprise
+--- error_code: 503
+--- response_headers
+X-Fcfaas-Error: not_taken

@@ -1,0 +1,96 @@
+# A client that leaves while it is parked frees its place at once.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use Test::More;
+
+my $g = FcfTest::Gateway->start(park_timeout => '60s',
+    location => 'fcfaas_park_limit 20000;',
+    http => 'access_log logs/status.log main;'
+        . 'log_format main "$status $request";');
+$g->spec('hello');
+
+my %leave = (
+    'close'      => sub { $_[0]->close },
+    'reset'      => sub { $_[0]->reset },
+    'half close' => sub { $_[0]->half_close },
+);
+
+my %request = (
+    'headers only'   => [],
+    'with a body'    => [method => 'POST', body => 'x' x 1000],
+    'with a large body' => [method => 'POST', body => 'x' x 200000],
+    'keepalive'      => [keepalive => 1],
+    'pipelined'      => [raw => ("GET /run/hello HTTP/1.1\r\nHost: a\r\n\r\n"
+        x 2)],
+);
+
+for my $how (sort keys %leave) {
+    for my $what (sort keys %request) {
+        my @q = map { $g->send('/run/hello', @{ $request{$what} }) } 1 .. 5;
+
+        $g->wait_parked(5);
+        $leave{$how}->($_) for @q;
+
+        my $gone = eval { $g->wait_parked(0, 3); 1 };
+        ok($gone, "$what, $how: nobody is parked any more") or diag($@);
+
+        next if $gone;
+        eval { $_->close } for @q;
+        eval { $g->wait_parked(0, 3) };
+    }
+}
+
+# one that stays among those that leave is served
+my @q = map { $g->send("/run/hello/$_") } 1 .. 10;
+$g->wait_parked(10);
+$q[$_]->close for 0 .. 4, 6 .. 9;
+$g->wait_parked(1);
+$g->instance('hello');
+is($q[5]->response(5)->{status}, 200, 'the one that stayed is served');
+
+# an aborted one while the balancer holds it
+$g->etcd->no_instance('hello', 'n1-1');
+$g->spec('gone');
+$g->etcd->instance('gone', port => free_port());    # refuses
+
+my $held = $g->send('/run/gone', method => 'POST', body => 'x' x 1000);
+wait_for(sub { $g->status->{balancer}{waited} > 0 }, 5,
+    'it to wait in the balancer');
+$held->close;
+$g->wait_parked(0);
+pass('one held in the balancer leaves');
+
+# many: no growth
+sub rss {
+    my ($pid) = $g->nginx->workers;
+    my ($kb) = slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m;
+    return $kb;
+}
+
+sub thousand {
+    my @q = map { $g->send('/run/hello') } 1 .. 500;
+    $g->wait_parked(500, 20);
+    $_->close for @q;
+    $g->wait_parked(0, 20);
+}
+
+thousand() for 1 .. 4;
+my $before = rss();
+thousand() for 1 .. 16;
+my $grown = rss() - $before;
+
+cmp_ok($grown, '<', FcfTest::Nginx::asan() ? 40000 : 1000,
+    "8000 that left: $grown kB more");
+
+my ($active) = $g->status->{parked};
+is($active, 0, 'nobody is parked in the end');
+is((grep { /^499 / } split /\n/,
+    slurp($g->nginx->dir . '/logs/status.log')) > 8000 ? 1 : 0, 1,
+    'they are logged with 499');
+
+$g->stop;
+done_testing;

@@ -1,0 +1,124 @@
+# Every directive: good values, bad ones (refused with the place and the
+# value), inherited ones.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use Test::More;
+
+my $token = spew(tmpdir() . '/token', "secret\n");
+
+my %default = (
+    etcd  => 'fcfaas_etcd http://127.0.0.1:1;',
+    redis => 'fcfaas_redis 127.0.0.1:1;',
+    zone  => 'fcfaas_zone fcfaas 1m;',
+    token => "fcfaas_token_file $token;",
+    http  => '',
+    upstream => 'fcfaas; keepalive 4;',
+    server => '',
+    location => 'fcfaas $function_id;',
+);
+
+
+sub conf {
+    my %c = (%default, @_);
+
+    return <<"    EOC";
+    %%MODULE%%
+    error_log stderr;
+    pid nginx.pid;
+    events { }
+    http {
+        $c{etcd}
+        $c{redis}
+        $c{zone}
+        $c{token}
+        $c{http}
+        upstream functions { $c{upstream} }
+        server {
+            listen 127.0.0.1:1;
+            $c{server}
+            location ~ ^/run/(?<function_id>[^/]+) {
+                $c{location}
+                proxy_pass http://functions\$fcfaas_uri;
+            }
+            location = /status { fcfaas_status; }
+        }
+    }
+    EOC
+}
+
+
+sub good {
+    my ($name, @c) = @_;
+    my ($ok, $out) = FcfTest::Nginx->check(conf(@c));
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ok($ok, "good: $name") or diag($out);
+}
+
+
+sub bad {
+    my ($name, $re, @c) = @_;
+    my ($ok, $out) = FcfTest::Nginx->check(conf(@c));
+    my ($line) = grep { /\[emerg\]/ } split /\n/, $out;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ok(!$ok, "bad: $name");
+    like($line // '', $re, "bad: $name: what is said");
+    unlike($out, qr/Sanitizer|runtime error/, "bad: $name: no report");
+}
+
+
+good('all of them');
+good('two of etcd and Redis',
+    etcd  => 'fcfaas_etcd http://127.0.0.1:1 http://127.0.0.2:1;',
+    redis => 'fcfaas_redis 127.0.0.1:1 127.0.0.2:2;');
+good('Redis on a socket', redis => 'fcfaas_redis unix:/tmp/redis.sock;');
+good('limits', location => 'fcfaas $function_id; fcfaas_park_timeout 5s;'
+    . ' fcfaas_park_limit 7; fcfaas_declared off; fcfaas_cpu 2;'
+    . ' fcfaas_memory 256;', http => 'fcfaas_park_limit_total 100;');
+good('inherited from http', http => 'fcfaas_park_timeout 5s;'
+    . ' fcfaas_park_limit 7;');
+good('inherited from server', server => 'fcfaas_park_timeout 5s;'
+    . ' fcfaas_park_limit 7;');
+
+bad('an etcd name', qr/fcfaas_etcd.*somewhere|somewhere.*fcfaas_etcd|"somewhere|somewhere/,
+    etcd => 'fcfaas_etcd http://somewhere:2379;');
+bad('an etcd scheme', qr/ftp:/, etcd => 'fcfaas_etcd ftp://127.0.0.1:1;');
+bad('no etcd at all', qr/fcfaas_etcd/, etcd => '');
+bad('no Redis at all', qr/fcfaas_redis/, redis => '');
+bad('no zone', qr/fcfaas_zone/, zone => '');
+bad('a Redis port', qr/127\.0\.0\.1:99999/,
+    redis => 'fcfaas_redis 127.0.0.1:99999;');
+bad('an etcd parameter', qr/colour=red/,
+    etcd => 'fcfaas_etcd http://127.0.0.1:1 colour=red;');
+bad('etcd twice', qr/is duplicate/,
+    etcd => 'fcfaas_etcd http://127.0.0.1:1; fcfaas_etcd http://127.0.0.1:2;');
+bad('a zone without size', qr/fcfaas_zone/, zone => 'fcfaas_zone fcfaas;');
+bad('a zone too small', qr/fcfaas_zone|too small|1k/,
+    zone => 'fcfaas_zone fcfaas 1k;');
+bad('zone twice', qr/is duplicate/,
+    zone => 'fcfaas_zone a 1m; fcfaas_zone b 1m;');
+bad('a token file that is not there', qr{/no/such/token},
+    token => 'fcfaas_token_file /no/such/token;');
+bad('an empty token file', qr{empty},
+    token => 'fcfaas_token_file ' . spew(tmpdir() . '/empty', '') . ';');
+bad('a park timeout', qr/fcfaas_park_timeout/,
+    location => 'fcfaas $function_id; fcfaas_park_timeout soon;');
+bad('a park limit', qr/fcfaas_park_limit/,
+    location => 'fcfaas $function_id; fcfaas_park_limit many;');
+bad('declared', qr/fcfaas_declared/,
+    location => 'fcfaas $function_id; fcfaas_declared perhaps;');
+bad('cpu', qr/fcfaas_cpu/,
+    location => 'fcfaas $function_id; fcfaas_cpu 0;');
+bad('memory', qr/fcfaas_memory/,
+    location => 'fcfaas $function_id; fcfaas_memory -1;');
+bad('fcfaas twice', qr/is duplicate/,
+    location => 'fcfaas $function_id; fcfaas other;');
+bad('a fixed bad name', qr/No_Name!/, location => 'fcfaas No_Name!;');
+bad('an argument in an upstream', qr/fcfaas/, upstream => 'fcfaas x;');
+
+done_testing;
