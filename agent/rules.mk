@@ -1,1 +1,2 @@
 include agent/host.mk
+include agent/proxy.mk

@@ -1,0 +1,332 @@
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "agent/proxy_int.h"
+
+
+static void
+set_options(int fd)
+{
+    int  on, idle, interval, count;
+
+    on = 1;
+    idle = 15;
+    interval = 5;
+    count = 3;
+
+    /* refused options cost speed, or the notice of a dead guest; the request
+     * itself is served */
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+                      sizeof(interval));
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+
+static void
+unpool(fca_guest_t *guest)
+{
+    fca_route_t  *route;
+
+    route = guest->route;
+    route->npool--;
+
+    if (guest->prev) {
+        guest->prev->next = guest->next;
+
+    } else {
+        route->pool = guest->next;
+    }
+
+    if (guest->next) {
+        guest->next->prev = guest->prev;
+
+    } else {
+        route->pool_last = guest->prev;
+    }
+
+    guest->prev = NULL;
+    guest->next = NULL;
+}
+
+
+static void
+bind_conn(fca_guest_t *guest, fca_conn_t *conn)
+{
+    guest->conn = conn;
+    guest->answered = 0;
+    guest->broken = 0;
+    guest->keep = 0;
+    conn->guest = guest;
+    conn->resp.kind = FCA_BODY_NONE;
+    conn->resp.done = 0;
+    conn->expect_more = 1;
+    fca_head_start(&guest->parser, 1);
+}
+
+
+static void
+connected(fca_guest_t *guest)
+{
+    fca_timer_stop(&guest->timer);
+    guest->state = FCA_GUEST_BUSY;
+    atomic_store_explicit(&guest->route->stat.refused, 0,
+                          memory_order_relaxed);
+}
+
+
+static void
+count_refused(fca_route_t *route)
+{
+    atomic_fetch_add_explicit(&route->stat.refused, 1, memory_order_relaxed);
+}
+
+
+static void
+failed(fca_guest_t *guest, const char *message)
+{
+    fca_conn_t  *conn;
+
+    conn = guest->conn;
+    count_refused(guest->route);
+
+    /* closes the guest connection */
+    if (fca_answer(conn, 503, "gone", FCF_UNSENT_GONE, message)
+        == FCA_STEP_NEXT)
+    {
+        fca_conn_run(conn);
+    }
+}
+
+
+/* CONNECT: too long; POOLED: idle; BUSY: the guest has taken the request */
+static void
+timed_out(void *arg)
+{
+    fca_buf_t    *buf;
+    fca_conn_t   *conn;
+    fca_guest_t  *guest;
+
+    guest = arg;
+
+    if (guest->state == FCA_GUEST_CONNECT) {
+        failed(guest, "the instance did not take the connection in time");
+        return;
+    }
+
+    if (guest->state == FCA_GUEST_POOLED) {
+        fca_guest_close(guest);
+        return;
+    }
+
+    conn = guest->conn;
+    conn->replayable = 0;
+    buf = conn->in;
+
+    if (buf && buf->pos == buf->ready && buf->fed == buf->last) {
+        fca_buf_put(guest->route->loop, &conn->in);
+    }
+}
+
+
+static fca_guest_rc_e
+guest_connect(fca_conn_t *conn)
+{
+    int           fd, rc;
+    fca_dloop_t  *loop;
+    fca_guest_t  *guest;
+    fca_route_t  *route;
+
+    route = conn->route;
+    loop = route->loop;
+
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        return FCA_GUEST_NO_ROOM;
+    }
+
+    set_options(fd);
+
+    rc = connect(fd, (struct sockaddr *) &route->guest,
+                 sizeof(route->guest));
+
+    if (rc == -1 && errno != EINPROGRESS) {
+        rc = errno;
+        close(fd);
+
+        if (rc == EADDRNOTAVAIL || rc == EAGAIN || rc == ENOBUFS
+            || rc == ENOMEM)
+        {
+            return FCA_GUEST_NO_ROOM;
+        }
+
+        count_refused(route);
+        return FCA_GUEST_REFUSED;
+    }
+
+    guest = calloc(1, sizeof(*guest));
+    if (guest == NULL) {
+        close(fd);
+        return FCA_GUEST_NO_ROOM;
+    }
+
+    guest->sock.fd = fd;
+    guest->sock.kind = FCA_SOCK_GUEST;
+    guest->route = route;
+    guest->state = FCA_GUEST_CONNECT;
+    fca_timer_init(&guest->timer, timed_out, guest);
+
+    if (fca_dloop_add(loop, &guest->sock) == -1) {
+        close(fd);
+        free(guest);
+        return FCA_GUEST_NO_ROOM;
+    }
+
+    bind_conn(guest, conn);
+
+    fca_timer_set(&loop->timers, FCA_TIMER_CONNECT, &guest->timer,
+                  loop->now + loop->proxy->connect_ms);
+
+    if (rc == 0) {
+        connected(guest);
+        guest->sock.wr = 1;
+    }
+
+    return FCA_GUEST_OK;
+}
+
+
+fca_guest_rc_e
+fca_guest_get(fca_conn_t *conn, int fresh)
+{
+    fca_guest_t  *guest;
+    fca_dloop_t  *loop;
+
+    loop = conn->route->loop;
+    guest = conn->route->pool;
+
+    if (guest == NULL || fresh
+        || (!conn->replayable
+            && loop->now - guest->used_ms >= FCA_POOL_FRESH_MS))
+    {
+        return guest_connect(conn);
+    }
+
+    unpool(guest);
+    fca_timer_stop(&guest->timer);
+    guest->state = FCA_GUEST_BUSY;
+    guest->reused = 1;
+    bind_conn(guest, conn);
+
+    return FCA_GUEST_OK;
+}
+
+
+void
+fca_guest_release(fca_guest_t *guest)
+{
+    fca_dloop_t  *loop;
+    fca_route_t  *route;
+
+    route = guest->route;
+    loop = route->loop;
+
+    if (guest->sock.hup || guest->sock.rd || route->closing) {
+        fca_guest_close(guest);
+        return;
+    }
+
+    guest->conn->guest = NULL;
+    guest->conn = NULL;
+    guest->state = FCA_GUEST_POOLED;
+    guest->used_ms = loop->now;
+    guest->prev = NULL;
+    guest->next = route->pool;
+
+    if (guest->next) {
+        guest->next->prev = guest;
+
+    } else {
+        route->pool_last = guest;
+    }
+
+    route->pool = guest;
+    route->npool++;
+
+    fca_timer_set(&loop->timers, FCA_TIMER_POOL, &guest->timer,
+                  loop->now + FCA_POOL_IDLE_MS);
+
+    if (route->npool > FCA_POOL_MAX) {
+        fca_guest_close(route->pool_last);
+    }
+}
+
+
+void
+fca_guest_close(fca_guest_t *guest)
+{
+    if (guest->sock.fd == -1) {
+        return;
+    }
+
+    fca_timer_stop(&guest->timer);
+
+    if (guest->conn) {
+        guest->conn->guest = NULL;
+        guest->conn = NULL;
+    }
+
+    if (guest->state == FCA_GUEST_POOLED) {
+        unpool(guest);
+    }
+
+    fca_sock_close(guest->route->loop, &guest->sock);
+}
+
+
+void
+fca_guest_event(fca_guest_t *guest)
+{
+    int        error;
+    socklen_t  len;
+
+    if (guest->state == FCA_GUEST_POOLED) {
+
+        /* its end, or bytes that nobody asked for */
+        if (guest->sock.rd) {
+            fca_guest_close(guest);
+        }
+
+        return;
+    }
+
+    if (guest->state == FCA_GUEST_CONNECT) {
+
+        error = 0;
+        len = sizeof(error);
+
+        if (getsockopt(guest->sock.fd, SOL_SOCKET, SO_ERROR, &error, &len)
+            == -1)
+        {
+            error = errno;
+        }
+
+        if (error) {
+            failed(guest, "the instance refused the connection");
+            return;
+        }
+
+        if (!guest->sock.wr) {
+            return;
+        }
+
+        connected(guest);
+    }
+
+    fca_conn_run(guest->conn);
+}

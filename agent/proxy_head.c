@@ -1,0 +1,581 @@
+#include <string.h>
+#include <strings.h>
+#include "agent/proxy_head.h"
+
+#define NOMINATED_MAX  32           /* other names in Connection */
+
+typedef enum {
+    KIND_OTHER = 0,
+    KIND_START,
+    KIND_CONNECTION,
+    KIND_HOP,                       /* always dropped */
+    KIND_TRAILER,
+    KIND_ENCODING,
+    KIND_LENGTH,
+    KIND_UPGRADE,
+    KIND_HOST,
+    KIND_FUNCTION,
+    KIND_TOKEN,
+    KIND_FCFAAS,                    /* any other X-Fcfaas-* */
+    KIND_ACCEL                      /* X-Accel-* */
+} kind_e;
+
+typedef struct {
+    const char  *name;
+    uint8_t      len;
+    uint8_t      kind;
+} name_t;
+
+#define NAME(s, k)  { s, sizeof(s) - 1, k }
+
+static const name_t  names[] = {
+    NAME("connection", KIND_CONNECTION),
+    NAME("keep-alive", KIND_HOP),
+    NAME("proxy-connection", KIND_HOP),
+    NAME("te", KIND_HOP),
+    NAME("trailer", KIND_TRAILER),
+    NAME("transfer-encoding", KIND_ENCODING),
+    NAME("content-length", KIND_LENGTH),
+    NAME("upgrade", KIND_UPGRADE),
+    NAME("host", KIND_HOST),
+    NAME("x-fcfaas-function", KIND_FUNCTION),
+    NAME("x-fcfaas-token", KIND_TOKEN),
+    { NULL, 0, 0 }
+};
+
+/* tchar of RFC 9110 */
+static const uint8_t  token_char[256] = {
+    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1,
+    ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1,
+    ['`'] = 1, ['|'] = 1, ['~'] = 1, ['0' ... '9'] = 1, ['a' ... 'z'] = 1,
+    ['A' ... 'Z'] = 1
+};
+
+
+static int
+pause_parser(llhttp_t *parser)
+{
+    (void) parser;
+
+    return HPE_PAUSED;
+}
+
+
+void
+fca_head_start(llhttp_t *parser, int response)
+{
+    static const llhttp_settings_t  settings = {
+        .on_headers_complete = pause_parser
+    };
+
+    llhttp_init(parser, response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
+}
+
+
+int
+fca_head_feed(llhttp_t *parser, const char *data, size_t len, size_t *used)
+{
+    llhttp_errno_t  rc;
+
+    rc = llhttp_execute(parser, data, len);
+
+    if (rc == HPE_OK) {
+        *used = len;
+        return 0;
+    }
+
+    if (rc != HPE_PAUSED) {
+        *used = 0;
+        return -1;
+    }
+
+    *used = (size_t) (llhttp_get_error_pos(parser) - data);
+
+    return 1;
+}
+
+
+static uint8_t
+header_kind(const char *p, size_t len)
+{
+    unsigned char   c;
+    const name_t   *n;
+
+    /* most names begin with none of these */
+    c = (unsigned char) (*p | 0x20);
+
+    if (c == 'x') {
+        if (len > 9 && strncasecmp(p, "x-fcfaas-", 9) == 0) {
+            if (len == 17 && strncasecmp(p + 9, "function", 8) == 0) {
+                return KIND_FUNCTION;
+            }
+
+            return len == 14 && strncasecmp(p + 9, "token", 5) == 0
+                   ? KIND_TOKEN : KIND_FCFAAS;
+        }
+
+        return len > 8 && strncasecmp(p, "x-accel-", 8) == 0
+               ? KIND_ACCEL : KIND_OTHER;
+    }
+
+    if (c != 'c' && c != 't' && c != 'k' && c != 'p' && c != 'u' && c != 'h') {
+        return KIND_OTHER;
+    }
+
+    for (n = names; n->name; n++) {
+        if (n->len == len && strncasecmp(n->name, p, len) == 0) {
+            return n->kind;
+        }
+    }
+
+    return KIND_OTHER;
+}
+
+
+/* the next element of a comma list; 0 at the end */
+static int
+list_next(const char **p, const char *end, fca_span_t *item)
+{
+    const char  *q;
+
+    while (*p < end && (**p == ' ' || **p == '\t' || **p == ',')) {
+        (*p)++;
+    }
+
+    if (*p == end) {
+        return 0;
+    }
+
+    item->data = *p;
+
+    while (*p < end && **p != ',') {
+        (*p)++;
+    }
+
+    for (q = *p; q[-1] == ' ' || q[-1] == '\t'; q--) {
+        continue;
+    }
+
+    item->len = (size_t) (q - item->data);
+
+    return 1;
+}
+
+
+static int
+span_is(const fca_span_t *span, const char *s, size_t len)
+{
+    return span->len == len && strncasecmp(span->data, s, len) == 0;
+}
+
+
+static void
+scan_connection(fca_head_t *head, const fca_span_t *value)
+{
+    const char  *p;
+    fca_span_t   item;
+
+    p = value->data;
+
+    while (list_next(&p, value->data + value->len, &item)) {
+
+        if (span_is(&item, "close", 5)) {
+            head->close = 1;
+
+        } else if (span_is(&item, "keep-alive", 10)) {
+            head->keep_alive = 1;
+
+        } else if (span_is(&item, "upgrade", 7)) {
+            head->upgrade = 1;
+
+        } else {
+            head->nominated = 1;
+        }
+    }
+}
+
+
+/* a field of a kind that concerns framing or us; 0 or a status */
+static int
+scan_known(fca_head_t *head, uint8_t kind, const fca_span_t *value)
+{
+    fca_span_t  *mine;
+
+    switch (kind) {
+
+    case KIND_CONNECTION:
+        scan_connection(head, value);
+        return 0;
+
+    case KIND_ENCODING:
+        if (head->chunked || !span_is(value, "chunked", 7)) {
+            return 400;
+        }
+
+        head->chunked = 1;
+        return 0;
+
+    case KIND_LENGTH:
+        if (head->has_length) {
+            return 400;
+        }
+
+        head->has_length = 1;
+        return 0;
+
+    case KIND_FUNCTION:
+    case KIND_TOKEN:
+        mine = kind == KIND_TOKEN ? &head->token : &head->function;
+
+        if (mine->data) {
+            return 400;
+        }
+
+        *mine = *value;
+        return 0;
+
+    default:
+        return 0;
+    }
+}
+
+
+/* one field line without its CRLF; 0 or a status */
+static int
+scan_field(fca_head_t *head, fca_head_line_t *line, const char *p,
+    const char *end)
+{
+    const char  *colon;
+    fca_span_t   value;
+
+    for (colon = p; colon < end && token_char[(unsigned char) *colon];
+         colon++)
+    {
+        continue;
+    }
+
+    /* an empty name, a folded line, a space before the colon */
+    if (colon == p || colon == end || *colon != ':') {
+        return 400;
+    }
+
+    line->name_len = colon - p < 255 ? (uint8_t) (colon - p) : 255;
+    line->kind = header_kind(p, (size_t) (colon - p));
+
+    if (line->kind == KIND_OTHER) {
+        return 0;
+    }
+
+    for (p = colon + 1; p < end && (*p == ' ' || *p == '\t'); p++) {
+        continue;
+    }
+
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+
+    value.data = p;
+    value.len = (size_t) (end - p);
+
+    return scan_known(head, line->kind, &value);
+}
+
+
+/* "METHOD target HTTP/1.x": llhttp's loose mode lets control characters be
+ * part of a target */
+static int
+scan_request_line(const char *p, const char *end)
+{
+    unsigned  spaces;
+
+    for (spaces = 0; p < end; p++) {
+        if (*p == ' ') {
+            spaces++;
+
+        } else if ((unsigned char) *p < 0x20 || *p == 0x7f) {
+            return 400;
+        }
+    }
+
+    return spaces == 2 ? 0 : 400;
+}
+
+
+static int
+scan_lines(fca_head_t *head, int request, const char *start, const char *end)
+{
+    int               rc;
+    const char       *p, *lf;
+    fca_head_line_t  *line;
+
+    /* end is after the empty line */
+    for (p = start; p < end - 2; p = lf + 1) {
+
+        lf = memchr(p, '\n', (size_t) (end - p));
+
+        if (lf == NULL || lf == p || lf[-1] != '\r'
+            || memchr(p, '\r', (size_t) (lf - p)) != lf - 1)
+        {
+            return 400;
+        }
+
+        if (head->nlines == FCA_HEAD_LINES) {
+            return 431;
+        }
+
+        line = &head->lines[head->nlines++];
+        line->off = (uint32_t) (p - start);
+        line->len = (uint32_t) (lf + 1 - p);
+        line->drop = 0;
+
+        if (p == start) {
+            line->kind = KIND_START;
+            line->name_len = 0;
+            rc = request ? scan_request_line(p, lf - 1) : 0;
+
+        } else {
+            rc = scan_field(head, line, p, lf - 1);
+        }
+
+        if (rc) {
+            return rc;
+        }
+    }
+
+    return p == end - 2 && p[0] == '\r' && p[1] == '\n' ? 0 : 400;
+}
+
+
+int
+fca_head_scan(fca_head_t *head, const llhttp_t *parser, const char *start,
+    const char *end)
+{
+    int  rc, request;
+
+    memset(head, 0, offsetof(fca_head_t, lines));
+
+    request = parser->type == HTTP_REQUEST;
+    head->method = parser->method;
+    head->minor = parser->http_minor;
+    head->status = parser->status_code;
+    head->length = parser->content_length;
+
+    if (parser->http_major != 1 || parser->http_minor > 1) {
+        return 505;
+    }
+
+    rc = scan_lines(head, request, start, end);
+
+    if (rc) {
+        return rc;
+    }
+
+    /* the two readers must agree on what frames the body */
+    if ((head->chunked && (head->has_length || head->minor == 0))
+        || head->chunked != !!(parser->flags & F_CHUNKED)
+        || head->has_length != !!(parser->flags & F_CONTENT_LENGTH))
+    {
+        return 400;
+    }
+
+    if (request && head->method == HTTP_CONNECT) {
+        return 405;
+    }
+
+    if (!request && (head->status < 100 || head->status > 999)) {
+        return 502;
+    }
+
+    head->upgrade = head->upgrade && (parser->flags & F_UPGRADE);
+
+    return 0;
+}
+
+
+/* drops what Connection names, but for what frames and routes the message */
+static void
+drop_nominated(fca_head_t *head, const char *start)
+{
+    unsigned          i, k, left;
+    const char       *p, *end;
+    fca_span_t        item;
+    fca_head_line_t  *line;
+
+    left = NOMINATED_MAX;
+
+    for (i = 1; i < head->nlines; i++) {
+
+        if (head->lines[i].kind != KIND_CONNECTION) {
+            continue;
+        }
+
+        p = start + head->lines[i].off + head->lines[i].name_len + 1;
+        end = start + head->lines[i].off + head->lines[i].len - 2;
+
+        while (list_next(&p, end, &item) && left-- > 0) {
+            for (k = 1; k < head->nlines; k++) {
+                line = &head->lines[k];
+
+                if (line->kind == KIND_OTHER
+                    && line->name_len == item.len
+                    && strncasecmp(start + line->off, item.data, item.len)
+                       == 0)
+                {
+                    line->drop = 1;
+                }
+            }
+        }
+    }
+}
+
+
+static char *
+rewrite(fca_head_t *head, char *start, char *end, const char *add,
+    size_t add_len)
+{
+    char             *to;
+    unsigned          i;
+    fca_head_line_t  *line;
+
+    to = end - 2;
+
+    for (i = head->nlines - 1; i > 0; i--) {
+        line = &head->lines[i];
+
+        if (line->drop) {
+            continue;
+        }
+
+        to -= line->len;
+
+        if (to != start + line->off) {
+            memmove(to, start + line->off, line->len);
+        }
+    }
+
+    /* the start line first: what is added may take its old place */
+    line = &head->lines[0];
+    to -= add_len + line->len;
+
+    if (to != start) {
+        memmove(to, start, line->len);
+    }
+
+    if (add_len) {
+        memcpy(to + line->len, add, add_len);
+    }
+
+    return to;
+}
+
+
+char *
+fca_head_request(fca_head_t *head, char *start, char *end)
+{
+    unsigned  i;
+    uint8_t   kind;
+
+    static const char  upgrade[] = "Connection: upgrade\r\n";
+
+    if (head->nominated) {
+        drop_nominated(head, start);
+    }
+
+    for (i = 1; i < head->nlines; i++) {
+        kind = head->lines[i].kind;
+
+        if (kind == KIND_CONNECTION || kind == KIND_HOP
+            || kind == KIND_FUNCTION || kind == KIND_TOKEN
+            || (kind == KIND_UPGRADE && !head->upgrade))
+        {
+            head->lines[i].drop = 1;
+        }
+    }
+
+    return rewrite(head, start, end, upgrade,
+                   head->upgrade ? sizeof(upgrade) - 1 : 0);
+}
+
+
+static int
+response_drops(uint8_t kind, unsigned flags)
+{
+    switch (kind) {
+
+    case KIND_CONNECTION:
+    case KIND_HOP:
+    case KIND_FUNCTION:
+    case KIND_TOKEN:
+    case KIND_FCFAAS:
+    case KIND_ACCEL:
+        return 1;
+
+    case KIND_UPGRADE:
+        return !(flags & FCA_RESP_UPGRADE);
+
+    case KIND_ENCODING:
+        return !!(flags & (FCA_RESP_ENCODE | FCA_RESP_DECODE));
+
+    case KIND_TRAILER:
+        return !!(flags & FCA_RESP_DECODE);
+
+    case KIND_LENGTH:
+        return !!(flags & FCA_RESP_NO_LENGTH);
+
+    default:
+        return 0;
+    }
+}
+
+
+char *
+fca_head_response(fca_head_t *head, char *start, char *end, unsigned flags)
+{
+    char        add[FCA_HEAD_GROWTH];
+    size_t      len;
+    unsigned    i;
+
+    static const struct {
+        unsigned     flag;
+        fca_span_t   line;
+    } lines[] = {
+        { FCA_RESP_CLOSE, { "Connection: close\r\n", 19 } },
+        { FCA_RESP_KEEP_10, { "Connection: keep-alive\r\n", 24 } },
+        { FCA_RESP_UPGRADE, { "Connection: upgrade\r\n", 21 } },
+        { FCA_RESP_ENCODE, { "Transfer-Encoding: chunked\r\n", 28 } },
+    };
+
+    if (head->nominated) {
+        drop_nominated(head, start);
+    }
+
+    for (i = 1; i < head->nlines; i++) {
+        if (response_drops(head->lines[i].kind, flags)) {
+            head->lines[i].drop = 1;
+        }
+    }
+
+    len = 0;
+
+    for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        if (flags & lines[i].flag) {
+            memcpy(add + len, lines[i].line.data, lines[i].line.len);
+            len += lines[i].line.len;
+        }
+    }
+
+    /* the version is ours, not the guest's: a 1.0 answer would end the
+     * gateway's keepalive */
+    start[7] = '1';
+
+    return rewrite(head, start, end, add, len);
+}
+
+
+int
+fca_method_idempotent(uint8_t method)
+{
+    return method == HTTP_GET || method == HTTP_HEAD
+           || method == HTTP_OPTIONS || method == HTTP_TRACE
+           || method == HTTP_PUT || method == HTTP_DELETE;
+}

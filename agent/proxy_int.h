@@ -1,0 +1,321 @@
+/*
+ * Inside of the proxy.  Everything here belongs to one data loop and is
+ * touched by its thread only, but for what is said to be shared.
+ *
+ * proxy.c         the public functions, on the control thread
+ * proxy_loop.c    a data loop: waiting, buffers, messages, the dead
+ * proxy_route.c   listening, admission, queue, drain and close
+ * proxy_conn.c    a client connection and its states
+ * proxy_relay.c   moving a request and its response
+ * proxy_guest.c   guest connections and their pool
+ * proxy_answer.c  answers of our own
+ * proxy_head.c, proxy_body.c, proxy_timer.c: no sockets
+ */
+
+#ifndef _FCA_PROXY_INT_H_INCLUDED_
+#define _FCA_PROXY_INT_H_INCLUDED_
+
+#include <pthread.h>
+#include "agent/proxy.h"
+#include "agent/proxy_body.h"
+#include "agent/proxy_head.h"
+#include "agent/proxy_timer.h"
+
+/* One buffer per direction, only while it holds something.  It bounds heads
+ * too: nginx sends at most 4 x 8 KiB by default. */
+#define FCA_BUF_SIZE        32768
+#define FCA_BUF_HEADROOM    FCA_HEAD_GROWTH
+#define FCA_BUF_TAILROOM    8           /* CRLF, last chunk */
+#define FCA_BUF_END         (FCA_BUF_SIZE - FCA_BUF_TAILROOM)
+
+#define FCA_DISCARD_MAX     65536       /* rest of a body read to keep a
+                                           connection */
+#define FCA_LINGER_MS       5000
+#define FCA_POOL_MAX        64          /* idle guest connections a route */
+/* Short, since a guest that serves one connection at a time is blocked by an
+ * idle one. */
+#define FCA_POOL_IDLE_MS    5000
+/* A request that cannot be repeated takes a connection idle for less: no
+ * server's keepalive timeout is that short, so it cannot be closing it. */
+#define FCA_POOL_FRESH_MS   100
+/* A connection that its guest was closing says so within a round trip. */
+#define FCA_REPLAY_MS       1000
+#define FCA_TURNS           32          /* buffers moved before others run */
+
+typedef struct fca_dloop_s  fca_dloop_t;
+typedef struct fca_sock_s   fca_sock_t;
+typedef struct fca_conn_s   fca_conn_t;
+typedef struct fca_guest_s  fca_guest_t;
+typedef struct fca_buf_s    fca_buf_t;
+
+/*
+ * pos <= ready <= fed <= last.  pos..ready: to be sent; ready..fed: framing
+ * that is not passed on, or a head that is not complete; fed..last: not looked
+ * at yet.
+ */
+struct fca_buf_s {
+    fca_buf_t    *next;
+    uint32_t      pos, ready, fed, last;
+    char          data[FCA_BUF_SIZE];
+};
+
+typedef enum {
+    FCA_SOCK_WAKE = 0,
+    FCA_SOCK_LISTEN,
+    FCA_SOCK_CLIENT,
+    FCA_SOCK_GUEST
+} fca_sock_e;
+
+/* First member of what it belongs to.  Registered once, edge triggered; rd
+ * and wr remember the edges.  fd is -1 once closed; the memory is given back
+ * at the end of the loop's turn, as events may still point to it. */
+struct fca_sock_s {
+    int           fd;
+    uint8_t       kind;
+    unsigned      rd:1;
+    unsigned      wr:1;
+    unsigned      hup:1;            /* the peer sends no more */
+    unsigned      err:1;            /* reset, or closed both ways */
+    unsigned      posted:1;
+    fca_sock_t   *post_next, *dead_next;
+};
+
+/* name, what runs on readiness, what its timeout does, timer class */
+#define FCA_CONN_STATES(X)                                                  \
+    X(IDLE,     fca_conn_head,    fca_conn_drop,           FCA_TIMER_IDLE)   \
+    X(HEAD,     fca_conn_head,    fca_conn_head_timeout,   FCA_TIMER_HEAD)   \
+    X(QUEUED,   fca_conn_queued,  fca_conn_queue_timeout,  FCA_TIMER_QUEUE)  \
+    X(RELAY,    fca_relay_run,    NULL,                    FCA_TIMER_NCLASSES) \
+    X(ANSWER,   fca_conn_flush,   fca_conn_drop,           FCA_TIMER_LINGER) \
+    X(DISCARD,  fca_conn_discard, fca_conn_drop,           FCA_TIMER_LINGER) \
+    X(LINGER,   fca_conn_linger,  fca_conn_drop,           FCA_TIMER_LINGER)
+
+#define FCA_CONN_ENUM(name, run, timeout, class)  FCA_CONN_##name,
+
+typedef enum {
+    FCA_CONN_STATES(FCA_CONN_ENUM)
+    FCA_CONN_NSTATES
+} fca_conn_e;
+
+typedef enum {
+    FCA_STEP_WAIT = 0,              /* for an event */
+    FCA_STEP_NEXT,                  /* the state changed: run it */
+    FCA_STEP_GONE                   /* the connection is closed */
+} fca_step_e;
+
+/* A client connection; an idle one has no buffer. */
+struct fca_conn_s {
+    fca_sock_t    sock;
+    fca_route_t  *route;
+    fca_conn_t   *prev, *next;      /* in route->conns */
+    fca_conn_t   *qprev, *qnext;    /* in route->queue */
+    fca_timer_t   timer;
+    fca_buf_t    *in;               /* from the client */
+    fca_buf_t    *out;              /* to the client */
+    fca_guest_t  *guest;
+    llhttp_t      parser;           /* the next request's head */
+    fca_body_t    req;
+    fca_body_t    resp;
+    uint64_t      discarded;
+    uint32_t      replay;           /* the request's start in in */
+    uint8_t       state;
+    uint8_t       method;
+    uint8_t       minor;
+    unsigned      running:1;
+    unsigned      keep:1;           /* after this request */
+    unsigned      admitted:1;       /* counted in flight */
+    unsigned      queued:1;
+    unsigned      upgrade:1;        /* asked for */
+    unsigned      expect_more:1;    /* the resp head is not complete yet */
+    unsigned      replayable:1;
+    unsigned      retried:1;
+    unsigned      sent_head:1;      /* the final head is on its way */
+    unsigned      encode:1;         /* guest closes, client gets chunks */
+    unsigned      decode:1;         /* the other way round */
+    unsigned      cut:1;            /* close once out is sent */
+    unsigned      eof:1;            /* a tunnel's client sends no more */
+};
+
+typedef enum {
+    FCA_GUEST_CONNECT = 0,
+    FCA_GUEST_BUSY,
+    FCA_GUEST_POOLED
+} fca_guest_e;
+
+struct fca_guest_s {
+    fca_sock_t    sock;
+    fca_route_t  *route;
+    fca_conn_t   *conn;             /* while not POOLED */
+    fca_guest_t  *prev, *next;      /* in route->pool, last used first */
+    fca_timer_t   timer;
+    llhttp_t      parser;
+    uint64_t      used_ms;
+    uint8_t       state;
+    unsigned      reused:1;
+    unsigned      keep:1;           /* as its answer's head says */
+    unsigned      answered:1;       /* a byte came */
+    unsigned      broken:1;         /* takes no more of the request */
+};
+
+typedef enum {
+    FCA_MSG_OPEN = 0,
+    FCA_MSG_CLOSE
+} fca_msg_e;
+
+typedef struct fca_msg_s  fca_msg_t;
+
+struct fca_msg_s {
+    fca_msg_t    *next;
+    fca_route_t  *route;
+    fca_msg_e     type;
+};
+
+struct fca_route_s {
+    fca_sock_t          sock;           /* listening */
+    fca_route_stat_t    stat;           /* shared */
+    _Atomic int         draining;       /* shared: set by control */
+
+    /* set before the loop sees the route, then constant */
+    fca_proxy_t        *proxy;
+    fca_dloop_t        *loop;
+    struct sockaddr_in  guest;
+    unsigned            concurrency;
+    char                function_id[FCF_ID_MAX + 1];
+    char                worker_id[FCF_WORKER_ID_MAX + 1];
+    size_t              function_len;
+    fca_msg_t           open_msg, close_msg;
+
+    /* set by fca_route_close() before close_msg is sent */
+    unsigned            linger_ms, grace_ms;
+    int                 guest_dead;
+    fca_route_done_pt   done;
+    void               *done_arg;
+
+    /* the loop's; after done was queued, the control thread's */
+    fca_route_t        *prev, *next;
+    fca_conn_t         *conns;
+    fca_conn_t         *queue, *queue_last;
+    unsigned            nqueue;
+    fca_guest_t        *pool, *pool_last;
+    unsigned            npool;
+    fca_timer_t         linger, grace, accept;
+    int                 close_sent;     /* control's */
+    unsigned            closing:1;
+    unsigned            lingered:1;
+};
+
+struct fca_dloop_s {
+    fca_proxy_t        *proxy;
+    int                 ep;
+    fca_sock_t          wake;
+    pthread_t           thread;
+    int                 started;        /* control's */
+    unsigned            nroutes;        /* control's, to choose a loop */
+
+    uint64_t            now;            /* ms, once a turn */
+    fca_timers_t        timers;
+    fca_sock_t         *posted, **posted_end;
+    fca_sock_t         *dead;
+    fca_route_t        *finished;       /* told to control after this turn */
+    fca_buf_t          *bufs;
+    unsigned            nbufs, nbufs_min;
+    fca_timer_t         trim;
+    fca_route_t        *routes;
+    fca_head_t          head;
+    uint64_t            complained;     /* last line about descriptors */
+    int                 stopped;
+
+    pthread_mutex_t     lock;           /* for the two below */
+    fca_msg_t          *inbox, **inbox_end;
+    int                 stop;
+};
+
+struct fca_proxy_s {
+    fcf_loop_t         *control;
+    fcf_io_t           *io;
+    int                 done_fd;
+    pthread_mutex_t     lock;           /* for done */
+    fca_route_t        *done;           /* closed, callback outstanding */
+    int                 in_handler, freed;
+
+    /* constant */
+    unsigned            connect_ms, head_ms, idle_ms, queue_ms, queue_max;
+    char               *token;
+    size_t              token_len;
+    fca_cidr_t         *allow;
+    size_t              nallow;
+    unsigned            nloops;
+    fca_dloop_t        *loops;
+};
+
+/* proxy.c: queues the callback; the route is the control thread's now */
+void fca_proxy_done(fca_proxy_t *proxy, fca_route_t *route);
+
+/* proxy_loop.c */
+uint64_t fca_now_ms(void);
+int fca_dloop_init(fca_dloop_t *loop, fca_proxy_t *proxy, fcf_err_t *err);
+void fca_dloop_free(fca_dloop_t *loop);
+void *fca_dloop_main(void *arg);
+void fca_dloop_send(fca_dloop_t *loop, fca_msg_t *msg);
+int fca_dloop_add(fca_dloop_t *loop, fca_sock_t *sock);
+/* runs a CLIENT or GUEST once more in the loop's next turn */
+void fca_dloop_post(fca_dloop_t *loop, fca_sock_t *sock);
+/* closes; a CLIENT or GUEST is freed after this turn */
+void fca_sock_close(fca_dloop_t *loop, fca_sock_t *sock);
+/* > 0; 0: end; -1: nothing now (rd or wr cleared); -2: broken */
+ssize_t fca_sock_recv(fca_sock_t *sock, void *data, size_t len);
+ssize_t fca_sock_send(fca_sock_t *sock, const void *data, size_t len);
+
+fca_buf_t *fca_buf_get(fca_dloop_t *loop);          /* NULL: no memory */
+void fca_buf_put(fca_dloop_t *loop, fca_buf_t **buf);
+void fca_buf_reset(fca_buf_t *buf);
+/* moves what is held to the front */
+void fca_buf_pack(fca_buf_t *buf);
+
+/* proxy_route.c */
+void fca_route_opened(fca_route_t *route);          /* messages */
+void fca_route_closing(fca_route_t *route);
+void fca_route_cut(fca_route_t *route);             /* now, whatever runs */
+void fca_route_accept(fca_route_t *route);
+fca_step_e fca_route_admit(fca_conn_t *conn);
+void fca_route_leave(fca_conn_t *conn);             /* idempotent */
+void fca_route_unqueue(fca_conn_t *conn);
+fca_step_e fca_route_answer_draining(fca_conn_t *conn);
+
+/* proxy_conn.c */
+void fca_conn_open(fca_route_t *route, int fd);
+void fca_conn_close(fca_conn_t *conn);
+void fca_conn_run(fca_conn_t *conn);
+void fca_conn_set_state(fca_conn_t *conn, fca_conn_e state);
+/* the request is answered and all of that is sent */
+fca_step_e fca_conn_over(fca_conn_t *conn);
+fca_step_e fca_conn_head(fca_conn_t *conn);
+fca_step_e fca_conn_queued(fca_conn_t *conn);
+fca_step_e fca_conn_flush(fca_conn_t *conn);
+fca_step_e fca_conn_discard(fca_conn_t *conn);
+fca_step_e fca_conn_linger(fca_conn_t *conn);
+fca_step_e fca_conn_drop(fca_conn_t *conn);
+fca_step_e fca_conn_head_timeout(fca_conn_t *conn);
+fca_step_e fca_conn_queue_timeout(fca_conn_t *conn);
+
+/* proxy_relay.c */
+fca_step_e fca_relay_run(fca_conn_t *conn);
+
+/* proxy_guest.c */
+typedef enum {
+    FCA_GUEST_OK = 0,
+    FCA_GUEST_REFUSED,
+    FCA_GUEST_NO_ROOM               /* of ours: descriptors, ports, memory */
+} fca_guest_rc_e;
+
+fca_guest_rc_e fca_guest_get(fca_conn_t *conn, int fresh);
+void fca_guest_release(fca_guest_t *guest);         /* to the pool */
+void fca_guest_close(fca_guest_t *guest);
+void fca_guest_event(fca_guest_t *guest);
+
+/* proxy_answer.c: the request gets an answer of ours, whatever its state;
+ * nothing of a final answer may have been sent */
+fca_step_e fca_answer(fca_conn_t *conn, unsigned status, const char *error,
+    const char *unsent, const char *message);
+
+#endif /* _FCA_PROXY_INT_H_INCLUDED_ */

@@ -1,0 +1,433 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "agent/log.h"
+#include "agent/proxy_int.h"
+
+#define ACCEPTS        64           /* in one turn */
+#define ACCEPT_AGAIN   100          /* ms, after descriptors ran out */
+#define COMPLAIN_MS    10000
+
+
+static void accept_again(void *arg);
+static void linger_over(void *arg);
+static void grace_over(void *arg);
+
+
+void
+fca_route_opened(fca_route_t *route)
+{
+    fca_dloop_t     *loop;
+    fca_log_ctx_t    ctx;
+
+    loop = route->loop;
+
+    fca_timer_init(&route->linger, linger_over, route);
+    fca_timer_init(&route->grace, grace_over, route);
+    fca_timer_init(&route->accept, accept_again, route);
+
+    route->prev = NULL;
+    route->next = loop->routes;
+
+    if (route->next) {
+        route->next->prev = route;
+    }
+
+    loop->routes = route;
+
+    atomic_store(&route->stat.last_ms, loop->now);
+
+    if (fca_dloop_add(loop, &route->sock) == -1) {
+        memset(&ctx, 0, sizeof(ctx));
+        ctx.function_id = route->function_id;
+        ctx.vm = route->worker_id;
+        fca_log(FCF_LOG_ERROR, &ctx, "proxy: epoll_ctl: %s",
+                strerror(errno));
+    }
+}
+
+
+static int
+allowed(const fca_proxy_t *proxy, const struct sockaddr_in *peer)
+{
+    size_t  i;
+
+    for (i = 0; i < proxy->nallow; i++) {
+        if ((peer->sin_addr.s_addr & proxy->allow[i].mask)
+            == (proxy->allow[i].addr & proxy->allow[i].mask))
+        {
+            return 1;
+        }
+    }
+
+    return proxy->nallow == 0;
+}
+
+
+static void
+complain(fca_route_t *route, int error)
+{
+    fca_dloop_t    *loop;
+    fca_log_ctx_t   ctx;
+
+    loop = route->loop;
+
+    if (loop->complained && loop->now - loop->complained < COMPLAIN_MS) {
+        return;
+    }
+
+    loop->complained = loop->now;
+
+    memset(&ctx, 0, sizeof(ctx));
+    ctx.function_id = route->function_id;
+    ctx.vm = route->worker_id;
+
+    fca_log(FCF_LOG_WARN, &ctx, "proxy: accept: %s; trying again every "
+            "%d ms", strerror(error), ACCEPT_AGAIN);
+}
+
+
+void
+fca_route_accept(fca_route_t *route)
+{
+    int                  fd, i;
+    socklen_t            len;
+    struct sockaddr_in   peer;
+
+    for (i = 0; i < ACCEPTS; i++) {
+        len = sizeof(peer);
+        fd = accept4(route->sock.fd, (struct sockaddr *) &peer, &len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            if (!allowed(route->proxy, &peer)) {
+                close(fd);
+                continue;
+            }
+
+            fca_conn_open(route, fd);
+            continue;
+        }
+
+        if (errno == EAGAIN) {
+            return;
+        }
+
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS
+            || errno == ENOMEM)
+        {
+            complain(route, errno);
+            fca_timer_set(&route->loop->timers, FCA_TIMER_ROUTE,
+                          &route->accept, route->loop->now + ACCEPT_AGAIN);
+            return;
+        }
+
+        /* the client has gone meanwhile, or a signal came */
+    }
+
+    /* no edge will tell of those still waiting */
+    fca_timer_set(&route->loop->timers, FCA_TIMER_ROUTE, &route->accept,
+                  route->loop->now + 1);
+}
+
+
+static void
+accept_again(void *arg)
+{
+    fca_route_accept(arg);
+}
+
+
+fca_step_e
+fca_route_answer_draining(fca_conn_t *conn)
+{
+    fca_route_t  *route;
+
+    route = conn->route;
+
+    if (route->guest_dead) {
+        return fca_answer(conn, 503, "gone", FCF_UNSENT_GONE,
+                          "the instance is gone");
+    }
+
+    atomic_fetch_add(&route->stat.drained, 1);
+
+    return fca_answer(conn, 503, "draining", FCF_UNSENT_DRAINING,
+                      "the instance takes no new requests");
+}
+
+
+static void
+enter(fca_conn_t *conn)
+{
+    fca_route_t  *route;
+
+    route = conn->route;
+
+    conn->admitted = 1;
+    atomic_fetch_add_explicit(&route->stat.requests, 1,
+                              memory_order_relaxed);
+    fca_conn_set_state(conn, FCA_CONN_RELAY);
+}
+
+
+static int
+full(const fca_route_t *route)
+{
+    return route->concurrency
+           && atomic_load_explicit(&route->stat.inflight,
+                                   memory_order_relaxed)
+              >= route->concurrency;
+}
+
+
+fca_step_e
+fca_route_admit(fca_conn_t *conn)
+{
+    fca_route_t  *route;
+
+    route = conn->route;
+
+    if (route->closing || atomic_load(&route->draining)) {
+        return fca_route_answer_draining(conn);
+    }
+
+    if (full(route)) {
+
+        if (route->nqueue >= route->proxy->queue_max) {
+            return fca_answer(conn, 503, "busy", FCF_UNSENT_BUSY,
+                              "the instance serves as many requests as it "
+                              "may");
+        }
+
+        conn->queued = 1;
+        conn->qnext = NULL;
+        conn->qprev = route->queue_last;
+
+        if (route->queue_last) {
+            route->queue_last->qnext = conn;
+
+        } else {
+            route->queue = conn;
+        }
+
+        route->queue_last = conn;
+        route->nqueue++;
+        fca_conn_set_state(conn, FCA_CONN_QUEUED);
+
+        return FCA_STEP_WAIT;
+    }
+
+    /* Counted first, looked at after: whoever sets draining and then reads 0
+     * in flight knows that nothing will begin. */
+    atomic_fetch_add(&route->stat.inflight, 1);
+
+    if (atomic_load(&route->draining)) {
+        atomic_fetch_sub(&route->stat.inflight, 1);
+        return fca_route_answer_draining(conn);
+    }
+
+    enter(conn);
+
+    return FCA_STEP_NEXT;
+}
+
+
+void
+fca_route_unqueue(fca_conn_t *conn)
+{
+    fca_route_t  *route;
+
+    if (!conn->queued) {
+        return;
+    }
+
+    route = conn->route;
+    conn->queued = 0;
+    route->nqueue--;
+
+    if (conn->qprev) {
+        conn->qprev->qnext = conn->qnext;
+
+    } else {
+        route->queue = conn->qnext;
+    }
+
+    if (conn->qnext) {
+        conn->qnext->qprev = conn->qprev;
+
+    } else {
+        route->queue_last = conn->qprev;
+    }
+}
+
+
+static void
+finish(fca_route_t *route)
+{
+    fca_dloop_t  *loop;
+
+    loop = route->loop;
+
+    while (route->conns) {
+        fca_conn_close(route->conns);
+    }
+
+    while (route->pool) {
+        fca_guest_close(route->pool);
+    }
+
+    fca_timer_stop(&route->linger);
+    fca_timer_stop(&route->grace);
+    fca_timer_stop(&route->accept);
+    fca_sock_close(loop, &route->sock);
+
+    if (route->prev) {
+        route->prev->next = route->next;
+
+    } else {
+        loop->routes = route->next;
+    }
+
+    if (route->next) {
+        route->next->prev = route->prev;
+    }
+
+    route->next = loop->finished;
+    loop->finished = route;
+}
+
+
+/* On its own turn: a connection that ends may be the caller. */
+static void
+check_closed(fca_route_t *route)
+{
+    if (route->lingered && atomic_load(&route->stat.inflight) == 0) {
+        fca_timer_set(&route->loop->timers, FCA_TIMER_ROUTE, &route->linger,
+                      route->loop->now);
+    }
+}
+
+
+void
+fca_route_leave(fca_conn_t *conn)
+{
+    fca_conn_t   *next;
+    fca_route_t  *route;
+
+    if (!conn->admitted) {
+        return;
+    }
+
+    route = conn->route;
+    conn->admitted = 0;
+
+    next = route->queue;
+
+    if (next && !route->closing) {
+        /* the place is handed on */
+        fca_route_unqueue(next);
+        enter(next);
+        fca_dloop_post(route->loop, &next->sock);
+        return;
+    }
+
+    if (atomic_load_explicit(&route->stat.inflight, memory_order_relaxed)
+        == 1)
+    {
+        atomic_store(&route->stat.last_ms, route->loop->now);
+    }
+
+    atomic_fetch_sub(&route->stat.inflight, 1);
+
+    if (route->closing) {
+        check_closed(route);
+    }
+}
+
+
+void
+fca_route_closing(fca_route_t *route)
+{
+    fca_conn_t   *conn;
+    fca_dloop_t  *loop;
+
+    loop = route->loop;
+    route->closing = 1;
+
+    while (route->queue) {
+        conn = route->queue;
+        fca_route_unqueue(conn);
+        (void) fca_route_answer_draining(conn);
+        fca_dloop_post(loop, &conn->sock);
+    }
+
+    fca_timer_set(&loop->timers, FCA_TIMER_ROUTE, &route->linger,
+                  loop->now + route->linger_ms);
+    fca_timer_set(&loop->timers, FCA_TIMER_ROUTE, &route->grace,
+                  loop->now + route->grace_ms);
+}
+
+
+static void
+linger_over(void *arg)
+{
+    fca_route_t  *route;
+
+    route = arg;
+    route->lingered = 1;
+
+    if (atomic_load(&route->stat.inflight) == 0) {
+        finish(route);
+    }
+}
+
+
+/* Those that have no answer yet are told, the others' connections end. */
+static void
+cut_inflight(fca_route_t *route)
+{
+    fca_conn_t  *conn, *next;
+
+    for (conn = route->conns; conn; conn = next) {
+        next = conn->next;
+
+        if (!conn->admitted) {
+            continue;
+        }
+
+        if (conn->sent_head) {
+            fca_conn_close(conn);
+            continue;
+        }
+
+        if (conn->guest == NULL || conn->guest->state == FCA_GUEST_CONNECT) {
+            (void) fca_answer(conn, 503, "gone", FCF_UNSENT_GONE,
+                              "the instance is gone");
+
+        } else {
+            (void) fca_answer(conn, 502, "gone", NULL,
+                              "the instance ended before it answered");
+        }
+
+        fca_conn_run(conn);
+    }
+}
+
+
+static void
+grace_over(void *arg)
+{
+    cut_inflight(arg);
+}
+
+
+void
+fca_route_cut(fca_route_t *route)
+{
+    route->closing = 1;
+    cut_inflight(route);
+    finish(route);
+}
