@@ -1,0 +1,540 @@
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+#include "agent/vmm_int.h"
+
+static const struct {
+    const char  *name;
+    int          busy;
+} vmm_states[FCA_VMM_NSTATES] = {
+#define FCA_VMM_STATE(name, busy)  [FCA_VMM_IS_##name] = { #name, busy },
+    FCA_VMM_STATES(FCA_VMM_STATE)
+#undef FCA_VMM_STATE
+};
+
+/* what a step that succeeds leads to, and what is reported */
+static const struct {
+    fca_vmm_state_e  next;
+    fca_vmm_event_e  event;
+} vmm_success[FCA_VMM_NSTATES] = {
+    [FCA_VMM_IS_STARTING]    = { FCA_VMM_IS_SPAWNED, FCA_VMM_SPAWNED },
+    [FCA_VMM_IS_CONFIGURING] = { FCA_VMM_IS_CONFIGURED, FCA_VMM_CONFIGURED },
+    [FCA_VMM_IS_BOOTING]     = { FCA_VMM_IS_BOOTED, FCA_VMM_BOOTED },
+};
+
+
+static void vmm_timer(uv_timer_t *timer);
+
+
+static void
+vmm_set_state(fca_vmm_t *vmm, fca_vmm_state_e state)
+{
+    fca_log_ctx_t  ctx = { NULL, NULL, vmm->worker_id };
+
+    fca_log(FCF_LOG_DEBUG, &ctx, "vmm %d: %s -> %s", (int) vmm->pid,
+            vmm_states[vmm->state].name, vmm_states[state].name);
+
+    vmm->state = state;
+}
+
+
+static void
+vmm_destroy(fca_vmm_t *vmm)
+{
+    free(vmm->runtime_image);
+    free(vmm->function_image);
+    free(vmm->kernel);
+    free(vmm->initrd);
+    free(vmm);
+}
+
+
+void
+fca_vmm_handle_add(fca_vmm_t *vmm, uv_handle_t *handle)
+{
+    handle->data = vmm;
+    vmm->nhandles++;
+}
+
+
+static void
+vmm_handle_closed(uv_handle_t *handle)
+{
+    fca_vmm_t  *vmm = handle->data;
+
+    if (--vmm->nhandles == 0 && vmm->freed) {
+        vmm_destroy(vmm);
+    }
+}
+
+
+void
+fca_vmm_handle_close(uv_handle_t *handle)
+{
+    if (handle->data != NULL && !uv_is_closing(handle)) {
+        uv_close(handle, vmm_handle_closed);
+    }
+}
+
+
+static void
+vmm_close_sync(fca_vmm_t *vmm)
+{
+    if (vmm->sync >= 0) {
+        close(vmm->sync);
+        vmm->sync = -1;
+    }
+}
+
+
+void
+fca_vmm_step_done(fca_vmm_t *vmm, const fcf_err_t *err)
+{
+    fca_vmm_state_e  state = vmm->state;
+
+    assert(vmm_states[state].busy);
+
+    if (state == FCA_VMM_IS_STARTING) {
+        fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
+        vmm_close_sync(vmm);
+    }
+
+    if (err != NULL) {
+        vmm_set_state(vmm, FCA_VMM_IS_FAILED);
+        vmm->handler(vmm->arg, FCA_VMM_FAILED, err);
+        return;
+    }
+
+    vmm_set_state(vmm, vmm_success[state].next);
+    vmm->handler(vmm->arg, vmm_success[state].event, NULL);
+}
+
+
+void
+fca_vmm_step_fail_later(fca_vmm_t *vmm, const fcf_err_t *err)
+{
+    vmm->deferred = *err;
+    uv_timer_start(&vmm->timer, vmm_timer, 0, 0);
+}
+
+
+void
+fca_vmm_probe_later(fca_vmm_t *vmm, unsigned ms)
+{
+    uv_timer_start(&vmm->timer, vmm_timer, ms, 0);
+}
+
+
+/* the next try of the socket, or a failure that came too early to report */
+static void
+vmm_timer(uv_timer_t *timer)
+{
+    fca_vmm_t  *vmm = timer->data;
+
+    if (vmm->deferred.code != FCF_OK) {
+        fca_vmm_step_done(vmm, &vmm->deferred);
+        return;
+    }
+
+    fca_vmm_api_probe(vmm);
+}
+
+
+static void
+vmm_watch(uv_fs_event_t *watch, const char *name, int events, int status)
+{
+    fca_vmm_t  *vmm = watch->data;
+
+    (void) events;
+
+    /* status: the watch itself failed; then trying has to do */
+    if (status == 0
+        && (name == NULL || strcmp(name, FCA_VMM_SOCKET) != 0))
+    {
+        return;
+    }
+
+    fca_vmm_handle_close((uv_handle_t *) watch);
+    fca_vmm_api_probe(vmm);
+}
+
+
+/* why the program could not be run, as the child wrote it; 0: it could */
+static int
+vmm_exec_errno(const fca_vmm_t *vmm)
+{
+    int  code;
+
+    if (vmm->sync >= 0
+        && recv(vmm->sync, &code, sizeof(code), MSG_DONTWAIT)
+           == (ssize_t) sizeof(code))
+    {
+        return code;
+    }
+
+    return 0;
+}
+
+
+static void
+vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info, fcf_err_t *err)
+{
+    int   code;
+    char  words[FCF_ERR_MSG_MAX / 2];
+
+    code = vmm_exec_errno(vmm);
+
+    if (code != 0) {
+        fcf_err_sys(err, code, "cannot run VMM %s", vmm->conf->binary);
+        return;
+    }
+
+    if (info->si_code == CLD_EXITED) {
+        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM exited with code %d",
+                    info->si_status);
+
+    } else {
+        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM was killed by signal %d",
+                    info->si_status);
+    }
+
+    fca_vmm_last_words(vmm, words, sizeof(words));
+
+    if (words[0] != '\0' && vmm_states[vmm->state].busy) {
+        code = (int) strlen(err->msg);
+        snprintf(err->msg + code, sizeof(err->msg) - (size_t) code, ": %s",
+                 words);
+    }
+}
+
+
+static void
+vmm_exited(uv_poll_t *poll, int status, int events)
+{
+    int         rc;
+    fcf_err_t   err;
+    siginfo_t   info;
+    fca_vmm_t  *vmm = poll->data;
+
+    (void) status;
+    (void) events;
+
+    memset(&info, 0, sizeof(info));
+
+    do {
+        rc = waitid(P_PIDFD, (id_t) vmm->pidfd, &info, WEXITED | WNOHANG);
+    } while (rc != 0 && errno == EINTR);
+
+    if (rc == 0 && info.si_pid == 0) {
+        return;
+    }
+
+    vmm_exit_words(vmm, &info, &err);
+
+    fca_vmm_api_cancel(vmm);
+    uv_timer_stop(&vmm->timer);
+    fca_vmm_handle_close((uv_handle_t *) poll);
+    fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
+    fca_vmm_console_close(vmm);
+
+    if (vmm->control != NULL) {
+        fca_control_cancel(vmm->control);
+    }
+
+    close(vmm->pidfd);
+    vmm->pidfd = -1;
+
+    if (vmm_states[vmm->state].busy) {
+        fca_vmm_step_done(vmm, vmm->deferred.code != FCF_OK ? &vmm->deferred
+                                                            : &err);
+    }
+
+    vmm_close_sync(vmm);
+    vmm_set_state(vmm, FCA_VMM_IS_EXITED);
+
+    /* the last word: the handler may free the vmm */
+    vmm->handler(vmm->arg, FCA_VMM_EXITED, &err);
+}
+
+
+/* a copy made absolute; *out stays NULL where path is */
+static int
+absolute(const char *path, char **out, fcf_err_t *err)
+{
+    char  *cwd;
+
+    if (path == NULL) {
+        return 0;
+    }
+
+    if (path[0] == '/') {
+        *out = strdup(path);
+
+    } else {
+        cwd = getcwd(NULL, 0);
+
+        if (cwd == NULL || asprintf(out, "%s/%s", cwd, path) < 0) {
+            *out = NULL;
+        }
+
+        free(cwd);
+    }
+
+    return *out != NULL ? 0 : fcf_err_set(err, FCF_E_NOMEM,
+                                          "%s: out of memory", path);
+}
+
+
+static int
+vmm_copy_spec(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
+{
+    int                 n;
+    size_t              max;
+    struct sockaddr_un  sun;
+
+    n = snprintf(vmm->worker_id, sizeof(vmm->worker_id), "%s",
+                 spec->worker_id);
+
+    if (n <= 0 || (size_t) n >= sizeof(vmm->worker_id)
+        || strchr(spec->worker_id, '/') != NULL
+        || spec->worker_id[0] == '.')
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "worker_id \"%s\" is invalid",
+                           spec->worker_id);
+    }
+
+    max = sizeof(sun.sun_path) - 1;
+
+    n = snprintf(vmm->socket, sizeof(vmm->socket), "%s/%s/" FCA_VMM_SOCKET,
+                 vmm->conf->state_dir, spec->worker_id);
+
+    if (n < 0 || (size_t) n > max) {
+        return fcf_err_set(err, FCF_E_LIMIT,
+                           "state_dir is too long: the API socket %.120s... "
+                           "has a path of %d bytes, at most %zu are possible",
+                           vmm->socket, n, max);
+    }
+
+    snprintf(vmm->dir, sizeof(vmm->dir), "%s/%s", vmm->conf->state_dir,
+             spec->worker_id);
+
+    vmm->cpu = spec->cpu;
+    vmm->memory_mb = spec->memory_mb;
+    vmm->gateway = spec->gateway;
+    vmm->prefix_len = spec->prefix_len;
+
+    if (spec->nic != NULL) {
+        vmm->has_nic = 1;
+        vmm->nic = *spec->nic;
+    }
+
+    if (absolute(spec->runtime_image, &vmm->runtime_image, err) != 0
+        || absolute(spec->function_image, &vmm->function_image, err) != 0
+        || absolute(vmm->conf->kernel, &vmm->kernel, err) != 0
+        || absolute(vmm->conf->initrd, &vmm->initrd, err) != 0)
+    {
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/* the watch must stand before the process can make the socket */
+static int
+vmm_watch_start(fca_vmm_t *vmm, fcf_err_t *err)
+{
+    int  rc;
+
+    uv_timer_init(vmm->conf->uv, &vmm->timer);
+    fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->timer);
+
+    rc = uv_fs_event_init(vmm->conf->uv, &vmm->watch);
+
+    if (rc == 0) {
+        fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->watch);
+        rc = uv_fs_event_start(&vmm->watch, vmm_watch, vmm->dir, 0);
+    }
+
+    return rc != 0 ? fcf_err_sys(err, -rc, "watching %s", vmm->dir) : 0;
+}
+
+
+static int
+vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err)
+{
+    int  rc;
+
+    rc = uv_poll_init(vmm->conf->uv, &vmm->exit, vmm->pidfd);
+
+    if (rc == 0) {
+        fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->exit);
+        rc = uv_poll_start(&vmm->exit, UV_READABLE, vmm_exited);
+    }
+
+    return rc != 0 ? fcf_err_sys(err, -rc, "watching VMM %d", (int) vmm->pid)
+                   : 0;
+}
+
+
+/* a process whose start failed half-way: it has not run the program yet, so
+ * its end is a matter of microseconds */
+static void
+vmm_abandon(fca_vmm_t *vmm)
+{
+    siginfo_t  info;
+
+    if (vmm->pidfd >= 0) {
+        (void) syscall(SYS_pidfd_send_signal, vmm->pidfd, SIGKILL, NULL, 0);
+
+        while (waitid(P_PIDFD, (id_t) vmm->pidfd, &info, WEXITED) != 0
+               && errno == EINTR)
+        {
+            /* again */
+        }
+    }
+}
+
+
+fca_vmm_t *
+fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
+    fca_vmm_pt handler, void *arg, fcf_err_t *err)
+{
+    int         made;
+    fca_vmm_t  *vmm;
+
+    vmm = calloc(1, sizeof(*vmm));
+    if (vmm == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "VMM: out of memory");
+        return NULL;
+    }
+
+    vmm->conf = conf;
+    vmm->handler = handler;
+    vmm->arg = arg;
+    vmm->pidfd = -1;
+    vmm->sync = -1;
+    vmm->console.fd = -1;
+    vmm->console.log = -1;
+
+    made = 0;
+
+    if (vmm_copy_spec(vmm, spec, err) == 0
+        && fca_vmm_dir_make(vmm, spec->config_json, err) == 0)
+    {
+        made = 1;
+
+        if (vmm_watch_start(vmm, err) == 0
+            && fca_vmm_console_open(vmm, err) == 0
+            && fca_vmm_process_start(vmm, err) == 0
+            && vmm_exit_start(vmm, err) == 0)
+        {
+            return vmm;
+        }
+    }
+
+    vmm_abandon(vmm);
+
+    if (made) {
+        fca_vmm_free(vmm);
+
+    } else {
+        vmm_destroy(vmm);
+    }
+
+    return NULL;
+}
+
+
+void
+fca_vmm_configure(fca_vmm_t *vmm)
+{
+    assert(vmm->state == FCA_VMM_IS_SPAWNED);
+
+    vmm_set_state(vmm, FCA_VMM_IS_CONFIGURING);
+    fca_vmm_api_configure(vmm);
+}
+
+
+void
+fca_vmm_boot(fca_vmm_t *vmm)
+{
+    assert(vmm->state == FCA_VMM_IS_CONFIGURED);
+
+    vmm_set_state(vmm, FCA_VMM_IS_BOOTING);
+    fca_vmm_api_boot(vmm);
+}
+
+
+void
+fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms)
+{
+    if (vmm->pidfd < 0 || !vmm->has_nic || vmm->control != NULL) {
+        return;
+    }
+
+    fca_control_stop(vmm->conf->uv, vmm->nic.address, timeout_ms,
+                     &vmm->control);
+}
+
+
+void
+fca_vmm_kill(fca_vmm_t *vmm)
+{
+    if (vmm->pidfd >= 0) {
+        (void) syscall(SYS_pidfd_send_signal, vmm->pidfd, SIGKILL, NULL, 0);
+    }
+}
+
+
+void
+fca_vmm_free(fca_vmm_t *vmm)
+{
+    fcf_err_t      err;
+    fca_log_ctx_t  ctx = { NULL, NULL, vmm->worker_id };
+
+    assert(!vmm->freed);
+
+    vmm->freed = 1;
+
+    fca_vmm_api_cancel(vmm);
+    fca_vmm_console_close(vmm);
+    vmm_close_sync(vmm);
+
+    fca_vmm_handle_close((uv_handle_t *) &vmm->timer);
+    fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
+    fca_vmm_handle_close((uv_handle_t *) &vmm->exit);
+
+    if (vmm->control != NULL) {
+        fca_control_cancel(vmm->control);
+    }
+
+    if (vmm->pidfd >= 0) {
+        close(vmm->pidfd);
+        vmm->pidfd = -1;
+    }
+
+    if (fca_vmm_dir_remove(vmm->dir, &err) != 0) {
+        fca_log(FCF_LOG_WARN, &ctx, "%s", err.msg);
+    }
+
+    if (vmm->nhandles == 0) {
+        vmm_destroy(vmm);
+    }
+}
+
+
+pid_t
+fca_vmm_pid(const fca_vmm_t *vmm)
+{
+    return vmm->state != FCA_VMM_IS_EXITED ? vmm->pid : 0;
+}

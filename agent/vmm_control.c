@@ -1,0 +1,158 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/vmm_int.h"
+#include "vm/guest.h"
+
+struct fca_control_s {
+    uv_tcp_t          tcp;
+    uv_timer_t        timer;
+    uv_connect_t      connect;
+    uv_write_t        write;
+    unsigned          nhandles;         /* not yet closed */
+    fca_control_t   **slot;             /* the owner's pointer to this */
+    size_t            len;
+    char              frame[128];
+    char              reply[64];        /* read and not looked at */
+};
+
+
+static void
+control_closed(uv_handle_t *handle)
+{
+    fca_control_t  *control = handle->data;
+
+    if (--control->nhandles == 0) {
+        free(control);
+    }
+}
+
+
+void
+fca_control_cancel(fca_control_t *control)
+{
+    if (control->slot == NULL) {
+        return;
+    }
+
+    *control->slot = NULL;
+    control->slot = NULL;
+
+    uv_close((uv_handle_t *) &control->tcp, control_closed);
+    uv_close((uv_handle_t *) &control->timer, control_closed);
+}
+
+
+static void
+control_timeout(uv_timer_t *timer)
+{
+    fca_control_cancel(timer->data);
+}
+
+
+static void
+control_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    fca_control_t  *control = handle->data;
+
+    (void) suggested;
+
+    *buf = uv_buf_init(control->reply, sizeof(control->reply));
+}
+
+
+/* Whether the guest says yes or no, what counts is whether it ends. */
+static void
+control_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    (void) buf;
+
+    if (n != 0) {
+        fca_control_cancel(stream->data);
+    }
+}
+
+
+static void
+control_written(uv_write_t *write, int status)
+{
+    fca_control_t  *control = write->data;
+
+    if (status != 0 && control->slot != NULL) {
+        fca_control_cancel(control);
+    }
+}
+
+
+static void
+control_connected(uv_connect_t *connect, int status)
+{
+    uv_buf_t        buf;
+    fca_control_t  *control = connect->data;
+
+    if (control->slot == NULL) {
+        return;
+    }
+
+    buf = uv_buf_init(control->frame, (unsigned) control->len);
+    control->write.data = control;
+
+    /* the answer is waited for: a close before it may overtake the frame */
+    if (status != 0
+        || uv_read_start((uv_stream_t *) &control->tcp, control_alloc,
+                         control_read) != 0
+        || uv_write(&control->write, (uv_stream_t *) &control->tcp, &buf, 1,
+                    control_written) != 0)
+    {
+        fca_control_cancel(control);
+    }
+}
+
+
+void
+fca_control_stop(uv_loop_t *uv, struct in_addr guest, unsigned timeout_ms,
+    fca_control_t **slot)
+{
+    int                 n;
+    fca_control_t      *control;
+    struct sockaddr_in  sin;
+
+    control = calloc(1, sizeof(*control));
+    if (control == NULL) {
+        return;
+    }
+
+    n = snprintf(control->frame + 4, sizeof(control->frame) - 4,
+                 "{\"op\":\"stop\",\"timeout_ms\":%u}", timeout_ms);
+
+    control->frame[3] = (char) n;
+    control->len = 4 + (size_t) n;
+
+    control->tcp.data = control;
+    control->timer.data = control;
+    control->connect.data = control;
+
+    if (uv_tcp_init(uv, &control->tcp) != 0) {
+        free(control);
+        return;
+    }
+
+    uv_timer_init(uv, &control->timer);
+    control->nhandles = 2;
+    control->slot = slot;
+    *slot = control;
+
+    memset(&sin, 0, sizeof(sin));
+    sin.sin_family = AF_INET;
+    sin.sin_port = htons(FCV_CONTROL_PORT);
+    sin.sin_addr = guest;
+
+    uv_timer_start(&control->timer, control_timeout, timeout_ms, 0);
+
+    if (uv_tcp_connect(&control->connect, &control->tcp,
+                       (const struct sockaddr *) &sin, control_connected) != 0)
+    {
+        fca_control_cancel(control);
+    }
+}

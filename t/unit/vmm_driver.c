@@ -1,0 +1,598 @@
+/*
+ * The VMM driver against a scripted VMM: this program itself, which the driver
+ * runs with "--api-sock api.sock --id ... --fake <script>".
+ */
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+#include "agent/loop.h"
+#include "agent/vmm_int.h"
+#include "t/unit/tap.h"
+#include "vm/guest.h"
+
+#define DEADLINE_MS  20000
+
+typedef struct {
+    fca_vmm_t      *vmm;
+    char            events[128];        /* a letter each */
+    char            words[FCF_ERR_MSG_MAX];     /* of FAILED */
+    char            last[FCF_ERR_MSG_MAX];      /* of EXITED */
+    char            requests[16384];    /* what the VMM got */
+    char            console[512];
+    char            kill_on;            /* event after which to kill */
+    int             stop_at;            /* no further step after this one */
+    int             late;               /* event before spawn had returned */
+} run_t;
+
+static uv_loop_t       uv;
+static fcf_loop_t      loop;
+static fcf_http_t     *http;
+static char            state_dir[64];
+static const char     *args[3];
+static fca_vmm_conf_t  conf;
+
+
+/* -- the scripted VMM -- */
+
+static void
+fake_serve(int fd, const char *script)
+{
+    int      log;
+    char     buf[8192], *end, *p, path[128], want[128], action[16];
+
+    size_t   n, need;
+    ssize_t  got;
+
+    static const char  fault[] = "{\"fault_message\":\"The kernel file cannot "
+        "be opened: No such file or directory (os error 2)\"}";
+
+    log = open("requests", O_WRONLY | O_CREAT | O_APPEND, 0600);
+    n = 0;
+
+    if (sscanf(script, "%15[a-z]=%127s", action, want) != 2) {
+        action[0] = want[0] = '\0';
+    }
+
+    for ( ;; ) {
+        got = read(fd, buf + n, sizeof(buf) - 1 - n);
+        if (got <= 0) {
+            break;
+        }
+
+        n += (size_t) got;
+        buf[n] = '\0';
+
+        end = strstr(buf, "\r\n\r\n");
+        if (end == NULL) {
+            continue;
+        }
+
+        p = strcasestr(buf, "content-length:");
+        need = (size_t) (end + 4 - buf)
+               + (p != NULL && p < end ? strtoul(p + 15, NULL, 10) : 0);
+
+        if (n < need) {
+            continue;
+        }
+
+        sscanf(buf, "%*s %127s", path);
+        dprintf(log, "%.*s %s\n", (int) strcspn(buf, "\r") - 9, buf, end + 4);
+        n = 0;
+
+        if (strcmp(path, want) != 0) {
+            dprintf(fd, "HTTP/1.1 204 No Content\r\n\r\n");
+
+        } else if (strcmp(action, "refuse") == 0) {
+            dprintf(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n"
+                    "\r\n%s", sizeof(fault) - 1, fault);
+
+        } else if (strcmp(action, "garbage") == 0) {
+            dprintf(fd, "HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nwhat?");
+
+        } else if (strcmp(action, "exit") == 0) {
+            fprintf(stderr, "first line\nbad luck\n");
+            exit(7);
+
+        } else if (strcmp(action, "hang") == 0) {
+            pause();
+        }
+    }
+
+    close(log);
+}
+
+
+static int
+fake_vmm(const char *sock, const char *script)
+{
+    int                 fd, client, console, i;
+    struct sockaddr_un  sun = { .sun_family = AF_UNIX };
+
+    if (strcmp(script, "die") == 0) {
+        fprintf(stderr, "no such luck\n");
+        return 3;
+    }
+
+    if (strcmp(script, "silent") == 0) {
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    if (strcmp(script, "panic=/actions") == 0) {
+        console = open("console", O_RDWR | O_NONBLOCK);
+
+        for (i = 0; i < 200; i++) {
+            dprintf(console, "line %d of the boot\r\n", i);
+        }
+
+        dprintf(console, "\x1b[31mKernel panic\x1b[0m - not \x01syncing\r\n");
+        script = "exit=/actions";
+    }
+
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", sock);
+
+    if (bind(fd, (struct sockaddr *) &sun, sizeof(sun)) != 0) {
+        return 4;
+    }
+
+    if (strcmp(script, "late") == 0) {
+        poll(NULL, 0, 100);
+    }
+
+    listen(fd, 8);
+
+    while ((client = accept(fd, NULL, NULL)) >= 0) {
+        fake_serve(client, script);
+        close(client);
+    }
+
+    return 5;
+}
+
+
+/* -- driving it -- */
+
+static void
+slurp(const char *name, char *buf, size_t size)
+{
+    int      fd;
+    char     path[256];
+    ssize_t  n;
+
+    snprintf(path, sizeof(path), "%s/node-1-7/%s", state_dir, name);
+
+    fd = open(path, O_RDONLY);
+    n = fd >= 0 ? read(fd, buf, size - 1) : -1;
+    buf[n > 0 ? n : 0] = '\0';
+
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+
+static void
+on_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
+{
+    char    letter;
+    run_t  *run = arg;
+
+    letter = "SCBFX"[event];
+    run->events[strlen(run->events)] = letter;
+    run->late |= run->vmm == NULL;
+
+    if (event == FCA_VMM_EXITED) {
+        snprintf(run->last, sizeof(run->last), "%s", err->msg);
+        slurp("requests", run->requests, sizeof(run->requests));
+        fca_vmm_console(run->vmm, run->console, sizeof(run->console));
+        fca_vmm_free(run->vmm);
+        return;
+    }
+
+    if (event == FCA_VMM_FAILED) {
+        snprintf(run->words, sizeof(run->words), "%s", err->msg);
+        fca_vmm_kill(run->vmm);
+        return;
+    }
+
+    if (letter == run->kill_on) {
+        fca_vmm_kill(run->vmm);
+
+    } else if (event == FCA_VMM_SPAWNED && run->stop_at != 'S') {
+        fca_vmm_configure(run->vmm);
+
+    } else if (event == FCA_VMM_CONFIGURED && run->stop_at != 'C') {
+        fca_vmm_boot(run->vmm);
+    }
+
+    /* a step that was just begun is cut short */
+    if (letter + 'a' - 'A' == run->kill_on) {
+        fca_vmm_kill(run->vmm);
+    }
+}
+
+
+static void
+too_late(uv_timer_t *timer)
+{
+    (void) timer;
+
+    printf("Bail out! no end within %d ms\n", DEADLINE_MS);
+    exit(1);
+}
+
+
+static void
+run_loop(void)
+{
+    uv_timer_t  deadline;
+
+    uv_timer_init(&uv, &deadline);
+    uv_timer_start(&deadline, too_late, DEADLINE_MS, 0);
+    uv_unref((uv_handle_t *) &deadline);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *) &deadline, NULL);
+    uv_run(&uv, UV_RUN_DEFAULT);
+}
+
+
+static int
+gone(void)
+{
+    char         path[256];
+    struct stat  st;
+
+    snprintf(path, sizeof(path), "%s/node-1-7", state_dir);
+
+    return lstat(path, &st) != 0 && errno == ENOENT;
+}
+
+
+static void
+spec_fill(fca_vmm_spec_t *spec, fca_nic_t *nic)
+{
+    memset(nic, 0, sizeof(*nic));
+    memset(spec, 0, sizeof(*spec));
+
+    snprintf(nic->tap, sizeof(nic->tap), "fctap9");
+    memcpy(nic->mac, "\x06\x00\xac\x10\x00\x02", 6);
+    inet_pton(AF_INET, "172.16.0.2", &nic->address);
+
+    spec->worker_id = "node-1-7";
+    spec->cpu = 2;
+    spec->memory_mb = 192;
+    spec->runtime_image = "/images/base.img";
+    spec->function_image = "/images/\"hello\".img";
+    spec->config_json = "{\"function_id\":\"hello\"}";
+    spec->nic = nic;
+    inet_pton(AF_INET, "172.16.0.1", &spec->gateway);
+    spec->prefix_len = 24;
+}
+
+
+static void
+drive(run_t *run, const char *script, char kill_on)
+{
+    fcf_err_t       err = { 0 };
+    fca_nic_t       nic;
+    fca_vmm_spec_t  spec;
+
+    memset(run, 0, sizeof(*run));
+    run->kill_on = kill_on;
+    args[0] = "--fake";
+    args[1] = script;
+
+    spec_fill(&spec, &nic);
+    run->vmm = fca_vmm_spawn(&conf, &spec, on_event, run, &err);
+
+    if (run->vmm == NULL) {
+        snprintf(run->words, sizeof(run->words), "%s", err.msg);
+
+    } else if (kill_on == '0') {
+        fca_vmm_kill(run->vmm);
+    }
+
+    run_loop();
+    ok(gone(), "%s: the directory is gone", script);
+}
+
+
+static void
+test_calls(void)
+{
+    run_t              run;
+
+    static const char  want[] =
+        "GET / \n"
+        "PUT /machine-config {\"vcpu_count\":2,\"mem_size_mib\":192}\n"
+        "PUT /boot-source {\"kernel_image_path\":\"/boot/vmlinux\","
+        "\"boot_args\":\"console=ttyS0 reboot=k panic=-1 quiet loglevel=1 "
+        "ip=172.16.0.2::172.16.0.1:255.255.255.0::eth0:off tsc=reliable\","
+        "\"initrd_path\":\"/boot/initrd\"}\n"
+        "PUT /drives/runtime {\"drive_id\":\"runtime\",\"path_on_host\":"
+        "\"/images/base.img\",\"is_root_device\":false,"
+        "\"is_read_only\":true}\n"
+        "PUT /drives/function {\"drive_id\":\"function\",\"path_on_host\":"
+        "\"/images/\\\"hello\\\".img\",\"is_root_device\":false,"
+        "\"is_read_only\":true}\n"
+        "PUT /drives/config {\"drive_id\":\"config\",\"path_on_host\":"
+        "\"config.img\",\"is_root_device\":false,\"is_read_only\":true}\n"
+        "PUT /network-interfaces/eth0 {\"iface_id\":\"eth0\",\"guest_mac\":"
+        "\"06:00:ac:10:00:02\",\"host_dev_name\":\"fctap9\"}\n"
+        "PUT /serial {\"serial_out_path\":\"console\"}\n"
+        "PUT /actions {\"action_type\":\"InstanceStart\"}\n";
+
+    drive(&run, "ok", 'B');
+
+    is_str(run.events, "SCBX", "spawned, configured, booted, exited");
+    is_str(run.requests, want, "the calls, in order");
+    is_str(run.last, "VMM was killed by signal 9", "how it ended");
+    ok(!run.late, "no event before spawn returned");
+}
+
+
+static void
+test_failures(void)
+{
+    run_t  run;
+
+    drive(&run, "refuse=/boot-source", 0);
+    is_str(run.events, "SFX", "a refusal: failed, then exited");
+    is_str(run.words, "PUT /boot-source: The kernel file cannot be opened: "
+           "No such file or directory (os error 2)", "its words");
+
+    drive(&run, "garbage=/serial", 0);
+    is_str(run.events, "SFX", "no fault_message: failed");
+    is_str(run.words, "PUT /serial: status 500 without a fault_message: "
+           "\"what?\"", "the answer is quoted");
+
+    drive(&run, "exit=/drives/function", 0);
+    is_str(run.events, "SFX", "gone during a call: failed once");
+
+    drive(&run, "panic=/actions", 0);
+    is_str(run.events, "SCFX", "gone during the start: failed");
+    ok(strstr(run.console, "Kernel panic - not syncing") != NULL
+       && strchr(run.console, '\r') == NULL
+       && strstr(run.console, "line 199 of") != NULL
+       && strncmp(run.console, "line 1", 6) == 0,
+       "the console's last lines, printable and whole");
+
+    drive(&run, "die", 0);
+    is_str(run.events, "FX", "ended before the socket: failed");
+    is_str(run.words, "VMM exited with code 3: no such luck",
+           "with its last words");
+
+    drive(&run, "late", 'S');
+    is_str(run.events, "SX", "bound, but not yet listening: tried again");
+}
+
+
+static void
+test_kills(void)
+{
+    run_t  run;
+
+    drive(&run, "silent", '0');
+    is_str(run.events, "FX", "killed while it starts");
+
+    drive(&run, "ok", 'S');
+    is_str(run.events, "SX", "killed between steps: no step failed");
+
+    drive(&run, "hang=/machine-config", 's');
+    is_str(run.events, "SFX", "killed while it is configured");
+
+    drive(&run, "hang=/actions", 'c');
+    is_str(run.events, "SCFX", "killed while it boots");
+}
+
+
+static void
+test_no_program(void)
+{
+    run_t        run;
+    const char  *self = conf.binary;
+
+    conf.binary = "/nonexistent/vmm";
+    drive(&run, "ok", 0);
+    is_str(run.events, "", "no such program: spawn refuses");
+    is_str(run.words, "VMM /nonexistent/vmm: No such file or directory",
+           "and says which");
+
+    conf.binary = "/etc/passwd";
+    drive(&run, "ok", 0);
+    is_str(run.events, "FX", "not executable: failed, exited");
+    is_str(run.words, "cannot run VMM /etc/passwd: Permission denied",
+           "with the reason");
+
+    conf.binary = "no-such-vmm-anywhere";
+    drive(&run, "ok", 0);
+    is_str(run.words, "VMM no-such-vmm-anywhere: not found in PATH",
+           "looked for in PATH");
+
+    conf.binary = self;
+}
+
+
+static void
+test_long_path(void)
+{
+    char         dir[256];
+    run_t        run;
+    const char  *real = conf.state_dir;
+
+    memset(dir, 'x', sizeof(dir));
+    dir[0] = '/';
+    dir[120] = '\0';
+
+    conf.state_dir = dir;
+    drive(&run, "ok", 0);
+    ok(strncmp(run.words, "state_dir is too long: ", 23) == 0,
+       "a path that no socket address holds is refused");
+    conf.state_dir = real;
+}
+
+
+static void
+test_config_image(void)
+{
+    char       *image, *big;
+    size_t      len;
+    fcf_err_t   err;
+
+    image = fca_vmm_config_image("{\"a\":1}", &len, NULL);
+    is_int(len, 512, "one block");
+    ok(memcmp(image, FCV_CONFIG_MAGIC "\0\0\0\7{\"a\":1}\0", 20) == 0,
+       "magic, length, JSON, zeros");
+    is_int(image[511], 0, "to the end");
+    free(image);
+
+    big = malloc(FCV_CONFIG_MAX + 2);
+    memset(big, ' ', FCV_CONFIG_MAX + 1);
+    big[FCV_CONFIG_MAX + 1] = '\0';
+    ok(fca_vmm_config_image(big, &len, &err) == NULL
+       && err.code == FCF_E_LIMIT, "too much is refused");
+
+    big[500] = '\0';
+    image = fca_vmm_config_image(big, &len, NULL);
+    is_int(len, 512, "500 bytes fit into one block");
+    free(image);
+
+    big[500] = ' ';
+    big[501] = '\0';
+    image = fca_vmm_config_image(big, &len, NULL);
+    is_int(len, 1024, "501 need two");
+    free(image);
+    free(big);
+}
+
+
+/* a VM whose agent was killed: its process and directory are all that is
+ * known */
+static void
+test_reclaim(void)
+{
+    int        fd;
+    char       path[256], text[64];
+    pid_t      pid, other;
+    siginfo_t  info;
+
+    pid = fork();
+    if (pid == 0) {
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    other = fork();
+    if (other == 0) {
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    snprintf(path, sizeof(path), "%s/node-1-7", state_dir);
+    mkdir(path, 0700);
+    ok(fca_vmm_pid_write(path, pid, NULL) == 0, "pid written");
+
+    /* the pid is somebody else's by now */
+    snprintf(path, sizeof(path), "%s/node-1-8", state_dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/node-1-8/pid", state_dir);
+    fd = open(path, O_WRONLY | O_CREAT, 0600);
+    snprintf(text, sizeof(text), "%d %llu\n", (int) other,
+             fca_proc_start_time(other) - 1);
+    ok(write(fd, text, strlen(text)) > 0, "a stale pid file");
+    close(fd);
+
+    /* killed between mkdir and the pid file; and what is not ours */
+    snprintf(path, sizeof(path), "%s/node-1-9", state_dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/images", state_dir);
+    mkdir(path, 0700);
+
+    is_int(fca_vmm_reclaim(state_dir, NULL), 1, "one process reclaimed");
+    is_int(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG), 0, "reaped");
+    is_int(info.si_status, SIGKILL, "it was killed");
+    is_int(kill(other, 0), 0, "a process with another start time lives");
+
+    snprintf(path, sizeof(path), "%s/images", state_dir);
+    is_int(rmdir(path), 0, "other directories stay");
+    is_int(rmdir(state_dir), 0, "nothing else is left");
+    mkdir(state_dir, 0700);
+
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+
+    is_int(fca_vmm_reclaim("/nonexistent/state", NULL), 0,
+           "no state directory: nothing to reclaim");
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int        i, rc;
+    char       self[256];
+    fcf_err_t  err;
+
+    if (argc > 6 && strcmp(argv[1], "--api-sock") == 0
+        && strcmp(argv[5], "--fake") == 0)
+    {
+        return fake_vmm(argv[2], argv[6]);
+    }
+
+    snprintf(state_dir, sizeof(state_dir), "/tmp/fcfaas-vmm-XXXXXX");
+    i = (int) readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[i > 0 ? i : 0] = '\0';
+
+    if (mkdtemp(state_dir) == NULL) {
+        return 1;
+    }
+
+    fca_log_init(STDERR_FILENO, FCF_LOG_WARN, "node-1");
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    uv_loop_init(&uv);
+    fca_loop_init(&loop, &uv, NULL);
+    http = fcf_http_new(&loop, &err);
+
+    conf.uv = &uv;
+    conf.http = http;
+    conf.binary = self;
+    conf.extra_args = args;
+    conf.state_dir = state_dir;
+    conf.kernel = "/boot/vmlinux";
+    conf.initrd = "/boot/initrd";
+    conf.kernel_args = "tsc=reliable";
+
+    test_config_image();
+    test_calls();
+    test_failures();
+    test_kills();
+    test_no_program();
+    test_long_path();
+    test_reclaim();
+
+    fcf_http_free(http);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    is_int(uv_loop_close(&uv), 0, "no handle is left");
+    is_int(rmdir(state_dir), 0, "no file is left");
+    curl_global_cleanup();
+
+    rc = tap_done();
+
+    return rc;
+}
