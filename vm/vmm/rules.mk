@@ -26,3 +26,18 @@ $(B)/vm/vmm/fcfaas-vmm: $(VMM_OBJS) $(B)/contract/libfcf.a $(LLHTTP_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson -llwip
 
 TARGETS += $(B)/vm/vmm/fcfaas-vmm
+
+VMM_TEST := $(B)/contract/libfcf.a
+
+$(B)/t/unit/vmm_api: $(B)/t/unit/vmm_api.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
+                     $(B)/vm/vmm/api.o $(VMM_TEST)
+$(B)/t/unit/vmm_conf: $(B)/t/unit/vmm_conf.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
+                      $(B)/vm/vmm/instant_conf.o $(B)/vm/vmm/qemu_args.o \
+                      $(VMM_TEST)
+
+$(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf:
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
+
+UNIT_TESTS  += $(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf
+PROVE_FILES += t/agent/vmm.t

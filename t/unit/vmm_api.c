@@ -1,0 +1,446 @@
+/* The stand-in's calls: what is accepted, what is refused and how, before and
+ * after the start. */
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "t/unit/tap.h"
+#include "vm/vmm/api.h"
+
+typedef struct {
+    const char  *method, *path, *body;
+    int          status;
+    const char  *want;                  /* in the answer */
+} case_t;
+
+static char         dir[] = "/tmp/vmm_api.XXXXXX";
+static fcv_api_t    api;
+static fcv_reply_t  later_reply;
+static int          later_runs, refuse_start;
+
+#define DRIVE(id, rest)  "{\"drive_id\":\"" id "\",\"is_root_device\":" rest
+#define FILE_A           ",\"path_on_host\":\"@a\"}"
+#define MACHINE          "/machine-config"
+#define JSON_ERROR       "An error occurred when deserializing the json body "\
+                         "of a request: "
+
+static const case_t  before[] = {
+    { "GET", "/", "", 200, "{\"id\":\"vm-1\",\"state\":\"Not started\","
+      "\"vmm_version\":\"1.16.0\",\"app_name\":\"Firecracker\"}" },
+    { "GET", "/version", "", 200, "{\"firecracker_version\":\"1.16.0\"}" },
+    { "GET", "/vm/config", "", 200, "\"machine-config\":{\"vcpu_count\":1,"
+      "\"mem_size_mib\":128,\"smt\":false,\"track_dirty_pages\":false,"
+      "\"huge_pages\":\"None\"}" },
+    { "GET", "/vm/config", "", 200, "\"boot-source\":{\"kernel_image_path\":"
+      "\"\",\"initrd_path\":null}" },
+
+    /* paths and methods */
+    { "GET", "/nothing", "", 400,
+      "Invalid request method and/or path: GET /nothing." },
+    { "DELETE", "/drives/a", "", 400, "DELETE /drives/a" },
+    { "POST", "/actions", "{}", 400,
+      "Invalid request method and/or path: POST /actions." },
+    { "PUT", "/actions/more", "{}", 400, "PUT /actions/more" },
+    { "PUT", "/drives/a/b", "{}", 400, "PUT /drives/a/b" },
+    { "PUT", "/snapshot/create", "{}", 400,
+      "PUT /snapshot/create: not supported by the stand-in" },
+    { "PUT", "/snapshot/load", "{}", 400, "/snapshot/load: not supported" },
+    { "GET", "/balloon", "", 400, "GET /balloon: not supported" },
+    { "PUT", "/mmds", "{}", 400, "PUT /mmds: not supported" },
+    { "PUT", "/vsock", "{}", 400, "PUT /vsock: not supported" },
+    { "PUT", "/metrics", "{}", 400, "PUT /metrics: not supported" },
+    { "PUT", "/logger", "{}", 400, "PUT /logger: not supported" },
+    { "PUT", "/entropy", "{}", 400, "PUT /entropy: not supported" },
+    { "PUT", "/pmem/a", "{}", 400, "PUT /pmem/a: not supported" },
+    { "PUT", "/cpu-config", "{}", 400, "PUT /cpu-config: not supported" },
+    { "PUT", "/hotplug/memory", "{}", 400, "not supported" },
+    { "PATCH", "/vm", "{}", 400, "PATCH /vm: not supported" },
+    { "PATCH", "/drives/a", "{}", 400, "PATCH /drives/a: not supported" },
+    { "PATCH", MACHINE, "{}", 400, "PATCH /machine-config: not supported" },
+    { "GET", "/version", "{}", 400, "GET request cannot have a body." },
+    { "PUT", MACHINE, "", 400, "Empty PUT request." },
+
+    /* bodies */
+    { "PUT", MACHINE, "{", 400, JSON_ERROR },
+    { "PUT", MACHINE, "[]", 400, JSON_ERROR "expected an object." },
+    { "PUT", MACHINE, "{} x", 400, JSON_ERROR },
+    { "PUT", MACHINE, "{\"vcpu_count\":1,\"vcpu_count\":1}", 400,
+      "duplicate" },
+    { "PUT", MACHINE, "{\"vcpu_count\":1}", 400,
+      JSON_ERROR "missing field `mem_size_mib`." },
+    { "PUT", MACHINE, "{\"vcpu_count\":1,\"mem_size_mib\":64,\"cores\":2}",
+      400, JSON_ERROR "unknown field `cores`, expected one of `vcpu_count`, "
+      "`mem_size_mib`, `smt`, `cpu_template`, `track_dirty_pages`, "
+      "`huge_pages`." },
+    { "PUT", MACHINE, "{\"vcpu_count\":\"2\",\"mem_size_mib\":64}", 400,
+      "field `vcpu_count`: invalid type: \\\"2\\\", expected an integer." },
+    { "PUT", MACHINE, "{\"vcpu_count\":null,\"mem_size_mib\":64}", 400,
+      "field `vcpu_count`: invalid type: null" },
+    { "PUT", MACHINE, "{\"vcpu_count\":1.5,\"mem_size_mib\":64}", 400,
+      "field `vcpu_count`: invalid type: 1.5" },
+    { "PUT", MACHINE, "{\"vcpu_count\":300,\"mem_size_mib\":64}", 400,
+      "field `vcpu_count`: invalid value: 300, expected 0 to 255." },
+    { "PUT", MACHINE, "{\"vcpu_count\":1,\"mem_size_mib\":-1}", 400,
+      "field `mem_size_mib`: invalid value: -1" },
+    { "PUT", MACHINE, "{\"vcpu_count\":1,\"mem_size_mib\":1,\"smt\":1}", 400,
+      "field `smt`: invalid type: 1, expected a boolean." },
+    { "PUT", MACHINE,
+      "{\"vcpu_count\":1,\"mem_size_mib\":1,\"huge_pages\":\"4M\"}", 400,
+      "field `huge_pages`: unknown variant `4M`, expected one of `None`, "
+      "`Transparent`, `2M`." },
+
+    /* machine-config */
+    { "PUT", MACHINE, "{\"vcpu_count\":0,\"mem_size_mib\":64}", 400,
+      "Machine config error: vcpu_count 0: " },
+    { "PUT", MACHINE, "{\"vcpu_count\":33,\"mem_size_mib\":64}", 400,
+      "Machine config error: vcpu_count 33: " },
+    { "PUT", MACHINE, "{\"vcpu_count\":3,\"mem_size_mib\":64,\"smt\":true}",
+      400, "vcpu_count 3: " },
+    { "PUT", MACHINE, "{\"vcpu_count\":1,\"mem_size_mib\":0}", 400,
+      "Machine config error: mem_size_mib 0: " },
+    { "PUT", MACHINE,
+      "{\"vcpu_count\":1,\"mem_size_mib\":3,\"huge_pages\":\"2M\"}", 400,
+      "mem_size_mib 3: " },
+    { "PUT", MACHINE,
+      "{\"vcpu_count\":1,\"mem_size_mib\":1,\"cpu_template\":\"T2\"}", 400,
+      "cpu_template T2: not supported by the stand-in" },
+    { "GET", MACHINE, "", 200, "\"vcpu_count\":1,\"mem_size_mib\":128" },
+    { "PUT", MACHINE, "{\"vcpu_count\":32,\"mem_size_mib\":256,"
+      "\"cpu_template\":null}", 204, NULL },
+    { "GET", MACHINE, "", 200, "\"vcpu_count\":32,\"mem_size_mib\":256" },
+
+    /* boot-source; nothing starts without it */
+    { "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", 400,
+      "Start microvm error: Cannot start microvm without kernel "
+      "configuration." },
+    { "PUT", "/boot-source", "{}", 400,
+      "missing field `kernel_image_path`." },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@none\"}", 400,
+      "Boot source error: The kernel file cannot be opened: @none: No such "
+      "file or directory" },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@\"}", 400,
+      "@: not a regular file" },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\","
+      "\"initrd_path\":\"@none\"}", 400, "Boot source error: The initrd file "
+      "cannot be opened: @none: No such file or directory" },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\","
+      "\"initrd_path\":7}", 400, "field `initrd_path`: invalid type: 7, "
+      "expected a string." },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\","
+      "\"initrd_path\":\"@a\",\"boot_args\":\"quiet\"}", 204, NULL },
+    { "GET", "/vm/config", "", 200, "\"boot-source\":{\"kernel_image_path\":"
+      "\"@a\",\"initrd_path\":\"@a\",\"boot_args\":\"quiet\"}" },
+
+    /* drives */
+    { "PUT", "/drives", DRIVE("a", "false") FILE_A, 400,
+      "drive_id: The ID cannot be empty." },
+    { "PUT", "/drives/a-b", DRIVE("a-b", "false") FILE_A, 400,
+      "drive_id a-b: API Resource IDs can only contain alphanumeric "
+      "characters and underscores." },
+    { "PUT", "/drives/a", DRIVE("b", "false") FILE_A, 400,
+      "drive_id: The id from the path [a] does not match the id from the "
+      "body [b]!" },
+    { "PUT", "/drives/a", "{\"drive_id\":\"a\"}", 400,
+      "missing field `is_root_device`." },
+    { "PUT", "/drives/a", DRIVE("a", "false") "}", 400,
+      "Drive config error: a: path_on_host is missing." },
+    { "PUT", "/drives/a", DRIVE("a", "false")
+      ",\"socket\":\"/x\"}", 400, "socket /x: vhost-user is not supported" },
+    { "PUT", "/drives/a", DRIVE("a", "false")
+      ",\"path_on_host\":\"@none\"}", 400, "Drive config error: a: Unable to "
+      "open the backing file: @none: No such file or directory" },
+    { "PUT", "/drives/a", DRIVE("a", "false")
+      ",\"cache_type\":\"Fast\"" FILE_A, 400,
+      "field `cache_type`: unknown variant `Fast`" },
+    { "PUT", "/drives/a", DRIVE("a", "false")
+      ",\"rate_limiter\":{\"ops\":{\"size\":1}}" FILE_A, 400,
+      "missing field `refill_time`." },
+    { "PUT", "/drives/a", DRIVE("a", "false")
+      ",\"is_read_only\":true" FILE_A, 204, NULL },
+    { "PUT", "/drives/b", DRIVE("b", "false")
+      ",\"rate_limiter\":{\"ops\":{\"size\":1,\"refill_time\":2}}" FILE_A,
+      204, NULL },
+    { "GET", "/vm/config", "", 200, "\"drives\":[{\"drive_id\":\"a\","
+      "\"partuuid\":null,\"is_root_device\":false,\"cache_type\":\"Unsafe\","
+      "\"is_read_only\":true,\"path_on_host\":\"@a\",\"rate_limiter\":null,"
+      "\"io_engine\":\"Sync\",\"socket\":null},{\"drive_id\":\"b\"" },
+    { "PUT", "/drives/c", DRIVE("c", "true") FILE_A, 204, NULL },
+    { "GET", "/vm/config", "", 200, "\"drives\":[{\"drive_id\":\"c\"" },
+    { "PUT", "/drives/a", DRIVE("a", "true") FILE_A, 400,
+      "Drive config error: a: A root block device already exists: c." },
+    { "PUT", "/drives/c", DRIVE("c", "false") FILE_A, 204, NULL },
+    { "PUT", "/drives/b", DRIVE("b", "true") FILE_A, 204, NULL },
+    { "GET", "/vm/config", "", 200, "\"drives\":[{\"drive_id\":\"b\"" },
+
+    /* network-interfaces */
+    { "PUT", "/network-interfaces/n", "{\"iface_id\":\"n\"}", 400,
+      "missing field `host_dev_name`." },
+    { "PUT", "/network-interfaces/n", "{\"iface_id\":\"m\","
+      "\"host_dev_name\":\"x\"}", 400, "iface_id: The id from the path [n] "
+      "does not match the id from the body [m]!" },
+    { "PUT", "/network-interfaces/n", "{\"iface_id\":\"n\","
+      "\"host_dev_name\":\"v-no-such-tap\"}", 400, "Network config error: n: "
+      "Could not create the network device: Open tap device failed: "
+      "host_dev_name \\\"v-no-such-tap\\\": No such device" },
+    { "PUT", "/network-interfaces/n", "{\"iface_id\":\"n\","
+      "\"host_dev_name\":\"a-name-that-is-too-long\"}", 400,
+      "an interface name has 1 to 15 characters" },
+    { "PUT", "/network-interfaces/n", "{\"iface_id\":\"n\","
+      "\"host_dev_name\":\"x\",\"guest_mac\":\"06:00:ac:10:00\"}", 400,
+      "n: guest_mac \\\"06:00:ac:10:00\\\" is not a MAC address." },
+    { "PUT", "/network-interfaces/n", "{\"iface_id\":\"n\","
+      "\"host_dev_name\":\"x\",\"mtu\":67}", 400,
+      "field `mtu`: invalid value: 67, expected 68 to 65535." },
+
+    /* serial */
+    { "PUT", "/serial", "{\"serial_out_path\":\"@none/x\"}", 400,
+      "Serial error: serial_out_path @none/x: No such file or directory" },
+    { "PUT", "/serial", "{\"path\":\"x\"}", 400, "unknown field `path`" },
+    { "PUT", "/serial", "{\"serial_out_path\":\"@console\"}", 204, NULL },
+
+    /* actions */
+    { "PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}", 400,
+      "The requested operation is not supported before starting the "
+      "microVM." },
+    { "PUT", "/actions", "{\"action_type\":\"Explode\"}", 400,
+      "field `action_type`: unknown variant `Explode`, expected one of "
+      "`FlushMetrics`, `InstanceStart`, `SendCtrlAltDel`." },
+    { NULL, NULL, NULL, 0, NULL }
+};
+
+#define POST_BOOT  "The requested operation is not supported after starting "\
+                   "the microVM."
+
+static const case_t  after[] = {
+    { "PUT", MACHINE, "{\"vcpu_count\":1,\"mem_size_mib\":64}", 400,
+      POST_BOOT },
+    { "PUT", MACHINE, "{\"vcpu_count\":1}", 400, "missing field" },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\"}", 400,
+      POST_BOOT },
+    { "PUT", "/drives/a", DRIVE("a", "false") FILE_A, 400, POST_BOOT },
+    { "PUT", "/network-interfaces/n", "{\"iface_id\":\"n\","
+      "\"host_dev_name\":\"x\"}", 400, POST_BOOT },
+    { "PUT", "/serial", "{}", 400, POST_BOOT },
+    { "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", 400,
+      POST_BOOT },
+    { "PUT", "/actions", "{\"action_type\":\"FlushMetrics\"}", 400,
+      "action_type FlushMetrics: not supported by the stand-in." },
+    { "PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}", 204, NULL },
+    { "GET", "/", "", 200, "\"state\":\"Running\"" },
+    { "GET", "/vm/config", "", 200, "\"vcpu_count\":32" },
+    { NULL, NULL, NULL, 0, NULL }
+};
+
+
+static int
+fake_start(fcf_err_t *err)
+{
+    return refuse_start ? fcf_err_set(err, FCF_E_REFUSED, "not today") : 0;
+}
+
+
+static int
+fake_ctrl_alt_del(fcf_err_t *err)
+{
+    (void) err;
+
+    return 0;
+}
+
+
+static const fcv_backend_t  fake = {
+    .name = "fake", .start = fake_start, .ctrl_alt_del = fake_ctrl_alt_del
+};
+
+
+static void
+later(void *arg, fcv_reply_t *reply)
+{
+    (void) arg;
+
+    later_runs++;
+    later_reply = *reply;
+}
+
+
+/* "@" stands for the directory and a slash; the caller frees */
+static char *
+expand(const char *text)
+{
+    char        *out;
+    size_t       n;
+    const char  *p;
+
+    n = 1;
+
+    for (p = text; *p; p++) {
+        n += *p == '@' ? sizeof(dir) : 1;
+    }
+
+    out = malloc(n);
+    n = 0;
+
+    for (p = text; *p; p++) {
+
+        if (*p == '@') {
+            memcpy(out + n, dir, sizeof(dir) - 1);
+            n += sizeof(dir) - 1;
+            out[n++] = '/';
+
+        } else {
+            out[n++] = *p;
+        }
+    }
+
+    out[n] = '\0';
+
+    return out;
+}
+
+
+static void
+check(const case_t *c)
+{
+    char         *body, *want, *got;
+    fcv_reply_t   reply;
+
+    body = expand(c->body);
+    want = c->want ? expand(c->want) : NULL;
+
+    fcv_api_request(&api, c->method, c->path, body, strlen(body), &reply);
+
+    got = reply.body ? json_dumps(reply.body, JSON_COMPACT) : NULL;
+
+    ok(reply.status == c->status
+       && (want ? got && strstr(got, want) : got == NULL)
+       && (c->status != 400
+           || (json_object_size(reply.body) == 1
+               && json_object_get(reply.body, "fault_message"))),
+       "%s %s %.60s: %d", c->method, c->path, c->body, c->status);
+
+    if (reply.status != c->status || (want && (!got || !strstr(got, want)))) {
+        printf("#   got %d %s\n#  want %d %s\n", reply.status,
+               got ? got : "", c->status, want ? want : "");
+    }
+
+    json_decref(reply.body);
+    free(body);
+    free(want);
+    free(got);
+}
+
+
+static void
+put(const char *path, const char *body, fcv_reply_t *reply)
+{
+    fcv_api_request(&api, "PUT", path, body, strlen(body), reply);
+}
+
+
+static void
+test_start(void)
+{
+    fcf_err_t     err;
+    fcv_reply_t   reply;
+    const char   *start = "{\"action_type\":\"InstanceStart\"}";
+
+    refuse_start = 1;
+    put("/actions", start, &reply);
+    is_int(reply.status, 400, "a backend can refuse at once");
+    is_str(json_string_value(json_object_get(reply.body, "fault_message")),
+           "Start microvm error: not today", "in its words");
+    json_decref(reply.body);
+
+    refuse_start = 0;
+    put("/actions", start, &reply);
+    is_int(reply.status, FCV_LATER, "else the answer comes later");
+
+    put("/actions", start, &reply);
+    is_int(reply.status, 400, "a second start is refused meanwhile");
+    json_decref(reply.body);
+
+    put("/serial", "{}", &reply);
+    is_int(reply.status, 400, "and so is a PUT");
+    json_decref(reply.body);
+
+    (void) fcf_err_set(&err, FCF_E_REFUSED, "QEMU says no");
+    fcv_api_started(&api, &err);
+
+    is_int(later_runs, 1, "the answer has come");
+    is_int(later_reply.status, 400, "a start can fail later");
+    is_str(json_string_value(json_object_get(later_reply.body,
+                                             "fault_message")),
+           "Start microvm error: QEMU says no", "in its words");
+    json_decref(later_reply.body);
+
+    put("/actions", start, &reply);
+    is_int(reply.status, FCV_LATER, "and may be tried again");
+
+    fcv_api_started(&api, NULL);
+    is_int(later_reply.status, 204, "then it runs");
+}
+
+
+static void
+make_file(const char *name)
+{
+    int   fd;
+    char  path[64];
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    fd = open(path, O_WRONLY|O_CREAT|O_CLOEXEC, 0600);
+
+    if (fd == -1 || close(fd) == -1) {
+        perror(path);
+        exit(1);
+    }
+}
+
+
+static void
+remove_file(const char *name)
+{
+    char  path[64];
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    (void) unlink(path);
+}
+
+
+int
+main(void)
+{
+    fcf_err_t      err;
+    const case_t  *c;
+
+    if (mkdtemp(dir) == NULL) {
+        perror(dir);
+        return 1;
+    }
+
+    make_file("a");
+
+    is_int(fcv_model_init(&api.model, &err), 0, "model");
+    api.backend = &fake;
+    api.id = "vm-1";
+    api.later = later;
+
+    for (c = before; c->method; c++) {
+        check(c);
+    }
+
+    test_start();
+
+    for (c = after; c->method; c++) {
+        check(c);
+    }
+
+    fcv_model_done(&api.model);
+
+    remove_file("a");
+    remove_file("console");
+    (void) rmdir(dir);
+
+    return tap_done();
+}

@@ -1,0 +1,201 @@
+/* The instant machine's settings, and QEMU's command line. */
+
+#include <stdlib.h>
+
+#include "t/unit/tap.h"
+#include "vm/guest.h"
+#include "vm/vmm/instant_conf.h"
+#include "vm/vmm/qemu_args.h"
+#include "vm/vmm/schema.h"
+
+
+static int
+parse(fcv_instant_conf_t *conf, const char *text, fcf_err_t *err)
+{
+    return fcv_instant_conf_parse(conf, text, strlen(text), err);
+}
+
+
+static void
+test_instant(void)
+{
+    char                 big[FCV_INSTANT_MAX + 100];
+    fcf_err_t            err;
+    fcv_instant_conf_t   c;
+
+    is_int(parse(&c, "hsqs\x01", &err), 0, "an ordinary image");
+    ok(c.status == 200 && !c.has_body && !c.boot_ms && !c.fail,
+       "gives the defaults");
+
+    is_int(parse(&c, "", &err), 0, "an empty one");
+    is_int(parse(&c, FCV_INSTANT_MAGIC, &err), 0, "the magic line alone");
+
+    is_int(parse(&c, FCV_INSTANT_MAGIC "boot_ms=20\nanswer_ms=5\nbody=a=b c\n"
+                 "status=503\nfail=cut\nexit_after=3\nignore_stop=1\n\nxyz",
+                 &err), 0, "all of them, up to the empty line");
+    is_int(c.boot_ms, 20, "boot_ms");
+    is_int(c.answer_ms, 5, "answer_ms");
+    is_str(c.body, "a=b c", "body");
+    is_int(c.body_len, 5, "its length");
+    is_int(c.status, 503, "status");
+    is_int(c.fail, FCV_FAIL_CUT, "fail");
+    is_int(c.exit_after, 3, "exit_after");
+    is_int(c.ignore_stop, 1, "ignore_stop");
+
+    is_int(fcv_instant_conf_parse(&c, FCV_INSTANT_MAGIC "fail=hang\0nonsense",
+                                  sizeof(FCV_INSTANT_MAGIC) + 17, &err), 0,
+           "up to a NUL");
+    is_int(c.fail, FCV_FAIL_HANG, "without a last newline");
+
+    memset(big, 'x', sizeof(big));
+    memcpy(big, FCV_INSTANT_MAGIC "body=", sizeof(FCV_INSTANT_MAGIC) + 4);
+    is_int(fcv_instant_conf_parse(&c, big, sizeof(big), &err), 0,
+           "up to 4096 bytes");
+    is_int(c.body_len, FCV_INSTANT_MAX - sizeof(FCV_INSTANT_MAGIC) - 4,
+           "what is behind does not count");
+}
+
+
+static void
+test_refused(void)
+{
+    size_t               i;
+    char                 text[128];
+    fcf_err_t            err;
+    fcv_instant_conf_t   c;
+
+    static const struct {
+        const char  *line, *want;
+    } cases[] = {
+        { "boot=1", "function image: unknown setting boot" },
+        { "nonsense", "function image: \"nonsense\" is not name=value" },
+        { "boot_ms=-1", "function image: boot_ms=-1: must be 0 to 3600000" },
+        { "boot_ms=", "function image: boot_ms=: must be 0 to 3600000" },
+        { "answer_ms=1x",
+          "function image: answer_ms=1x: must be 0 to 3600000" },
+        { "status=99", "function image: status=99: must be 200 to 599" },
+        { "fail=badly", "function image: fail=badly: must be start, panic, "
+          "silent, hang or cut" },
+        { "exit_after=0",
+          "function image: exit_after=0: must be 1 to 1000000000" },
+        { "ignore_stop=yes",
+          "function image: ignore_stop=yes: must be 0 or 1" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(text, sizeof(text), "%s%s\n", FCV_INSTANT_MAGIC,
+                 cases[i].line);
+        is_int(parse(&c, text, &err), -1, "refused: %s", cases[i].line);
+        is_str(err.msg, cases[i].want, "in words");
+    }
+}
+
+
+static void
+test_cmdline(void)
+{
+    size_t   i;
+    char    *got;
+
+    static const struct {
+        const char  *args, *want;
+    } cases[] = {
+        { "quiet", "quiet tsc_early_khz=5 tsc=reliable no_timer_check" },
+        { "", "tsc_early_khz=5 tsc=reliable no_timer_check" },
+        { "tsc=unstable a",
+          "tsc=unstable a tsc_early_khz=5 no_timer_check" },
+        { "xtsc=1 no_timer_check",
+          "xtsc=1 no_timer_check tsc_early_khz=5 tsc=reliable" },
+        { "a -- b c", "a tsc_early_khz=5 tsc=reliable no_timer_check -- b c" },
+        { "-- b", "tsc_early_khz=5 tsc=reliable no_timer_check -- b" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        got = fcv_qemu_cmdline(cases[i].args, 5);
+        is_str(got, cases[i].want, "cmdline \"%s\"", cases[i].args);
+        free(got);
+    }
+}
+
+
+/* the argument behind the nth that equals name */
+static const char *
+arg_of(const fcv_args_t *args, const char *name, int nth)
+{
+    unsigned  i;
+
+    for (i = 0; i + 1 < args->argc; i++) {
+        if (strcmp(args->argv[i], name) == 0 && nth-- == 0) {
+            return args->argv[i + 1];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+test_args(void)
+{
+    unsigned          i;
+    fcf_err_t         err;
+    fcv_args_t        args;
+    fcv_model_t       model;
+    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12 };
+
+    is_int(fcv_model_init(&model, &err), 0, "model");
+
+    model.boot = json_pack("{s:s}", "kernel_image_path", "/k,ernel");
+    model.ndrives = 2;
+    model.drives[0].json = json_pack("{s:s, s:b}", "path_on_host",
+                                     "/a,\"b\"", "is_read_only", 1);
+    model.drives[0].fd = -1;
+    model.drives[1].json = json_pack("{s:s, s:b}", "path_on_host", "/c",
+                                     "is_read_only", 0);
+    model.drives[1].fd = -1;
+    model.nnics = 1;
+    model.nics[0].fd = 9;
+    model.nics[0].has_mac = 1;
+    memcpy(model.nics[0].mac, "\x06\x00\xac\x10\x00\x02", 6);
+
+    is_int(fcv_qemu_args(&args, &model, &conf, &err), 0, "command line");
+    is_str(arg_of(&args, "-kernel", 0), "/k,ernel", "kernel");
+    ok(arg_of(&args, "-initrd", 0) == NULL, "no initrd");
+    is_str(arg_of(&args, "-smp", 0), "1", "vcpus");
+    is_str(arg_of(&args, "-m", 0), "128", "memory");
+    is_str(arg_of(&args, "-blockdev", 0), "{\"driver\":\"raw\","
+           "\"node-name\":\"drive0\",\"read-only\":true,\"file\":{"
+           "\"driver\":\"file\",\"filename\":\"/a,\\\"b\\\"\","
+           "\"locking\":\"off\"}}", "a drive of any name, read-only");
+    ok(strstr(arg_of(&args, "-blockdev", 1), "\"read-only\":false"),
+       "one to be written");
+    is_str(arg_of(&args, "-netdev", 0), "tap,id=nic0,fd=9", "TAP");
+    is_str(arg_of(&args, "-device", 3), "virtio-net-device,netdev=nic0,"
+           "bus=virtio-mmio-bus.5,mac=06:00:ac:10:00:02", "NIC");
+    fcv_args_free(&args);
+
+    for (i = 2; i < FCV_DRIVES_MAX; i++) {
+        model.drives[i] = model.drives[0];
+        json_incref(model.drives[0].json);
+    }
+
+    model.ndrives = FCV_DRIVES_MAX;
+    is_int(fcv_qemu_args(&args, &model, &conf, &err), -1, "too many devices");
+    is_str(err.msg, "8 drives and 1 network interfaces: QEMU's microvm has 8 "
+           "places", "in words");
+
+    model.nics[0].fd = -1;
+    fcv_model_done(&model);
+}
+
+
+int
+main(void)
+{
+    test_instant();
+    test_refused();
+    test_cmdline();
+    test_args();
+
+    return tap_done();
+}
