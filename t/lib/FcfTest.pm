@@ -52,6 +52,7 @@ use FcfTest::Etcd;
 use FcfTest::Redis;
 use FcfTest::Nginx;
 use FcfTest::Gateway;
+use FcfTest::System;
 
 our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp spew
     json_decode json_encode http_get http_post http_send curl tail_of);

@@ -19,6 +19,7 @@ package FcfTest::Etcd;
 #   $etcd->call('/v3/...', {...});  # any call of the JSON API
 #   $etcd->ctl('endpoint', 'status');       # etcdctl; returns what it printed
 #   $etcd->metric('etcd_debugging_mvcc_range_total');
+#   FcfTest::Etcd->attach(port => 12379);   # one that somebody else runs
 #   $etcd->stop($signal); $etcd->start_again; $etcd->pause; $etcd->resume;
 #   $etcd->spec('hello', concurrency => 2);     # /specs/hello, version 1
 #   $etcd->instance('hello', port => $port, worker => 'n1-1', lease => $lease,
@@ -43,6 +44,12 @@ sub start {
     $self->{dir} = FcfTest::tmpdir() . "/$self->{name}.data";
 
     return $self->start_again;
+}
+
+
+sub attach {
+    my ($class, %opt) = @_;
+    return bless { listen => '127.0.0.1', %opt }, $class;
 }
 
 

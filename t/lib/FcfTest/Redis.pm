@@ -7,6 +7,7 @@ package FcfTest::Redis;
 #       persist => 1,               # keeps its data over a restart
 #       args => ['--maxclients', 5],
 #   );
+#   FcfTest::Redis->attach(port => 16379);  # one that somebody else runs
 #   $redis->addr;                   # "127.0.0.1:<port>"
 #   $redis->cli('LLEN', 'queue:vm_provision');  # text, number, undef, or a
 #                                   # reference to a list; dies of an error
@@ -30,6 +31,12 @@ sub start {
     mkdir $self->{dir} or die "mkdir $self->{dir}: $!\n";
 
     return $self->start_again;
+}
+
+
+sub attach {
+    my ($class, %opt) = @_;
+    return bless { listen => '127.0.0.1', %opt }, $class;
 }
 
 

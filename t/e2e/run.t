@@ -1,0 +1,115 @@
+# make run, make stop, make deploy: what they say when something is wrong, and
+# what they leave.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use Test::More;
+
+my $ns = FcfTest::Netns->new('run')->enter;
+
+
+sub system_of {
+    my ($name, %env) = @_;
+    return FcfTest::System->start(ns => $ns, name => $name, vmm => 'instant',
+        env => \%env);
+}
+
+# it ends by itself, with 1, and says one line that matches
+sub refuses {
+    my ($name, $re, %env) = @_;
+    my $s = system_of($name, %env);
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is($s->proc->wait(60) // -1, 256, "$name: ends with 1");
+    like($s->proc->output, $re, "$name: says why");
+    is_deeply([$s->leftovers], [], "$name: leaves nothing");
+}
+
+
+my $taken = IO::Socket::INET->new(LocalAddr => '127.0.0.1:8080', Listen => 1,
+    ReuseAddr => 1) or die "bind: $!";
+refuses('port-taken', qr/^fcfaas: port 8080 .*in use.*GATEWAY_PORT/m);
+close $taken;
+
+refuses('bad-port', qr/^fcfaas: GATEWAY_PORT=http is not a port$/m,
+    GATEWAY_PORT => 'http');
+refuses('bad-vmm', qr/^fcfaas: RUN_VMM=xen is none of/m, RUN_VMM => 'xen');
+refuses('no-firecracker', qr/^fcfaas: RUN_VMM=firecracker: .*firecracker/m,
+    RUN_VMM => 'firecracker', PATH => '/usr/sbin:/usr/bin:/sbin:/bin');
+refuses('not-built', qr{^fcfaas: /nowhere/agent/fcfaas-agent is missing}m,
+    RUN_BUILD => '/nowhere');
+refuses('bad-bridge', qr/^fcfaas: agent ended at start: .*\(its log: /m,
+    BRIDGE_ADDRESS => '172.16.0.1/99');
+
+my $s = system_of('once')->up(120);
+my $again = system_of('once');
+is($again->proc->wait(20), 0, 'a second make run ends');
+like($again->proc->output,
+    qr{^fcfaas: already runs: http://127\.0\.0\.1:8080/}m, 'and says where');
+is($s->get('/run/hello')->{status}, 200, 'the first still serves');
+
+# a function of one's own
+my $dir = tmpdir() . '/mine';
+mkdir $dir;
+isnt($s->make('deploy', $dir), 0, 'deploy without bootstrap fails');
+like($s->last_output, qr/no bootstrap/, 'and says why');
+spew("$dir/bootstrap", "#!/bin/sh\n");
+chmod 0755, "$dir/bootstrap";
+isnt($s->make('deploy', $dir, 'Bad_'), 0, 'a bad name');
+like($s->last_output, qr/"Bad_" cannot be a function's name/, 'is told');
+isnt($s->make('deploy', $dir, 'mine', '[1]'), 0, 'a bad SPEC');
+like($s->last_output, qr/SPEC is not a JSON object/, 'is told');
+
+is($s->make('deploy', $dir), 0, 'deploy') or diag($s->last_output);
+is($s->get('/run/mine')->{status}, 200, 'and it is served');
+is($s->make('deploy', $dir, '', '{"memory_mb":256}'), 0, 'deploy again');
+my $spec = $s->etcd->get_json('/specs/mine');
+is($spec->{version}, 2, 'the next version');
+is($spec->{previous}, 1, 'after the first');
+is($spec->{memory_mb}, 256, 'with what SPEC says');
+
+# a service that ends is started again
+my $old = $s->pid('agent');
+$s->signal('agent', 'KILL');
+wait_for(sub { my $pid = $s->pid('agent'); $pid && $pid != $old }, 20,
+    'another agent');
+is($s->curl('/run/hello', '--retry', 10, '--retry-delay', 1)->{status}, 200,
+    'served after the agent was killed');
+
+# Ctrl-C
+$s->proc->kill('INT');
+is($s->proc->wait(60), 0, 'Ctrl-C ends it, with 0');
+is_deeply([$s->leftovers], [], 'and leaves nothing');
+is($s->make('stop'), 0, 'make stop when nothing runs');
+like($s->last_output, qr/does not run/, 'says so');
+
+# the process of make run itself is killed
+$s = system_of('crash')->up(120);
+is($s->get('/run/hello')->{status}, 200, 'served');
+$s->proc->kill('KILL');
+$s->proc->wait(10);
+ok($s->pid('etcd'), 'its services run on');
+is($s->make('stop'), 0, 'make stop');
+like($s->last_output, qr/crash/, 'finds them');
+is_deeply([$s->leftovers], [], 'and leaves nothing');
+
+# ... and make run instead of make stop
+$s = system_of('crash2')->up(120);
+$s->proc->kill('KILL');
+$s->proc->wait(10);
+$s = system_of('crash2')->up(120);
+is($s->get('/run/hello')->{status}, 200, 'make run cleans up and serves');
+
+# in the background
+is($s->make('stop'), 0, 'make stop');
+$s->proc->wait(30);
+my $detached = system_of('detached', RUN_DETACH => 1);
+is($detached->proc->wait(60), 0, 'RUN_DETACH=1 returns');
+is($detached->get('/run/hello')->{status}, 200, 'and it is up');
+is($detached->make('stop'), 0, 'make stop');
+is_deeply([$detached->leftovers], [], 'nothing is left');
+
+done_testing;
