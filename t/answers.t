@@ -42,7 +42,7 @@ GET /run/No
 Content-Type: application/json
 X-Fcfaas-Error: bad_name
 --- response_body_like
-^\{"error":"bad_name","message":"[^"]+.*","function_id":"No","request_id":"[A-Za-z0-9._-]+"\}\n$
+^\{"error":"bad_name","message":".*","function_id":"No","request_id":"[\w.-]+"\}$
 
 
 === TEST 3: the name comes back escaped

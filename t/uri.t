@@ -114,7 +114,8 @@ GET /short/y?z=1
 
 === TEST 11: a CR in the request line never reaches the function
 --- raw_request eval
-"GET /run/echo/x\rFoo:bar HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+"GET /run/echo/x\rFoo:bar HTTP/1.1\r\nHost: localhost\r\n"
+. "Connection: close\r\n\r\n"
 --- error_code: 400
 
 

@@ -18,19 +18,12 @@ our $config = <<'EOC';
 EOC
 
 our $agent = <<'EOC';
-    log_format fcfaas "$fcfaas_function_id|$fcfaas_start|$fcfaas_attempts";
-
     server {
         listen 127.0.0.1:$TEST_NGINX_AGENT;
 
         location / {
-            add_header X-Fcfaas-Function "$http_x_fcfaas_function";
-            return 200 "$http_x_fcfaas_function|$http_x_fcfaas_token|$http_x_fcfaas_unsent|$http_x_mine\n";
-        }
-
-        location /body {
-            client_body_buffer_size 8m;
-            proxy_pass http://127.0.0.1:$TEST_NGINX_AGENT/echo;
+            set $fcfaas "$http_x_fcfaas_function|$http_x_fcfaas_token";
+            return 200 "$fcfaas|$http_x_fcfaas_unsent|$http_x_mine\n";
         }
     }
 EOC

@@ -85,7 +85,7 @@ good('inherited from http', http => 'fcfaas_park_timeout 5s;'
 good('inherited from server', server => 'fcfaas_park_timeout 5s;'
     . ' fcfaas_park_limit 7;');
 
-bad('an etcd name', qr/fcfaas_etcd.*somewhere|somewhere.*fcfaas_etcd|"somewhere|somewhere/,
+bad('an etcd name', qr/somewhere/,
     etcd => 'fcfaas_etcd http://somewhere:2379;');
 bad('an etcd scheme', qr/ftp:/, etcd => 'fcfaas_etcd ftp://127.0.0.1:1;');
 bad('no etcd at all', qr/fcfaas_etcd/, etcd => '');
@@ -98,7 +98,7 @@ bad('an etcd parameter', qr/colour=red/,
 bad('etcd twice', qr/is duplicate/,
     etcd => 'fcfaas_etcd http://127.0.0.1:1; fcfaas_etcd http://127.0.0.1:2;');
 bad('a zone without size', qr/fcfaas_zone/, zone => 'fcfaas_zone fcfaas;');
-bad('a zone too small', qr/fcfaas_zone|too small|1k/,
+bad('a zone too small', qr/too small/,
     zone => 'fcfaas_zone fcfaas 1k;');
 bad('zone twice', qr/is duplicate/,
     zone => 'fcfaas_zone a 1m; fcfaas_zone b 1m;');

@@ -64,7 +64,8 @@ sub _start_agent {
             @{[ $self->{agent} // '' ]}
 
             location / {
-                return 200 "\$request|\$http_x_fcfaas_function|\$http_x_fcfaas_token|\$connection\\n";
+                set \$sent "\$http_x_fcfaas_function|\$http_x_fcfaas_token";
+                return 200 "\$request|\$sent|\$connection\\n";
             }
         EOC
 }
