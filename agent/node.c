@@ -1,0 +1,520 @@
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "agent/node.h"
+
+#define FCA_NODE_KEEPALIVE_MS  (FCF_LEASE_TTL_S * 1000 / 3)
+/* how long somebody else's key is waited out */
+#define FCA_NODE_WAIT_MS       ((FCF_LEASE_TTL_S + 2) * 1000)
+#define FCA_NODE_REFRESH_MS    1000
+
+typedef enum {
+    FCA_NODE_REVOKE = 0,        /* leases of the life before */
+    FCA_NODE_GRANT,
+    FCA_NODE_CLAIM,             /* the key, if absent */
+    FCA_NODE_LIVE,
+    FCA_NODE_STOPPING,
+    FCA_NODE_STOPPED
+} fca_node_step_e;
+
+struct fca_node_s {
+    fca_t            *agent;
+    fca_node_step_e   step;
+    int64_t           lease;            /* 0: none */
+    fcf_etcd_call_t  *call;             /* of the step */
+    fcf_etcd_call_t  *keepalive, *refresh;
+    fcf_timer_t      *retry, *keepalive_timer, *refresh_timer;
+    unsigned          backoff;
+    int64_t           old[FCA_STATE_LEASES_MAX];
+    size_t            nold;
+    uint64_t          taken_since;      /* another holds the key; 0: no */
+    int               said;             /* this trouble was logged */
+};
+
+static void fca_node_step(void *arg);
+static void fca_node_keepalive(void *arg);
+
+static void
+fca_node_goto(fca_node_t *node, fca_node_step_e step)
+{
+    node->step = step;
+    node->backoff = 0;
+    node->said = 0;
+    node->agent->loop.timer_set(node->retry, 0);
+}
+
+static void
+fca_node_again(fca_node_t *node, const char *what, const fcf_err_t *err)
+{
+    if (!node->said) {
+        node->said = 1;
+        fca_log(FCF_LOG_WARN, NULL, "%s: %s; trying again", what,
+                err ? err->msg : "no memory");
+    }
+
+    node->backoff = node->backoff ? node->backoff * 2 : FCA_BACKOFF_MIN_MS;
+    if (node->backoff > FCA_BACKOFF_MAX_MS) {
+        node->backoff = FCA_BACKOFF_MAX_MS;
+    }
+
+    node->agent->loop.timer_set(node->retry, node->backoff);
+}
+
+static void
+fca_node_revoked(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fca_node_t  *node = arg;
+
+    (void) reply;
+    node->call = NULL;
+
+    if (err && err->code != FCF_E_NOT_FOUND) {
+        fca_node_again(node, "revoking the lease of the last life", err);
+        return;
+    }
+
+    node->nold--;
+    fca_node_goto(node, node->nold ? FCA_NODE_REVOKE : FCA_NODE_GRANT);
+}
+
+static void
+fca_node_granted(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fcf_err_t    why;
+    fca_node_t  *node = arg;
+
+    node->call = NULL;
+
+    if (err) {
+        fca_node_again(node, "asking for a lease", err);
+        return;
+    }
+
+    node->lease = reply->lease;
+    fca_log(FCF_LOG_INFO, NULL, "lease %" PRIx64 " granted",
+            (uint64_t) node->lease);
+
+    if (fca_state_leases_store(&node->agent->state, &node->lease, 1, &why)
+        != 0)
+    {
+        fca_log(FCF_LOG_WARN, NULL, "the lease could not be noted: %s",
+                why.msg);
+    }
+
+    node->agent->loop.timer_set(node->keepalive_timer, FCA_NODE_KEEPALIVE_MS);
+    fca_node_goto(node, FCA_NODE_CLAIM);
+}
+
+static char *
+fca_node_value(const fca_node_t *node)
+{
+    const fca_t           *agent = node->agent;
+    fcf_worker_t           worker;
+    const fca_capacity_t  *c = &agent->capacity;
+
+    memset(&worker, 0, sizeof(worker));
+
+    inet_ntop(AF_INET, &agent->conf.advertise, worker.address,
+              sizeof(worker.address));
+    worker.cpu = c->cpu;
+    worker.memory_mb = c->memory_mb;
+    worker.cpu_free = c->cpu - c->cpu_used;
+    worker.memory_mb_free = c->memory_mb - c->memory_mb_used;
+    worker.vms = c->vms;
+    worker.state = agent->phase == FCA_RUNNING ? FCF_WORKER_READY
+                                               : FCF_WORKER_DRAINING;
+    snprintf(worker.agent_version, sizeof(worker.agent_version), "%s",
+             FCA_VERSION);
+
+    return fcf_worker_encode(&worker);
+}
+
+/* The key is another's: an agent that lives, or one that died and whose lease
+ * has not ended. */
+static void
+fca_node_taken(fca_node_t *node, const fcf_kv_t *kv)
+{
+    fca_t         *agent = node->agent;
+    fcf_worker_t   worker;
+
+    if (fcf_worker_decode(&worker, kv->value, kv->value_len, NULL) != 0) {
+        snprintf(worker.address, sizeof(worker.address), "?");
+    }
+
+    if (node->taken_since == 0) {
+        node->taken_since = fca_now(agent);
+        fca_log(FCF_LOG_WARN, NULL, "%s is there already (agent at %s, lease "
+                "%" PRIx64 "): waiting up to %d s for it to end", kv->key,
+                worker.address, (uint64_t) kv->lease,
+                FCA_NODE_WAIT_MS / 1000);
+    }
+
+    if (fca_now(agent) - node->taken_since >= FCA_NODE_WAIT_MS) {
+        fca_log(FCF_LOG_ERROR, NULL, "node_id = \"%s\": in use by a live "
+                "agent at %s (%s, lease %" PRIx64 "); every agent needs a "
+                "node_id of its own", agent->conf.node_id, worker.address,
+                kv->key, (uint64_t) kv->lease);
+        fca_agent_fatal(agent);
+        return;
+    }
+
+    agent->loop.timer_set(node->retry, 500);
+}
+
+static void
+fca_node_claimed(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fca_node_t  *node = arg;
+
+    node->call = NULL;
+
+    if (err) {
+        fca_node_again(node, "putting the node's key", err);
+        fca_node_doubt(node);
+        return;
+    }
+
+    if (!reply->succeeded) {
+        if (reply->nkvs == 0) {
+            fca_node_goto(node, FCA_NODE_CLAIM);
+            return;
+        }
+
+        /* a put whose answer was lost is found as ours */
+        if (reply->kvs[0].lease != node->lease) {
+            fca_node_taken(node, &reply->kvs[0]);
+            return;
+        }
+    }
+
+    node->taken_since = 0;
+    node->step = FCA_NODE_LIVE;
+    node->backoff = 0;
+    fca_agent_node_live(node->agent);
+}
+
+static void
+fca_node_claim(fca_node_t *node)
+{
+    char            *value;
+    char             key[FCF_KEY_MAX];
+    fca_t           *agent = node->agent;
+    fcf_etcd_op_t    put, get;
+    fcf_etcd_cmp_t   absent;
+
+    fcf_key_worker(key, agent->conf.prefix, agent->conf.node_id);
+
+    value = fca_node_value(node);
+    if (value == NULL) {
+        fca_node_again(node, "putting the node's key", NULL);
+        return;
+    }
+
+    absent = (fcf_etcd_cmp_t) { .what = FCF_CMP_ABSENT, .key = key };
+    put = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = key, .value = value,
+                            .value_len = strlen(value),
+                            .lease = node->lease };
+    get = (fcf_etcd_op_t) { .op = FCF_OP_GET, .key = key };
+
+    node->call = fcf_etcd_txn(agent->etcd, &absent, 1, &put, 1, &get, 1,
+                              fca_node_claimed, node);
+    free(value);
+
+    if (node->call == NULL) {
+        fca_node_again(node, "putting the node's key", NULL);
+    }
+}
+
+static void
+fca_node_step(void *arg)
+{
+    fca_t       *agent;
+    fca_node_t  *node = arg;
+
+    agent = node->agent;
+
+    switch (node->step) {
+
+    case FCA_NODE_REVOKE:
+        node->call = fcf_etcd_lease_revoke(agent->etcd,
+                                           node->old[node->nold - 1],
+                                           fca_node_revoked, node);
+        break;
+
+    case FCA_NODE_GRANT:
+        node->call = fcf_etcd_lease_grant(agent->etcd, FCF_LEASE_TTL_S,
+                                          fca_node_granted, node);
+        break;
+
+    case FCA_NODE_CLAIM:
+        fca_node_claim(node);
+        return;
+
+    default:
+        return;
+    }
+
+    if (node->call == NULL) {
+        fca_node_again(node, "etcd", NULL);
+    }
+}
+
+static void
+fca_node_lost(fca_node_t *node)
+{
+    fca_log(FCF_LOG_WARN, NULL, "lease %" PRIx64 " is lost; taking another",
+            (uint64_t) node->lease);
+
+    node->lease = 0;
+    node->agent->loop.timer_stop(node->keepalive_timer);
+    node->agent->loop.timer_stop(node->refresh_timer);
+
+    if (node->call) {
+        fcf_etcd_cancel(node->call);
+        node->call = NULL;
+    }
+
+    fca_node_goto(node, FCA_NODE_GRANT);
+}
+
+static void
+fca_node_kept(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
+{
+    fca_node_t  *node = arg;
+
+    node->keepalive = NULL;
+
+    if (err == NULL ? reply->ttl <= 0 : err->code == FCF_E_NOT_FOUND) {
+        fca_node_lost(node);
+        return;
+    }
+
+    if (err && !node->said) {
+        node->said = 1;
+        fca_log(FCF_LOG_WARN, NULL, "keeping the lease alive: %s", err->msg);
+
+    } else if (err == NULL) {
+        node->said = 0;
+    }
+
+    node->agent->loop.timer_set(node->keepalive_timer,
+                                err ? 500 : FCA_NODE_KEEPALIVE_MS);
+}
+
+static void
+fca_node_keepalive(void *arg)
+{
+    fca_node_t  *node = arg;
+
+    if (node->keepalive || node->lease == 0) {
+        return;
+    }
+
+    node->keepalive = fcf_etcd_lease_keepalive(node->agent->etcd, node->lease,
+                                               fca_node_kept, node);
+    if (node->keepalive == NULL) {
+        node->agent->loop.timer_set(node->keepalive_timer, 500);
+    }
+}
+
+void
+fca_node_doubt(fca_node_t *node)
+{
+    if (node->lease && node->step < FCA_NODE_STOPPING) {
+        node->agent->loop.timer_set(node->keepalive_timer, 0);
+    }
+}
+
+static void
+fca_node_refreshed(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fca_node_t  *node = arg;
+
+    (void) reply;
+    node->refresh = NULL;
+
+    if (err) {
+        fca_node_doubt(node);
+        fca_node_changed(node);
+    }
+}
+
+/* Only over our own key: after a lost lease another may stand there. */
+static void
+fca_node_refresh(void *arg)
+{
+    char            *value;
+    char             key[FCF_KEY_MAX];
+    fca_t           *agent;
+    fca_node_t      *node = arg;
+    fcf_etcd_op_t    put;
+    fcf_etcd_cmp_t   ours;
+
+    agent = node->agent;
+
+    if (node->step != FCA_NODE_LIVE || node->refresh) {
+        return;
+    }
+
+    value = fca_node_value(node);
+    if (value == NULL) {
+        return;
+    }
+
+    fcf_key_worker(key, agent->conf.prefix, agent->conf.node_id);
+
+    ours = (fcf_etcd_cmp_t) { .what = FCF_CMP_LEASE_IS, .key = key,
+                              .number = node->lease };
+    put = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = key, .value = value,
+                            .value_len = strlen(value),
+                            .lease = node->lease };
+
+    node->refresh = fcf_etcd_txn(agent->etcd, &ours, 1, &put, 1, NULL, 0,
+                                 fca_node_refreshed, node);
+    free(value);
+}
+
+void
+fca_node_changed(fca_node_t *node)
+{
+    if (node->step == FCA_NODE_LIVE) {
+        node->agent->loop.timer_set(node->refresh_timer, FCA_NODE_REFRESH_MS);
+    }
+}
+
+fca_node_t *
+fca_node_new(fca_t *agent, fcf_err_t *err)
+{
+    fca_node_t  *node;
+    fcf_loop_t  *loop = &agent->loop;
+
+    node = calloc(1, sizeof(*node));
+    if (node == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "no memory for the node");
+        return NULL;
+    }
+
+    node->agent = agent;
+    node->retry = loop->timer_new(loop, fca_node_step, node);
+    node->keepalive_timer = loop->timer_new(loop, fca_node_keepalive, node);
+    node->refresh_timer = loop->timer_new(loop, fca_node_refresh, node);
+
+    if (!node->retry || !node->keepalive_timer || !node->refresh_timer) {
+        fca_node_free(node);
+        fcf_err_set(err, FCF_E_NOMEM, "no memory for the node");
+        return NULL;
+    }
+
+    return node;
+}
+
+void
+fca_node_start(fca_node_t *node)
+{
+    node->nold = fca_state_leases_load(&node->agent->state, node->old,
+                                       FCA_STATE_LEASES_MAX);
+    fca_node_goto(node, node->nold ? FCA_NODE_REVOKE : FCA_NODE_GRANT);
+}
+
+static void
+fca_node_cancel(fca_node_t *node)
+{
+    size_t             i;
+    fcf_etcd_call_t  **calls[] = { &node->call, &node->keepalive,
+                                   &node->refresh };
+
+    for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        if (*calls[i]) {
+            fcf_etcd_cancel(*calls[i]);
+            *calls[i] = NULL;
+        }
+    }
+}
+
+void
+fca_node_free(fca_node_t *node)
+{
+    size_t        i;
+    fcf_timer_t  *timers[3];
+
+    if (node == NULL) {
+        return;
+    }
+
+    fca_node_cancel(node);
+
+    timers[0] = node->retry;
+    timers[1] = node->keepalive_timer;
+    timers[2] = node->refresh_timer;
+
+    for (i = 0; i < 3; i++) {
+        if (timers[i]) {
+            node->agent->loop.timer_free(timers[i]);
+        }
+    }
+
+    free(node);
+}
+
+int64_t
+fca_node_lease(const fca_node_t *node)
+{
+    return node->step == FCA_NODE_LIVE ? node->lease : 0;
+}
+
+static void
+fca_node_ended(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
+{
+    fcf_err_t    why;
+    fca_node_t  *node = arg;
+
+    (void) reply;
+    node->call = NULL;
+    node->step = FCA_NODE_STOPPED;
+
+    if (err) {
+        fca_log(FCF_LOG_WARN, NULL, "revoking the lease: %s; it ends by "
+                "itself within %d s", err->msg, FCF_LEASE_TTL_S);
+        return;
+    }
+
+    if (fca_state_leases_store(&node->agent->state, NULL, 0, &why) != 0) {
+        fca_log(FCF_LOG_WARN, NULL, "%s", why.msg);
+    }
+}
+
+void
+fca_node_stop(fca_node_t *node)
+{
+    fcf_loop_t  *loop = &node->agent->loop;
+
+    if (node->step >= FCA_NODE_STOPPING) {
+        return;
+    }
+
+    fca_node_cancel(node);
+    loop->timer_stop(node->retry);
+    loop->timer_stop(node->keepalive_timer);
+    loop->timer_stop(node->refresh_timer);
+    node->step = FCA_NODE_STOPPED;
+
+    if (node->lease) {
+        node->call = fcf_etcd_lease_revoke(node->agent->etcd, node->lease,
+                                           fca_node_ended, node);
+        if (node->call) {
+            node->step = FCA_NODE_STOPPING;
+        }
+    }
+}
+
+int
+fca_node_stopped(const fca_node_t *node)
+{
+    return node->step == FCA_NODE_STOPPED;
+}
