@@ -127,7 +127,8 @@ sub configure {
             mem_size_mib => $opt{memory} // 128),
         put($vm, '/boot-source', kernel_image_path => $kernel,
             $opt{initrd} ? (initrd_path => $opt{initrd}) : (),
-            boot_args => 'console=ttyS0 quiet reboot=k panic=-1 pci=off'),
+            boot_args => $opt{args}
+                // 'console=ttyS0 quiet reboot=k panic=-1 pci=off'),
         (map { put($vm, "/drives/$_->[0]", drive_id => $_->[0],
             path_on_host => $_->[1], is_read_only => \1,
             is_root_device => \0) } [runtime => $runtime],
@@ -512,6 +513,10 @@ sub qemu_fails {
     my $vm = vmm(backend => 'qemu', env => { PATH => '/sbin' });
 
     is(configure($vm, %have, kernel => instant_image()), '', 'configured');
+    like(fault(start($vm)), qr/kernel .*: neither ELF nor bzImage/,
+        'a kernel that is none');
+
+    put($vm, '/boot-source', kernel_image_path => "$^X");
     like(fault(start($vm)), qr/QEMU cannot be run: qemu-system-x86_64: No such/,
         'QEMU is missing');
     like(fault(start($vm)), qr/QEMU cannot be run/, 'also the second time');
@@ -521,9 +526,9 @@ sub qemu_fails {
         skip 'no QEMU', 3 unless have_qemu();
 
         $vm = vmm(backend => 'qemu');
-        is(configure($vm, %have, kernel => instant_image()), '', 'configured');
+        is(configure($vm, %have, kernel => $^X), '', 'configured');
         like(fault(start($vm)), qr/QEMU ended with status 1: .*kernel/,
-            'a kernel that is none, in QEMU\'s words');
+            'another kind of ELF, in QEMU\'s words');
         is(json_decode(call($vm, 'GET', '/')->{body})->{state}, 'Not started',
             'not started');
         quit($vm);
@@ -585,6 +590,16 @@ sub qemu_serves {
         ok($old->{ok}, 'its control port too');
         stop($vm);
         is(scalar(qemu_children($vm->{id})), 0, 'no QEMU is left');
+
+        for ([k => 0, 'by i8042: exit 0'], [t => 1, 'by triple fault: 1']) {
+            $vm = vmm(backend => 'qemu');
+            my $args = "console=ttyS0 quiet reboot=$_->[0] panic=-1 pci=off";
+            is(configure($vm, function => instant_image(), args => $args), '',
+                "no initrd, so it panics; reboot=$_->[0]");
+            is(start($vm)->{status}, 204, 'started');
+            exits($vm, $_->[1], $_->[2]);
+            like(slurp($vm->{console}), qr/Kernel panic/, 'its console');
+        }
 
         $vm = real_guest(vcpus => 2) or die;
         is(guest_get('/')->{status}, 200, 'with two vCPUs');

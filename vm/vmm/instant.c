@@ -141,7 +141,10 @@ booted(void *unused)
                         "exitcode=0x00000100");
         fcv_instant_say("---[ end Kernel panic - not syncing: Attempted to "
                         "kill init! exitcode=0x00000100 ]---");
-        fcv_instant_end(NULL);
+
+        /* not before the start has been answered */
+
+        fcv_timer_add(0, fcv_instant_end, NULL);
         return;
     }
 

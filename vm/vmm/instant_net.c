@@ -209,6 +209,11 @@ detach(fcv_tcp_t *tcp)
     tcp_sent(pcb, NULL);
     tcp_err(pcb, NULL);
 
+    /* closed with bytes unread lwIP would send a reset, and what is still to
+     * be sent were lost */
+
+    tcp_recved(pcb, (u16_t) tcp->in.len);
+
     /* without memory for a FIN the peer learns it from its own timers */
 
     (void) tcp_close(pcb);

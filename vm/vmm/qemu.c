@@ -26,12 +26,14 @@
 #include "vm/vmm/backend.h"
 #include "vm/vmm/qemu_args.h"
 #include "vm/vmm/qmp.h"
+#include "vm/vmm/schema.h"
 #include "vm/vmm/serial.h"
 
 #define FCV_MEASURE_NS       10000000   /* 10 ms: 10 ppm or better */
 #define FCV_START_MS         30000
 #define FCV_WORDS_MAX        1024       /* of QEMU's last words */
 #define FCV_EXEC_FAILED      127
+#define FCV_BZIMAGE_MAGIC    0x202
 #define FCV_DRAIN_READS      64
 
 typedef enum { QEMU_IDLE, QEMU_MEASURING, QEMU_LAUNCHED, QEMU_RUNNING }
@@ -50,8 +52,9 @@ static struct {
     pid_t           pid;                /* 0: none */
     fcv_qmp_t       qmp;
     fcv_source_t    serial, words;      /* fd -1: closed */
-    fcf_buf_t       last_words;
+    fcf_buf_t       line, last_words;
     int             shutdown;           /* the guest ended the machine */
+    int             reset;              /* its last i8042 command was that */
 } qemu;
 
 
@@ -136,11 +139,36 @@ serial_handler(void *arg, uint32_t events)
 }
 
 
-/* QEMU's standard error: kept for the refusal, then passed on. */
+/* A line of QEMU's standard error, with its newline: the trace of the reset,
+ * or words, which are kept for the refusal or passed on. */
+static void
+take_line(const char *line, size_t len)
+{
+    size_t  n;
+
+    n = sizeof(FCV_QEMU_TRACE) - 1;
+
+    if (len > n && memcmp(line, FCV_QEMU_TRACE, n) == 0) {
+        qemu.reset = len >= n + 5 && memcmp(line + n, " 0xfe", 5) == 0;
+        return;
+    }
+
+    if (qemu.state == QEMU_RUNNING) {
+        (void) !write(STDERR_FILENO, line, len);
+
+    } else if (qemu.last_words.len + len < FCV_WORDS_MAX
+               && fcf_buf_add(&qemu.last_words, line, len) != 0)
+    {
+        fcf_buf_reset(&qemu.last_words);
+    }
+}
+
+
 static void
 words_handler(void *arg, uint32_t events)
 {
-    char     buf[512];
+    char     buf[1024], *nl;
+    size_t   len;
     ssize_t  n;
 
     (void) arg;
@@ -148,18 +176,31 @@ words_handler(void *arg, uint32_t events)
 
     n = read(qemu.words.fd, buf, sizeof(buf));
 
-    if (n == 0 || (n == -1 && errno != EAGAIN)) {
-        close_source(&qemu.words);
+    if (n == -1 && errno == EAGAIN) {
         return;
     }
 
-    if (n > 0 && qemu.state == QEMU_RUNNING) {
-        (void) !write(STDERR_FILENO, buf, (size_t) n);
+    /* what does not fit is a line, too, and so is what comes last */
 
-    } else if (n > 0 && qemu.last_words.len + (size_t) n < FCV_WORDS_MAX
-               && fcf_buf_add(&qemu.last_words, buf, (size_t) n) != 0)
+    if (n <= 0 || fcf_buf_add(&qemu.line, buf, (size_t) n) != 0) {
+        if (qemu.line.len) {
+            take_line(qemu.line.data, qemu.line.len);
+            fcf_buf_reset(&qemu.line);
+        }
+
+        if (n <= 0) {
+            close_source(&qemu.words);
+        }
+
+        return;
+    }
+
+    while (qemu.line.len
+           && (nl = memchr(qemu.line.data, '\n', qemu.line.len)) != NULL)
     {
-        fcf_buf_reset(&qemu.last_words);
+        len = (size_t) (nl - qemu.line.data) + 1;
+        take_line(qemu.line.data, len);
+        fcf_buf_consume(&qemu.line, len);
     }
 }
 
@@ -385,6 +426,8 @@ launch(fcf_err_t *err)
     }
 
     qemu.shutdown = 0;
+    qemu.reset = 0;
+    fcf_buf_reset(&qemu.line);
     fcf_buf_reset(&qemu.last_words);
 
     /* each takes its descriptor over, also when it fails */
@@ -414,6 +457,7 @@ qemu_init(fcv_vm_t *vm, fcf_err_t *err)
     qemu.qmp.source.fd = -1;
     qemu.serial.fd = -1;
     qemu.words.fd = -1;
+    fcf_buf_init(&qemu.line, FCV_WORDS_MAX + 1024);
     fcf_buf_init(&qemu.last_words, FCV_WORDS_MAX + 1);
 
     qemu.start = read_clocks();
@@ -422,9 +466,35 @@ qemu_init(fcv_vm_t *vm, fcf_err_t *err)
 }
 
 
+/* QEMU would run any file as a kernel of old. */
+static int
+check_kernel(const fcv_model_t *model, fcf_err_t *err)
+{
+    char     head[FCV_BZIMAGE_MAGIC + 4];
+    ssize_t  n;
+
+    n = pread(model->kernel_fd, head, sizeof(head), 0);
+
+    if ((n >= 4 && memcmp(head, "\177ELF", 4) == 0)
+        || (n == sizeof(head)
+            && memcmp(head + FCV_BZIMAGE_MAGIC, "HdrS", 4) == 0))
+    {
+        return 0;
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID,
+                       "kernel %s: neither ELF nor bzImage",
+                       fcv_str(model->boot, "kernel_image_path"));
+}
+
+
 static int
 qemu_start(fcf_err_t *err)
 {
+    if (check_kernel(qemu.vm->model, err) != 0) {
+        return -1;
+    }
+
     if (qemu.pid) {
         return fcf_err_set(err, FCF_E_EXISTS,
                            "the QEMU of the start before is still ending");
@@ -497,10 +567,15 @@ qemu_reaped(int pid, int status)
 
     close_all();
 
-    clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 && qemu.shutdown;
+    clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 && qemu.shutdown
+            && qemu.reset;
+
+    /* a triple fault ends QEMU as the i8042 does; Firecracker tells them
+     * apart */
 
     if (!clean) {
-        fprintf(stderr, "fcfaas-vmm: QEMU ended unexpectedly (status %d)\n",
+        fprintf(stderr, "fcfaas-vmm: %s (QEMU's status %d)\n",
+                qemu.shutdown ? "the guest crashed" : "QEMU was ended",
                 status);
     }
 
@@ -554,6 +629,7 @@ qemu_kill(void)
     }
 
     close_all();
+    fcf_buf_free(&qemu.line);
     fcf_buf_free(&qemu.last_words);
 }
 

@@ -138,6 +138,7 @@ add_machine(fcv_args_t *args, const fcv_model_t *model,
            || add(args, "%lld", fcv_int(model->machine, "mem_size_mib"))
            || add(args, "-no-reboot")
            || add(args, "-device") || add(args, "i8042")
+           || add(args, "-trace") || add(args, FCV_QEMU_TRACE)
            || add(args, "-S")
            || add(args, "-chardev")
            || add(args, "socket,id=qmp,fd=%d", conf->qmp_fd)

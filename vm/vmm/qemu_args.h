@@ -8,6 +8,9 @@
 #define FCV_QEMU_BINARY    "qemu-system-x86_64"
 #define FCV_QEMU_ARGS_MAX  96
 
+/* the trace event that tells the reset by i8042 from a triple fault */
+#define FCV_QEMU_TRACE     "pckbd_kbd_write_command"
+
 typedef struct {
     char      *argv[FCV_QEMU_ARGS_MAX + 1];     /* NULL-ended */
     unsigned   argc;
