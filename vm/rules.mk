@@ -53,12 +53,25 @@ $(VM)/runtimes/%.img: vm/runtimes/% vm/mkimage
 	@mkdir -p $(@D)
 	vm/runtimes/$* $@
 
-# A function with a Makefile of its own is built into $(VM)/functions/<name>;
-# one without is its folder as it is.
-
 $(VM)/functions/hello.img: $(wildcard vm/functions/hello/*)
 	@mkdir -p $(@D)
 	vm/mkfunction vm/functions/hello $@
+
+ECHO_SRCS := vm/functions/echo/main.c vm/functions/echo/conn.c \
+             contract/fcf_buf.c
+ECHO_OBJS := $(ECHO_SRCS:%.c=$(GUEST_OBJ)/%.o) \
+             $(addprefix $(GUEST_OBJ)/llhttp/,api.o http.o llhttp.o)
+
+$(GUEST_OBJ)/vm/functions/echo/conn.o: GUEST_CFLAGS += -I/usr/share/include/llhttp
+
+$(GUEST_OBJ)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(GUEST_CC) -std=gnu11 -O2 -I/usr/share/include/llhttp -c -o $@ $<
+
+$(VM)/functions/echo/bootstrap: $(ECHO_OBJS)
+	@mkdir -p $(@D)
+	$(GUEST_CC) -static -o $@ $^
+	strip $@
 
 $(VM)/functions/echo.img: $(VM)/functions/echo/bootstrap
 	vm/mkfunction $(VM)/functions/echo $@
