@@ -17,8 +17,9 @@ GUEST_IMAGES := $(VM)/initramfs.img $(VM)/runtimes/base.img \
                 $(FUNCTIONS:%=$(VM)/functions/%.img)
 
 TARGETS += $(VM)/vmlinux $(GUEST_IMAGES)
-UNIT_TESTS += $(B)/t/unit/init_frame $(B)/t/unit/init_config \
-              $(B)/t/unit/init_output
+
+INIT_TESTS := $(addprefix $(B)/t/unit/,init_frame init_config init_output)
+UNIT_TESTS += $(INIT_TESTS)
 PROVE_FILES += t/agent/guest.t
 
 .PHONY: guest
@@ -82,14 +83,13 @@ include $(wildcard vm/*/rules.mk)
 
 # unit tests
 
-$(B)/t/unit/init_frame: $(B)/t/unit/init_frame.o $(B)/vm/init/frame.o \
-                        $(B)/contract/libfcf.a
-$(B)/t/unit/init_config: $(B)/t/unit/init_config.o $(B)/vm/init/config.o \
-                         $(B)/vm/init/frame.o $(B)/contract/libfcf.a
-$(B)/t/unit/init_output: $(B)/t/unit/init_output.o $(B)/vm/init/output.o
+INIT_ERR := $(B)/contract/fcf_err.o
 
-$(B)/t/unit/init_%:
-	@mkdir -p $(@D)
+$(B)/t/unit/init_frame: $(B)/vm/init/frame.o $(INIT_ERR)
+$(B)/t/unit/init_config: $(B)/vm/init/config.o $(B)/vm/init/frame.o $(INIT_ERR)
+$(B)/t/unit/init_output: $(B)/vm/init/output.o
+
+$(INIT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
 -include $(shell test -d $(GUEST_OBJ) && find $(GUEST_OBJ) -name '*.d')

@@ -43,8 +43,9 @@ get_json(fcv_config_t *conf, const uint8_t *data, size_t len, fcf_err_t *err)
     conf->json = json_loadb((const char *) data + FCV_CONFIG_HEAD, n, 0,
                             &where);
     if (conf->json == NULL) {
-        return fcf_err_set(err, FCF_E_INVALID, "JSON, byte %d: %s",
-                           where.position, where.text);
+        /* not where.text: it may quote a secret */
+        return fcf_err_set(err, FCF_E_INVALID, "bad JSON at byte %d",
+                           where.position);
     }
 
     if (!json_is_object(conf->json)) {
