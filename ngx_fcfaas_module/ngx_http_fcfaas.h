@@ -1,0 +1,264 @@
+/*
+ * Types that the files of the module share.
+ *
+ * Who owns what: the main conf outlives everything below it in its cycle;
+ * worker, functions and instances belong to one worker process (a registry
+ * fed by its own watch, no lock anywhere); ctx belongs to a request.  A
+ * function is kept by "refs" (one per ctx and one per instance) and by what
+ * etcd says of it; an instance is kept by its function's list and by "busy".
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_H_INCLUDED_
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+#include "contract/fcf_codec.h"
+#include "contract/fcf_etcd.h"
+#include "contract/fcf_redis.h"
+#include "contract/fcf_sync.h"
+
+/* how long a request waits for the first list, or for Redis, before a 503 */
+#define NGX_HTTP_FCFAAS_GRACE         2000
+/* how long a final failure answers newcomers */
+#define NGX_HTTP_FCFAAS_NEGATIVE      2000
+/* a lone refused instance is tried this often, for this long */
+#define NGX_HTTP_FCFAAS_SUSPECT_RETRY  100
+#define NGX_HTTP_FCFAAS_SUSPECT_TIME  1000
+#define NGX_HTTP_FCFAAS_CONNECT_TIMEOUT  1000
+/* asked again, with up to half as much of jitter */
+#define NGX_HTTP_FCFAAS_ASK_AGAIN     1000
+#define NGX_HTTP_FCFAAS_TRIES            3
+/* functions that are only known by name, with "fcfaas_declared off" */
+#define NGX_HTTP_FCFAAS_NAMES_MAX     1024
+
+typedef struct ngx_http_fcfaas_worker_s    ngx_http_fcfaas_worker_t;
+typedef struct ngx_http_fcfaas_function_s  ngx_http_fcfaas_function_t;
+typedef struct ngx_http_fcfaas_instance_s  ngx_http_fcfaas_instance_t;
+typedef struct ngx_http_fcfaas_waiter_s    ngx_http_fcfaas_waiter_t;
+typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
+typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
+
+
+typedef struct {
+    ngx_array_t                 *etcd;          /* of ngx_str_t, with NUL */
+    ngx_str_t                    etcd_user;
+    ngx_str_t                    etcd_password;
+    ngx_str_t                    etcd_ca;
+    ngx_str_t                    etcd_cert;
+    ngx_str_t                    etcd_key;
+
+    ngx_array_t                 *redis;         /* of ngx_str_t, with NUL */
+    ngx_str_t                    redis_user;
+    ngx_str_t                    redis_password;
+    ngx_int_t                    redis_db;
+
+    ngx_str_t                    prefix;        /* with NUL */
+    ngx_str_t                    token;
+    ngx_int_t                    park_limit_total;  /* 0: none */
+    ngx_shm_zone_t              *shm_zone;
+
+    ngx_http_fcfaas_worker_t    *worker;        /* NULL in the master */
+
+    unsigned                     used:1;        /* "fcfaas" in a location */
+} ngx_http_fcfaas_main_conf_t;
+
+
+typedef struct {
+    ngx_http_complex_value_t    *id;
+    ngx_msec_t                   park_timeout;
+    ngx_int_t                    park_limit;
+    ngx_flag_t                   declared;
+    ngx_int_t                    cpu;
+    ngx_int_t                    memory;
+} ngx_http_fcfaas_loc_conf_t;
+
+
+typedef void (*ngx_http_fcfaas_wake_pt)(ngx_http_fcfaas_waiter_t *w);
+
+/*
+ * A place in the queue of a function, inside the ctx of the request that
+ * waits: parked in the phase, or held in the balancer.  "wake" is called when
+ * an instance may have room, "refuse" (through ngx_http_fcfaas_park_refuse)
+ * with an answer; both after the waiter has left the queue.
+ */
+struct ngx_http_fcfaas_waiter_s {
+    ngx_queue_t                  queue;
+    ngx_http_fcfaas_wake_pt      wake;
+    ngx_http_fcfaas_wake_pt      refuse;
+    ngx_event_t                  timer;         /* not cancelable: a worker
+                                                   stays for its parked */
+    ngx_msec_t                   since;
+    unsigned                     queued:1;
+};
+
+
+typedef struct {
+    ngx_uint_t                   status;
+    const char                  *error;         /* static */
+    ngx_str_t                    message;
+    ngx_uint_t                   retry_after;   /* seconds, 0: none */
+} ngx_http_fcfaas_answer_t;
+
+
+typedef enum {
+    NGX_HTTP_FCFAAS_NEW = 0,
+    NGX_HTTP_FCFAAS_PARKED,
+    NGX_HTTP_FCFAAS_PASSED,                     /* on to the content phase */
+    NGX_HTTP_FCFAAS_ANSWERED                    /* by the module itself */
+} ngx_http_fcfaas_stage_e;
+
+typedef struct {
+    ngx_http_request_t          *request;
+    ngx_http_fcfaas_main_conf_t *conf;
+    ngx_http_fcfaas_function_t  *function;      /* NULL: bad name, unknown */
+    ngx_http_fcfaas_peer_t      *peer;          /* NULL before the balancer */
+    ngx_str_t                    id;
+    ngx_http_fcfaas_waiter_t     waiter;
+    ngx_http_fcfaas_answer_t     answer;        /* filled before "refuse" */
+    ngx_msec_t                   waited;        /* all waits that ended */
+    ngx_uint_t                   attempts;      /* instances tried */
+    ngx_str_t                    instance;      /* the last one, "ip:port" */
+    ngx_http_fcfaas_stage_e      stage;
+    unsigned                     cold:1;
+    unsigned                     undeclared:1;  /* "fcfaas_declared off" */
+    u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
+} ngx_http_fcfaas_ctx_t;
+
+
+struct ngx_http_fcfaas_instance_s {
+    ngx_http_fcfaas_function_t  *function;
+    ngx_queue_t                  queue;         /* in function->instances */
+    ngx_queue_t                  requests;      /* of peers bound to it */
+    ngx_sockaddr_t               sockaddr;
+    socklen_t                    socklen;
+    ngx_str_t                    name;          /* "ip:port", in name_data */
+    int64_t                      version;
+    ngx_int_t                    concurrency;   /* -1: the spec's, 0: none */
+    ngx_uint_t                   busy;          /* requests of this worker */
+    ngx_uint_t                   generation;    /* of the last list or put */
+    ngx_msec_t                   refused_since; /* valid while suspect */
+    ngx_msec_t                   retry_at;      /* valid while suspect */
+    ngx_msec_t                   full_until;    /* valid while full */
+    ngx_uint_t                   full_times;
+    unsigned                     draining:1;
+    unsigned                     suspect:1;
+    unsigned                     full:1;
+    unsigned                     gone:1;        /* its key vanished */
+    u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
+    u_char                       name_data[NGX_SOCKADDR_STRLEN];
+};
+
+
+/* what the registry keeps of a slot's key: somebody is at work on it */
+typedef struct {
+    ngx_queue_t                  queue;
+    ngx_int_t                    number;
+    ngx_uint_t                   generation;
+    unsigned                     failed:1;      /* nothing comes of it */
+    u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
+    u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
+} ngx_http_fcfaas_slot_t;
+
+
+typedef struct {
+    int64_t                      version;
+    ngx_uint_t                   cpu;
+    ngx_uint_t                   memory;
+    ngx_uint_t                   concurrency;
+    ngx_uint_t                   min_instances;
+    ngx_uint_t                   max_instances;
+    ngx_uint_t                   timeout_s;
+} ngx_http_fcfaas_spec_t;
+
+
+struct ngx_http_fcfaas_function_s {
+    ngx_http_fcfaas_function_t  *next;          /* in its bucket */
+    ngx_http_fcfaas_worker_t    *worker;
+    uint32_t                     hash;
+    ngx_str_t                    id;            /* in id_data, with NUL */
+    ngx_http_fcfaas_spec_t       spec;
+    ngx_uint_t                   spec_generation;
+    ngx_uint_t                   refs;
+
+    ngx_queue_t                  instances;
+    ngx_uint_t                   ninstances;
+    ngx_queue_t                  slots;
+    ngx_queue_t                  waiters;       /* oldest first */
+    ngx_uint_t                   nwaiters;
+
+    ngx_queue_t                  waiting;       /* in worker->waiting */
+    ngx_queue_t                  kicked;        /* in worker->kicked */
+    ngx_queue_t                  minimum;       /* in worker->minimum */
+
+    /* asking: ngx_http_fcfaas_ask.c */
+    ngx_event_t                  ask_timer;
+    ngx_uint_t                   asked;         /* jobs since the last tick */
+    ngx_uint_t                   denied;        /* "wanted" not needed then */
+    ngx_uint_t                   attempt;       /* boots failed in a row */
+    ngx_msec_t                   started_at;    /* rate of starts */
+    ngx_uint_t                   started;
+
+    /* the last final failure: ngx_http_fcfaas_failure.c */
+    ngx_msec_t                   failed_until;
+    ngx_http_fcfaas_answer_t     failure;
+
+    unsigned                     declared:1;
+    unsigned                     named:1;       /* counted in nnamed */
+    unsigned                     in_kicked:1;
+    unsigned                     in_minimum:1;
+    unsigned                     failed:1;
+    unsigned                     outdated:1;    /* none of this version */
+    unsigned                     asking:1;      /* a script call is under way */
+    u_char                       id_data[FCF_ID_MAX + 1];
+};
+
+
+/* one per worker process; made by init_process, ended by exit_process */
+struct ngx_http_fcfaas_worker_s {
+    ngx_http_fcfaas_main_conf_t *conf;
+    ngx_log_t                   *log;
+    ngx_pool_t                  *pool;
+    fcf_loop_t                  *loop;
+    fcf_etcd_t                  *etcd;
+    fcf_sync_t                  *sync;
+    fcf_redis_t                 *redis;
+    ngx_http_fcfaas_stat_t      *stat;          /* in the zone */
+    const char                  *prefix;
+
+    ngx_http_fcfaas_function_t **buckets;
+    ngx_uint_t                   nbuckets;      /* a power of two */
+    ngx_uint_t                   nfunctions;
+    ngx_uint_t                   nnamed;
+    ngx_uint_t                   nspecs;
+    ngx_uint_t                   ninstances;
+    ngx_uint_t                   generation;
+
+    ngx_queue_t                  waiting;       /* functions with waiters */
+    ngx_queue_t                  kicked;        /* to look at, this turn */
+    ngx_queue_t                  minimum;       /* with min_instances */
+    ngx_event_t                  kick_event;
+    ngx_event_t                  tick;          /* stat and minimum */
+
+    ngx_msec_t                   redis_bad_since;
+    unsigned                     redis_bad:1;
+    unsigned                     listed:1;      /* a whole list was seen */
+    unsigned                     listing:1;
+    unsigned                     closing:1;
+};
+
+
+extern ngx_module_t  ngx_http_fcfaas_module;
+
+/* a time of the monotonic clock has come; right across its wrap-around */
+#define ngx_http_fcfaas_past(t)                                             \
+    ((ngx_msec_int_t) (ngx_current_msec - (t)) >= 0)
+
+/* stands where nginx expects the connection of a bare timer, and says to its
+ * debug log that there is none */
+extern const ngx_connection_t  ngx_http_fcfaas_no_connection;
+
+#endif /* _NGX_HTTP_FCFAAS_H_INCLUDED_ */

@@ -1,0 +1,28 @@
+/*
+ * Answers of the module's own: JSON, with X-Fcfaas-Error, so that they can be
+ * told from a function's.  error_page may replace them.
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_ANSWER_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_ANSWER_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+/* Sends ctx->answer.  The result is for ngx_http_finalize_request(). */
+ngx_int_t ngx_http_fcfaas_answer(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx);
+
+/* The answers there are; messages are static but for failure's. */
+void ngx_http_fcfaas_answer_bad_name(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_unknown(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_limit(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_cold(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_no_worker(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_unsent(ngx_http_fcfaas_answer_t *a);
+/* the park timeout has passed: what there was no time for */
+void ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_answer_t *a);
+
+#endif /* _NGX_HTTP_FCFAAS_ANSWER_H_INCLUDED_ */

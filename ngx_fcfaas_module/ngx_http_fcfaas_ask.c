@@ -1,0 +1,331 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+
+/* jobs of one function that this worker may queue in a second */
+#define NGX_HTTP_FCFAAS_STARTS  100
+
+/* a job that no agent took by then is asked for anew */
+#define NGX_HTTP_FCFAAS_JOB_TTL  "30000"
+
+#define NGX_HTTP_FCFAAS_REDIS_AGAIN  200
+
+
+typedef struct {
+    ngx_http_fcfaas_function_t  *function;
+    ngx_uint_t                   wanted;
+    char                         request_id[FCF_REQUEST_ID_MAX + 1];
+} ngx_http_fcfaas_ask_t;
+
+
+static ngx_uint_t ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_function_t *f,
+    ngx_uint_t live);
+static ngx_uint_t ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_function_t *f);
+static ngx_int_t ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f,
+    ngx_uint_t wanted, ngx_uint_t live);
+static void ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
+    const fcf_err_t *err);
+static void ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w,
+    const char *why);
+static void ngx_http_fcfaas_ask_tick(ngx_event_t *ev);
+static void ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_function_t *f);
+
+
+void
+ngx_http_fcfaas_ask_look(ngx_http_fcfaas_function_t *f)
+{
+    ngx_uint_t                 live, wanted;
+    ngx_http_fcfaas_worker_t  *w;
+
+    w = f->worker;
+
+    if (w->closing || !w->listed) {
+        return;
+    }
+
+    if (f->nwaiters) {
+        ngx_http_fcfaas_ask_later(f, 0);
+    }
+
+    if (f->asking || (f->failed && !ngx_http_fcfaas_past(f->failed_until))) {
+        return;
+    }
+
+    live = ngx_http_fcfaas_slots_live(f);
+    wanted = ngx_http_fcfaas_ask_wanted(f, live);
+
+    if (wanted <= live + f->asked || wanted <= f->denied) {
+        return;
+    }
+
+    if (!ngx_http_fcfaas_ask_rate(f)) {
+        return;
+    }
+
+    if (ngx_http_fcfaas_ask_send(f, wanted, live) != NGX_OK) {
+        ngx_http_fcfaas_ask_bad(w, "out of memory");
+    }
+}
+
+
+/* how many instances of the current version there should be */
+static ngx_uint_t
+ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_function_t *f, ngx_uint_t live)
+{
+    ngx_uint_t  room, missing, waiting, wanted;
+
+    room = ngx_http_fcfaas_slots_free(f);
+    waiting = f->nwaiters > room ? f->nwaiters - room : 0;
+    missing = 0;
+
+    if (waiting) {
+        missing = f->spec.concurrency
+                  ? (waiting + f->spec.concurrency - 1) / f->spec.concurrency
+                  : 1;
+    }
+
+    if (missing == 0 && live == 0 && ngx_http_fcfaas_slots_ready(f)) {
+        /* older ones serve on, but the current version has none */
+        missing = 1;
+    }
+
+    wanted = live + missing;
+    wanted = ngx_max(wanted, f->spec.min_instances);
+
+    return ngx_min(wanted, f->spec.max_instances);
+}
+
+
+static ngx_uint_t
+ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_function_t *f)
+{
+    if (f->started == 0 || ngx_http_fcfaas_past(f->started_at + 1000)) {
+        f->started_at = ngx_current_msec;
+        f->started = 0;
+    }
+
+    return f->started++ < NGX_HTTP_FCFAAS_STARTS;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f, ngx_uint_t wanted,
+    ngx_uint_t live)
+{
+    char                      *text;
+    char                       pending[FCF_KEY_MAX], queue[FCF_KEY_MAX];
+    u_char                     want[NGX_INT_T_LEN + 1];
+    u_char                     have[NGX_INT_T_LEN + 1];
+    ngx_int_t                  rc;
+    fcf_job_t                  job;
+    const char                *argv[7];
+    ngx_http_fcfaas_ask_t     *ask;
+    ngx_http_fcfaas_worker_t  *w;
+
+    w = f->worker;
+
+    ask = ngx_alloc(sizeof(ngx_http_fcfaas_ask_t), w->log);
+    if (ask == NULL) {
+        return NGX_ERROR;
+    }
+
+    ask->function = f;
+    ask->wanted = wanted;
+    fcf_request_id_new(ask->request_id);
+
+    ngx_memzero(&job, sizeof(fcf_job_t));
+    ngx_memcpy(job.request_id, ask->request_id, sizeof(job.request_id));
+    ngx_memcpy(job.function_id, f->id.data, f->id.len);
+    job.cpu = (int) f->spec.cpu;
+    job.memory_mb = (int) f->spec.memory;
+    job.version = f->spec.version;
+    job.ours = 1;
+    job.attempt = (int) f->attempt + 1;
+
+    text = fcf_job_encode(&job);
+    if (text == NULL) {
+        ngx_free(ask);
+        return NGX_ERROR;
+    }
+
+    *ngx_sprintf(want, "%ui", wanted) = '\0';
+    *ngx_sprintf(have, "%ui", live) = '\0';
+
+    argv[0] = fcf_redis_pending(pending, w->prefix, (char *) f->id.data);
+    argv[1] = fcf_redis_queue(queue, w->prefix);
+    argv[2] = ask->request_id;
+    argv[3] = text;
+    argv[4] = (char *) want;
+    argv[5] = (char *) have;
+    argv[6] = NGX_HTTP_FCFAAS_JOB_TTL;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, w->log, 0,
+                   "fcfaas ask: \"%V\" %s wanted %ui live %ui",
+                   &f->id, ask->request_id, wanted, live);
+
+    /* paid by ngx_http_fcfaas_ask_done(), which runs exactly once */
+    f->asking = 1;
+
+    rc = fcf_redis_script(w->redis, &fcf_script_ask, 2, 7, argv,
+                          ngx_http_fcfaas_ask_done, ask) == 0
+         ? NGX_OK : NGX_ERROR;
+
+    ngx_free(text);
+
+    if (rc != NGX_OK) {
+        f->asking = 0;
+        ngx_free(ask);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
+    const fcf_err_t *err)
+{
+    ngx_http_fcfaas_ask_t       *ask = arg;
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = ask->function;
+    w = f->worker;
+
+    f->asking = 0;
+
+    if (w->closing) {
+        ngx_free(ask);
+        return;
+    }
+
+    if (err) {
+        ngx_http_fcfaas_count(w, ASK_FAILED);
+        ngx_http_fcfaas_ask_bad(w, err->msg);
+
+    } else {
+        if (w->redis_bad) {
+            w->redis_bad = 0;
+            ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                          "fcfaas: Redis answers again");
+        }
+
+        if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1) {
+            ngx_http_fcfaas_count(w, ASKED);
+            f->asked++;
+
+            ngx_log_error(NGX_LOG_INFO, w->log, 0,
+                          "fcfaas: asked for an instance of \"%V\": %s, "
+                          "attempt %ui", &f->id, ask->request_id,
+                          f->attempt + 1);
+
+        } else {
+            ngx_http_fcfaas_count(w, NOT_NEEDED);
+            f->denied = ask->wanted;
+        }
+
+        ngx_http_fcfaas_ask_look(f);
+    }
+
+    ngx_free(ask);
+
+    ngx_http_fcfaas_table_release(f);
+}
+
+
+static void
+ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w, const char *why)
+{
+    if (w->redis_bad) {
+        return;
+    }
+
+    w->redis_bad = 1;
+    w->redis_bad_since = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                  "fcfaas: cannot ask for instances: %s", why);
+}
+
+
+void
+ngx_http_fcfaas_ask_forget(ngx_http_fcfaas_function_t *f)
+{
+    f->denied = 0;
+
+    if (f->asked) {
+        f->asked--;
+    }
+}
+
+
+void
+ngx_http_fcfaas_ask_later(ngx_http_fcfaas_function_t *f, ngx_msec_t ms)
+{
+    if (f->ask_timer.timer_set) {
+        return;
+    }
+
+    if (ms == 0) {
+        ms = f->worker->redis_bad
+             ? NGX_HTTP_FCFAAS_REDIS_AGAIN
+             : NGX_HTTP_FCFAAS_ASK_AGAIN
+               + ngx_random() % (NGX_HTTP_FCFAAS_ASK_AGAIN / 2);
+    }
+
+    f->ask_timer.handler = ngx_http_fcfaas_ask_tick;
+    f->ask_timer.data = (void *) &ngx_http_fcfaas_no_connection;
+    f->ask_timer.log = f->worker->log;
+    f->ask_timer.cancelable = 1;
+
+    ngx_add_timer(&f->ask_timer, ms);
+}
+
+
+static void
+ngx_http_fcfaas_ask_tick(ngx_event_t *ev)
+{
+    ngx_http_fcfaas_function_t  *f;
+
+    f = ngx_queue_data(ev, ngx_http_fcfaas_function_t, ask_timer);
+
+    f->asked = 0;
+    f->denied = 0;
+
+    f->refs++;
+
+    if (f->worker->redis_bad) {
+        ngx_http_fcfaas_ask_give_up(f);
+    }
+
+    ngx_http_fcfaas_ask_look(f);
+
+    f->refs--;
+
+    ngx_http_fcfaas_table_release(f);
+}
+
+
+/* those that waited long enough for a Redis that does not answer, with
+ * nothing else to hope for */
+static void
+ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_function_t *f)
+{
+    ngx_http_fcfaas_answer_t  answer;
+
+    if (!ngx_http_fcfaas_past(f->worker->redis_bad_since
+                              + NGX_HTTP_FCFAAS_GRACE)
+        || ngx_http_fcfaas_slots_ready(f)
+        || ngx_http_fcfaas_slots_booting(f))
+    {
+        return;
+    }
+
+    ngx_http_fcfaas_answer_redis(&answer);
+    ngx_http_fcfaas_park_refuse_all(f, ngx_current_msec
+                                       - NGX_HTTP_FCFAAS_GRACE, &answer);
+}

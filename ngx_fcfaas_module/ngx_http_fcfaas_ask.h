@@ -1,0 +1,22 @@
+/*
+ * Asking for instances: one job at a time per function and worker, through
+ * the script that lets several workers and gateways agree.
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_ASK_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_ASK_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+/* Compares who waits with what there is, asks for what is missing, and looks
+ * again by itself while somebody waits.  Never calls back inline. */
+void ngx_http_fcfaas_ask_look(ngx_http_fcfaas_function_t *f);
+
+/* What was asked for before says nothing any more: an instance or a slot
+ * has gone, a boot has failed. */
+void ngx_http_fcfaas_ask_forget(ngx_http_fcfaas_function_t *f);
+
+/* Lets ask_tick release the function that only a failure keeps. */
+void ngx_http_fcfaas_ask_later(ngx_http_fcfaas_function_t *f, ngx_msec_t ms);
+
+#endif /* _NGX_HTTP_FCFAAS_ASK_H_INCLUDED_ */

@@ -1,0 +1,27 @@
+#ifndef _NGX_HTTP_FCFAAS_CONF_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_CONF_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+/* directive parsers: ngx_command_t.set */
+char *ngx_http_fcfaas_conf_etcd(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_fcfaas_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_fcfaas_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_fcfaas_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_fcfaas_conf_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_fcfaas_conf_function(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_fcfaas_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_fcfaas_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* the zone, where no fcfaas_zone names one */
+ngx_shm_zone_t *ngx_http_fcfaas_conf_default_zone(ngx_conf_t *cf);
+
+#endif /* _NGX_HTTP_FCFAAS_CONF_H_INCLUDED_ */

@@ -1,0 +1,368 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+
+static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
+    ngx_http_request_t *r);
+static void ngx_http_fcfaas_ctx_cleanup(void *data);
+static void ngx_http_fcfaas_drop_headers(ngx_http_request_t *r);
+static ngx_int_t ngx_http_fcfaas_bad_name(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx);
+static ngx_http_fcfaas_function_t *ngx_http_fcfaas_function(
+    ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
+    ngx_http_fcfaas_loc_conf_t *flcf);
+static ngx_int_t ngx_http_fcfaas_pass(ngx_http_fcfaas_ctx_t *ctx);
+static ngx_int_t ngx_http_fcfaas_cold(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx, ngx_http_fcfaas_loc_conf_t *flcf);
+static ngx_int_t ngx_http_fcfaas_refuse(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_fcfaas_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                    id;
+    ngx_http_fcfaas_ctx_t       *ctx;
+    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_loc_conf_t  *flcf;
+
+    flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
+
+    if (flcf->id == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
+
+    if (ctx && ctx->stage == NGX_HTTP_FCFAAS_PASSED) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_complex_value(r, flcf->id, &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "fcfaas handler: \"%V\"", &id);
+
+    ngx_http_fcfaas_drop_headers(r);
+
+    ctx = ngx_http_fcfaas_ctx_create(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->id = id;
+
+    if (!fcf_id_valid((char *) id.data, id.len)) {
+        return ngx_http_fcfaas_bad_name(r, ctx);
+    }
+
+    if (ctx->conf->worker == NULL) {
+        ngx_http_fcfaas_answer_no_worker(&ctx->answer);
+        return ngx_http_fcfaas_refuse(r, ctx);
+    }
+
+    f = ngx_http_fcfaas_function(r, ctx, flcf);
+    if (f == NULL) {
+        return ngx_http_fcfaas_refuse(r, ctx);
+    }
+
+    ctx->function = f;
+    f->refs++;
+
+    if (f->nwaiters == 0 && ngx_http_fcfaas_slots_any(f)) {
+
+        if (f->outdated) {
+            ngx_http_fcfaas_ask_look(f);
+        }
+
+        return ngx_http_fcfaas_pass(ctx);
+    }
+
+    return ngx_http_fcfaas_cold(r, ctx, flcf);
+}
+
+
+static ngx_http_fcfaas_ctx_t *
+ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t     *cln;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_fcfaas_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_fcfaas_ctx_cleanup;
+    cln->data = ctx;
+
+    ctx->request = r;
+    ctx->conf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
+
+    ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);
+
+    return ctx;
+}
+
+
+static void
+ngx_http_fcfaas_ctx_cleanup(void *data)
+{
+    ngx_http_fcfaas_ctx_t *ctx = data;
+
+    ngx_http_fcfaas_function_t  *f;
+
+    f = ctx->function;
+
+    /* without a worker the table has gone, and the function with it */
+
+    if (f == NULL || ctx->conf->worker == NULL) {
+        return;
+    }
+
+    if (ctx->waiter.queued) {
+        ngx_http_fcfaas_count(f->worker, LEFT);
+        ngx_http_fcfaas_park_leave(ctx);
+    }
+
+    ngx_http_fcfaas_peer_cleanup(ctx);
+
+    ctx->function = NULL;
+    f->refs--;
+
+    ngx_http_fcfaas_table_release(f);
+}
+
+
+ngx_http_fcfaas_ctx_t *
+ngx_http_fcfaas_ctx(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t     *cln;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
+
+    if (ctx || !(r->internal || r->filter_finalize)) {
+        return ctx;
+    }
+
+    for (cln = r->main->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_fcfaas_ctx_cleanup) {
+            ctx = cln->data;
+
+            if (ctx->request == r) {
+                return ctx;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * X-Fcfaas-* speak for the gateway, so a client's are not passed on.  An
+ * element of the list cannot be taken out (others are pointed at, and parts
+ * are shared with subrequests); named Keep-Alive it is one that the proxy
+ * module never passes.
+ */
+
+static void
+ngx_http_fcfaas_drop_headers(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static u_char  name[] = "Keep-Alive";
+    static u_char  lowcase[] = "keep-alive";
+    static u_char  prefix[] = "x-fcfaas-";
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len < sizeof(prefix) - 1
+            || h[i].lowcase_key[0] != 'x'
+            || ngx_strncmp(h[i].lowcase_key, prefix, sizeof(prefix) - 1) != 0)
+        {
+            continue;
+        }
+
+        h[i].hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
+        h[i].lowcase_key = lowcase;
+        h[i].key.data = name;
+        h[i].key.len = sizeof(name) - 1;
+        h[i].value.len = 0;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_bad_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
+{
+    u_char  *p, *last;
+
+    /* shown in the answer and the log: bounded, and printable */
+
+    ctx->id.len = ngx_min(ctx->id.len, 2 * FCF_ID_MAX);
+    ctx->id.data = ngx_pstrdup(r->pool, &ctx->id);
+
+    if (ctx->id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (p = ctx->id.data, last = p + ctx->id.len; p < last; p++) {
+        if (*p < 0x20 || *p >= 0x7f) {
+            *p = '?';
+        }
+    }
+
+    ngx_http_fcfaas_answer_bad_name(&ctx->answer);
+
+    return ngx_http_fcfaas_refuse(r, ctx);
+}
+
+
+/* NULL: ctx->answer says why not */
+static ngx_http_fcfaas_function_t *
+ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
+    ngx_http_fcfaas_loc_conf_t *flcf)
+{
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_function_t  *f;
+
+    w = ctx->conf->worker;
+    ctx->undeclared = !flcf->declared;
+
+    f = ngx_http_fcfaas_table_find(w, ctx->id.data, ctx->id.len);
+
+    if (f && ngx_http_fcfaas_registry_known(f)) {
+        return f;
+    }
+
+    if (w->listed && flcf->declared) {
+        ngx_http_fcfaas_answer_unknown(&ctx->answer);
+        return NULL;
+    }
+
+    if (f && f->named) {
+        return f;
+    }
+
+    if (w->nnamed >= NGX_HTTP_FCFAAS_NAMES_MAX) {
+        ngx_http_fcfaas_answer_names(&ctx->answer);
+        return NULL;
+    }
+
+    f = ngx_http_fcfaas_table_get(w, ctx->id.data, ctx->id.len);
+
+    if (f == NULL) {
+        ngx_http_fcfaas_answer_names(&ctx->answer);
+        return NULL;
+    }
+
+    f->named = 1;
+    w->nnamed++;
+
+    if (!flcf->declared) {
+        f->spec.cpu = flcf->cpu;
+        f->spec.memory = flcf->memory;
+    }
+
+    return f;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_pass(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_count(ctx->function->worker, WARM);
+
+    ctx->stage = NGX_HTTP_FCFAAS_PASSED;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_cold(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
+    ngx_http_fcfaas_loc_conf_t *flcf)
+{
+    ngx_int_t                        rc;
+    ngx_http_fcfaas_function_t      *f;
+    const ngx_http_fcfaas_answer_t  *failure;
+
+    f = ctx->function;
+
+    if (ngx_http_fcfaas_slots_ready(f)) {
+        ngx_http_fcfaas_count(f->worker, WARM);
+
+    } else {
+        ngx_http_fcfaas_count(f->worker, COLD);
+        ctx->cold = 1;
+    }
+
+    if (r != r->main) {
+        ngx_http_fcfaas_answer_cold(&ctx->answer);
+        return ngx_http_fcfaas_refuse(r, ctx);
+    }
+
+    failure = ngx_http_fcfaas_failure_now(f);
+
+    if (failure && !ngx_http_fcfaas_slots_ready(f)) {
+        ctx->answer = *failure;
+        return ngx_http_fcfaas_refuse(r, ctx);
+    }
+
+    if (f->nwaiters >= (ngx_uint_t) flcf->park_limit
+        || (ctx->conf->park_limit_total
+            && ngx_http_fcfaas_zone_parked(ctx->conf->shm_zone)
+               >= (ngx_uint_t) ctx->conf->park_limit_total))
+    {
+        ngx_http_fcfaas_answer_limit(&ctx->answer);
+        return ngx_http_fcfaas_refuse(r, ctx);
+    }
+
+    rc = ngx_http_fcfaas_park(r, ctx);
+
+    /* somebody may have left the queue since it was last looked at */
+    ngx_http_fcfaas_park_kick(f);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_refuse(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_finalize_request(r, ngx_http_fcfaas_answer(r, ctx));
+
+    return NGX_DONE;
+}

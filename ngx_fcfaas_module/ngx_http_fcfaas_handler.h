@@ -1,0 +1,13 @@
+#ifndef _NGX_HTTP_FCFAAS_HANDLER_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_HANDLER_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+/* PRECONTENT: behind access control, before anything is read or sent. */
+ngx_int_t ngx_http_fcfaas_handler(ngx_http_request_t *r);
+
+/* The ctx of this request, also after an internal redirect has wiped the
+ * module contexts; NULL: it never came to the handler. */
+ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx(ngx_http_request_t *r);
+
+#endif /* _NGX_HTTP_FCFAAS_HANDLER_H_INCLUDED_ */

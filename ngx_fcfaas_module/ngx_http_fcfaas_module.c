@@ -1,0 +1,294 @@
+/*
+ * The gateway of fcfaas: directives, configuration, hooks.
+ */
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_conf.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
+
+
+static ngx_int_t ngx_http_fcfaas_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_fcfaas_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_fcfaas_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_fcfaas_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_fcfaas_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+
+static ngx_conf_num_bounds_t  ngx_http_fcfaas_limit_bounds = {
+    ngx_conf_check_num_bounds, 1, 1000000
+};
+
+static ngx_conf_num_bounds_t  ngx_http_fcfaas_cpu_bounds = {
+    ngx_conf_check_num_bounds, 1, 1024
+};
+
+static ngx_conf_num_bounds_t  ngx_http_fcfaas_memory_bounds = {
+    ngx_conf_check_num_bounds, 16, 1048576
+};
+
+
+static ngx_command_t  ngx_http_fcfaas_commands[] = {
+
+    { ngx_string("fcfaas_etcd"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_fcfaas_conf_etcd,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("fcfaas_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_fcfaas_conf_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("fcfaas_prefix"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_fcfaas_conf_prefix,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("fcfaas_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_fcfaas_conf_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("fcfaas_token_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_fcfaas_conf_token_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("fcfaas_park_limit_total"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_main_conf_t, park_limit_total),
+      &ngx_http_fcfaas_limit_bounds },
+
+    { ngx_string("fcfaas"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
+      ngx_http_fcfaas_conf_function,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, id),
+      NULL },
+
+    { ngx_string("fcfaas"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_NOARGS,
+      ngx_http_fcfaas_conf_upstream,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("fcfaas_park_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, park_timeout),
+      NULL },
+
+    { ngx_string("fcfaas_park_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, park_limit),
+      &ngx_http_fcfaas_limit_bounds },
+
+    { ngx_string("fcfaas_declared"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, declared),
+      NULL },
+
+    { ngx_string("fcfaas_cpu"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, cpu),
+      &ngx_http_fcfaas_cpu_bounds },
+
+    { ngx_string("fcfaas_memory"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, memory),
+      &ngx_http_fcfaas_memory_bounds },
+
+    { ngx_string("fcfaas_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_fcfaas_conf_status,
+      0,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_fcfaas_module_ctx = {
+    ngx_http_fcfaas_preconfiguration,      /* preconfiguration */
+    ngx_http_fcfaas_postconfiguration,     /* postconfiguration */
+
+    ngx_http_fcfaas_create_main_conf,      /* create main configuration */
+    ngx_http_fcfaas_init_main_conf,        /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_fcfaas_create_loc_conf,       /* create location configuration */
+    ngx_http_fcfaas_merge_loc_conf         /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_fcfaas_module = {
+    NGX_MODULE_V1,
+    &ngx_http_fcfaas_module_ctx,           /* module context */
+    ngx_http_fcfaas_commands,              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_fcfaas_worker_start,          /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_fcfaas_worker_stop,           /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_fcfaas_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_fcfaas_add_variables(cf);
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt          *h;
+    ngx_http_core_main_conf_t    *cmcf;
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
+
+    if (!fmcf->used) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_fcfaas_handler;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_fcfaas_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    fmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_fcfaas_main_conf_t));
+    if (fmcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     fmcf->etcd, fmcf->redis = NULL;
+     *     fmcf->etcd_*, fmcf->redis_*, fmcf->prefix, fmcf->token = { 0, NULL };
+     *     fmcf->redis_db = 0;
+     *     fmcf->shm_zone = NULL;
+     *     fmcf->worker = NULL;
+     *     fmcf->used = 0;
+     */
+
+    fmcf->park_limit_total = NGX_CONF_UNSET;
+
+    return fmcf;
+}
+
+
+static char *
+ngx_http_fcfaas_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_fcfaas_main_conf_t *fmcf = conf;
+
+    ngx_conf_init_value(fmcf->park_limit_total, 0);
+
+    if (fmcf->prefix.data == NULL) {
+        ngx_str_set(&fmcf->prefix, "");
+    }
+
+    if (!fmcf->used) {
+        return NGX_CONF_OK;
+    }
+
+    if (fmcf->etcd == NULL || fmcf->redis == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"fcfaas\" is used, but no \"%s\" is set",
+                      fmcf->etcd == NULL ? "fcfaas_etcd" : "fcfaas_redis");
+        return NGX_CONF_ERROR;
+    }
+
+    if (fmcf->shm_zone == NULL) {
+        fmcf->shm_zone = ngx_http_fcfaas_conf_default_zone(cf);
+    }
+
+    return fmcf->shm_zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static void *
+ngx_http_fcfaas_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_fcfaas_loc_conf_t  *flcf;
+
+    flcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_fcfaas_loc_conf_t));
+    if (flcf == NULL) {
+        return NULL;
+    }
+
+    flcf->id = NGX_CONF_UNSET_PTR;
+    flcf->park_timeout = NGX_CONF_UNSET_MSEC;
+    flcf->park_limit = NGX_CONF_UNSET;
+    flcf->declared = NGX_CONF_UNSET;
+    flcf->cpu = NGX_CONF_UNSET;
+    flcf->memory = NGX_CONF_UNSET;
+
+    return flcf;
+}
+
+
+static char *
+ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_fcfaas_loc_conf_t *prev = parent;
+    ngx_http_fcfaas_loc_conf_t *conf = child;
+
+    ngx_conf_merge_ptr_value(conf->id, prev->id, NULL);
+    ngx_conf_merge_msec_value(conf->park_timeout, prev->park_timeout, 30000);
+    ngx_conf_merge_value(conf->park_limit, prev->park_limit, 1024);
+    ngx_conf_merge_value(conf->declared, prev->declared, 1);
+    ngx_conf_merge_value(conf->cpu, prev->cpu, FCF_DEFAULT_CPU);
+    ngx_conf_merge_value(conf->memory, prev->memory, FCF_DEFAULT_MEMORY_MB);
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,375 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+
+/* requests resumed in one turn of the loop */
+#define NGX_HTTP_FCFAAS_TURN  256
+
+#define ngx_http_fcfaas_park_ctx(q)                                         \
+    ngx_queue_data(ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue),      \
+                   ngx_http_fcfaas_ctx_t, waiter)
+
+
+static void ngx_http_fcfaas_park_resume(ngx_http_fcfaas_waiter_t *waiter);
+static void ngx_http_fcfaas_park_answer(ngx_http_fcfaas_waiter_t *waiter);
+static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx);
+static void ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f,
+    ngx_uint_t limit);
+
+
+ngx_int_t
+ngx_http_fcfaas_park(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_waiter_t  *waiter;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "fcfaas park: \"%V\"", &ctx->id);
+
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* the ctx's clean-up handler takes it out of the queue when the client
+     * leaves */
+
+    waiter = &ctx->waiter;
+    waiter->wake = ngx_http_fcfaas_park_resume;
+    waiter->refuse = ngx_http_fcfaas_park_answer;
+
+    ctx->stage = NGX_HTTP_FCFAAS_PARKED;
+    ngx_http_fcfaas_park_join(ctx);
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_fcfaas_ask_look(ctx->function);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_fcfaas_park_resume(ngx_http_fcfaas_waiter_t *waiter)
+{
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "fcfaas resume: \"%V\"", &ctx->id);
+
+    ctx->stage = NGX_HTTP_FCFAAS_PASSED;
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+
+    } else {
+        ngx_http_core_run_phases(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_fcfaas_park_answer(ngx_http_fcfaas_waiter_t *waiter)
+{
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_finalize_request(r, ngx_http_fcfaas_answer(r, ctx));
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_waiter_t    *waiter;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = ctx->function;
+    w = f->worker;
+    waiter = &ctx->waiter;
+
+    waiter->since = ngx_current_msec;
+    waiter->queued = 1;
+
+    waiter->timer.handler = ngx_http_fcfaas_park_timer_handler;
+    waiter->timer.data = (void *) &ngx_http_fcfaas_no_connection;
+    waiter->timer.log = ctx->request->connection->log;
+
+    ngx_add_timer(&waiter->timer, ngx_http_fcfaas_park_time(ctx));
+
+    if (f->nwaiters++ == 0) {
+        ngx_queue_insert_tail(&w->waiting, &f->waiting);
+    }
+
+    ngx_queue_insert_tail(&f->waiters, &waiter->queue);
+
+    w->stat->parked++;
+}
+
+
+void
+ngx_http_fcfaas_park_leave(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_waiter_t    *waiter;
+    ngx_http_fcfaas_function_t  *f;
+
+    waiter = &ctx->waiter;
+
+    if (!waiter->queued) {
+        return;
+    }
+
+    f = ctx->function;
+
+    waiter->queued = 0;
+    ctx->waited += ngx_current_msec - waiter->since;
+
+    if (waiter->timer.timer_set) {
+        ngx_del_timer(&waiter->timer);
+    }
+
+    ngx_queue_remove(&waiter->queue);
+
+    if (--f->nwaiters == 0) {
+        ngx_queue_remove(&f->waiting);
+        f->attempt = 0;
+    }
+
+    f->worker->stat->parked--;
+}
+
+
+/* what is left of the park timeout; before the first list, the time etcd has
+ * to answer at all */
+static ngx_msec_t
+ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_msec_t                   waited, left;
+    ngx_http_fcfaas_loc_conf_t  *flcf;
+
+    flcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_fcfaas_module);
+
+    waited = ctx->waited + (ngx_current_msec - ctx->waiter.since);
+    left = flcf->park_timeout > waited ? flcf->park_timeout - waited : 1;
+
+    if (!ctx->function->worker->listed) {
+        return ngx_min(left, NGX_HTTP_FCFAAS_GRACE);
+    }
+
+    return left;
+}
+
+
+void
+ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w)
+{
+    ngx_queue_t                 *fq, *q;
+    ngx_http_fcfaas_ctx_t       *ctx;
+    ngx_http_fcfaas_function_t  *f;
+
+    for (fq = ngx_queue_head(&w->waiting);
+         fq != ngx_queue_sentinel(&w->waiting);
+         fq = ngx_queue_next(fq))
+    {
+        f = ngx_queue_data(fq, ngx_http_fcfaas_function_t, waiting);
+
+        for (q = ngx_queue_head(&f->waiters);
+             q != ngx_queue_sentinel(&f->waiters);
+             q = ngx_queue_next(q))
+        {
+            ctx = ngx_http_fcfaas_park_ctx(q);
+
+            ngx_del_timer(&ctx->waiter.timer);
+            ngx_add_timer(&ctx->waiter.timer, ngx_http_fcfaas_park_time(ctx));
+        }
+
+        ngx_http_fcfaas_park_kick(f);
+    }
+}
+
+
+static void
+ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_fcfaas_ctx_t       *ctx;
+    ngx_http_fcfaas_answer_t     answer;
+    ngx_http_fcfaas_waiter_t    *waiter;
+    ngx_http_fcfaas_function_t  *f;
+
+    waiter = ngx_queue_data(ev, ngx_http_fcfaas_waiter_t, timer);
+    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    f = ctx->function;
+
+    ngx_http_fcfaas_answer_timeout(f, &answer);
+
+    f->refs++;
+    ngx_http_fcfaas_park_refuse(ctx, &answer);
+    f->refs--;
+
+    ngx_http_fcfaas_table_release(f);
+}
+
+
+void
+ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_ctx_t *ctx,
+    const ngx_http_fcfaas_answer_t *answer)
+{
+    ngx_http_fcfaas_park_leave(ctx);
+
+    ctx->answer = *answer;
+    ctx->waiter.refuse(&ctx->waiter);
+}
+
+
+void
+ngx_http_fcfaas_park_refuse_all(ngx_http_fcfaas_function_t *f,
+    ngx_msec_t before, const ngx_http_fcfaas_answer_t *answer)
+{
+    ngx_queue_t            *q;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    f->refs++;
+
+    while (!ngx_queue_empty(&f->waiters)) {
+
+        q = ngx_queue_head(&f->waiters);
+        ctx = ngx_http_fcfaas_park_ctx(q);
+
+        /* oldest first: nobody behind is older */
+        if ((ngx_msec_int_t) (ctx->waiter.since - before) > 0) {
+            break;
+        }
+
+        ngx_http_fcfaas_park_refuse(ctx, answer);
+    }
+
+    f->refs--;
+}
+
+
+void
+ngx_http_fcfaas_park_kick(ngx_http_fcfaas_function_t *f)
+{
+    ngx_http_fcfaas_worker_t  *w;
+
+    if (f->in_kicked || f->nwaiters == 0) {
+        return;
+    }
+
+    w = f->worker;
+
+    f->in_kicked = 1;
+    ngx_queue_insert_tail(&w->kicked, &f->kicked);
+
+    if (!w->kick_event.posted) {
+        ngx_post_event(&w->kick_event, &ngx_posted_events);
+    }
+}
+
+
+void
+ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                   left;
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_function_t  *f;
+
+    w = ngx_queue_data(ev, ngx_http_fcfaas_worker_t, kick_event);
+    left = NGX_HTTP_FCFAAS_TURN;
+
+    while (!ngx_queue_empty(&w->kicked)) {
+
+        if (left == 0) {
+            if (!ev->posted) {
+                ngx_post_event(ev, &ngx_posted_next_events);
+            }
+
+            return;
+        }
+
+        q = ngx_queue_head(&w->kicked);
+        f = ngx_queue_data(q, ngx_http_fcfaas_function_t, kicked);
+
+        ngx_queue_remove(q);
+        f->in_kicked = 0;
+
+        f->refs++;
+        left = ngx_http_fcfaas_park_run(f, left);
+        f->refs--;
+
+        ngx_http_fcfaas_table_release(f);
+    }
+}
+
+
+/* resumes the oldest while there is room; returns what is left of limit */
+static ngx_uint_t
+ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
+{
+    ngx_uint_t                 n;
+    ngx_queue_t               *q;
+    ngx_http_fcfaas_ctx_t     *ctx;
+    ngx_http_fcfaas_answer_t   answer;
+
+    /* one that joins again during this run waits for the next */
+
+    for (n = f->nwaiters; n && f->nwaiters; n--) {
+
+        q = ngx_queue_head(&f->waiters);
+        ctx = ngx_http_fcfaas_park_ctx(q);
+
+        if (f->worker->listed && !f->declared && !ctx->undeclared
+            && f->ninstances == 0)
+        {
+            ngx_http_fcfaas_answer_unknown(&answer);
+            ngx_http_fcfaas_park_refuse(ctx, &answer);
+            continue;
+        }
+
+        if (!ngx_http_fcfaas_slots_any(f)) {
+            break;
+        }
+
+        if (limit-- == 0) {
+            ngx_http_fcfaas_park_kick(f);
+            return 0;
+        }
+
+        ngx_http_fcfaas_park_leave(ctx);
+        ctx->waiter.wake(&ctx->waiter);
+    }
+
+    ngx_http_fcfaas_ask_look(f);
+
+    return limit;
+}

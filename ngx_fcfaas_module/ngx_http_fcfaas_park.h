@@ -1,0 +1,36 @@
+/*
+ * The queue of those who wait for an instance of a function, oldest first:
+ * requests parked in the PRECONTENT phase, and requests held in the balancer.
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_PARK_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_PARK_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+/* Parks a request in its phase: NGX_AGAIN, or an HTTP status. */
+ngx_int_t ngx_http_fcfaas_park(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx);
+
+/* Joins the queue of ctx->function, with the deadline that its park timeout
+ * leaves; the caller has set wake and refuse. */
+void ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx);
+/* Leaves it, if it is there; safe in clean-up handlers. */
+void ngx_http_fcfaas_park_leave(ngx_http_fcfaas_ctx_t *ctx);
+/* Sets the deadlines of all that wait in this worker by their park timeouts,
+ * once the first list is there. */
+void ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w);
+
+/* Looks at the function's queue soon, from the loop: something about it
+ * changed.  Safe anywhere, cheap when nobody waits. */
+void ngx_http_fcfaas_park_kick(ngx_http_fcfaas_function_t *f);
+void ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev);
+
+/* Answers one that waits; or those that joined at "before" or earlier.  The
+ * function may be gone afterwards unless the caller holds a reference. */
+void ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_ctx_t *ctx,
+    const ngx_http_fcfaas_answer_t *answer);
+void ngx_http_fcfaas_park_refuse_all(ngx_http_fcfaas_function_t *f,
+    ngx_msec_t before, const ngx_http_fcfaas_answer_t *answer);
+
+#endif /* _NGX_HTTP_FCFAAS_PARK_H_INCLUDED_ */

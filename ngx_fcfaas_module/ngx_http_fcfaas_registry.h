@@ -1,0 +1,16 @@
+/*
+ * What etcd says, applied to the table of this worker.
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_REGISTRY_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_REGISTRY_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+/* Starts the watch; the table fills from the loop. */
+ngx_int_t ngx_http_fcfaas_registry_start(ngx_http_fcfaas_worker_t *w);
+
+/* 1 if something may be sent to the function, or made of it */
+ngx_uint_t ngx_http_fcfaas_registry_known(ngx_http_fcfaas_function_t *f);
+
+#endif /* _NGX_HTTP_FCFAAS_REGISTRY_H_INCLUDED_ */

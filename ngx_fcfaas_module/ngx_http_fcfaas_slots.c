@@ -1,0 +1,329 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+
+
+/* instances compared before the first usable one is good enough */
+#define NGX_HTTP_FCFAAS_COMPARED  64
+
+#define NGX_HTTP_FCFAAS_FULL_MIN    20
+#define NGX_HTTP_FCFAAS_FULL_MAX   200
+
+#define ngx_http_fcfaas_slots_of(q)                                         \
+    ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue)
+
+
+static ngx_uint_t
+ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance)
+{
+    ngx_uint_t  limit;
+
+    if (instance->draining || instance->gone) {
+        return 0;
+    }
+
+    if (instance->full) {
+        if (!ngx_http_fcfaas_past(instance->full_until)) {
+            return 0;
+        }
+
+        instance->full = 0;
+    }
+
+    if (instance->suspect && !ngx_http_fcfaas_past(instance->retry_at)) {
+        return 0;
+    }
+
+    limit = instance->concurrency < 0 ? instance->function->spec.concurrency
+                                      : (ngx_uint_t) instance->concurrency;
+
+    if (limit == 0) {
+        return NGX_HTTP_FCFAAS_NO_LIMIT;
+    }
+
+    return instance->busy < limit ? limit - instance->busy : 0;
+}
+
+
+static ngx_uint_t
+ngx_http_fcfaas_slots_current(ngx_http_fcfaas_instance_t *instance)
+{
+    return instance->version == 0
+           || instance->function->spec.version == 0
+           || instance->version == instance->function->spec.version;
+}
+
+
+ngx_http_fcfaas_instance_t *
+ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f)
+{
+    ngx_uint_t                   n, cost, least;
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_instance_t  *instance, *best;
+
+    best = NULL;
+    least = 0;
+    n = 0;
+
+    for (q = ngx_queue_head(&f->instances);
+         q != ngx_queue_sentinel(&f->instances);
+         q = ngx_queue_next(q))
+    {
+        if (n++ >= NGX_HTTP_FCFAAS_COMPARED && best) {
+            break;
+        }
+
+        instance = ngx_http_fcfaas_slots_of(q);
+
+        if (ngx_http_fcfaas_slots_room(instance) == 0) {
+            continue;
+        }
+
+        cost = instance->busy
+               + (instance->suspect ? NGX_HTTP_FCFAAS_NO_LIMIT : 0)
+               + (ngx_http_fcfaas_slots_current(instance)
+                  ? 0 : 2 * NGX_HTTP_FCFAAS_NO_LIMIT);
+
+        if (best == NULL || cost < least) {
+            best = instance;
+            least = cost;
+
+            if (cost == 0) {
+                break;
+            }
+        }
+    }
+
+    if (best == NULL) {
+        return NULL;
+    }
+
+    best->busy++;
+
+    if (f->ninstances > 1) {
+        /* the one used last is looked at last */
+        ngx_queue_remove(&best->queue);
+        ngx_queue_insert_tail(&f->instances, &best->queue);
+    }
+
+    return best;
+}
+
+
+void
+ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
+    ngx_uint_t ended)
+{
+    instance->busy--;
+
+    if (ended) {
+        instance->full = 0;
+    }
+
+    ngx_http_fcfaas_table_instance_release(instance);
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f)
+{
+    ngx_queue_t  *q;
+
+    for (q = ngx_queue_head(&f->instances);
+         q != ngx_queue_sentinel(&f->instances);
+         q = ngx_queue_next(q))
+    {
+        if (ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q))) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_slots_free(ngx_http_fcfaas_function_t *f)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&f->instances);
+         q != ngx_queue_sentinel(&f->instances);
+         q = ngx_queue_next(q))
+    {
+        n += ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q));
+
+        if (n >= NGX_HTTP_FCFAAS_NO_LIMIT) {
+            return NGX_HTTP_FCFAAS_NO_LIMIT;
+        }
+    }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_http_fcfaas_slots_lost(ngx_http_fcfaas_instance_t *instance)
+{
+    return instance->suspect
+           && ngx_http_fcfaas_past(instance->refused_since
+                                   + NGX_HTTP_FCFAAS_SUSPECT_TIME);
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_slots_live(ngx_http_fcfaas_function_t *f)
+{
+    ngx_uint_t                   n;
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_instance_t  *instance;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&f->instances);
+         q != ngx_queue_sentinel(&f->instances);
+         q = ngx_queue_next(q))
+    {
+        instance = ngx_http_fcfaas_slots_of(q);
+
+        if (!instance->draining
+            && ngx_http_fcfaas_slots_current(instance)
+            && !ngx_http_fcfaas_slots_lost(instance))
+        {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_function_t *f)
+{
+    ngx_uint_t                   n;
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_instance_t  *instance;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&f->instances);
+         q != ngx_queue_sentinel(&f->instances);
+         q = ngx_queue_next(q))
+    {
+        instance = ngx_http_fcfaas_slots_of(q);
+
+        if (!instance->draining && !ngx_http_fcfaas_slots_lost(instance)) {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_function_t *f)
+{
+    ngx_uint_t               n;
+    ngx_queue_t             *q;
+    ngx_http_fcfaas_slot_t  *slot;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&f->slots);
+         q != ngx_queue_sentinel(&f->slots);
+         q = ngx_queue_next(q))
+    {
+        slot = ngx_queue_data(q, ngx_http_fcfaas_slot_t, queue);
+
+        if (!slot->failed
+            && ngx_http_fcfaas_table_instance(f, (char *) slot->worker_id)
+               == NULL)
+        {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+void
+ngx_http_fcfaas_slots_refused(ngx_http_fcfaas_instance_t *instance)
+{
+    ngx_uint_t  others;
+
+    if (!instance->suspect) {
+        instance->suspect = 1;
+        instance->refused_since = ngx_current_msec;
+    }
+
+    others = ngx_http_fcfaas_slots_ready(instance->function);
+    others -= ngx_min(others, 1);
+
+    if (others == 0 && !ngx_http_fcfaas_slots_lost(instance)) {
+        instance->retry_at = ngx_current_msec + NGX_HTTP_FCFAAS_SUSPECT_RETRY;
+
+    } else {
+        instance->retry_at = ngx_current_msec + NGX_HTTP_FCFAAS_SUSPECT_TIME;
+    }
+}
+
+
+void
+ngx_http_fcfaas_slots_full(ngx_http_fcfaas_instance_t *instance)
+{
+    ngx_msec_t  ms;
+
+    ms = NGX_HTTP_FCFAAS_FULL_MIN << ngx_min(instance->full_times, 4);
+    ms = ngx_min(ms, NGX_HTTP_FCFAAS_FULL_MAX);
+
+    instance->full = 1;
+    instance->full_times++;
+    instance->full_until = ngx_current_msec + ms / 2 + ngx_random() % ms / 2;
+}
+
+
+void
+ngx_http_fcfaas_slots_good(ngx_http_fcfaas_instance_t *instance)
+{
+    instance->suspect = 0;
+    instance->full_times = 0;
+}
+
+
+ngx_msec_t
+ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f)
+{
+    ngx_queue_t                 *q;
+    ngx_msec_t                   least;
+    ngx_msec_int_t               ms;
+    ngx_http_fcfaas_instance_t  *instance;
+
+    least = 0;
+
+    for (q = ngx_queue_head(&f->instances);
+         q != ngx_queue_sentinel(&f->instances);
+         q = ngx_queue_next(q))
+    {
+        instance = ngx_http_fcfaas_slots_of(q);
+
+        if (instance->draining || (!instance->full && !instance->suspect)) {
+            continue;
+        }
+
+        ms = (ngx_msec_int_t) ((instance->full ? instance->full_until
+                                               : instance->retry_at)
+                               - ngx_current_msec);
+        ms = ngx_max(ms, 1);
+
+        if (least == 0 || (ngx_msec_t) ms < least) {
+            least = (ngx_msec_t) ms;
+        }
+    }
+
+    return least;
+}

@@ -1,0 +1,43 @@
+/*
+ * Which instance takes a request, and how many there is room for.  "busy"
+ * counts the requests of this worker only: an instance shared by several
+ * workers or gateways may be over-booked by them, which its agent answers
+ * with "busy".
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_SLOTS_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_SLOTS_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+#define NGX_HTTP_FCFAAS_NO_LIMIT  ((ngx_uint_t) 1 << 30)
+
+/* Binds a slot of the least busy instance: NULL if there is none free. */
+ngx_http_fcfaas_instance_t *ngx_http_fcfaas_slots_bind(
+    ngx_http_fcfaas_function_t *f);
+/* Gives it back; the instance must not be used afterwards.  ended: a request
+ * was served there, so that there is room for another. */
+void ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
+    ngx_uint_t ended);
+
+/* 1 if bind would find one */
+ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f);
+/* free slots, at most NGX_HTTP_FCFAAS_NO_LIMIT */
+ngx_uint_t ngx_http_fcfaas_slots_free(ngx_http_fcfaas_function_t *f);
+/* instances that count as there: not draining, of the current version, not
+ * refusing for longer than a restart takes */
+ngx_uint_t ngx_http_fcfaas_slots_live(ngx_http_fcfaas_function_t *f);
+/* instances that may take a request now or later, of any version */
+ngx_uint_t ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_function_t *f);
+/* slots somebody is booting a VM for */
+ngx_uint_t ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_function_t *f);
+
+/* What an attempt told of an instance. */
+void ngx_http_fcfaas_slots_refused(ngx_http_fcfaas_instance_t *instance);
+void ngx_http_fcfaas_slots_full(ngx_http_fcfaas_instance_t *instance);
+void ngx_http_fcfaas_slots_good(ngx_http_fcfaas_instance_t *instance);
+
+/* ms until an instance that is avoided now may be tried again; 0: none is */
+ngx_msec_t ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f);
+
+#endif /* _NGX_HTTP_FCFAAS_SLOTS_H_INCLUDED_ */

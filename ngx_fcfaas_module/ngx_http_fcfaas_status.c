@@ -1,0 +1,172 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_status.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+
+#define NGX_HTTP_FCFAAS_STATUS_HEAD    4096
+#define NGX_HTTP_FCFAAS_STATUS_WORKER  1024
+
+
+static ngx_int_t ngx_http_fcfaas_status_send(ngx_http_request_t *r,
+    ngx_buf_t *b);
+static u_char *ngx_http_fcfaas_status_counters(u_char *p, uint64_t *totals);
+static u_char *ngx_http_fcfaas_status_worker(u_char *p,
+    ngx_http_fcfaas_stat_t *stat);
+
+
+static const struct {
+    const char  *group;
+    const char  *name;
+} ngx_http_fcfaas_counter_names[] = {
+#define NGX_HTTP_FCFAAS_X(id, group, name)  { group, name },
+    NGX_HTTP_FCFAAS_COUNTERS(NGX_HTTP_FCFAAS_X)
+#undef NGX_HTTP_FCFAAS_X
+};
+
+static const char *const  ngx_http_fcfaas_etcd_states[] = {
+    [FCF_SYNC_STARTING] = "starting",
+    [FCF_SYNC_LIVE]     = "live",
+    [FCF_SYNC_STALE]    = "stale"
+};
+
+
+ngx_int_t
+ngx_http_fcfaas_status_handler(ngx_http_request_t *r)
+{
+    uint64_t                      totals[NGX_HTTP_FCFAAS_NCOUNTERS];
+    ngx_int_t                     rc;
+    ngx_buf_t                    *b;
+    ngx_uint_t                    i, n, parked, oldest;
+    ngx_http_fcfaas_stat_t       *stats;
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    fmcf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
+
+    if (fmcf->worker) {
+        ngx_http_fcfaas_worker_report(fmcf->worker);
+    }
+
+    stats = ngx_palloc(r->pool, NGX_HTTP_FCFAAS_WORKERS_MAX
+                                * sizeof(ngx_http_fcfaas_stat_t));
+    if (stats == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    n = ngx_http_fcfaas_zone_read(fmcf->shm_zone, stats, totals);
+
+    b = ngx_create_temp_buf(r->pool, NGX_HTTP_FCFAAS_STATUS_HEAD
+                                     + n * NGX_HTTP_FCFAAS_STATUS_WORKER);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0, parked = 0, oldest = 0; i < n; i++) {
+        parked += stats[i].parked;
+        oldest = ngx_max(oldest, stats[i].oldest_parked);
+    }
+
+    b->last = ngx_sprintf(b->last, "{\"parked\":%ui,\"oldest_parked_ms\":%ui",
+                          parked, oldest);
+    b->last = ngx_http_fcfaas_status_counters(b->last, totals);
+    b->last = ngx_sprintf(b->last, ",\"workers\":[");
+
+    for (i = 0; i < n; i++) {
+        if (i) {
+            *b->last++ = ',';
+        }
+
+        b->last = ngx_http_fcfaas_status_worker(b->last, &stats[i]);
+    }
+
+    b->last = ngx_sprintf(b->last, "]}\n");
+
+    return ngx_http_fcfaas_status_send(r, b);
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_status_send(ngx_http_request_t *r, ngx_buf_t *b)
+{
+    ngx_int_t    rc;
+    ngx_chain_t  out;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = b->last - b->pos;
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+/* counters of one group stand together in the list */
+static u_char *
+ngx_http_fcfaas_status_counters(u_char *p, uint64_t *totals)
+{
+    ngx_uint_t   i;
+    const char  *group;
+
+    group = "";
+
+    for (i = 0; i < NGX_HTTP_FCFAAS_NCOUNTERS; i++) {
+
+        if (ngx_strcmp(group, ngx_http_fcfaas_counter_names[i].group) != 0) {
+            p = ngx_sprintf(p, "%s,\"%s\":{", i ? "}" : "",
+                            ngx_http_fcfaas_counter_names[i].group);
+            group = ngx_http_fcfaas_counter_names[i].group;
+
+        } else {
+            *p++ = ',';
+        }
+
+        p = ngx_sprintf(p, "\"%s\":%uL",
+                        ngx_http_fcfaas_counter_names[i].name, totals[i]);
+    }
+
+    return ngx_sprintf(p, "}");
+}
+
+
+static u_char *
+ngx_http_fcfaas_status_worker(u_char *p, ngx_http_fcfaas_stat_t *stat)
+{
+    p = ngx_sprintf(p, "{\"pid\":%P,\"worker\":%ui,\"parked\":%ui,"
+                    "\"functions\":%ui,\"specs\":%ui,\"instances\":%ui",
+                    stat->pid, stat->worker, stat->parked,
+                    stat->functions, stat->specs, stat->instances);
+
+    p = ngx_sprintf(p, ",\"etcd\":{\"state\":\"%s\",\"healthy\":%s,"
+                    "\"revision\":%L,\"events\":%uL,\"lists\":%uL,"
+                    "\"reconnects\":%uL,\"idle_ms\":%uL}",
+                    ngx_http_fcfaas_etcd_states[stat->etcd_state],
+                    stat->etcd_healthy ? "true" : "false",
+                    stat->revision, stat->events, stat->lists,
+                    stat->etcd_reconnects, stat->etcd_idle_ms);
+
+    return ngx_sprintf(p, ",\"redis\":{\"connected\":%s,"
+                       "\"reconnects\":%uL}}",
+                       stat->redis_connected ? "true" : "false",
+                       stat->redis_reconnects);
+}

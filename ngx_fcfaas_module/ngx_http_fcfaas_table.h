@@ -1,0 +1,45 @@
+/*
+ * The functions of one worker, by id, and their instances: memory and
+ * look-up, no judgement.
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_TABLE_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_TABLE_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+ngx_int_t ngx_http_fcfaas_table_init(ngx_http_fcfaas_worker_t *w);
+/* frees every function, whatever holds it */
+void ngx_http_fcfaas_table_done(ngx_http_fcfaas_worker_t *w);
+
+/* id must be valid.  find: NULL if unknown; get: made if unknown, NULL when
+ * out of memory */
+ngx_http_fcfaas_function_t *ngx_http_fcfaas_table_find(
+    ngx_http_fcfaas_worker_t *w, const u_char *id, size_t len);
+ngx_http_fcfaas_function_t *ngx_http_fcfaas_table_get(
+    ngx_http_fcfaas_worker_t *w, const u_char *id, size_t len);
+
+/* Frees the function if nothing holds it any more: no reference, nothing in
+ * etcd, nobody waiting.  Ends every use of the pointer by the caller. */
+void ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f);
+
+ngx_http_fcfaas_instance_t *ngx_http_fcfaas_table_instance(
+    ngx_http_fcfaas_function_t *f, const char *worker_id);
+ngx_http_fcfaas_instance_t *ngx_http_fcfaas_table_instance_add(
+    ngx_http_fcfaas_function_t *f, const char *worker_id);
+/* takes it out of its function; the memory goes with its last request */
+void ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance);
+/* after busy went down */
+void ngx_http_fcfaas_table_instance_release(
+    ngx_http_fcfaas_instance_t *instance);
+
+ngx_http_fcfaas_slot_t *ngx_http_fcfaas_table_slot(
+    ngx_http_fcfaas_function_t *f, ngx_int_t number, ngx_uint_t create);
+void ngx_http_fcfaas_table_slot_del(ngx_http_fcfaas_slot_t *slot);
+
+/* calls back for every function; the handler may release that function */
+typedef void (*ngx_http_fcfaas_table_pt)(ngx_http_fcfaas_function_t *f);
+void ngx_http_fcfaas_table_walk(ngx_http_fcfaas_worker_t *w,
+    ngx_http_fcfaas_table_pt handler);
+
+#endif /* _NGX_HTTP_FCFAAS_TABLE_H_INCLUDED_ */

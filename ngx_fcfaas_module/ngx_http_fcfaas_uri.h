@@ -1,0 +1,11 @@
+#ifndef _NGX_HTTP_FCFAAS_URI_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_URI_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+/* The rest of the client's own request line behind the function's name, as
+ * the client wrote it, with arguments; begins with "/".  In r->pool. */
+ngx_int_t ngx_http_fcfaas_uri(ngx_http_request_t *r, ngx_str_t *id,
+    ngx_str_t *uri);
+
+#endif /* _NGX_HTTP_FCFAAS_URI_H_INCLUDED_ */

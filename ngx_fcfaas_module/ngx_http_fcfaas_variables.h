@@ -1,0 +1,11 @@
+#ifndef _NGX_HTTP_FCFAAS_VARIABLES_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_VARIABLES_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+ngx_int_t ngx_http_fcfaas_add_variables(ngx_conf_t *cf);
+
+/* this request's id, made when it is first asked for; with NUL */
+u_char *ngx_http_fcfaas_request_id(ngx_http_fcfaas_ctx_t *ctx);
+
+#endif /* _NGX_HTTP_FCFAAS_VARIABLES_H_INCLUDED_ */

@@ -1,0 +1,21 @@
+#ifndef _NGX_HTTP_FCFAAS_WAIT_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_WAIT_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+
+/* For peer.get to return: NGX_AGAIN, and peer.get is called again when there
+ * may be room; NGX_ERROR. */
+ngx_int_t ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc);
+
+/* peer.get runs again: puts back what waiting has changed. */
+void ngx_http_fcfaas_wait_over(ngx_http_fcfaas_peer_t *fp);
+
+/* The conf of the upstream is replaced by a copy that lets nginx go on to
+ * peer.get again whatever proxy_next_upstream says, until wait_over. */
+ngx_int_t ngx_http_fcfaas_wait_conf(ngx_http_fcfaas_peer_t *fp);
+
+/* The request ends. */
+void ngx_http_fcfaas_wait_cleanup(ngx_http_fcfaas_peer_t *fp);
+
+#endif /* _NGX_HTTP_FCFAAS_WAIT_H_INCLUDED_ */

@@ -1,0 +1,317 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_loop.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+#include <curl/curl.h>
+
+
+#define NGX_HTTP_FCFAAS_TICK          1000
+#define NGX_HTTP_FCFAAS_REDIS_CONNECT 1000
+#define NGX_HTTP_FCFAAS_REDIS_TIMEOUT 1500
+
+
+static ngx_http_fcfaas_worker_t *ngx_http_fcfaas_worker_create(
+    ngx_cycle_t *cycle, ngx_http_fcfaas_main_conf_t *fmcf);
+static ngx_int_t ngx_http_fcfaas_worker_etcd(ngx_http_fcfaas_worker_t *w);
+static ngx_int_t ngx_http_fcfaas_worker_redis(ngx_http_fcfaas_worker_t *w);
+static const char **ngx_http_fcfaas_worker_strings(ngx_pool_t *pool,
+    ngx_array_t *a);
+static void ngx_http_fcfaas_worker_tick(ngx_event_t *ev);
+
+
+#define ngx_http_fcfaas_cstr(s)  ((s)->len ? (char *) (s)->data : NULL)
+
+
+ngx_int_t
+ngx_http_fcfaas_worker_start(ngx_cycle_t *cycle)
+{
+    ngx_http_fcfaas_worker_t     *w;
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    fmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_fcfaas_module);
+
+    if (fmcf == NULL || !fmcf->used) {
+        return NGX_OK;
+    }
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "fcfaas: curl_global_init() failed");
+        return NGX_ERROR;
+    }
+
+    w = ngx_http_fcfaas_worker_create(cycle, fmcf);
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    fmcf->worker = w;
+
+    if (ngx_http_fcfaas_worker_redis(w) != NGX_OK
+        || ngx_http_fcfaas_worker_etcd(w) != NGX_OK
+        || ngx_http_fcfaas_registry_start(w) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_fcfaas_worker_report(w);
+    ngx_add_timer(&w->tick, NGX_HTTP_FCFAAS_TICK);
+
+    return NGX_OK;
+}
+
+
+static ngx_http_fcfaas_worker_t *
+ngx_http_fcfaas_worker_create(ngx_cycle_t *cycle,
+    ngx_http_fcfaas_main_conf_t *fmcf)
+{
+    ngx_http_fcfaas_worker_t  *w;
+
+    w = ngx_pcalloc(cycle->pool, sizeof(ngx_http_fcfaas_worker_t));
+    if (w == NULL) {
+        return NULL;
+    }
+
+    w->conf = fmcf;
+    w->pool = cycle->pool;
+    w->log = cycle->log;
+    w->prefix = (char *) fmcf->prefix.data;
+
+    if (ngx_http_fcfaas_table_init(w) != NGX_OK) {
+        return NULL;
+    }
+
+    w->kick_event.handler = ngx_http_fcfaas_park_kick_handler;
+    w->kick_event.data = (void *) &ngx_http_fcfaas_no_connection;
+    w->kick_event.log = w->log;
+
+    w->tick.handler = ngx_http_fcfaas_worker_tick;
+    w->tick.data = (void *) &ngx_http_fcfaas_no_connection;
+    w->tick.log = w->log;
+    w->tick.cancelable = 1;
+
+    w->stat = ngx_http_fcfaas_zone_join(fmcf->shm_zone, w->pool);
+    if (w->stat == NULL) {
+        return NULL;
+    }
+
+    w->loop = ngx_http_fcfaas_loop_create(w->pool, w->log);
+
+    return w->loop ? w : NULL;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_worker_etcd(ngx_http_fcfaas_worker_t *w)
+{
+    fcf_err_t                     err;
+    fcf_etcd_conf_t               conf;
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    fmcf = w->conf;
+
+    ngx_memzero(&conf, sizeof(fcf_etcd_conf_t));
+
+    conf.endpoints = ngx_http_fcfaas_worker_strings(w->pool, fmcf->etcd);
+    if (conf.endpoints == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf.nendpoints = fmcf->etcd->nelts;
+    conf.user = ngx_http_fcfaas_cstr(&fmcf->etcd_user);
+    conf.password = ngx_http_fcfaas_cstr(&fmcf->etcd_password);
+    conf.ca = ngx_http_fcfaas_cstr(&fmcf->etcd_ca);
+    conf.cert = ngx_http_fcfaas_cstr(&fmcf->etcd_cert);
+    conf.key = ngx_http_fcfaas_cstr(&fmcf->etcd_key);
+
+    w->etcd = fcf_etcd_new(w->loop, &conf, &err);
+
+    if (w->etcd == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, w->log, 0, "fcfaas: etcd: %s", err.msg);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_worker_redis(ngx_http_fcfaas_worker_t *w)
+{
+    fcf_err_t                     err;
+    fcf_redis_conf_t              conf;
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    fmcf = w->conf;
+
+    ngx_memzero(&conf, sizeof(fcf_redis_conf_t));
+
+    conf.addrs = ngx_http_fcfaas_worker_strings(w->pool, fmcf->redis);
+    if (conf.addrs == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf.naddrs = fmcf->redis->nelts;
+    conf.db = (int) fmcf->redis_db;
+    conf.user = ngx_http_fcfaas_cstr(&fmcf->redis_user);
+    conf.password = ngx_http_fcfaas_cstr(&fmcf->redis_password);
+    conf.connect_timeout_ms = NGX_HTTP_FCFAAS_REDIS_CONNECT;
+    conf.timeout_ms = NGX_HTTP_FCFAAS_REDIS_TIMEOUT;
+
+    w->redis = fcf_redis_new(w->loop, &conf, &err);
+
+    if (w->redis == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, w->log, 0, "fcfaas: Redis: %s", err.msg);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static const char **
+ngx_http_fcfaas_worker_strings(ngx_pool_t *pool, ngx_array_t *a)
+{
+    ngx_str_t    *elts;
+    ngx_uint_t    i;
+    const char  **strings;
+
+    strings = ngx_palloc(pool, a->nelts * sizeof(char *));
+    if (strings == NULL) {
+        return NULL;
+    }
+
+    elts = a->elts;
+
+    for (i = 0; i < a->nelts; i++) {
+        strings[i] = (char *) elts[i].data;
+    }
+
+    return strings;
+}
+
+
+void
+ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle)
+{
+    ngx_http_fcfaas_worker_t     *w;
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    fmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_fcfaas_module);
+
+    if (fmcf == NULL || fmcf->worker == NULL) {
+        return;
+    }
+
+    w = fmcf->worker;
+    w->closing = 1;
+
+    if (w->sync) {
+        fcf_sync_free(w->sync);
+    }
+
+    if (w->etcd) {
+        fcf_etcd_free(w->etcd);
+    }
+
+    if (w->redis) {
+        fcf_redis_free(w->redis);
+    }
+
+    ngx_http_fcfaas_loop_destroy(w->loop);
+    ngx_http_fcfaas_table_done(w);
+    ngx_http_fcfaas_zone_leave(fmcf->shm_zone, w->stat);
+
+    fmcf->worker = NULL;
+
+    curl_global_cleanup();
+}
+
+
+void
+ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w)
+{
+    ngx_queue_t                 *q;
+    ngx_msec_t                   age;
+    fcf_etcd_stat_t              etcd;
+    fcf_sync_stat_t              sync;
+    fcf_redis_stat_t             redis;
+    ngx_http_fcfaas_stat_t      *stat;
+    ngx_http_fcfaas_waiter_t    *waiter;
+    ngx_http_fcfaas_function_t  *f;
+
+    stat = w->stat;
+
+    fcf_etcd_stat(w->etcd, &etcd);
+    fcf_sync_stat(w->sync, &sync);
+    fcf_redis_stat(w->redis, &redis);
+
+    stat->functions = w->nfunctions;
+    stat->specs = w->nspecs;
+    stat->instances = w->ninstances;
+    stat->etcd_state = sync.state;
+    stat->etcd_healthy = etcd.healthy;
+    stat->revision = sync.revision;
+    stat->events = sync.events;
+    stat->lists = sync.lists;
+    stat->etcd_reconnects = sync.reconnects;
+    stat->etcd_idle_ms = sync.idle_ms;
+    stat->redis_connected = redis.connected;
+    stat->redis_reconnects = redis.reconnects;
+    stat->oldest_parked = 0;
+
+    for (q = ngx_queue_head(&w->waiting);
+         q != ngx_queue_sentinel(&w->waiting);
+         q = ngx_queue_next(q))
+    {
+        f = ngx_queue_data(q, ngx_http_fcfaas_function_t, waiting);
+        waiter = ngx_queue_data(ngx_queue_head(&f->waiters),
+                                ngx_http_fcfaas_waiter_t, queue);
+
+        age = ngx_current_msec - waiter->since;
+        stat->oldest_parked = ngx_max(stat->oldest_parked, age);
+    }
+}
+
+
+static void
+ngx_http_fcfaas_worker_tick(ngx_event_t *ev)
+{
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_function_t  *f;
+
+    w = ngx_queue_data(ev, ngx_http_fcfaas_worker_t, tick);
+
+    ngx_http_fcfaas_worker_report(w);
+
+    /* one worker of a gateway sees to what shall always run */
+
+    if (ngx_worker == 0 && !ngx_exiting) {
+        for (q = ngx_queue_head(&w->minimum);
+             q != ngx_queue_sentinel(&w->minimum);
+             q = ngx_queue_next(q))
+        {
+            f = ngx_queue_data(q, ngx_http_fcfaas_function_t, minimum);
+
+            if (f->nwaiters == 0) {
+                f->asked = 0;
+                f->denied = 0;
+            }
+
+            ngx_http_fcfaas_ask_look(f);
+        }
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_FCFAAS_TICK);
+}

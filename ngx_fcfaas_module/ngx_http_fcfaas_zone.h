@@ -1,0 +1,86 @@
+/*
+ * What the workers share: counters, for the status page.  Each worker writes
+ * an entry of its own, without a lock; the entry of one that has gone is
+ * added to the totals by whoever comes next.
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_ZONE_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_ZONE_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+#define NGX_HTTP_FCFAAS_WORKERS_MAX  128
+
+#define NGX_HTTP_FCFAAS_COUNTERS(X)                                         \
+    X(WARM,         "requests", "warm")                                     \
+    X(COLD,         "requests", "cold")                                     \
+    X(PASSED,       "outcomes", "passed")       /* to a function */         \
+    X(LEFT,         "outcomes", "left")         /* while it waited */       \
+    X(BAD_NAME,     "outcomes", "400")                                      \
+    X(UNKNOWN,      "outcomes", "404")                                      \
+    X(LIMITED,      "outcomes", "429")                                      \
+    X(FAILED,       "outcomes", "502")                                      \
+    X(UNAVAILABLE,  "outcomes", "503")                                      \
+    X(TIMEOUT,      "outcomes", "504")                                      \
+    X(ASKED,        "jobs", "asked")                                        \
+    X(NOT_NEEDED,   "jobs", "not_needed")                                   \
+    X(ASK_FAILED,   "jobs", "failed")                                       \
+    X(WAITED,       "balancer", "waited")                                   \
+    X(UNSENT,       "balancer", "unsent")                                   \
+    X(REFUSED,      "balancer", "refused")
+
+typedef enum {
+#define NGX_HTTP_FCFAAS_X(id, group, name)  NGX_HTTP_FCFAAS_N_##id,
+    NGX_HTTP_FCFAAS_COUNTERS(NGX_HTTP_FCFAAS_X)
+#undef NGX_HTTP_FCFAAS_X
+    NGX_HTTP_FCFAAS_NCOUNTERS
+} ngx_http_fcfaas_counter_e;
+
+struct ngx_http_fcfaas_stat_s {
+    ngx_pid_t                    pid;           /* 0: free */
+    ngx_uint_t                   worker;
+    uint64_t                     counters[NGX_HTTP_FCFAAS_NCOUNTERS];
+
+    ngx_uint_t                   parked;
+    ngx_uint_t                   oldest_parked; /* its age, ms */
+    ngx_uint_t                   functions;
+    ngx_uint_t                   specs;
+    ngx_uint_t                   instances;
+
+    ngx_uint_t                   etcd_state;    /* fcf_sync_state_e */
+    ngx_uint_t                   etcd_healthy;
+    int64_t                      revision;
+    uint64_t                     events;
+    uint64_t                     lists;
+    uint64_t                     etcd_reconnects;
+    uint64_t                     etcd_idle_ms;
+    ngx_uint_t                   redis_connected;
+    uint64_t                     redis_reconnects;
+};
+
+typedef struct {
+    uint64_t                     totals[NGX_HTTP_FCFAAS_NCOUNTERS];
+    ngx_http_fcfaas_stat_t       stats[NGX_HTTP_FCFAAS_WORKERS_MAX];
+} ngx_http_fcfaas_zone_t;
+
+#define ngx_http_fcfaas_count(w, id)                                        \
+    (w)->stat->counters[NGX_HTTP_FCFAAS_N_##id]++
+
+ngx_int_t ngx_http_fcfaas_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+
+/* This process' entry; never NULL: one of the pool, which the others do not
+ * see, where the zone has no more room.  NULL: out of memory. */
+ngx_http_fcfaas_stat_t *ngx_http_fcfaas_zone_join(ngx_shm_zone_t *shm_zone,
+    ngx_pool_t *pool);
+void ngx_http_fcfaas_zone_leave(ngx_shm_zone_t *shm_zone,
+    ngx_http_fcfaas_stat_t *stat);
+
+/* Copies what there is of live workers, adds up the counters (those of the
+ * gone included), and returns how many were copied. */
+ngx_uint_t ngx_http_fcfaas_zone_read(ngx_shm_zone_t *shm_zone,
+    ngx_http_fcfaas_stat_t *stats, uint64_t *totals);
+
+/* requests that wait now, in all workers */
+ngx_uint_t ngx_http_fcfaas_zone_parked(ngx_shm_zone_t *shm_zone);
+
+#endif /* _NGX_HTTP_FCFAAS_ZONE_H_INCLUDED_ */
