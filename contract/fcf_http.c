@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <curl/curl.h>
@@ -124,18 +125,50 @@ fcf_http_code(CURLcode rc)
 }
 
 
+/* an errno if no connection was made, so that nothing can have been sent */
+
+static int
+fcf_http_unsent(fcf_http_req_t *req, CURLcode rc)
+{
+    long        num;
+    curl_off_t  connected;
+
+    if (rc == CURLE_COULDNT_CONNECT) {
+        num = 0;
+        (void) curl_easy_getinfo(req->easy, CURLINFO_OS_ERRNO, &num);
+
+        return num ? (int) num : ECONNREFUSED;
+    }
+
+    connected = 0;
+
+    if (rc == CURLE_OPERATION_TIMEDOUT
+        && curl_easy_getinfo(req->easy, CURLINFO_CONNECT_TIME_T, &connected)
+           == CURLE_OK
+        && connected == 0)
+    {
+        return ETIMEDOUT;
+    }
+
+    return 0;
+}
+
+
 /* the request is out of curl and of the list when its owner hears of it */
 
 static void
 fcf_http_finish(fcf_http_req_t *req, CURLcode rc)
 {
+    int         unsent;
     long        status;
     fcf_err_t   err;
 
     status = 0;
+    unsent = 0;
 
     if (req->state == FCF_HTTP_ACTIVE) {
         (void) curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
+        unsent = fcf_http_unsent(req, rc);
         (void) curl_multi_remove_handle(req->http->multi, req->easy);
     }
 
@@ -158,6 +191,7 @@ fcf_http_finish(fcf_http_req_t *req, CURLcode rc)
                           : req->failed == FCF_E_NOMEM ? "out of memory"
                           : req->errbuf[0] ? req->errbuf
                                            : curl_easy_strerror(rc));
+        err.sys_errno = unsent;
 
         req->on_done(req->arg, 0, "", 0, &err);
     }

@@ -14,7 +14,8 @@ typedef struct fcf_http_s      fcf_http_t;
 typedef struct fcf_http_req_s  fcf_http_req_t;
 
 /* err == NULL: the transfer ended and status is the peer's.  body is
- * NUL-terminated, valid during the call, and empty if on_data took it. */
+ * NUL-terminated, valid during the call, and empty if on_data took it.
+ * err->sys_errno != 0: no connection was made, so nothing was sent. */
 typedef void (*fcf_http_done_pt)(void *arg, long status, const char *body,
     size_t len, const fcf_err_t *err);
 /* a piece of the body as it arrives; return non-zero to end the transfer

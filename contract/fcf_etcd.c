@@ -1,0 +1,740 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <arpa/inet.h>
+
+#include "contract/fcf_etcd_private.h"
+
+static const char *const  fcf_etcd_paths[] = {
+    [FCF_ETCD_RANGE]     = "/v3/kv/range",
+    [FCF_ETCD_LIST]      = "/v3/kv/range",
+    [FCF_ETCD_PROBE]     = "/v3/kv/range",
+    [FCF_ETCD_PUT]       = "/v3/kv/put",
+    [FCF_ETCD_DELETE]    = "/v3/kv/deleterange",
+    [FCF_ETCD_TXN]       = "/v3/kv/txn",
+    [FCF_ETCD_GRANT]     = "/v3/lease/grant",
+    [FCF_ETCD_KEEPALIVE] = "/v3/lease/keepalive",
+    [FCF_ETCD_REVOKE]    = "/v3/lease/revoke"
+};
+
+
+static void fcf_etcd_call_next_page(fcf_etcd_call_t *call);
+
+
+int
+fcf_etcd_endpoint_check(const char *url, fcf_err_t *err)
+{
+    char            host[FCF_ADDR_MAX], *end;
+    long            port;
+    size_t          len;
+    const char     *p, *colon;
+    unsigned char   bin[16];
+
+    p = NULL;
+
+    if (strncmp(url, "http://", 7) == 0) {
+        p = url + 7;
+
+    } else if (strncmp(url, "https://", 8) == 0) {
+        p = url + 8;
+    }
+
+    if (p == NULL) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "etcd endpoint \"%s\": not http:// or https://",
+                           url);
+    }
+
+    colon = strrchr(p, ':');
+
+    if (colon == NULL || colon[1] < '0' || colon[1] > '9') {
+        return fcf_err_set(err, FCF_E_INVALID, "etcd endpoint \"%s\": no port",
+                           url);
+    }
+
+    port = strtol(colon + 1, &end, 10);
+
+    if (*end != '\0' || port < 1 || port > 65535) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "etcd endpoint \"%s\": bad port", url);
+    }
+
+    len = (size_t) (colon - p);
+
+    if (len > 2 && p[0] == '[' && colon[-1] == ']') {
+        p++;
+        len -= 2;
+    }
+
+    if (len < sizeof(host)) {
+        memcpy(host, p, len);
+        host[len] = '\0';
+    }
+
+    if (len >= sizeof(host)
+        || inet_pton(p[-1] == '[' ? AF_INET6 : AF_INET, host, bin) != 1)
+    {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "etcd endpoint \"%s\": not a numeric address", url);
+    }
+
+    return 0;
+}
+
+
+void
+fcf_etcd_http_call(fcf_etcd_t *etcd, fcf_http_call_t *call, char *url,
+    const char **headers, const char *path)
+{
+    size_t  n;
+
+    memset(call, 0, sizeof(fcf_http_call_t));
+
+    (void) snprintf(url, FCF_ETCD_URL_MAX, "%s%s", etcd->endpoints[etcd->at],
+                    path);
+
+    n = 0;
+    headers[n++] = "Content-Type: application/json";
+
+    if (etcd->has_token) {
+        headers[n++] = etcd->auth_header;
+    }
+
+    headers[n] = NULL;
+
+    call->method = "POST";
+    call->url = url;
+    call->headers = headers;
+    call->ca = etcd->ca;
+    call->cert = etcd->cert;
+    call->key = etcd->key;
+
+    /* what is left for the next endpoint if this one's host is gone */
+
+    call->connect_timeout_ms = etcd->nendpoints > 1 ? etcd->timeout_ms / 2
+                                                    : etcd->timeout_ms;
+    call->max_reply = FCF_ETCD_REPLY_MAX;
+}
+
+
+void
+fcf_etcd_endpoint_failed(fcf_etcd_t *etcd, size_t endpoint, const char *why)
+{
+    if (etcd->at != endpoint) {
+        return;
+    }
+
+    if (etcd->healthy) {
+        fcf_log(etcd->loop, FCF_LOG_WARN, "etcd %s: %s",
+                etcd->endpoints[endpoint], why);
+    }
+
+    etcd->healthy = 0;
+
+    if (etcd->nendpoints > 1) {
+        etcd->at = (etcd->at + 1) % etcd->nendpoints;
+        etcd->failovers++;
+    }
+}
+
+
+static void
+fcf_etcd_call_link(fcf_etcd_call_t *call)
+{
+    fcf_etcd_t  *etcd;
+
+    etcd = call->etcd;
+    call->prev = etcd->last;
+
+    if (call->prev != NULL) {
+        call->prev->next = call;
+
+    } else {
+        etcd->calls = call;
+    }
+
+    etcd->last = call;
+}
+
+
+static void
+fcf_etcd_call_unlink(fcf_etcd_call_t *call)
+{
+    fcf_etcd_t  *etcd;
+
+    etcd = call->etcd;
+
+    if (call->prev != NULL) {
+        call->prev->next = call->next;
+
+    } else {
+        etcd->calls = call->next;
+    }
+
+    if (call->next != NULL) {
+        call->next->prev = call->prev;
+
+    } else {
+        etcd->last = call->prev;
+    }
+}
+
+
+static void
+fcf_etcd_call_free(fcf_etcd_call_t *call)
+{
+    size_t  i;
+
+    for (i = 0; i < call->npages; i++) {
+        fcf_etcd_answer_free(&call->pages[i]);
+    }
+
+    fcf_buf_free(&call->body);
+    free(call->pages);
+    free(call->prefix);
+    free(call);
+}
+
+
+static void
+fcf_etcd_call_finish(fcf_etcd_call_t *call, const fcf_etcd_answer_t *answer,
+    const fcf_err_t *err)
+{
+    fcf_etcd_call_unlink(call);
+    call->state = FCF_ETCD_CALL_DONE;
+
+    if (call->answered != NULL) {
+        call->answered(call->arg, answer, err);
+
+    } else {
+        call->done(call->arg, answer ? &answer->reply : NULL, err);
+    }
+
+    fcf_etcd_call_free(call);
+}
+
+
+void
+fcf_etcd_call_fail(fcf_etcd_call_t *call, const fcf_err_t *err)
+{
+    call->state = FCF_ETCD_CALL_FAILED;
+    call->err = *err;
+    call->etcd->loop->timer_set(call->etcd->defer_timer, 0);
+}
+
+
+static void
+fcf_etcd_on_defer(void *arg)
+{
+    unsigned          n;
+    fcf_etcd_t       *etcd;
+    fcf_etcd_call_t  *call;
+
+    etcd = arg;
+    n = 0;
+
+    for (call = etcd->calls; call != NULL; call = call->next) {
+        n += (call->state == FCF_ETCD_CALL_FAILED);
+    }
+
+    /* callbacks change the list: it is read from its head after each; what
+     * they add and what fails at once comes with the next turn */
+
+    call = etcd->calls;
+
+    while (n > 0 && call != NULL) {
+
+        if (call->state != FCF_ETCD_CALL_FAILED) {
+            call = call->next;
+            continue;
+        }
+
+        n--;
+        fcf_etcd_call_finish(call, NULL, &call->err);
+        call = etcd->calls;
+    }
+}
+
+
+/* Whether the call may be sent once more, to another endpoint.  A transaction
+ * or a grant whose answer was lost may have been done: only its owner knows
+ * what a second one means. */
+
+static int
+fcf_etcd_call_again(fcf_etcd_call_t *call, const fcf_err_t *err)
+{
+    if (err->code != FCF_E_UNAVAILABLE && err->code != FCF_E_TIMEOUT) {
+        return 0;
+    }
+
+    if (call->kind == FCF_ETCD_PROBE
+        || ((call->kind == FCF_ETCD_TXN || call->kind == FCF_ETCD_GRANT)
+            && err->sys_errno == 0))
+    {
+        return 0;
+    }
+
+    return ++call->tries < call->etcd->nendpoints
+           && call->deadline > call->etcd->loop->now(call->etcd->loop);
+}
+
+
+/* an answer that is a failure, or none */
+
+static void
+fcf_etcd_call_failed(fcf_etcd_call_t *call, const fcf_err_t *err)
+{
+    fcf_etcd_t  *etcd;
+
+    etcd = call->etcd;
+
+    if (err->code == FCF_E_UNAVAILABLE || err->code == FCF_E_TIMEOUT) {
+        fcf_etcd_endpoint_failed(etcd, call->endpoint, err->msg);
+    }
+
+    if (err->code == FCF_E_AUTH && etcd->user != NULL && !call->renewed) {
+        call->renewed = 1;
+        fcf_etcd_token_refused(etcd, call->token);
+        fcf_etcd_call_send(call);
+        return;
+    }
+
+    if (fcf_etcd_call_again(call, err)) {
+        fcf_etcd_call_send(call);
+        return;
+    }
+
+    if (call->kind == FCF_ETCD_REVOKE && err->code == FCF_E_NOT_FOUND) {
+        fcf_etcd_answer_t  gone;
+
+        memset(&gone, 0, sizeof(gone));
+        fcf_etcd_call_finish(call, &gone, NULL);
+        return;
+    }
+
+    fcf_etcd_call_finish(call, NULL, err);
+}
+
+
+static void
+fcf_etcd_on_done(void *arg, long status, const char *body, size_t len,
+    const fcf_err_t *failed)
+{
+    fcf_err_t           err;
+    fcf_etcd_call_t    *call;
+    fcf_etcd_answer_t   answer;
+
+    call = arg;
+    call->req = NULL;
+
+    if (failed != NULL) {
+        err = *failed;
+        fcf_err_wrap(&err, "etcd %s", call->etcd->endpoints[call->endpoint]);
+        fcf_etcd_call_failed(call, &err);
+        return;
+    }
+
+    if (status != 200) {
+        (void) fcf_etcd_parse_error(status, body, len, &err);
+
+    } else if (fcf_etcd_answer_parse(&answer, call->kind, body, len, &err)
+               == 0)
+    {
+        call->etcd->healthy = 1;
+
+        if (call->kind == FCF_ETCD_LIST) {
+            call->pages[call->npages++] = answer;
+            fcf_etcd_call_next_page(call);
+            return;
+        }
+
+        fcf_etcd_call_finish(call, &answer, NULL);
+        fcf_etcd_answer_free(&answer);
+        return;
+    }
+
+    fcf_err_wrap(&err, "etcd %s", call->etcd->endpoints[call->endpoint]);
+    fcf_etcd_call_failed(call, &err);
+}
+
+
+void
+fcf_etcd_call_send(fcf_etcd_call_t *call)
+{
+    char              url[FCF_ETCD_URL_MAX];
+    uint64_t          now;
+    fcf_err_t         err;
+    fcf_etcd_t       *etcd;
+    const char       *headers[FCF_ETCD_HEADERS_MAX];
+    fcf_http_call_t   http;
+
+    etcd = call->etcd;
+
+    if (etcd->user != NULL && !etcd->has_token) {
+        call->state = FCF_ETCD_CALL_WAITING;
+        fcf_etcd_auth_start(etcd);
+        return;
+    }
+
+    now = etcd->loop->now(etcd->loop);
+
+    if (now >= call->deadline) {
+        fcf_err_set(&err, FCF_E_TIMEOUT, "etcd: no answer in time");
+        fcf_etcd_call_fail(call, &err);
+        return;
+    }
+
+    fcf_etcd_http_call(etcd, &http, url, headers, fcf_etcd_paths[call->kind]);
+
+    http.body = call->body.data;
+    http.body_len = call->body.len;
+    http.timeout_ms = (unsigned) (call->deadline - now);
+    http.on_done = fcf_etcd_on_done;
+    http.arg = call;
+
+    call->endpoint = etcd->at;
+    call->token = etcd->token;
+    call->state = FCF_ETCD_CALL_SENT;
+    call->req = fcf_http_start(etcd->http, &http, &err);
+
+    if (call->req == NULL) {
+        fcf_etcd_call_fail(call, &err);
+    }
+}
+
+
+fcf_etcd_call_t *
+fcf_etcd_call(fcf_etcd_t *etcd, fcf_etcd_kind_e kind, fcf_buf_t *body,
+    fcf_etcd_pt done, fcf_etcd_answer_pt answered, void *arg)
+{
+    fcf_etcd_call_t  *call;
+
+    call = etcd->dying ? NULL : calloc(1, sizeof(fcf_etcd_call_t));
+
+    if (call == NULL) {
+        fcf_buf_free(body);
+        return NULL;
+    }
+
+    call->etcd = etcd;
+    call->kind = kind;
+    call->body = *body;
+    call->done = done;
+    call->answered = answered;
+    call->arg = arg;
+    call->deadline = etcd->loop->now(etcd->loop) + etcd->timeout_ms;
+
+    fcf_etcd_call_link(call);
+
+    return call;
+}
+
+
+/* the pages so far as one reply */
+
+static void
+fcf_etcd_call_finish_list(fcf_etcd_call_t *call)
+{
+    size_t              i, j, n;
+    fcf_kv_t           *kvs;
+    fcf_err_t           err;
+    fcf_etcd_answer_t   answer;
+
+    n = 0;
+
+    for (i = 0; i < call->npages; i++) {
+        n += call->pages[i].kvs.n;
+    }
+
+    kvs = calloc(n + 1, sizeof(fcf_kv_t));
+
+    if (kvs == NULL) {
+        fcf_err_set(&err, FCF_E_NOMEM, "etcd: list of %zu keys", n);
+        fcf_etcd_call_finish(call, NULL, &err);
+        return;
+    }
+
+    n = 0;
+
+    for (i = 0; i < call->npages; i++) {
+        for (j = 0; j < call->pages[i].kvs.n; j++) {
+            kvs[n++] = call->pages[i].kvs.kvs[j];
+        }
+    }
+
+    answer = call->pages[0];
+    answer.reply.kvs = kvs;
+    answer.reply.nkvs = n;
+    answer.reply.count = (int64_t) n;
+
+    fcf_etcd_call_finish(call, &answer, NULL);
+    free(kvs);
+}
+
+
+static int
+fcf_etcd_call_page(fcf_etcd_call_t *call)
+{
+    char                end[FCF_KEY_MAX];
+    fcf_etcd_kvs_t     *last;
+    fcf_etcd_range_t    range;
+    fcf_etcd_answer_t  *pages;
+
+    pages = realloc(call->pages,
+                    (call->npages + 1) * sizeof(fcf_etcd_answer_t));
+
+    if (pages == NULL) {
+        return -1;
+    }
+
+    call->pages = pages;
+    memset(&range, 0, sizeof(range));
+
+    range.key = call->prefix;
+    range.key_len = strlen(call->prefix);
+    range.end = end;
+    range.end_len = fcf_etcd_range_end(end, range.key, range.key_len);
+    range.limit = 500;
+
+    if (call->npages != 0) {
+        last = &call->pages[call->npages - 1].kvs;
+
+        /* the key after a key is itself and a NUL, which stands there */
+
+        range.key = last->kvs[last->n - 1].key;
+        range.key_len = last->kvs[last->n - 1].key_len + 1;
+        range.revision = call->pages[0].header.revision;
+    }
+
+    fcf_buf_free(&call->body);
+
+    return fcf_etcd_build_range(&call->body, &range);
+}
+
+
+static void
+fcf_etcd_call_next_page(fcf_etcd_call_t *call)
+{
+    fcf_err_t           err;
+    fcf_etcd_answer_t  *last;
+
+    last = &call->pages[call->npages - 1];
+
+    if (!last->more || last->kvs.n == 0) {
+        fcf_etcd_call_finish_list(call);
+        return;
+    }
+
+    if (fcf_etcd_call_page(call) != 0) {
+        fcf_err_set(&err, FCF_E_NOMEM, "etcd: list");
+        fcf_etcd_call_finish(call, NULL, &err);
+        return;
+    }
+
+    /* each page has the time of a call */
+
+    call->deadline = call->etcd->loop->now(call->etcd->loop)
+                     + call->etcd->timeout_ms;
+    fcf_etcd_call_send(call);
+}
+
+
+fcf_etcd_call_t *
+fcf_etcd_list(fcf_etcd_t *etcd, const char *prefix, fcf_etcd_pt done,
+    void *arg)
+{
+    fcf_buf_t         body;
+    fcf_etcd_call_t  *call;
+
+    fcf_buf_init(&body, FCF_ETCD_BODY_MAX);
+
+    call = fcf_etcd_call(etcd, FCF_ETCD_LIST, &body, done, NULL, arg);
+
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->prefix = strdup(prefix);
+
+    if (call->prefix == NULL || fcf_etcd_call_page(call) != 0) {
+        fcf_etcd_call_unlink(call);
+        fcf_etcd_call_free(call);
+        return NULL;
+    }
+
+    fcf_etcd_call_send(call);
+
+    return call;
+}
+
+
+void
+fcf_etcd_cancel(fcf_etcd_call_t *call)
+{
+    /* from inside its own callback, after which it is freed */
+
+    if (call->state == FCF_ETCD_CALL_DONE) {
+        return;
+    }
+
+    if (call->req != NULL) {
+        fcf_http_cancel(call->req);
+    }
+
+    fcf_etcd_call_unlink(call);
+    fcf_etcd_call_free(call);
+}
+
+
+static int
+fcf_etcd_dup(char **dst, const char *src)
+{
+    if (src == NULL) {
+        return 0;
+    }
+
+    *dst = strdup(src);
+
+    return (*dst == NULL) ? -1 : 0;
+}
+
+
+static int
+fcf_etcd_copy(fcf_etcd_t *etcd, const fcf_etcd_conf_t *conf)
+{
+    int     rc;
+    size_t  i, len;
+
+    rc = fcf_etcd_dup(&etcd->user, conf->user);
+    rc |= fcf_etcd_dup(&etcd->password, conf->password);
+    rc |= fcf_etcd_dup(&etcd->ca, conf->ca);
+    rc |= fcf_etcd_dup(&etcd->cert, conf->cert);
+    rc |= fcf_etcd_dup(&etcd->key, conf->key);
+
+    for (i = 0; i < conf->nendpoints && rc == 0; i++) {
+        rc = fcf_etcd_dup(&etcd->endpoints[i], conf->endpoints[i]);
+        etcd->nendpoints++;
+    }
+
+    for (i = 0; i < etcd->nendpoints && rc == 0; i++) {
+        len = strlen(etcd->endpoints[i]);
+
+        while (len > 0 && etcd->endpoints[i][len - 1] == '/') {
+            etcd->endpoints[i][--len] = '\0';
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+fcf_etcd_conf_check(const fcf_etcd_conf_t *conf, fcf_err_t *err)
+{
+    size_t  i;
+
+    if (conf->nendpoints == 0 || conf->nendpoints > FCF_ETCD_ENDPOINTS_MAX) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "etcd: %zu endpoints, must be 1 to %d",
+                           conf->nendpoints, FCF_ETCD_ENDPOINTS_MAX);
+    }
+
+    for (i = 0; i < conf->nendpoints; i++) {
+        if (fcf_etcd_endpoint_check(conf->endpoints[i], err) != 0) {
+            return -1;
+        }
+    }
+
+    if ((conf->cert == NULL) != (conf->key == NULL)) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "etcd: a certificate and its key go together");
+    }
+
+    return 0;
+}
+
+
+fcf_etcd_t *
+fcf_etcd_new(fcf_loop_t *loop, const fcf_etcd_conf_t *conf, fcf_err_t *err)
+{
+    fcf_etcd_t  *etcd;
+
+    if (fcf_etcd_conf_check(conf, err) != 0) {
+        return NULL;
+    }
+
+    etcd = calloc(1, sizeof(fcf_etcd_t));
+
+    if (etcd == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "etcd client");
+        return NULL;
+    }
+
+    etcd->loop = loop;
+    etcd->timeout_ms = conf->timeout_ms ? conf->timeout_ms
+                                        : FCF_ETCD_TIMEOUT_MS;
+    etcd->http = fcf_http_new(loop, err);
+    etcd->defer_timer = loop->timer_new(loop, fcf_etcd_on_defer, etcd);
+
+    if (etcd->http == NULL || etcd->defer_timer == NULL
+        || fcf_etcd_copy(etcd, conf) != 0)
+    {
+        fcf_err_set(err, FCF_E_NOMEM, "etcd client");
+        fcf_etcd_free(etcd);
+        return NULL;
+    }
+
+    return etcd;
+}
+
+
+void
+fcf_etcd_free(fcf_etcd_t *etcd)
+{
+    size_t            i;
+    fcf_err_t         err;
+    fcf_etcd_call_t  *call;
+
+    if (etcd == NULL) {
+        return;
+    }
+
+    etcd->dying = 1;
+    fcf_err_set(&err, FCF_E_CANCELED, "etcd client closed");
+
+    while (etcd->calls != NULL) {
+        call = etcd->calls;
+
+        if (call->req != NULL) {
+            fcf_http_cancel(call->req);
+        }
+
+        fcf_etcd_call_finish(call, NULL, &err);
+    }
+
+    fcf_http_free(etcd->http);
+
+    if (etcd->defer_timer != NULL) {
+        etcd->loop->timer_free(etcd->defer_timer);
+    }
+
+    for (i = 0; i < etcd->nendpoints; i++) {
+        free(etcd->endpoints[i]);
+    }
+
+    free(etcd->user);
+    free(etcd->password);
+    free(etcd->ca);
+    free(etcd->cert);
+    free(etcd->key);
+    free(etcd);
+}
+
+
+void
+fcf_etcd_stat(const fcf_etcd_t *etcd, fcf_etcd_stat_t *out)
+{
+    out->endpoint = etcd->endpoints[etcd->at];
+    out->healthy = etcd->healthy;
+    out->failovers = etcd->failovers;
+}
