@@ -258,8 +258,13 @@ frame_response(fca_conn_t *conn, const fca_head_t *head, unsigned *flags)
         return 0;
     }
 
-    if (conn->method == HTTP_HEAD || head->status < 200
-        || head->status == 204 || head->status == 304)
+    if (head->status < 200) {
+        /* the answer itself is still to come */
+        *flags = FCA_RESP_NO_LENGTH | FCA_RESP_DECODE;
+        return 0;
+    }
+
+    if (conn->method == HTTP_HEAD || head->status == 204 || head->status == 304)
     {
         kind = FCA_BODY_NONE;
 
@@ -270,12 +275,8 @@ frame_response(fca_conn_t *conn, const fca_head_t *head, unsigned *flags)
 
     fca_body_init(&conn->resp, kind, head->length);
 
-    if (head->status == 204 || head->status < 200) {
+    if (head->status == 204) {
         *flags |= FCA_RESP_NO_LENGTH | FCA_RESP_DECODE;
-    }
-
-    if (head->status < 200) {
-        return 0;
     }
 
     guest->keep = conn->minor && kind != FCA_BODY_CLOSE && !head->close
