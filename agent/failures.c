@@ -1,0 +1,282 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "agent/failures.h"
+
+#define FCA_FAILURE_TTL_S    (2 * FCF_FAILURE_ROTATE_S)
+#define FCA_FAILURE_KEEP_MS  (FCF_FAILURE_ROTATE_S * 1000)
+#define FCA_FAILURE_RETRY_MS 200
+
+typedef struct fca_failed_s  fca_failed_t;
+
+struct fca_failed_s {
+    TAILQ_ENTRY(fca_failed_s)   link;
+    fca_failures_t             *failures;
+    fcf_etcd_call_t            *call;
+    uint64_t                    since;
+    char                       *value;
+    char                        key[FCF_KEY_MAX];
+};
+
+struct fca_failures_s {
+    fca_t                       *agent;
+    TAILQ_HEAD(, fca_failed_s)   queue;     /* not put yet, or being put */
+    int64_t                      lease, previous;       /* 0: none */
+    uint64_t                     granted;
+    fcf_etcd_call_t             *grant, *revoke[2];
+    fcf_timer_t                 *timer;
+    int                          stopped;
+};
+
+static void fca_failures_run(void *arg);
+
+static void
+fca_failures_drop(fca_failed_t *f)
+{
+    if (f->call) {
+        fcf_etcd_cancel(f->call);
+    }
+
+    TAILQ_REMOVE(&f->failures->queue, f, link);
+    free(f->value);
+    free(f);
+}
+
+static void
+fca_failures_done(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fca_failed_t    *f = arg;
+    fca_failures_t  *failures = f->failures;
+
+    (void) reply;
+    f->call = NULL;
+
+    if (err == NULL) {
+        fca_failures_drop(f);
+        return;
+    }
+
+    /* the lease may be what is wrong */
+    failures->granted = 0;
+    failures->agent->loop.timer_set(failures->timer, FCA_FAILURE_RETRY_MS);
+}
+
+static void
+fca_failures_granted(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fca_failures_t  *failures = arg;
+
+    failures->grant = NULL;
+
+    if (err == NULL) {
+        failures->previous = failures->lease;
+        failures->lease = reply->lease;
+        failures->granted = fca_now(failures->agent);
+    }
+
+    failures->agent->loop.timer_set(failures->timer,
+                                    err ? FCA_FAILURE_RETRY_MS : 0);
+}
+
+static int
+fca_failures_fresh(const fca_failures_t *failures)
+{
+    return failures->lease && failures->granted
+           && fca_now(failures->agent) - failures->granted
+              < FCA_FAILURE_KEEP_MS;
+}
+
+/* puts what waits, if there is a fresh lease; else asks for one */
+static void
+fca_failures_run(void *arg)
+{
+    fca_t           *agent;
+    fca_failed_t    *f, *next;
+    fca_failures_t  *failures = arg;
+
+    agent = failures->agent;
+
+    for (f = TAILQ_FIRST(&failures->queue); f; f = next) {
+        next = TAILQ_NEXT(f, link);
+
+        if (f->call) {
+            continue;
+        }
+
+        if (fca_now(agent) - f->since > FCA_FAILURE_KEEP_MS) {
+            fca_log(FCF_LOG_WARN, NULL, "%s could not be put in time",
+                    f->key);
+            fca_failures_drop(f);
+            continue;
+        }
+
+        if (fca_failures_fresh(failures)) {
+            f->call = fcf_etcd_put(agent->etcd, f->key, f->value,
+                                   strlen(f->value), failures->lease,
+                                   fca_failures_done, f);
+            if (f->call == NULL) {
+                fca_failures_drop(f);
+            }
+        }
+    }
+
+    if (TAILQ_EMPTY(&failures->queue) || fca_failures_fresh(failures)
+        || failures->grant || failures->stopped)
+    {
+        return;
+    }
+
+    failures->grant = fcf_etcd_lease_grant(agent->etcd, FCA_FAILURE_TTL_S,
+                                           fca_failures_granted, failures);
+    if (failures->grant == NULL) {
+        agent->loop.timer_set(failures->timer, FCA_FAILURE_RETRY_MS);
+    }
+}
+
+void
+fca_failures_put(fca_failures_t *failures, const char *function_id,
+    const char *request_id, int64_t version, fcf_failure_e error,
+    const char *console, const char *fmt, ...)
+{
+    int             n;
+    fca_t          *agent = failures->agent;
+    va_list         args;
+    fca_failed_t   *f;
+    fcf_failure_t   failure;
+    fca_log_ctx_t   ctx = { .function_id = function_id,
+                            .request_id = request_id };
+
+    failure.error = error;
+    failure.version = version;
+    snprintf(failure.node_id, sizeof(failure.node_id), "%s",
+             agent->conf.node_id);
+
+    va_start(args, fmt);
+    n = vsnprintf(failure.message, sizeof(failure.message), fmt, args);
+    va_end(args);
+
+    if (console && *console && n >= 0
+        && (size_t) n < sizeof(failure.message))
+    {
+        snprintf(failure.message + n, sizeof(failure.message) - n,
+                 "; console: %s", console);
+    }
+
+    fca_log(FCF_LOG_WARN, &ctx, "failed, %s: %s", fcf_failure_name(error),
+            failure.message);
+
+    if (failures->stopped) {
+        return;
+    }
+
+    f = calloc(1, sizeof(*f));
+    if (f == NULL || (f->value = fcf_failure_encode(&failure)) == NULL) {
+        free(f);
+        fca_log(FCF_LOG_ERROR, &ctx, "no memory for a failure");
+        return;
+    }
+
+    f->failures = failures;
+    f->since = fca_now(agent);
+    fcf_key_failure(f->key, agent->conf.prefix, function_id, request_id);
+
+    TAILQ_INSERT_TAIL(&failures->queue, f, link);
+    agent->loop.timer_set(failures->timer, 0);
+}
+
+fca_failures_t *
+fca_failures_new(fca_t *agent, fcf_err_t *err)
+{
+    fca_failures_t  *failures;
+
+    failures = calloc(1, sizeof(*failures));
+    if (failures) {
+        failures->agent = agent;
+        TAILQ_INIT(&failures->queue);
+        failures->timer = agent->loop.timer_new(&agent->loop,
+                                                fca_failures_run, failures);
+    }
+
+    if (failures == NULL || failures->timer == NULL) {
+        free(failures);
+        fcf_err_set(err, FCF_E_NOMEM, "no memory for failures");
+        return NULL;
+    }
+
+    return failures;
+}
+
+static void
+fca_failures_revoked(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fcf_etcd_call_t  **call = arg;
+
+    (void) reply;
+    (void) err;             /* they end by themselves */
+    *call = NULL;
+}
+
+void
+fca_failures_stop(fca_failures_t *failures)
+{
+    size_t         i;
+    int64_t        leases[2] = { failures->lease, failures->previous };
+    fca_failed_t  *f;
+
+    if (failures->stopped) {
+        return;
+    }
+
+    failures->stopped = 1;
+
+    while ((f = TAILQ_FIRST(&failures->queue)) != NULL) {
+        fca_failures_drop(f);
+    }
+
+    for (i = 0; i < 2; i++) {
+        if (leases[i]) {
+            failures->revoke[i] =
+                fcf_etcd_lease_revoke(failures->agent->etcd, leases[i],
+                                      fca_failures_revoked,
+                                      &failures->revoke[i]);
+        }
+    }
+}
+
+int
+fca_failures_stopped(const fca_failures_t *failures)
+{
+    return failures->stopped && !failures->revoke[0] && !failures->revoke[1];
+}
+
+void
+fca_failures_free(fca_failures_t *failures)
+{
+    size_t         i;
+    fca_failed_t  *f;
+
+    if (failures == NULL) {
+        return;
+    }
+
+    while ((f = TAILQ_FIRST(&failures->queue)) != NULL) {
+        fca_failures_drop(f);
+    }
+
+    if (failures->grant) {
+        fcf_etcd_cancel(failures->grant);
+    }
+
+    for (i = 0; i < 2; i++) {
+        if (failures->revoke[i]) {
+            fcf_etcd_cancel(failures->revoke[i]);
+        }
+    }
+
+    failures->agent->loop.timer_free(failures->timer);
+    free(failures);
+}

@@ -1,0 +1,25 @@
+/*
+ * /functions/<id>/failures/<request_id>: why a job came to nothing.  All are
+ * put under one lease that is replaced by a fresh one every
+ * FCF_FAILURE_ROTATE_S and then left to end.  A failure that etcd does not
+ * take within that time is dropped: nobody waits for it any more.
+ */
+
+#ifndef _FCA_FAILURES_H_INCLUDED_
+#define _FCA_FAILURES_H_INCLUDED_
+
+#include "agent/agent.h"
+
+fca_failures_t *fca_failures_new(fca_t *agent, fcf_err_t *err);
+void fca_failures_free(fca_failures_t *failures);
+
+/* console may be NULL or empty: its last lines */
+void fca_failures_put(fca_failures_t *failures, const char *function_id,
+    const char *request_id, int64_t version, fcf_failure_e error,
+    const char *console, const char *fmt, ...) fcf_printf_like(7, 8);
+
+/* revokes the leases; nothing is put any more */
+void fca_failures_stop(fca_failures_t *failures);
+int fca_failures_stopped(const fca_failures_t *failures);
+
+#endif /* _FCA_FAILURES_H_INCLUDED_ */

@@ -1,0 +1,182 @@
+/* What the files of instance*.c share, and the tests of the state table. */
+
+#ifndef _FCA_INSTANCE_INT_H_INCLUDED_
+#define _FCA_INSTANCE_INT_H_INCLUDED_
+
+#include "agent/instance.h"
+
+/* name, timeout in ms; 0: fca_instance_timeout() computes it */
+#define FCA_STATES(X)                                                       \
+    X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought */      \
+    X(NETWORK,    "network",    10000)  /* a NIC is taken */                \
+    X(SPAWN,      "spawn",      10000)  /* the VMM starts */                \
+    X(CONFIGURE,  "configure",  10000)                                      \
+    X(BOOT,       "boot",       0)      /* until the port accepts */        \
+    X(READY,      "ready",      60000)  /* is put into etcd */              \
+    X(REGISTERED, "registered", 0)      /* looked at each tick */           \
+    X(DRAINING,   "draining",   1000)   /* idle, may be revived */          \
+    X(STOPPING,   "stopping",   15000)  /* walking back, step by step */    \
+    X(GONE,       "gone",       1)      /* is freed */
+
+typedef enum {
+#define FCA_X(id, name, ms)  FCA_S_##id,
+    FCA_STATES(FCA_X)
+#undef FCA_X
+    FCA_S_N
+} fca_instance_state_e;
+
+#define FCA_EVENTS(X)                                                       \
+    X(CLAIM_OK,     "slot claimed")                                         \
+    X(CLAIM_NO,     "no slot")          /* inst->refusal says why */        \
+    X(NIC,          "nic taken")                                            \
+    X(NIC_FAILED,   "no nic")                                               \
+    X(SPAWNED,      "vmm started")                                          \
+    X(CONFIGURED,   "vmm configured")                                       \
+    X(BOOTED,       "guest started")                                        \
+    X(VMM_FAILED,   "vmm failed")                                           \
+    X(EXIT,         "vmm exited")                                           \
+    X(ACCEPTED,     "port accepted")                                        \
+    X(PUT,          "in etcd")                                              \
+    X(SLOT_LOST,    "slot lost")                                            \
+    X(DRAIN,        "drain")            /* is not wanted any more */        \
+    X(ABORT,        "agent stops")                                          \
+    X(STEP,         "step done")        /* of the way back */               \
+    X(TIMEOUT,      "timeout")
+
+typedef enum {
+#define FCA_X(id, name)  FCA_E_##id,
+    FCA_EVENTS(FCA_X)
+#undef FCA_X
+    FCA_E_N
+} fca_event_e;
+
+typedef void (*fca_action_pt)(fca_instance_t *inst, fca_event_e event,
+    const fcf_err_t *err);
+
+extern const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N];
+
+typedef enum { FCA_NIC_NONE = 0, FCA_NIC_TAKING, FCA_NIC_HELD,
+               FCA_NIC_GIVING } fca_nic_e;
+
+/* a look at the guest's port, repeated until it accepts */
+typedef struct {
+    int           fd;                   /* -1: none */
+    fcf_io_t     *io;
+    fcf_timer_t  *timer;
+    unsigned      patience;             /* ms for this try */
+    unsigned      refused, silent;      /* how tries ended */
+} fca_probe_t;
+
+struct fca_instance_s {
+    TAILQ_ENTRY(fca_instance_s)   link;
+    fca_t                        *agent;
+    fca_instance_state_e          state;        /* set by one function */
+    fcf_timer_t                  *timer;        /* the state's timeout */
+    uint64_t                      number;
+    uint64_t                      born;         /* loop ms */
+
+    char                          function_id[FCF_ID_MAX + 1];
+    char                          request_id[FCF_REQUEST_ID_MAX + 1];
+    char                          worker_id[FCF_WORKER_ID_MAX + 1];
+    fca_job_t                    *job;          /* until settled */
+    fcf_timer_t                  *extend_timer;
+    fcf_spec_t                    spec;         /* as it was at the start */
+    int                           declared;
+    fca_images_t                 *images;       /* until spawned */
+    fcf_failure_e                 refusal;
+
+    int                           slot;         /* -1: none */
+    int                           slot_tried;   /* may be ours: -1, or k */
+    int64_t                       slot_lease;   /* it was put under */
+    char                         *slot_value;
+    fcf_etcd_call_t              *call;         /* claim or put */
+    fcf_timer_t                  *retry;        /* claim or put, again */
+    unsigned                      backoff;
+    int                           put_wanted;   /* once more when done */
+    int                           in_etcd;      /* the instance's key may be */
+    fcf_instance_state_e          put_state;
+
+    fca_nic_e                     nic_state;
+    fca_nic_t                     nic;
+    fca_vmm_t                    *vmm;
+    int                           vmm_exited, vmm_killed, stop_sent;
+    fca_probe_t                   probe;
+    unsigned                      port;         /* reserved or listening */
+    int                           port_used;
+    fca_route_t                  *route;
+    int                           route_closing;
+
+    unsigned                      booting:1;    /* counted as a boot */
+    unsigned                      graceful:1;   /* it served: no cutting */
+    unsigned                      hurry:1;
+    uint64_t                      requests;     /* when draining began */
+    int64_t                       started_ms;   /* Unix time */
+};
+
+/* instance.c */
+void fca_instance_event(fca_instance_t *inst, fca_event_e event,
+    const fcf_err_t *err);
+/* the only one that assigns inst->state; arms the state's timeout */
+void fca_instance_set(fca_instance_t *inst, fca_instance_state_e state,
+    fca_event_e event);
+unsigned fca_instance_timeout(const fca_instance_t *inst,
+    fca_instance_state_e state);
+void fca_instance_free(fca_instance_t *inst);
+void fca_inst_log(const fca_instance_t *inst, fcf_log_e level,
+    const char *fmt, ...) fcf_printf_like(3, 4);
+const char *fca_state_name(fca_instance_state_e state);
+const char *fca_event_name(fca_event_e event);
+unsigned fca_state_ms(fca_instance_state_e state);
+
+/* instance_claim.c */
+void fca_claim_start(fca_instance_t *inst);
+void fca_claim_again(fca_instance_t *inst);
+
+/* instance_put.c */
+void fca_put(fca_instance_t *inst);
+void fca_put_cancel(fca_instance_t *inst);
+void fca_put_later(fca_instance_t *inst);
+void fca_unput(fca_instance_t *inst);
+
+/* instance_probe.c */
+void fca_probe_start(fca_instance_t *inst);
+void fca_probe_stop(fca_instance_t *inst);
+
+/* the way back: instance_stop.c */
+void fca_stop_begin(fca_instance_t *inst, fca_event_e event);
+void fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
+    const char *fmt, ...) fcf_printf_like(4, 5);
+
+/* the actions of the table */
+#define FCA_ACTION(name)                                                    \
+    void fca_on_##name(fca_instance_t *inst, fca_event_e event,             \
+        const fcf_err_t *err)
+
+FCA_ACTION(claimed);            /* instance_boot.c */
+FCA_ACTION(refused);
+FCA_ACTION(give_back);
+FCA_ACTION(nic);
+FCA_ACTION(nic_failed);
+FCA_ACTION(spawned);
+FCA_ACTION(configured);
+FCA_ACTION(booted);
+FCA_ACTION(vmm_failed);
+FCA_ACTION(boot_exit);
+FCA_ACTION(boot_timeout);
+FCA_ACTION(accepted);
+FCA_ACTION(slot_lost);
+FCA_ACTION(registered);         /* instance_serve.c */
+FCA_ACTION(tick);
+FCA_ACTION(drain);
+FCA_ACTION(died);
+FCA_ACTION(idle_put);
+FCA_ACTION(idle_over);
+FCA_ACTION(late_nic);           /* instance_stop.c */
+FCA_ACTION(late);
+FCA_ACTION(stop_exit);
+FCA_ACTION(step);
+FCA_ACTION(hurry);
+FCA_ACTION(stuck);
+FCA_ACTION(end);
+
+#endif /* _FCA_INSTANCE_INT_H_INCLUDED_ */

@@ -1,0 +1,132 @@
+/* Whether the guest's port accepts: connects with a short deadline, over and
+ * over; nothing is sent.  A lost SYN would cost a second, so that a try ends
+ * after 30 ms at first and the next begins. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "agent/instance_int.h"
+
+#define FCA_PROBE_FIRST_MS  30
+#define FCA_PROBE_MAX_MS    500
+#define FCA_PROBE_AGAIN_MS  3           /* after a refusal */
+#define FCA_PROBE_SLOW_MS   20          /* after many of them */
+
+static void fca_probe_try(void *arg);
+
+static void
+fca_probe_close(fca_probe_t *probe, fcf_loop_t *loop)
+{
+    if (probe->io) {
+        loop->io_del(probe->io);
+        probe->io = NULL;
+    }
+
+    if (probe->fd != -1) {
+        close(probe->fd);
+        probe->fd = -1;
+    }
+}
+
+static void
+fca_probe_refused(fca_instance_t *inst)
+{
+    fca_probe_t  *probe = &inst->probe;
+    fcf_loop_t   *loop = &inst->agent->loop;
+
+    fca_probe_close(probe, loop);
+    loop->timer_set(probe->timer, ++probe->refused < 100 ? FCA_PROBE_AGAIN_MS
+                                                         : FCA_PROBE_SLOW_MS);
+}
+
+static void
+fca_probe_io(void *arg, unsigned events)
+{
+    int              e = 0;
+    socklen_t        len = sizeof(e);
+    fca_instance_t  *inst = arg;
+
+    (void) events;
+
+    if (getsockopt(inst->probe.fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0 || e)
+    {
+        fca_probe_refused(inst);
+        return;
+    }
+
+    fca_probe_stop(inst);
+    fca_instance_event(inst, FCA_E_ACCEPTED, NULL);
+}
+
+/* also the end of a try that was not answered */
+static void
+fca_probe_try(void *arg)
+{
+    fca_instance_t      *inst = arg;
+    fca_probe_t         *probe = &inst->probe;
+    fcf_loop_t          *loop = &inst->agent->loop;
+    struct sockaddr_in   sin;
+
+    if (probe->fd != -1) {
+        fca_probe_close(probe, loop);
+        probe->silent++;
+        probe->patience *= 2;
+
+        if (probe->patience > FCA_PROBE_MAX_MS) {
+            probe->patience = FCA_PROBE_MAX_MS;
+        }
+    }
+
+    memset(&sin, 0, sizeof(sin));
+    sin.sin_family = AF_INET;
+    sin.sin_addr = inst->nic.address;
+    sin.sin_port = htons((uint16_t) inst->spec.port);
+
+    probe->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                       0);
+    if (probe->fd == -1
+        || (connect(probe->fd, (struct sockaddr *) &sin, sizeof(sin)) != 0
+            && errno != EINPROGRESS))
+    {
+        fca_probe_refused(inst);
+        return;
+    }
+
+    probe->io = loop->io_add(loop, probe->fd, fca_probe_io, inst);
+    if (probe->io == NULL || loop->io_set(probe->io, FCF_WRITE) != 0) {
+        fca_probe_refused(inst);
+        return;
+    }
+
+    loop->timer_set(probe->timer, probe->patience);
+}
+
+/* without memory for its timer the state's timeout ends the wait */
+void
+fca_probe_start(fca_instance_t *inst)
+{
+    fca_probe_t  *probe = &inst->probe;
+    fcf_loop_t   *loop = &inst->agent->loop;
+
+    probe->patience = FCA_PROBE_FIRST_MS;
+    probe->timer = loop->timer_new(loop, fca_probe_try, inst);
+
+    if (probe->timer) {
+        loop->timer_set(probe->timer, 0);
+    }
+}
+
+void
+fca_probe_stop(fca_instance_t *inst)
+{
+    fca_probe_t  *probe = &inst->probe;
+    fcf_loop_t   *loop = &inst->agent->loop;
+
+    fca_probe_close(probe, loop);
+
+    if (probe->timer) {
+        loop->timer_free(probe->timer);
+        probe->timer = NULL;
+    }
+}

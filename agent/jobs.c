@@ -1,0 +1,433 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "agent/instance.h"
+#include "agent/jobs_int.h"
+#include "agent/node.h"
+#include "agent/specs.h"
+
+static void fca_jobs_run(void *arg);
+
+void
+fca_jobs_kick(fca_jobs_t *jobs)
+{
+    if (jobs->started) {
+        jobs->agent->loop.timer_set(jobs->timer, 0);
+    }
+}
+
+static void
+fca_jobs_trouble(fca_jobs_t *jobs, const char *what, const fcf_err_t *err)
+{
+    if (!jobs->said) {
+        jobs->said = 1;
+        fca_log(FCF_LOG_WARN, NULL, "%s: %s; trying again", what,
+                err ? err->msg : "no memory");
+    }
+
+    jobs->backoff = jobs->backoff ? jobs->backoff * 2 : FCA_BACKOFF_MIN_MS;
+    if (jobs->backoff > FCA_BACKOFF_MAX_MS) {
+        jobs->backoff = FCA_BACKOFF_MAX_MS;
+    }
+
+    jobs->agent->loop.timer_set(jobs->timer, jobs->backoff);
+}
+
+static void
+fca_jobs_well(fca_jobs_t *jobs)
+{
+    if (jobs->said) {
+        fca_log(FCF_LOG_INFO, NULL, "Redis answers again");
+    }
+
+    jobs->said = 0;
+    jobs->backoff = 0;
+}
+
+static void
+fca_jobs_popped(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    fca_job_t   *job;
+    fca_jobs_t  *jobs = arg;
+
+    jobs->busy = 0;
+
+    if (err) {
+        if (err->code != FCF_E_CANCELED) {
+            jobs->lost = 1;
+            fca_jobs_trouble(jobs, "taking a job", err);
+        }
+
+        return;
+    }
+
+    fca_jobs_well(jobs);
+
+    if (reply->type == REDIS_REPLY_STRING) {
+        job = fca_job_new(jobs, reply->str, reply->len);
+
+        if (job && jobs->stopping) {
+            fca_job_finish(job, FCA_JOB_BACK, NULL);
+
+        } else if (job && fca_job_place(job)) {
+            jobs->held = job;
+        }
+    }
+
+    fca_jobs_kick(jobs);
+}
+
+static void
+fca_jobs_id(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    fca_jobs_t  *jobs = arg;
+
+    if (err == NULL && reply->type == REDIS_REPLY_INTEGER) {
+        jobs->client_id = reply->integer;
+    }
+}
+
+/* The connection's id goes with it, so that BLMOVE can be ended at a stop
+ * without losing what it may just have moved. */
+static void
+fca_jobs_take(fca_jobs_t *jobs)
+{
+    char         block[16];
+    const char  *id[] = { "CLIENT", "ID" };
+    const char  *argv[] = { "BLMOVE", jobs->queue, jobs->taken, "RIGHT",
+                            "LEFT", block };
+
+    snprintf(block, sizeof(block), "%d", FCA_JOBS_BLOCK_S);
+
+    if (fcf_redis_command(jobs->redis, 0, 2, id, NULL, fca_jobs_id, jobs) != 0
+        || fcf_redis_command(jobs->redis, FCA_JOBS_BLOCK_S * 1000 + 3000, 6,
+                             argv, NULL, fca_jobs_popped, jobs) != 0)
+    {
+        fca_jobs_trouble(jobs, "taking a job", NULL);
+        return;
+    }
+
+    jobs->busy = 1;
+}
+
+static void
+fca_jobs_restored(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    fca_jobs_t  *jobs = arg;
+
+    (void) reply;
+
+    if (err && err->code != FCF_E_CANCELED) {
+        jobs->lost = 1;
+    }
+}
+
+static void
+fca_jobs_swept(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    size_t             i;
+    fca_jobs_t        *jobs = arg;
+    const char        *argv[4];
+    const redisReply  *e;
+
+    jobs->busy = 0;
+
+    if (err) {
+        if (err->code != FCF_E_CANCELED) {
+            fca_jobs_trouble(jobs, "looking for jobs taken unnoticed", err);
+        }
+
+        return;
+    }
+
+    jobs->lost = 0;
+    fca_jobs_well(jobs);
+
+    for (i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        e = reply->element[i];
+
+        if (e->type != REDIS_REPLY_STRING
+            || fca_job_known(jobs, e->str, e->len))
+        {
+            continue;
+        }
+
+        /* a text with a NUL inside goes back cut, and is buried then */
+        argv[0] = jobs->taken;
+        argv[1] = jobs->queue;
+        argv[2] = argv[3] = e->str;
+
+        fca_log(FCF_LOG_WARN, NULL, "a job was taken unnoticed; giving it "
+                "back");
+
+        if (fcf_redis_script(jobs->agent->redis, &fcf_script_restore, 2, 4,
+                             argv, fca_jobs_restored, jobs) != 0)
+        {
+            jobs->lost = 1;
+        }
+    }
+
+    fca_jobs_kick(jobs);
+}
+
+static void
+fca_jobs_sweep(fca_jobs_t *jobs)
+{
+    const char  *argv[] = { "LRANGE", jobs->taken, "0", "-1" };
+
+    if (fcf_redis_command(jobs->agent->redis, 0, 4, argv, NULL,
+                          fca_jobs_swept, jobs) != 0)
+    {
+        fca_jobs_trouble(jobs, "looking for jobs taken unnoticed", NULL);
+        return;
+    }
+
+    jobs->busy = 1;
+}
+
+static void
+fca_jobs_given_back(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    fca_jobs_t  *jobs = arg;
+
+    jobs->busy = 0;
+
+    if (err) {
+        if (err->code != FCF_E_CANCELED) {
+            fca_jobs_trouble(jobs, "giving back the last life's jobs", err);
+        }
+
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_INTEGER && reply->integer > 0) {
+        fca_log(FCF_LOG_INFO, NULL, "%lld jobs of the last life given back",
+                reply->integer);
+    }
+
+    jobs->given_back = 1;
+    fca_jobs_well(jobs);
+    fca_jobs_scan(jobs);
+    fca_jobs_kick(jobs);
+}
+
+static void
+fca_jobs_give_back(fca_jobs_t *jobs)
+{
+    const char  *argv[] = { jobs->taken, jobs->queue, jobs->nodes,
+                            jobs->agent->conf.node_id };
+
+    if (fcf_redis_script(jobs->agent->redis, &fcf_script_giveback, 3, 4, argv,
+                         fca_jobs_given_back, jobs) != 0)
+    {
+        fca_jobs_trouble(jobs, "giving back the last life's jobs", NULL);
+        return;
+    }
+
+    jobs->busy = 1;
+}
+
+static int
+fca_jobs_room(fca_jobs_t *jobs)
+{
+    fca_t  *agent = jobs->agent;
+
+    return fca_capacity_fit(&agent->capacity, 1, 1) == FCA_FITS
+           && fca_ports_any(&agent->ports, fca_now(agent))
+           && fca_net_free_count(agent->net)
+              > fca_instances_without_nic(agent);
+}
+
+static void
+fca_jobs_run(void *arg)
+{
+    fca_job_t   *job;
+    fca_jobs_t  *jobs = arg;
+
+    if (jobs->stopping || jobs->busy || fca_node_lease(jobs->agent->node) == 0
+        || !fca_specs_known(jobs->agent->specs))
+    {
+        return;
+    }
+
+    if (!jobs->given_back) {
+        fca_jobs_give_back(jobs);
+        return;
+    }
+
+    if (jobs->held) {
+        job = jobs->held;
+        jobs->held = NULL;
+
+        if (fca_job_place(job)) {
+            jobs->held = job;
+        }
+    }
+
+    if (jobs->lost) {
+        fca_jobs_sweep(jobs);
+
+    } else if (jobs->held || !fca_jobs_room(jobs)) {
+        /* kicked when a VM ends; ports rest by the clock alone */
+        jobs->agent->loop.timer_set(jobs->timer, 1000);
+
+    } else {
+        fca_jobs_take(jobs);
+    }
+}
+
+fca_jobs_t *
+fca_jobs_new(fca_t *agent, fcf_err_t *err)
+{
+    fca_jobs_t        *jobs;
+    const fca_conf_t  *conf = &agent->conf;
+    fcf_redis_conf_t   redis = {
+        .addrs = conf->redis.items, .naddrs = conf->redis.n,
+        .db = conf->redis_db,
+        .user = *conf->redis_user ? conf->redis_user : NULL,
+        .password = conf->redis_password,
+    };
+
+    jobs = calloc(1, sizeof(*jobs));
+    if (jobs == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "no memory for jobs");
+        return NULL;
+    }
+
+    jobs->agent = agent;
+    TAILQ_INIT(&jobs->all);
+    fcf_redis_queue(jobs->queue, conf->prefix);
+    fcf_redis_taken(jobs->taken, conf->prefix, conf->node_id);
+    fcf_redis_dead(jobs->dead, conf->prefix);
+    fcf_redis_nodes(jobs->nodes, conf->prefix);
+
+    jobs->timer = agent->loop.timer_new(&agent->loop, fca_jobs_run, jobs);
+    jobs->scan_timer = agent->loop.timer_new(&agent->loop, fca_jobs_scan,
+                                             jobs);
+    if (jobs->timer == NULL || jobs->scan_timer == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "no memory for jobs");
+        fca_jobs_free(jobs);
+        return NULL;
+    }
+
+    jobs->redis = fcf_redis_new(&agent->loop, &redis, err);
+    if (jobs->redis == NULL) {
+        fca_jobs_free(jobs);
+        return NULL;
+    }
+
+    return jobs;
+}
+
+/* the agent's own Redis client must be gone by now: it calls back into
+ * jobs */
+void
+fca_jobs_free(fca_jobs_t *jobs)
+{
+    fca_job_t  *job;
+
+    if (jobs == NULL) {
+        return;
+    }
+
+    jobs->stopping = 1;
+
+    if (jobs->redis) {
+        fcf_redis_free(jobs->redis);
+    }
+
+    while ((job = TAILQ_FIRST(&jobs->all)) != NULL) {
+        fca_job_free(job);
+    }
+
+    if (jobs->timer) {
+        jobs->agent->loop.timer_free(jobs->timer);
+    }
+
+    if (jobs->scan_timer) {
+        jobs->agent->loop.timer_free(jobs->scan_timer);
+    }
+
+    free(jobs);
+}
+
+void
+fca_jobs_start(fca_jobs_t *jobs)
+{
+    jobs->started = 1;
+    fca_jobs_kick(jobs);
+}
+
+static void
+fca_jobs_unblocked(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    (void) arg;
+    (void) reply;
+    (void) err;             /* then BLMOVE ends by its own block time */
+}
+
+void
+fca_jobs_stop(fca_jobs_t *jobs)
+{
+    char         id[32];
+    const char  *unblock[] = { "CLIENT", "UNBLOCK", id };
+
+    if (jobs->stopping) {
+        return;
+    }
+
+    jobs->stopping = 1;
+    jobs->agent->loop.timer_stop(jobs->timer);
+    jobs->agent->loop.timer_stop(jobs->scan_timer);
+
+    if (jobs->held) {
+        fca_job_finish(jobs->held, FCA_JOB_BACK, NULL);
+        jobs->held = NULL;
+    }
+
+    if (jobs->busy && jobs->client_id) {
+        snprintf(id, sizeof(id), "%" PRId64, jobs->client_id);
+
+        if (fcf_redis_command(jobs->agent->redis, 0, 3, unblock, NULL,
+                              fca_jobs_unblocked, jobs) != 0)
+        {
+            fca_log(FCF_LOG_WARN, NULL, "no memory to end BLMOVE early");
+        }
+    }
+}
+
+int
+fca_jobs_stopped(const fca_jobs_t *jobs)
+{
+    return jobs->stopping && !jobs->busy && TAILQ_EMPTY(&jobs->all);
+}
+
+static void
+fca_jobs_gone(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    fca_jobs_t  *jobs = arg;
+
+    (void) reply;
+    (void) err;             /* another node finds us absent */
+    jobs->leaving = 0;
+}
+
+void
+fca_jobs_leave(fca_jobs_t *jobs)
+{
+    const char  *argv[] = { jobs->taken, jobs->queue, jobs->nodes,
+                            jobs->agent->conf.node_id };
+
+    if (fcf_redis_script(jobs->agent->redis, &fcf_script_giveback, 3, 4, argv,
+                         fca_jobs_gone, jobs) == 0)
+    {
+        jobs->leaving = 1;
+    }
+}
+
+int
+fca_jobs_left(const fca_jobs_t *jobs)
+{
+    return !jobs->leaving;
+}

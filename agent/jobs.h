@@ -1,0 +1,70 @@
+/*
+ * The work queue's taking end.  A job lies in this node's taken list from
+ * the moment it is popped until what became of it is settled; should the
+ * agent die meanwhile, it is given back from there.
+ */
+
+#ifndef _FCA_JOBS_H_INCLUDED_
+#define _FCA_JOBS_H_INCLUDED_
+
+#include "agent/agent.h"
+
+/* One entry of the taken list. */
+typedef struct fca_job_s  fca_job_t;
+
+struct fca_job_s {
+    TAILQ_ENTRY(fca_job_s)   link;      /* every one that is not settled */
+    fca_jobs_t              *jobs;
+    char                    *text;      /* as taken */
+    size_t                   len;
+    fcf_timer_t             *retry;
+    int                      outcome;   /* fca_outcome_e, once finished */
+    unsigned                 waits;     /* scripts not answered */
+    unsigned                 failed;    /* of them, to be done again */
+    char                    *again;     /* text for the queue, or NULL */
+    char                    *reason;    /* for the dead */
+
+    char                     function_id[FCF_ID_MAX + 1];
+    char                     request_id[FCF_REQUEST_ID_MAX + 1];
+    int64_t                  version;
+    int                      cpu, memory_mb;
+    int                      ours;
+};
+
+typedef enum {
+    FCA_JOB_TAKEN = 0,
+    FCA_JOB_DONE,               /* registered: pending for a little longer */
+    FCA_JOB_FAILED,             /* pending no more */
+    FCA_JOB_DROPPED,            /* pending is somebody else's affair */
+    FCA_JOB_BACK,               /* to the queue again */
+    FCA_JOB_BURIED
+} fca_outcome_e;
+
+fca_jobs_t *fca_jobs_new(fca_t *agent, fcf_err_t *err);
+void fca_jobs_free(fca_jobs_t *jobs);
+
+/* The node lives: gives back what an earlier life left, then takes. */
+void fca_jobs_start(fca_jobs_t *jobs);
+/* something that a job waited for may be there now */
+void fca_jobs_kick(fca_jobs_t *jobs);
+
+/* Says what became of a job, and gives it up: repeated until Redis has it.
+ * again: replaces the job's text when it goes back, or NULL. */
+void fca_job_finish(fca_job_t *job, fca_outcome_e outcome,
+    const char *again);
+/* Keeps the job's id pending.  done gets 0 if it no longer was, else 1 (also
+ * when Redis does not answer), and number, by which the caller knows whether
+ * what it asked for still exists. */
+typedef void (*fca_job_extend_pt)(fca_t *agent, uint64_t number,
+    int pending);
+void fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done);
+
+/* No more is taken; what is held or comes meanwhile goes back. */
+void fca_jobs_stop(fca_jobs_t *jobs);
+/* everything is settled */
+int fca_jobs_stopped(const fca_jobs_t *jobs);
+/* after that: Redis forgets this node, whose list is empty */
+void fca_jobs_leave(fca_jobs_t *jobs);
+int fca_jobs_left(const fca_jobs_t *jobs);
+
+#endif /* _FCA_JOBS_H_INCLUDED_ */

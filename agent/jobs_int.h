@@ -1,0 +1,49 @@
+/* What the files of jobs*.c share. */
+
+#ifndef _FCA_JOBS_INT_H_INCLUDED_
+#define _FCA_JOBS_INT_H_INCLUDED_
+
+#include "agent/jobs.h"
+
+#define FCA_JOBS_BLOCK_S    2           /* of BLMOVE */
+#define FCA_JOBS_SCAN_MS    5000        /* for nodes that are gone */
+#define FCA_JOBS_ABSENT_MAX 64
+#define FCA_PENDING_MS      10000       /* a job's id stays pending this much
+                                           longer each time */
+#define FCA_EXTEND_MS       3000
+
+struct fca_jobs_s {
+    fca_t                   *agent;
+    fcf_redis_t             *redis;     /* BLMOVE's own connection */
+    TAILQ_HEAD(, fca_job_s)  all;       /* not settled */
+    fca_job_t               *held;      /* fits later; also in all */
+    fcf_timer_t             *timer, *scan_timer;
+    int64_t                  client_id; /* of redis' connection */
+    unsigned                 backoff;
+    unsigned                 started:1;
+    unsigned                 given_back:1;  /* the list of the last life */
+    unsigned                 busy:1;    /* BLMOVE or a sweep is under way */
+    unsigned                 lost:1;    /* an answer was: look into taken */
+    unsigned                 said:1;    /* this trouble was logged */
+    unsigned                 stopping:1;
+    unsigned                 leaving:1;
+
+    size_t                   nabsent;   /* nodes missing at the last scan */
+    char                     absent[FCA_JOBS_ABSENT_MAX][FCF_ID_MAX + 1];
+
+    char                     queue[FCF_KEY_MAX], taken[FCF_KEY_MAX];
+    char                     dead[FCF_KEY_MAX], nodes[FCF_KEY_MAX];
+};
+
+/* jobs_place.c: decides about a job just taken, or held.  1: it must wait. */
+int fca_job_place(fca_job_t *job);
+/* decodes and puts it among all; what does not decode is buried.
+ * NULL: out of memory, or buried */
+fca_job_t *fca_job_new(fca_jobs_t *jobs, const char *text, size_t len);
+void fca_job_free(fca_job_t *job);
+int fca_job_known(const fca_jobs_t *jobs, const char *text, size_t len);
+
+/* jobs_nodes.c */
+void fca_jobs_scan(void *arg);
+
+#endif /* _FCA_JOBS_INT_H_INCLUDED_ */

@@ -1,0 +1,217 @@
+/* What became of a job, told to Redis until it has it. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "agent/jobs_int.h"
+
+#define FCA_SETTLE   1u
+#define FCA_ENTRY    2u
+#define FCA_JOB_RETRY_MS  500
+
+typedef struct {
+    fca_t               *agent;
+    uint64_t             number;
+    fca_job_extend_pt    done;
+} fca_extend_t;
+
+static void fca_job_send(fca_job_t *job);
+
+void
+fca_job_free(fca_job_t *job)
+{
+    TAILQ_REMOVE(&job->jobs->all, job, link);
+
+    if (job->retry) {
+        job->jobs->agent->loop.timer_free(job->retry);
+    }
+
+    free(job->text);
+    free(job->again);
+    free(job->reason);
+    free(job);
+}
+
+static void
+fca_job_retry(void *arg)
+{
+    fca_job_send(arg);
+}
+
+static void
+fca_job_answered(fca_job_t *job, unsigned part, const fcf_err_t *err)
+{
+    fcf_loop_t     *loop = &job->jobs->agent->loop;
+    fca_log_ctx_t   ctx = { .function_id = job->function_id,
+                            .request_id = job->request_id };
+
+    job->waits &= ~part;
+
+    if (err && err->code == FCF_E_CANCELED) {
+        return;
+    }
+
+    if (err && err->code == FCF_E_REFUSED) {
+        fca_log(FCF_LOG_ERROR, &ctx, "settling a job: %s", err->msg);
+
+    } else if (err) {
+        job->failed |= part;
+    }
+
+    if (job->waits) {
+        return;
+    }
+
+    if (job->failed == 0) {
+        fca_job_free(job);
+        return;
+    }
+
+    if (job->retry == NULL) {
+        fca_log(FCF_LOG_WARN, &ctx, "settling a job: %s; trying again",
+                err ? err->msg : "no answer");
+        job->retry = loop->timer_new(loop, fca_job_retry, job);
+    }
+
+    if (job->retry) {
+        loop->timer_set(job->retry, FCA_JOB_RETRY_MS);
+    } else {
+        fca_job_free(job);
+    }
+}
+
+static void
+fca_job_settled(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    (void) reply;
+    fca_job_answered(arg, FCA_SETTLE, err);
+}
+
+static void
+fca_job_removed(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    (void) reply;
+    fca_job_answered(arg, FCA_ENTRY, err);
+}
+
+static int
+fca_job_send_settle(fca_job_t *job)
+{
+    char         pending[FCF_KEY_MAX], ttl[16];
+    fca_t       *agent = job->jobs->agent;
+    const char  *argv[] = { pending, job->request_id, ttl };
+
+    fcf_redis_pending(pending, agent->conf.prefix, job->function_id);
+    snprintf(ttl, sizeof(ttl), "%d",
+             job->outcome == FCA_JOB_DONE ? FCF_PENDING_AFTER_PUT_MS : 0);
+
+    return fcf_redis_script(agent->redis, &fcf_script_settle, 1, 3, argv,
+                            fca_job_settled, job);
+}
+
+static int
+fca_job_send_entry(fca_job_t *job)
+{
+    char         max[16];
+    fca_t       *agent = job->jobs->agent;
+    const char  *restore[] = { job->jobs->taken, job->jobs->queue, job->text,
+                               job->outcome != FCA_JOB_BACK ? ""
+                               : job->again ? job->again : job->text };
+    const char  *bury[] = { job->jobs->taken, job->jobs->dead, job->text,
+                            job->reason, max };
+
+    if (job->outcome != FCA_JOB_BURIED) {
+        return fcf_redis_script(agent->redis, &fcf_script_restore, 2, 4,
+                                restore, fca_job_removed, job);
+    }
+
+    snprintf(max, sizeof(max), "%d", FCF_DEAD_MAX);
+
+    return fcf_redis_script(agent->redis, &fcf_script_bury, 2, 5, bury,
+                            fca_job_removed, job);
+}
+
+/* sends what has to be sent, or sent again */
+static void
+fca_job_send(fca_job_t *job)
+{
+    unsigned  parts;
+
+    parts = job->failed;
+    job->failed = 0;
+    job->waits = parts;
+
+    if ((parts & FCA_SETTLE) && fca_job_send_settle(job) != 0) {
+        job->waits &= ~FCA_SETTLE;
+        job->failed |= FCA_SETTLE;
+    }
+
+    if ((parts & FCA_ENTRY) && fca_job_send_entry(job) != 0) {
+        job->waits &= ~FCA_ENTRY;
+        job->failed |= FCA_ENTRY;
+    }
+
+    if (job->waits == 0) {
+        fca_job_answered(job, 0, NULL);
+    }
+}
+
+void
+fca_job_finish(fca_job_t *job, fca_outcome_e outcome, const char *again)
+{
+    job->outcome = outcome;
+    job->failed = FCA_ENTRY;
+
+    if (again) {
+        job->again = strdup(again);
+    }
+
+    if (job->ours && (outcome == FCA_JOB_DONE || outcome == FCA_JOB_FAILED)) {
+        job->failed |= FCA_SETTLE;
+    }
+
+    fca_job_send(job);
+}
+
+static void
+fca_job_extended(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    int            gone;
+    fca_extend_t  *e = arg;
+
+    gone = err == NULL && reply->type == REDIS_REPLY_INTEGER
+           && reply->integer == 0;
+
+    if (err == NULL || err->code != FCF_E_CANCELED) {
+        e->done(e->agent, e->number, !gone);
+    }
+
+    free(e);
+}
+
+void
+fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done)
+{
+    char           pending[FCF_KEY_MAX], ttl[16];
+    fca_t         *agent = job->jobs->agent;
+    const char    *argv[] = { pending, job->request_id, ttl };
+    fca_extend_t  *e;
+
+    e = calloc(1, sizeof(*e));
+    if (e == NULL) {
+        return;             /* the state's timeout, or the next time */
+    }
+
+    e->agent = agent;
+    e->number = number;
+    e->done = done;
+
+    fcf_redis_pending(pending, agent->conf.prefix, job->function_id);
+    snprintf(ttl, sizeof(ttl), "%d", FCA_PENDING_MS);
+
+    if (fcf_redis_script(agent->redis, &fcf_script_extend, 1, 3, argv,
+                         fca_job_extended, e) != 0)
+    {
+        free(e);
+    }
+}
