@@ -311,6 +311,8 @@ step_send(fca_vmm_t *vmm, fcf_err_t *err)
     call.connect_timeout_ms = API_CONNECT_MS;
     call.timeout_ms = API_TIMEOUT_MS;
     call.max_reply = API_REPLY_MAX;
+    /* a kept connection would outlive the VMM in libcurl's cache */
+    call.fresh = 1;
     call.on_done = api_done;
     call.arg = vmm;
 
