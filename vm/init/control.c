@@ -1,7 +1,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "contract/fcf_base64.h"
@@ -150,12 +152,12 @@ add_output(fcv_control_t *control, fcv_conn_t *conn)
     fcv_stream_e   stream;
     static char    raw[LOG_CHUNK];
 
-    len = fcv_output_read(control->output, &conn->pos, &stream, raw,
-                          sizeof(raw), &dropped);
-    if (len == 0) {
+    if (!has_output(control, conn)) {
         return;
     }
 
+    len = fcv_output_read(control->output, &conn->pos, &stream, raw,
+                          sizeof(raw), &dropped);
     text = (char *) conn->out + FCV_FRAME_HEAD;
 
     n = snprintf(text, FCV_FRAME_MAX, "{\"stream\":\"%s\",\"dropped\":%llu,"
@@ -382,6 +384,18 @@ fcv_control_ready(fcv_control_t *control, const struct pollfd *fds)
 }
 
 
+/* sent, but the peer has not acknowledged it: the machine's end would lose
+ * it */
+
+static int
+is_under_way(const fcv_conn_t *conn)
+{
+    int  n;
+
+    return ioctl(conn->fd, SIOCOUTQ, &n) == 0 && n > 0;
+}
+
+
 int
 fcv_control_behind(const fcv_control_t *control)
 {
@@ -392,7 +406,8 @@ fcv_control_behind(const fcv_control_t *control)
         conn = &control->conns[i];
 
         if (conn->fd >= 0
-            && (conn->out_len > 0 || has_output(control, conn)))
+            && (conn->out_len > 0 || has_output(control, conn)
+                || is_under_way(conn)))
         {
             return 1;
         }

@@ -51,7 +51,8 @@ void fcv_control_want(const fcv_control_t *control, struct pollfd *fds);
 /* after poll(2), with the same entries; calls the handler */
 void fcv_control_ready(fcv_control_t *control, const struct pollfd *fds);
 
-/* Whether somebody who asked for logs has not been sent all of them. */
+/* Whether a peer has not got all that is meant for it: answers, and the logs
+ * it asked for.  Acknowledgements are not seen by poll(2): ask again. */
 int fcv_control_behind(const fcv_control_t *control);
 
 #endif /* _FCV_CONTROL_H_INCLUDED_ */

@@ -3,8 +3,9 @@
 #include <time.h>
 #include "vm/init/life.h"
 
-#define KILL_MS   2000      /* a killed process that does not go is stuck */
-#define FLUSH_MS  500
+#define KILL_MS        2000     /* a killed process that does not go is stuck */
+#define FLUSH_MS       1000
+#define FLUSH_POLL_MS  10       /* see fcv_control_behind() */
 
 typedef void (*action_pt)(fcv_life_t *life);
 
@@ -118,6 +119,10 @@ fcv_life_wait(const fcv_life_t *life)
     }
 
     left = life->deadline_ms - now_ms();
+
+    if (life->state == FCV_LIFE_FLUSHING && left > FLUSH_POLL_MS) {
+        return FLUSH_POLL_MS;
+    }
 
     return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int) left;
 }

@@ -52,7 +52,8 @@ typedef struct {
 void fcv_life_init(fcv_life_t *life, const fcv_function_t *function);
 /* events that mean nothing in the present state are ignored */
 void fcv_life_event(fcv_life_t *life, fcv_life_event_e event);
-/* milliseconds until TIMEOUT is due, as poll(2) wants them */
+/* milliseconds until TIMEOUT is due, or until FLUSHED is to be asked for
+ * again, as poll(2) wants them; 0: TIMEOUT is due */
 int fcv_life_wait(const fcv_life_t *life);
 
 #endif /* _FCV_LIFE_H_INCLUDED_ */

@@ -1,0 +1,451 @@
+#!/usr/bin/perl
+
+# What runs inside a VM: init, control port, the base runtime, the example
+# functions.  Real guests, booted through the VMM stand-in.
+#
+# QEMU's microvm with acpi=on shows virtio-mmio drives in the order of their
+# buses: the first on the lowest bus is vda.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use IO::Select;
+use IO::Socket::INET;
+use MIME::Base64;
+use Test::More;
+
+my $bin = build_dir() . '/vm/vmm/fcfaas-vmm';
+my $images = root() . '/build/vm';
+my $guest = '172.16.0.2';
+my $true = { ok => JSON::PP::true };
+my $count = 0;
+my $ns;
+
+making_functions();
+
+SKIP: {
+    skip 'needs root', 1 if $> != 0;
+    skip "$bin is not built", 1 unless -x $bin;
+    skip 'no QEMU', 1
+        unless grep { -x "$_/qemu-system-x86_64" } split /:/, $ENV{PATH};
+
+    $ns = FcfTest::Netns->new('guest');
+    $ns->run(qw(ip tuntap add dev tap0 mode tap));
+    $ns->run(qw(ip addr add 172.16.0.1/24 dev tap0));
+    $ns->run(qw(ip addr add 172.16.0.9/24 dev tap0));
+    $ns->run(qw(ip link set tap0 up));
+
+    hello();
+    echo();
+    inside();
+    control();
+    stubborn();
+    endings();
+    trial();
+}
+
+done_testing();
+
+
+# a directory with these files, executable; its image if mkfunction likes it
+sub image {
+    my (%files) = @_;
+    my $dir = tmpdir() . '/function' . ++$count;
+
+    mkdir $dir or die "$dir: $!";
+    for (keys %files) {
+        spew("$dir/$_", $files{$_});
+        chmod 0755, "$dir/$_";
+    }
+
+    my $out = qx{@{[root()]}/vm/mkfunction $dir $dir.img 2>&1};
+    return $? == 0 ? "$dir.img" : $out;
+}
+
+
+# a shell function
+sub shell { image(bootstrap => "#!/bin/sh\n$_[0]") }
+
+
+sub making_functions {
+    like(image(other => ''), qr/\Avm\/mkfunction: .*there is no bootstrap/,
+        'no bootstrap');
+
+    my $dir = tmpdir() . '/plain';
+    mkdir $dir;
+    spew("$dir/bootstrap", '');
+    like(qx{@{[root()]}/vm/mkfunction $dir $dir.img 2>&1},
+        qr/plain\/bootstrap is not executable/, 'not executable');
+    ok(! -e "$dir.img", 'no image is made of it');
+    like(qx{@{[root()]}/vm/mkfunction /no/such x.img 2>&1},
+        qr{\Avm/mkfunction: /no/such: no such directory}, 'no directory');
+
+    my ($one, $two) = (shell('a'), shell('a'));
+    ok(slurp($one) eq slurp($two), 'the same bytes for the same input');
+}
+
+
+sub config_drive {
+    my (%with) = @_;
+
+    my $json = json_encode({ function_id => 'hello', version => 3,
+        instance_id => 'node-1', port => 80, address => $guest,
+        prefix_len => 24, gateway => '172.16.0.1',
+        mac => '06:00:ac:10:00:02', hostname => 'box',
+        time_ms => 1700000000000, env => { GREETING => 'hi' },
+        secrets => { KEY => 's3cret' }, %with });
+    my $data = 'FCVCONF1' . pack('N', length $json) . $json;
+
+    return spew(tmpdir() . '/config' . ++$count,
+        $data . "\0" x (-length($data) % 512));
+}
+
+
+sub put {
+    my ($vm, $path, %body) = @_;
+    my $r = curl('--unix-socket', $vm->{sock}, '-X', 'PUT', '-m', 60, '-d',
+        json_encode(\%body), "http://localhost$path");
+
+    die "PUT $path: $r->{status} $r->{body}\n" unless $r->{status} == 204;
+}
+
+
+# a guest that has been started: { proc, sock, console }
+sub boot {
+    my ($function, %opt) = @_;
+    my $name = 'guest' . ++$count;
+    my $vm = { sock => tmpdir() . "/$name.sock",
+        console => tmpdir() . "/$name.console" };
+
+    $vm->{proc} = FcfTest::Proc->spawn(name => $name, netns => $ns,
+        argv => [$bin, '--api-sock', $vm->{sock}, '--id', $name,
+            '--backend', 'qemu']);
+    wait_for(sub {
+        curl('--unix-socket', $vm->{sock}, 'http://x/')->{status};
+    }, 10, 'the API');
+
+    put($vm, '/machine-config', vcpu_count => 1, mem_size_mib => 128);
+    put($vm, '/boot-source', kernel_image_path => "$images/vmlinux",
+        initrd_path => "$images/initramfs.img", boot_args =>
+        'console=ttyS0 quiet reboot=k panic=-1 ' . ($opt{args} // ''));
+
+    for ([runtime => "$images/runtimes/base.img"], [function => $function],
+         [config => $opt{config} // config_drive()])
+    {
+        put($vm, "/drives/$_->[0]", drive_id => $_->[0], path_on_host =>
+            $_->[1], is_read_only => \1, is_root_device => \0);
+    }
+
+    put($vm, '/network-interfaces/eth0', iface_id => 'eth0',
+        host_dev_name => 'tap0', guest_mac => '06:00:ac:10:00:02');
+    put($vm, '/serial', serial_out_path => $vm->{console});
+    put($vm, '/actions', action_type => 'InstanceStart');
+    return $vm;
+}
+
+
+sub tcp {
+    my ($port, %opt) = @_;
+
+    return $ns->in(sub {
+        IO::Socket::INET->new(PeerAddr => $guest, PeerPort => $port,
+            Proto => 'tcp', Timeout => 5, %opt);
+    });
+}
+
+
+# a connection to a guest that is coming up
+sub reach {
+    my ($vm, $port) = @_;
+
+    return wait_for(sub {
+        die "the guest ended: " . slurp($vm->{console})
+            unless $vm->{proc}->alive;
+        tcp($port, Timeout => 0.2);
+    }, 60, "port $port");
+}
+
+
+sub request {
+    my ($path, %opt) = @_;
+    return http_get(80, $path, host => $guest, netns => $ns, timeout => 60,
+        %opt);
+}
+
+
+sub send_op {
+    my ($sock, $op) = @_;
+    my $json = ref $op ? json_encode($op) : $op;
+    $sock->syswrite(pack('N', length $json) . $json);
+}
+
+
+sub read_bytes {
+    my ($sock, $n, $end) = @_;
+    my $buf = '';
+
+    while (length $buf < $n) {
+        my $left = $end - now();
+        return undef if $left <= 0;
+        next unless IO::Select->new($sock)->can_read($left);
+        $sock->sysread($buf, $n - length $buf, length $buf) or return undef;
+    }
+
+    return $buf;
+}
+
+
+# undef at the connection's end
+sub read_frame {
+    my ($sock, $timeout) = @_;
+    my $end = now() + ($timeout // 10);
+    my $head = read_bytes($sock, 4, $end) // return undef;
+    return json_decode(read_bytes($sock, unpack('N', $head), $end) // '{}');
+}
+
+
+sub op {
+    my ($sock, $op) = @_;
+    send_op($sock, $op);
+    return read_frame($sock);
+}
+
+
+# the function's output up to a match or the connection's end, by stream
+sub follow {
+    my ($sock, $until) = @_;
+    my %out = (stdout => '', stderr => '', dropped => 0);
+
+    while (my $f = read_frame($sock, 20)) {
+        next unless $f->{stream};
+        $out{ $f->{stream} } .= decode_base64($f->{data});
+        $out{dropped} += $f->{dropped};
+        last if $until && "$out{stdout}$out{stderr}" =~ $until;
+    }
+
+    return \%out;
+}
+
+
+# the machine ends by itself, and says this on the console
+sub ends {
+    my ($vm, $words, $what) = @_;
+    my $status = $vm->{proc}->wait(60);
+
+    is($status, 0, "$what: the machine ends");
+    like(slurp($vm->{console}) =~ tr/\r//dr, $words, 'its words');
+    unlike(slurp($vm->{console}), qr/panic/, 'no panic');
+}
+
+
+sub stop {
+    my ($vm) = @_;
+    is_deeply(op(tcp(1024), { op => 'stop' }), $true, 'told to stop');
+    ends($vm, qr/^fcfaas: stopped$/m, 'stop');
+}
+
+
+sub hello {
+    my $vm = boot("$images/functions/hello.img");
+    reach($vm, 80);
+
+    for my $path ('/', '/a%20b?x=1', '/cgi-bin/x', '/../..') {
+        my $r = request($path);
+        is("$r->{status} $r->{body}", "200 hello from fcfaas\n", $path);
+    }
+
+    is(request('/', method => 'DELETE')->{status}, 200, 'DELETE');
+
+    my $q = http_send(80, '/', host => $guest, netns => $ns, keepalive => 1,
+        method => 'POST', body => 'x' x 10000);
+    is($q->response(20)->{status}, 200, 'a body');
+    my $again = FcfTest::Http->send(sock => $q->sock, keepalive => 1,
+        path => '/', host => $guest);
+    is($again->response(20)->{status}, 200, 'and the next request behind it');
+
+    my @q = map { http_send(80, "/$_", host => $guest, netns => $ns) }
+        1 .. 100;
+    is(scalar(grep { $_->response(60)->{body} eq "hello from fcfaas\n" } @q),
+        100, '100 at once');
+    stop($vm);
+}
+
+
+sub echo {
+    my $vm = boot("$images/functions/echo.img");
+    reach($vm, 80);
+
+    my $r = request('/a%20b%3Fc/%25?x=1', headers => { 'X-One' => 'two' });
+    is($r->{status}, 200, 'echo answers');
+    is($r->{headers}{'x-echo-target'}, '/a%20b%3Fc/%25?x=1', 'raw target');
+    is($r->{headers}{'x-echo-method'}, 'GET', 'method');
+    like($r->{body}, qr{\AGET /a%20b%3Fc/%25\?x=1\n.*^X-One: two\n}ms,
+        'request line and headers as text');
+
+    my $body = join '', map { pack 'N', $_ * 2654435761 % 4294967296 }
+        1 .. 1024 * 1024;
+    $r = request('/', method => 'POST', body => $body);
+    ok($r->{body} eq $body, '4 MiB come back byte for byte');
+
+    my $file = spew(tmpdir() . '/body', $body);
+    for ('Transfer-Encoding: chunked', 'Expect: 100-continue') {
+        my $got = tmpdir() . '/got';
+        my $status = $ns->in(sub {
+            curl('-H', $_, '-T', $file, '-o', $got, '-m', 60,
+                "http://$guest/")->{status};
+        });
+        is($status, 200, $_);
+        ok(slurp($got) eq $body, 'comes back');
+    }
+
+    my $sock = tcp(80);
+    $sock->syswrite("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+        . "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+        . "GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    my $got = '';
+    1 while $sock->sysread($got, 4096, length $got);
+    is(join(' ', $got =~ m{^X-Echo-Target: (\S+)}mg), '/1 /2 /3', 'pipelined');
+
+    $sock = tcp(80);
+    $sock->syswrite("nonsense\r\n\r\n");
+    $got = '';
+    1 while $sock->sysread($got, 4096, length $got);
+    like($got, qr/\AHTTP\/1.1 400 /, 'not HTTP');
+    stop($vm);
+}
+
+
+sub inside {
+    my $vm = boot(shell(<<'END'));
+echo "id $(id -u) $(id -g) $(id -G)"
+grep -h '^Cap\|^NoNewPrivs' /proc/self/status
+echo "env $PORT $FCFAAS_FUNCTION_ID $FCFAAS_VERSION $FCFAAS_INSTANCE_ID"
+echo "given $GREETING $KEY"
+echo "at $(pwd) $(hostname) $(date +%s)"
+for drive in vda vdb vdc; do
+    cat /dev/$drive >/dev/null 2>&1 && echo "$drive can be read"
+done
+touch /function/x 2>/dev/null && echo "the function can be written"
+echo x >/tmp/x && echo "tmp can be written"
+echo again >/dev/stdout
+kill -9 1 2>/dev/null && echo "init can be killed"
+echo oops >&2
+exec nc -ll -p 80 -e true
+END
+    reach($vm, 80);
+    my $c = tcp(1024);
+    is_deeply(op($c, { op => 'logs' }), $true, 'logs');
+    my $out = follow($c, qr/oops/);
+    my $text = $out->{stdout};
+
+    like($text, qr/^id 1000 1000 1000$/m, 'an unprivileged user');
+    unlike($text, qr/^Cap(?!Amb|Inh)\w+:\s+0*[1-9a-f]/m,
+        'without capabilities');
+    like($text, qr/^CapBnd:\s+0+$/m, 'nor any to be had');
+    like($text, qr/^NoNewPrivs:\s+1$/m, 'nor by set-uid files');
+    like($text, qr/^env 80 hello 3 node-1$/m, 'who it is');
+    like($text, qr/^given hi s3cret$/m, 'environment and secrets');
+    like($text, qr{^at /function box 17000000\d\d$}m, 'where, and when');
+    unlike($text, qr/can be read/, 'no drive can be read');
+    unlike($text, qr/function can be written/, 'the function is read-only');
+    like($text, qr/tmp can be written/, '/tmp is there');
+    like($text, qr/^again$/m, '/dev/stdout can be opened');
+    unlike($text, qr/killed/, 'init is out of its reach');
+    is($out->{stderr}, "oops\n", 'the other stream by its name');
+    stop($vm);
+}
+
+
+sub control {
+    my $vm = boot(shell(<<'END'));
+trap 'echo bye; exit 7' TERM
+head -c 400000 /dev/zero
+nc -ll -p 80 -e true &
+while :; do wait; sleep 1; done
+END
+    reach($vm, 80);
+    my $c = tcp(1024);
+
+    is_deeply(op($c, { op => 'time', ms => 1790000000000 }), $true, 'time');
+    is_deeply(op($c, { op => 'seed', data => 'AAAA' }), $true, 'seed');
+    is(op($c, { op => 'dance' })->{error}, 'unknown op "dance"', 'unknown');
+    is(op($c, { ip => 1 })->{error}, 'op is not a string', 'no op');
+    is(op($c, { op => 'seed', data => '!' })->{error},
+        'data is not base64 of 1-4096 bytes', 'bad base64');
+    like(op($c, '{')->{error}, qr/\AJSON, byte /, 'not JSON');
+
+    my $other = tcp(1024, LocalAddr => '172.16.0.9');
+    ok(!$other || !$other->sysread(my $buf, 1), 'the gateway alone may ask');
+
+    my $long = tcp(1024);
+    $long->syswrite(pack 'N', 65537);
+    like(read_frame($long)->{error}, qr/65537 is not within/, 'a long frame');
+    is(read_frame($long), undef, 'ends its connection');
+
+    send_op($c, { op => 'logs' });
+    is_deeply(op(tcp(1024), { op => 'stop', timeout_ms => 20000 }), $true,
+        'stop');
+    my $out = follow($c);
+    like($out->{stdout}, qr/bye\n\z/, 'the last output is sent on');
+    is($out->{dropped} + length($out->{stdout}), 400000 + 4,
+        'and what was dropped is counted');
+    ok($out->{dropped} > 0, 'something was');
+    ends($vm, qr/^fcfaas: stopped$/m, 'SIGTERM was enough');
+}
+
+
+sub stubborn {
+    my $vm = boot(shell(<<'END'));
+trap '' TERM
+nc -ll -p 80 -e true &
+while :; do sleep 1000; done
+END
+    reach($vm, 80);
+    is_deeply(op(tcp(1024), { op => 'stop', timeout_ms => 300 }), $true,
+        'stop, which the function ignores');
+    ends($vm, qr/^fcfaas: stopped$/m, 'SIGKILL after the timeout');
+}
+
+
+sub endings {
+    ends(boot(shell("echo one\necho two >&2\nexit 3\n")),
+        qr/^fcfaas: the function ended: exit status 3; its last output:
+\| one
+\| two$/m, 'exit');
+    ends(boot(shell('kill -SEGV $$')),
+        qr/^fcfaas: the function ended: signal 11 .*; it wrote nothing/m,
+        'a signal');
+
+    my $dir = tmpdir() . '/empty';
+    mkdir $dir;
+    spew("$dir/readme", '');
+    system(root() . '/vm/mkimage', $dir, "$dir.img");
+    ends(boot("$dir.img"),
+        qr{^fcfaas: /function/bootstrap: No such file or directory$}m,
+        'no bootstrap');
+
+    ends(boot(image(bootstrap => "#!/usr/bin/python9\n")),
+        qr{^fcfaas: /function/bootstrap: execute: No such file or dir}m,
+        'no interpreter');
+    ends(boot(spew(tmpdir() . '/noise', 'x' x 8192)),
+        qr{^fcfaas: function drive /dev/vdb: no squashfs, ext4 or erofs }m,
+        'no image');
+
+    my $hello = "$images/functions/hello.img";
+    ends(boot($hello, config => spew(tmpdir() . '/zeros', "\0" x 512)),
+        qr{^fcfaas: config drive /dev/vdc: does not begin with FCVCONF1}m,
+        'no config');
+    ends(boot($hello, config => config_drive(port => 99999)),
+        qr{^fcfaas: config drive /dev/vdc: port is 99999, not within }m,
+        'a bad config');
+}
+
+
+sub trial {
+    my $zeros = spew(tmpdir() . '/nothing', "\0" x 4096);
+
+    ends(boot($zeros, config => $zeros, args => 'fcfaas.trial=1'),
+        qr/^fcfaas-trial-ok$/m, 'the trial');
+}
