@@ -95,7 +95,7 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
 static ngx_http_fcfaas_ctx_t *
 ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t     *cln;
+    ngx_pool_cleanup_t     *cln;
     ngx_http_fcfaas_ctx_t  *ctx;
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_fcfaas_ctx_t));
@@ -103,7 +103,9 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
         return NULL;
     }
 
-    cln = ngx_http_cleanup_add(r, 0);
+    /* of the pool, so that the ctx is whole when the log is written */
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NULL;
     }
@@ -152,7 +154,7 @@ ngx_http_fcfaas_ctx_cleanup(void *data)
 ngx_http_fcfaas_ctx_t *
 ngx_http_fcfaas_ctx(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t     *cln;
+    ngx_pool_cleanup_t     *cln;
     ngx_http_fcfaas_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
@@ -161,7 +163,7 @@ ngx_http_fcfaas_ctx(ngx_http_request_t *r)
         return ctx;
     }
 
-    for (cln = r->main->cleanup; cln; cln = cln->next) {
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
         if (cln->handler == ngx_http_fcfaas_ctx_cleanup) {
             ctx = cln->data;
 

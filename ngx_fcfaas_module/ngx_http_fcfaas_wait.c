@@ -136,6 +136,7 @@ ngx_http_fcfaas_wait_connection(ngx_http_fcfaas_peer_t *fp,
 
     pc->connection = c;
     pc->sockaddr = NULL;
+    pc->name = NULL;
     pc->cached = 0;
 
     return NGX_OK;
