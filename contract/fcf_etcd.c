@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include "contract/fcf_etcd_private.h"
+#include "contract/fcf_sync.h"
 
 static const char *const  fcf_etcd_paths[] = {
     [FCF_ETCD_RANGE]     = "/v3/kv/range",
@@ -197,7 +198,7 @@ fcf_etcd_call_free(fcf_etcd_call_t *call)
 
 
 static void
-fcf_etcd_call_finish(fcf_etcd_call_t *call, const fcf_etcd_answer_t *answer,
+fcf_etcd_call_finish(fcf_etcd_call_t *call, fcf_etcd_answer_t *answer,
     const fcf_err_t *err)
 {
     fcf_etcd_call_unlink(call);
@@ -422,7 +423,9 @@ fcf_etcd_call(fcf_etcd_t *etcd, fcf_etcd_kind_e kind, fcf_buf_t *body,
     call->done = done;
     call->answered = answered;
     call->arg = arg;
-    call->deadline = etcd->loop->now(etcd->loop) + etcd->timeout_ms;
+    call->deadline = etcd->loop->now(etcd->loop)
+                     + (kind == FCF_ETCD_PROBE ? FCF_SYNC_PROBE_MS
+                                               : etcd->timeout_ms);
 
     fcf_etcd_call_link(call);
 
@@ -494,7 +497,7 @@ fcf_etcd_call_page(fcf_etcd_call_t *call)
     range.key_len = strlen(call->prefix);
     range.end = end;
     range.end_len = fcf_etcd_range_end(end, range.key, range.key_len);
-    range.limit = 500;
+    range.limit = FCF_SYNC_PAGE;
 
     if (call->npages != 0) {
         last = &call->pages[call->npages - 1].kvs;

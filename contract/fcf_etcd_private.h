@@ -40,9 +40,10 @@ typedef struct {
     int                 more;
 } fcf_etcd_answer_t;
 
-/* internal callers also want header and "more"; answer NULL on failure */
+/* internal callers also want header and "more", and may take kvs out of it;
+ * answer NULL on failure */
 typedef void (*fcf_etcd_answer_pt)(void *arg,
-    const fcf_etcd_answer_t *answer, const fcf_err_t *err);
+    fcf_etcd_answer_t *answer, const fcf_err_t *err);
 
 struct fcf_etcd_call_s {
     fcf_etcd_t          *etcd;
