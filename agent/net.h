@@ -35,17 +35,21 @@ typedef struct {
 } fca_nic_t;
 
 /* Refuses, by name: foreign ports on the bridge, a route that overlaps,
- * another agent's TAPs.  Takes over TAPs of this node_id. */
+ * another agent's TAPs.  Takes over TAPs of this node_id; one that a process
+ * still has open is a refusal, so fca_vmm_reclaim() goes first. */
 fca_net_t *fca_net_open(uv_loop_t *uv, const fca_net_conf_t *conf,
     fcf_err_t *err);
-/* remove: TAPs, bridge and nftables table go too.  No NIC may be out. */
+/* remove: TAPs, bridge and nftables table go too.  No NIC may be out.  Takes
+ * under way get FCF_E_CANCELED from within; the loop must run once more, for
+ * a handle to close.  Not remove: the next open takes all of it over. */
 void fca_net_close(fca_net_t *net, int remove);
 
 /* err == NULL: nic is the caller's until fca_net_give() */
 typedef void (*fca_net_pt)(void *arg, const fca_nic_t *nic,
     const fcf_err_t *err);
 /* Enslaved while down, isolated, its nftables elements added, permanent
- * neighbour entry, then up.  done runs exactly once from the loop. */
+ * neighbour entry, then up.  done runs exactly once from the loop; it may
+ * take and give.  FCF_E_LIMIT at once: no address or port is left. */
 int fca_net_take(fca_net_t *net, fca_net_pt done, void *arg, fcf_err_t *err)
     fcf_must_check;
 /* Only after the VMM was reaped.  done may be NULL. */

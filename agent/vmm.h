@@ -23,7 +23,8 @@ typedef enum {
     FCA_VMM_CONFIGURED,     /* all PUTs done */
     FCA_VMM_BOOTED,         /* InstanceStart done */
     FCA_VMM_FAILED,         /* the step under way failed: err says why */
-    FCA_VMM_EXITED          /* the process is reaped; once, always last */
+    FCA_VMM_EXITED          /* the process is reaped; once, always last; err
+                               says how it ended */
 } fca_vmm_event_e;
 
 typedef struct fca_vmm_s  fca_vmm_t;
@@ -53,7 +54,10 @@ typedef struct {
 } fca_vmm_spec_t;
 
 /* Everything in *conf must outlive the vmm; *spec is copied.  The callback
- * runs from the loop only; SPAWNED or FAILED comes first. */
+ * runs from the loop only; SPAWNED or FAILED comes first.  A process that ends
+ * while a step is under way gives FAILED, then EXITED; between steps EXITED
+ * alone.  nic, images and config_json may be NULL: a trial boot.  NULL: it
+ * could not be started, and nothing is left of it. */
 fca_vmm_t *fca_vmm_spawn(const fca_vmm_conf_t *conf,
     const fca_vmm_spec_t *spec, fca_vmm_pt handler, void *arg,
     fcf_err_t *err);
