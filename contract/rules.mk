@@ -17,3 +17,11 @@ $(B)/contract/libfcf.a: $(CONTRACT_OBJS)
 $(CONTRACT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(B)/t/unit/fake_loop.o \
     $(B)/contract/libfcf.a
 	$(CC) -o $@ $^ $(LDFLAGS) $(CONTRACT_LIBS)
+
+CONTRACT_PROBE := $(B)/t/unit/contract_probe
+TARGETS        += $(CONTRACT_PROBE)
+PROVE_FILES    += $(sort $(wildcard t/fault/etcd_*.t t/fault/redis*.t))
+
+$(CONTRACT_PROBE): $(B)/t/unit/contract_probe.o $(B)/agent/loop.o \
+    $(B)/contract/libfcf.a
+	$(CC) -o $@ $^ $(LDFLAGS) $(CONTRACT_LIBS) -luv

@@ -1,0 +1,533 @@
+/*
+ * What the tests in t/fault drive: the contract's clients on libuv, told what to do by
+ * lines on standard input, telling what happens by lines on standard output.
+ *
+ *   contract_probe [--etcd URL]... [--user U --password P] [--prefix P]...
+ *       [--redis ADDR]... [--redis-user U] [--redis-password P] [--db N]
+ *
+ *   out: begin | put KEY VALUE | del KEY | end | state NAME: WHY
+ *        reply TAG ok ... | reply TAG CODE: MESSAGE
+ *   in:  TAG get KEY | put KEY VALUE [LEASE] | delete KEY | list PREFIX
+ *        TAG claim KEY VALUE LEASE   (put if absent, else get)
+ *        TAG grant TTL | keepalive LEASE | revoke LEASE | stat
+ *        TAG redis ARG... | block TIMEOUT_MS ARG... | script NAME NKEYS ARG...
+ *        TAG free-redis | free-sync | quit
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <curl/curl.h>
+
+#include "agent/loop.h"
+#include "contract/fcf_redis.h"
+#include "contract/fcf_sync.h"
+
+#define ARGS_MAX    32
+#define LINE_MAX_   65536
+
+static uv_loop_t      uv;
+static fcf_loop_t     loop;
+static fcf_etcd_t    *etcd;
+static fcf_sync_t    *syncer;
+static fcf_redis_t   *redis;
+static uv_pipe_t      input;
+static char           line[LINE_MAX_];
+static size_t         line_len;
+
+
+static const struct {
+    const char          *name;
+    const fcf_script_t  *script;
+} scripts[] = {
+    { "ask",      &fcf_script_ask },
+    { "extend",   &fcf_script_extend },
+    { "settle",   &fcf_script_settle },
+    { "giveback", &fcf_script_giveback },
+    { "restore",  &fcf_script_restore },
+    { "bury",     &fcf_script_bury }
+};
+
+
+static void
+on_log(fcf_log_e level, const char *msg)
+{
+    if (level > FCF_LOG_DEBUG) {
+        fprintf(stderr, "%d %s\n", (int) level, msg);
+    }
+}
+
+
+static void
+on_begin(void *arg)
+{
+    (void) arg;
+    printf("begin\n");
+}
+
+
+static void
+on_put(void *arg, const fcf_kv_t *kv)
+{
+    (void) arg;
+    printf("put %s %s\n", kv->key, kv->value);
+}
+
+
+static void
+on_del(void *arg, const char *key, size_t len)
+{
+    (void) arg;
+    printf("del %.*s\n", (int) len, key);
+}
+
+
+static void
+on_end(void *arg)
+{
+    (void) arg;
+    printf("end\n");
+}
+
+
+static void
+on_state(void *arg, fcf_sync_state_e state, const char *why)
+{
+    static const char  *names[] = { "starting", "live", "stale" };
+
+    (void) arg;
+    printf("state %s: %s\n", names[state], why);
+}
+
+
+static void
+on_etcd(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
+{
+    char    *tag;
+    size_t   i;
+
+    tag = arg;
+
+    if (err != NULL) {
+        printf("reply %s %s: %s\n", tag, fcf_code_name(err->code), err->msg);
+        free(tag);
+        return;
+    }
+
+    printf("reply %s ok revision=%" PRId64 " count=%" PRId64 " succeeded=%d"
+           " lease=%" PRId64 " ttl=%" PRId64, tag, reply->revision,
+           reply->count, reply->succeeded, reply->lease, reply->ttl);
+
+    for (i = 0; i < reply->nkvs; i++) {
+        printf(" %s=%s", reply->kvs[i].key, reply->kvs[i].value);
+    }
+
+    printf("\n");
+    free(tag);
+}
+
+
+static void
+print_redis(const redisReply *reply)
+{
+    size_t  i;
+
+    switch (reply->type) {
+
+    case REDIS_REPLY_INTEGER:
+        printf(" %lld", reply->integer);
+        break;
+
+    case REDIS_REPLY_NIL:
+        printf(" nil");
+        break;
+
+    case REDIS_REPLY_ARRAY:
+        printf(" [");
+
+        for (i = 0; i < reply->elements; i++) {
+            print_redis(reply->element[i]);
+        }
+
+        printf(" ]");
+        break;
+
+    default:
+        printf(" %s", reply->str);
+        break;
+    }
+}
+
+
+static void
+on_redis(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    char  *tag;
+
+    tag = arg;
+
+    if (err != NULL) {
+        printf("reply %s %s: %s\n", tag, fcf_code_name(err->code), err->msg);
+
+    } else {
+        printf("reply %s ok", tag);
+        print_redis(reply);
+        printf("\n");
+    }
+
+    free(tag);
+}
+
+
+static void
+do_stat(char *tag)
+{
+    fcf_sync_stat_t   sync_stat;
+    fcf_etcd_stat_t   etcd_stat;
+    fcf_redis_stat_t  redis_stat;
+
+    printf("reply %s ok", tag);
+
+    if (syncer != NULL) {
+        fcf_sync_stat(syncer, &sync_stat);
+        printf(" state=%d revision=%" PRId64 " lists=%" PRIu64
+               " reconnects=%" PRIu64 " events=%" PRIu64,
+               (int) sync_stat.state, sync_stat.revision, sync_stat.lists,
+               sync_stat.reconnects, sync_stat.events);
+    }
+
+    if (etcd != NULL) {
+        fcf_etcd_stat(etcd, &etcd_stat);
+        printf(" endpoint=%s healthy=%d failovers=%" PRIu64,
+               etcd_stat.endpoint, etcd_stat.healthy, etcd_stat.failovers);
+    }
+
+    if (redis != NULL) {
+        fcf_redis_stat(redis, &redis_stat);
+        printf(" redis=%s connected=%d redis_reconnects=%" PRIu64,
+               redis_stat.addr, redis_stat.connected, redis_stat.reconnects);
+    }
+
+    printf("\n");
+    free(tag);
+}
+
+
+static void
+do_claim(char *tag, char **argv)
+{
+    fcf_etcd_op_t   put, get;
+    fcf_etcd_cmp_t  absent;
+
+    memset(&put, 0, sizeof(put));
+    memset(&get, 0, sizeof(get));
+    memset(&absent, 0, sizeof(absent));
+
+    absent.what = FCF_CMP_ABSENT;
+    absent.key = argv[1];
+
+    put.op = FCF_OP_PUT;
+    put.key = argv[1];
+    put.value = argv[2];
+    put.value_len = strlen(argv[2]);
+    put.lease = strtoll(argv[3], NULL, 10);
+
+    get.op = FCF_OP_GET;
+    get.key = argv[1];
+
+    (void) fcf_etcd_txn(etcd, &absent, 1, &put, 1, &get, 1, on_etcd, tag);
+}
+
+
+static void
+do_script(char *tag, int argc, char **argv)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        if (strcmp(argv[1], scripts[i].name) == 0) {
+            (void) !fcf_redis_script(redis, scripts[i].script,
+                                     (int) strtol(argv[2], NULL, 10), argc - 3,
+                                     (const char **) argv + 3, on_redis, tag);
+            return;
+        }
+    }
+
+    printf("reply %s unknown script\n", tag);
+    free(tag);
+}
+
+
+static int
+do_etcd(char *tag, int argc, char **argv)
+{
+    int64_t  number;
+
+    number = strtoll(argc > 1 ? argv[argc - 1] : "", NULL, 10);
+
+    if (strcmp(argv[0], "get") == 0) {
+        (void) fcf_etcd_get(etcd, argv[1], on_etcd, tag);
+
+    } else if (strcmp(argv[0], "put") == 0) {
+        (void) fcf_etcd_put(etcd, argv[1], argv[2], strlen(argv[2]),
+                            argc > 3 ? number : 0, on_etcd, tag);
+
+    } else if (strcmp(argv[0], "delete") == 0) {
+        (void) fcf_etcd_delete(etcd, argv[1], on_etcd, tag);
+
+    } else if (strcmp(argv[0], "list") == 0) {
+        (void) fcf_etcd_list(etcd, argv[1], on_etcd, tag);
+
+    } else if (strcmp(argv[0], "claim") == 0) {
+        do_claim(tag, argv);
+
+    } else if (strcmp(argv[0], "grant") == 0) {
+        (void) fcf_etcd_lease_grant(etcd, (unsigned) number, on_etcd, tag);
+
+    } else if (strcmp(argv[0], "keepalive") == 0) {
+        (void) fcf_etcd_lease_keepalive(etcd, number, on_etcd, tag);
+
+    } else if (strcmp(argv[0], "revoke") == 0) {
+        (void) fcf_etcd_lease_revoke(etcd, number, on_etcd, tag);
+
+    } else {
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static void
+do_line(char *text)
+{
+    int    argc;
+    char  *argv[ARGS_MAX], *tag, *save;
+
+    argc = 0;
+    save = NULL;
+    tag = strtok_r(text, " ", &save);
+
+    while (argc < ARGS_MAX) {
+        argv[argc] = strtok_r(NULL, " ", &save);
+
+        if (argv[argc] == NULL) {
+            break;
+        }
+
+        argc++;
+    }
+
+    if (tag == NULL || argc == 0) {
+        return;
+    }
+
+    tag = strdup(tag);
+
+    if (do_etcd(tag, argc, argv)) {
+        return;
+    }
+
+    if (strcmp(argv[0], "stat") == 0) {
+        do_stat(tag);
+        return;
+    }
+
+    if (strcmp(argv[0], "redis") == 0) {
+        (void) !fcf_redis_command(redis, 0, argc - 1,
+                                  (const char **) argv + 1, NULL, on_redis,
+                                  tag);
+        return;
+    }
+
+    if (strcmp(argv[0], "block") == 0) {
+        (void) !fcf_redis_command(redis,
+                                  (unsigned) strtol(argv[1], NULL, 10),
+                                  argc - 2, (const char **) argv + 2, NULL,
+                                  on_redis, tag);
+        return;
+    }
+
+    if (strcmp(argv[0], "script") == 0) {
+        do_script(tag, argc, argv);
+        return;
+    }
+
+    if (strcmp(argv[0], "free-redis") == 0) {
+        fcf_redis_free(redis);
+        redis = NULL;
+
+    } else if (strcmp(argv[0], "free-sync") == 0) {
+        fcf_sync_free(syncer);
+        syncer = NULL;
+
+    } else if (strcmp(argv[0], "quit") == 0) {
+        uv_close((uv_handle_t *) &input, NULL);
+    }
+
+    printf("reply %s ok\n", tag);
+    free(tag);
+}
+
+
+static void
+on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
+{
+    (void) handle;
+    (void) size;
+
+    *buf = uv_buf_init(line + line_len,
+                       (unsigned) (sizeof(line) - line_len - 1));
+}
+
+
+static void
+on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    char  *end;
+
+    (void) buf;
+
+    if (n < 0) {
+        uv_close((uv_handle_t *) stream, NULL);
+        return;
+    }
+
+    line_len += (size_t) n;
+    line[line_len] = '\0';
+
+    while ((end = strchr(line, '\n')) != NULL) {
+        *end = '\0';
+        do_line(line);
+
+        line_len -= (size_t) (end + 1 - line);
+        memmove(line, end + 1, line_len + 1);
+    }
+}
+
+
+typedef struct {
+    const char        *list[FCF_ETCD_ENDPOINTS_MAX];
+    size_t             n;
+} list_t;
+
+
+static void
+start(int argc, char **argv)
+{
+    int                 i;
+    list_t              endpoints, prefixes, addrs;
+    fcf_err_t           err;
+    fcf_etcd_conf_t     conf;
+    fcf_redis_conf_t    rconf;
+
+    static const fcf_sync_handler_t  handler = {
+        on_begin, on_put, on_del, on_end, on_state
+    };
+
+    memset(&endpoints, 0, sizeof(endpoints));
+    memset(&prefixes, 0, sizeof(prefixes));
+    memset(&addrs, 0, sizeof(addrs));
+    memset(&conf, 0, sizeof(conf));
+    memset(&rconf, 0, sizeof(rconf));
+
+    for (i = 1; i + 1 < argc; i += 2) {
+
+        if (strcmp(argv[i], "--etcd") == 0) {
+            endpoints.list[endpoints.n++] = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--prefix") == 0) {
+            prefixes.list[prefixes.n++] = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--redis") == 0) {
+            addrs.list[addrs.n++] = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--user") == 0) {
+            conf.user = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--password") == 0) {
+            conf.password = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--ca") == 0) {
+            conf.ca = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--cert") == 0) {
+            conf.cert = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--key") == 0) {
+            conf.key = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--redis-user") == 0) {
+            rconf.user = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--redis-password") == 0) {
+            rconf.password = argv[i + 1];
+
+        } else if (strcmp(argv[i], "--db") == 0) {
+            rconf.db = (int) strtol(argv[i + 1], NULL, 10);
+        }
+    }
+
+    conf.endpoints = endpoints.list;
+    conf.nendpoints = endpoints.n;
+    rconf.addrs = addrs.list;
+    rconf.naddrs = addrs.n;
+
+    if (endpoints.n != 0) {
+        etcd = fcf_etcd_new(&loop, &conf, &err);
+
+        if (etcd == NULL) {
+            printf("fatal %s\n", err.msg);
+        }
+    }
+
+    if (etcd != NULL && prefixes.n != 0) {
+        syncer = fcf_sync_new(etcd, prefixes.list, prefixes.n, &handler, NULL,
+                              &err);
+    }
+
+    if (addrs.n != 0) {
+        redis = fcf_redis_new(&loop, &rconf, &err);
+
+        if (redis == NULL) {
+            printf("fatal %s\n", err.msg);
+        }
+    }
+}
+
+
+int
+main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+
+    uv_loop_init(&uv);
+    fca_loop_init(&loop, &uv, on_log);
+
+    uv_pipe_init(&uv, &input, 0);
+    uv_pipe_open(&input, STDIN_FILENO);
+    uv_read_start((uv_stream_t *) &input, on_alloc, on_input);
+
+    start(argc, argv);
+    printf("ready\n");
+
+    uv_run(&uv, UV_RUN_DEFAULT);
+
+    fcf_sync_free(syncer);
+    fcf_etcd_free(etcd);
+    fcf_redis_free(redis);
+
+    uv_run(&uv, UV_RUN_DEFAULT);
+
+    if (uv_loop_close(&uv) != 0) {
+        printf("fatal: the loop has handles left\n");
+        return 1;
+    }
+
+    curl_global_cleanup();
+
+    return 0;
+}
