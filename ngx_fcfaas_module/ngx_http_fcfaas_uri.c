@@ -10,7 +10,8 @@
 
 typedef struct {
     u_char      *text;          /* decoded and normalised */
-    uint32_t    *end;           /* of each character, in the raw path */
+    uint32_t    *end;           /* of each character, in the raw path;
+                                   NULL: they are the same */
     size_t       len;
 } ngx_http_fcfaas_path_t;
 
@@ -44,7 +45,15 @@ ngx_http_fcfaas_uri(ngx_http_request_t *r, ngx_str_t *id, ngx_str_t *uri)
         args.len = p - args.data;
     }
 
-    if (ngx_http_fcfaas_uri_decode(r, &raw, &path) != NGX_OK) {
+    if (raw.len == r->uri.len
+        && ngx_memcmp(raw.data, r->uri.data, raw.len) == 0)
+    {
+        /* as it is almost always: each character stands for itself */
+        path.text = raw.data;
+        path.end = NULL;
+        path.len = raw.len;
+
+    } else if (ngx_http_fcfaas_uri_decode(r, &raw, &path) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -53,7 +62,7 @@ ngx_http_fcfaas_uri(ngx_http_request_t *r, ngx_str_t *id, ngx_str_t *uri)
     if (ngx_http_fcfaas_uri_captured(r, id, &path, &end) == NGX_OK
         || ngx_http_fcfaas_uri_named(id, &path, &end) == NGX_OK)
     {
-        offset = path.end[end - 1];
+        offset = path.end ? path.end[end - 1] : end;
     }
 
     /* a name that the path does not show: the whole path is the function's */
@@ -61,17 +70,24 @@ ngx_http_fcfaas_uri(ngx_http_request_t *r, ngx_str_t *id, ngx_str_t *uri)
     raw.data += offset;
     raw.len -= offset;
 
+    if (raw.len && raw.data[0] == '/') {
+        uri->data = raw.data;
+        uri->len = raw.len + args.len;
+        return NGX_OK;
+    }
+
+    if (raw.len == 0 && args.len == 0) {
+        ngx_str_set(uri, "/");
+        return NGX_OK;
+    }
+
     uri->data = ngx_pnalloc(r->pool, 1 + raw.len + args.len);
     if (uri->data == NULL) {
         return NGX_ERROR;
     }
 
     p = uri->data;
-
-    if (raw.len == 0 || raw.data[0] != '/') {
-        *p++ = '/';
-    }
-
+    *p++ = '/';
     p = ngx_cpymem(p, raw.data, raw.len);
     p = ngx_cpymem(p, args.data, args.len);
 
