@@ -22,6 +22,8 @@
 /* deletion waits for company: that many, or that long without other work */
 #define FCA_NET_DOOM_MAX    64
 #define FCA_NET_DOOM_NS     (200 * 1000000ull)
+/* how often the rules are looked at when nothing else is to do */
+#define FCA_NET_WATCH_NS    (2000 * 1000000ull)
 
 #define FCA_NET_ALIAS       "fcfaas:"
 #define FCA_NET_ALIAS_MAX   (sizeof(FCA_NET_ALIAS) + FCF_ID_MAX)
@@ -117,6 +119,8 @@ int fca_nft_init(fca_net_t *net, fcf_err_t *err) fcf_must_check;
 void fca_nft_free(fca_net_t *net);
 /* both tables anew, with an element for each armed NIC, in one transaction */
 int fca_nft_load(fca_net_t *net, fcf_err_t *err);
+/* 0: both tables are there */
+int fca_nft_check(fca_net_t *net, fcf_err_t *err);
 int fca_nft_remove(fca_net_t *net, fcf_err_t *err);
 /* One transaction each; 0 also if there is none to treat.  Adds those that are
  * being made, deletes and looks for those that are armed. */

@@ -234,6 +234,29 @@ fca_nft_load(fca_net_t *net, fcf_err_t *err)
 
 
 int
+fca_nft_check(fca_net_t *net, fcf_err_t *err)
+{
+    char    cmd[128];
+    size_t  i;
+
+    static const char *const  families[] = { "bridge", "inet" };
+
+    /* one by one: libnftables 1.0.6 looks for the second's table in the cache
+     * that it filled for the first */
+    for (i = 0; i < 2; i++) {
+        snprintf(cmd, sizeof(cmd), "list chain %s fcfaas_%s guests",
+                 families[i], net->bridge);
+
+        if (nft_run(net, cmd, err) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
 fca_nft_remove(fca_net_t *net, fcf_err_t *err)
 {
     char  cmd[256];

@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "agent/log.h"
 #include "agent/net_int.h"
 
 
@@ -220,6 +221,25 @@ work_doom(fca_net_t *net, fca_net_queue_t *doomed)
 }
 
 
+/* Guests run on while somebody reloads the host's firewall, which takes our
+ * tables along. */
+static void
+work_watch(fca_net_t *net)
+{
+    fcf_err_t  err;
+
+    if (fca_nft_check(net, NULL) == 0) {
+        return;
+    }
+
+    fca_log(FCF_LOG_WARN, NULL,
+            "guest network: the nftables rules of %s were removed by "
+            "somebody, and are put back", net->bridge);
+
+    fca_net_complain(fca_nft_load(net, &err), &err);
+}
+
+
 static void
 work_results(fca_net_t *net, fca_net_queue_t *done)
 {
@@ -246,12 +266,9 @@ work_wait(fca_net_t *net, fca_net_queue_t *batch, unsigned ndoomed)
     uv_mutex_lock(&net->lock);
 
     while (STAILQ_EMPTY(&net->jobs) && !net->stop && rc == 0) {
-        if (ndoomed > 0) {
-            rc = uv_cond_timedwait(&net->wake, &net->lock, FCA_NET_DOOM_NS);
-
-        } else {
-            uv_cond_wait(&net->wake, &net->lock);
-        }
+        rc = uv_cond_timedwait(&net->wake, &net->lock,
+                               ndoomed > 0 ? FCA_NET_DOOM_NS
+                                           : FCA_NET_WATCH_NS);
     }
 
     more = !STAILQ_EMPTY(&net->jobs);
@@ -324,6 +341,9 @@ work_main(void *arg)
             work_doom(net, &doomed);
             work_results(net, &doomed);
             ndoomed = 0;
+
+        } else if (!more) {
+            work_watch(net);
         }
 
         uv_mutex_lock(&net->lock);

@@ -436,6 +436,20 @@ sub test_rules {
     test_spoof($fd, $g);
     is(ask($h, "give $b->{tap}"), "given $b->{tap}", 'given');
 
+    for my $table ('inet fcfaas_fcn-br', 'bridge fcfaas_fcn-br') {
+        sh("nft delete table $table");
+
+        my $end = time() + DEADLINE;
+        my $there;
+
+        until ($there = sh('nft list tables') =~ /$table/ or time() > $end) {
+            select undef, undef, undef, 0.1;
+        }
+
+        ok($there, "a deleted table is put back by itself: $table");
+    }
+
+    test_spoof($fd, $g);
     sh('ip link del dum0');
 }
 
@@ -501,6 +515,18 @@ sub test_limit {
     like(ask($h, 'take'), qr{^error guest network 172\.16\.0\.1/29 is full},
          'the sixth is refused');
     is(finish($h, 'close'), 'closed 0', 'closes with NICs out');
+}
+
+# takes that are still under way when the network is closed
+sub test_close_early {
+    my $h = start();
+
+    print {$h->{in}} "burst 40\nclose\n";
+    my @all = map { line($h) } 1 .. 41;
+    is(scalar(grep { /^nic |^error the network was closed/ } @all), 40,
+       'closed with takes under way: each is answered');
+    is(finish($h), 'closed 0', 'and closes');
+    is(join(' ', keys %{links()}), 'lo', 'no link is left');
 }
 
 sub test_burst {
@@ -663,6 +689,7 @@ is(join(' ', keys %{links()}), 'lo', 'no link is left');
 is(sh('nft list ruleset'), '', 'no rule is left');
 
 test_limit();
+test_close_early();
 test_neighbours();
 test_egress();
 test_refusals();
