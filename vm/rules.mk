@@ -39,6 +39,15 @@ $(VM)/version: vm/kernel/fetch vm/kernel/vmlinux vm/kernel/modules
 $(VM)/vmlinux: $(VM)/version
 	@touch $@
 
+# a small one for boot speed, by hand: make -C vm kernel
+
+.PHONY: kernel
+kernel: $(VM)/vmlinux-small
+
+$(VM)/vmlinux-small: vm/kernel/build vm/kernel/microvm.config
+	@mkdir -p $(VM)
+	vm/kernel/build $(VM)/linux $@
+
 # init
 
 $(VM)/init: $(INIT_OBJS)
@@ -63,7 +72,8 @@ ECHO_SRCS := vm/functions/echo/main.c vm/functions/echo/conn.c \
 ECHO_OBJS := $(ECHO_SRCS:%.c=$(GUEST_OBJ)/%.o) \
              $(addprefix $(GUEST_OBJ)/llhttp/,api.o http.o llhttp.o)
 
-$(GUEST_OBJ)/vm/functions/echo/conn.o: GUEST_CFLAGS += -I/usr/share/include/llhttp
+$(GUEST_OBJ)/vm/functions/echo/conn.o: \
+    GUEST_CFLAGS += -I/usr/share/include/llhttp
 
 $(GUEST_OBJ)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)

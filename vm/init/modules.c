@@ -9,6 +9,8 @@
 #define NAME_MAX_LEN  64
 
 
+/* EEXIST, ENOSYS: the kernel has it inside, or has no modules at all */
+
 static int
 load_one(const char *dir, const char *name, fcf_err_t *err)
 {
@@ -24,7 +26,9 @@ load_one(const char *dir, const char *name, fcf_err_t *err)
 
     rc = 0;
 
-    if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST) {
+    if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST
+        && errno != ENOSYS)
+    {
         rc = fcf_err_sys(err, errno, "load %s", path);
     }
 

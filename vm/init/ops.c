@@ -79,14 +79,14 @@ add_entropy(const void *data, size_t len, fcf_err_t *err)
 {
     int  fd, rc;
 
-    struct {
-        struct rand_pool_info  head;
-        uint8_t                data[SEED_MAX];
+    union {
+        struct rand_pool_info  info;
+        char                   room[sizeof(struct rand_pool_info) + SEED_MAX];
     } pool;
 
-    pool.head.entropy_count = (int) len * 8;
-    pool.head.buf_size = (int) len;
-    memcpy(pool.data, data, len);
+    pool.info.entropy_count = (int) len * 8;
+    pool.info.buf_size = (int) len;
+    memcpy(pool.info.buf, data, len);
 
     fd = open("/dev/urandom", O_RDWR|O_CLOEXEC);
     if (fd < 0) {
