@@ -109,6 +109,8 @@ struct fca_instance_s {
     unsigned                      booting:1;    /* counted as a boot */
     unsigned                      graceful:1;   /* it served: no cutting */
     unsigned                      hurry:1;
+    unsigned                      drain_put:1;  /* etcd knows of it */
+    uint64_t                      stop_since;   /* the guest was told */
     uint64_t                      requests;     /* when draining began */
     int64_t                       started_ms;   /* Unix time */
 };

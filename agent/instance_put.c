@@ -44,6 +44,7 @@ fca_put_result(fca_instance_t *inst, const fcf_etcd_reply_t *reply,
 
     if (err) {
         fca_inst_log(inst, FCF_LOG_WARN, "putting into etcd: %s", err->msg);
+        inst->slot_lease = 0;           /* not known: put it again */
         fca_node_doubt(inst->agent->node);
         fca_put_later(inst);
         return;
@@ -174,7 +175,6 @@ fca_put_txn(fca_instance_t *inst, int absent)
         return;
     }
 
-    /* right unless the put fails, and then the lease is in doubt anyway */
     inst->slot_lease = lease;
 }
 

@@ -1,0 +1,371 @@
+/* The agent's start, its end, and what its parts tell each other. */
+
+#include <stdlib.h>
+#include <string.h>
+#include "agent/agent.h"
+#include "agent/failures.h"
+#include "agent/instance.h"
+#include "agent/jobs.h"
+#include "agent/node.h"
+#include "agent/specs.h"
+
+#define FCA_STOP_CHECK_MS   20
+#define FCA_STOP_HURRY_MS   20000       /* then VMs are killed */
+#define FCA_STOP_GIVEUP_MS  30000
+#define FCA_STOP_KEYS_MS    3000        /* for etcd and Redis at the end */
+
+static void
+fca_agent_log(fcf_log_e level, const char *msg)
+{
+    fca_log(level, NULL, "%s", msg);
+}
+
+static void
+fca_agent_spec(void *arg, const char *function_id)
+{
+    fca_instances_spec(arg, function_id);
+}
+
+static void
+fca_agent_specs(void *arg)
+{
+    fca_agent_specs_live(arg);
+}
+
+static void
+fca_agent_announce(fca_t *agent)
+{
+    if (!agent->announced && fca_node_lease(agent->node)
+        && fca_specs_known(agent->specs))
+    {
+        agent->announced = 1;
+        fca_log(FCF_LOG_INFO, NULL, "ready: %d vCPUs, %d MB",
+                agent->capacity.cpu, agent->capacity.memory_mb);
+        fca_notify_ready();
+        fca_agent_vms_changed(agent);
+    }
+}
+
+void
+fca_agent_node_live(fca_t *agent)
+{
+    fca_instances_put(agent);
+    fca_jobs_start(agent->jobs);
+    fca_agent_announce(agent);
+}
+
+void
+fca_agent_specs_live(fca_t *agent)
+{
+    fca_jobs_kick(agent->jobs);
+    fca_agent_announce(agent);
+}
+
+void
+fca_agent_vms_changed(fca_t *agent)
+{
+    fca_notify_status("%d VMs, %d of them starting", agent->capacity.vms,
+                      agent->capacity.boots);
+    fca_node_changed(agent->node);
+
+    if (agent->phase == FCA_RUNNING) {
+        fca_jobs_kick(agent->jobs);
+    }
+}
+
+static void
+fca_agent_stop(fca_t *agent)
+{
+    agent->stop_asked++;
+
+    if (agent->phase != FCA_RUNNING) {
+        fca_log(FCF_LOG_WARN, NULL, "told to stop again: VMs are killed");
+        fca_instances_stop(agent, 1);
+        return;
+    }
+
+    fca_log(FCF_LOG_INFO, NULL, "stopping: %d VMs", agent->capacity.vms);
+    fca_notify_stopping();
+
+    agent->phase = FCA_STOP_VMS;
+    agent->stop_since = fca_now(agent);
+    fca_jobs_stop(agent->jobs);
+    fca_node_changed(agent->node);
+    fca_instances_stop(agent, 0);
+    agent->loop.timer_set(agent->stop_timer, 0);
+}
+
+void
+fca_agent_fatal(fca_t *agent)
+{
+    agent->status = 1;
+
+    if (agent->phase == FCA_RUNNING) {
+        fca_agent_stop(agent);
+    }
+}
+
+/* Looks, a few times a second, how far the end has come. */
+static void
+fca_agent_stop_check(void *arg)
+{
+    fca_t     *agent = arg;
+    uint64_t   ms;
+
+    ms = fca_now(agent) - agent->stop_since;
+
+    if (agent->phase == FCA_STOP_VMS) {
+        if (ms >= FCA_STOP_HURRY_MS && agent->stop_asked == 1) {
+            fca_agent_stop(agent);
+        }
+
+        if ((TAILQ_EMPTY(&agent->instances)
+             && ((fca_jobs_stopped(agent->jobs)
+                  && !fca_unputs_pending(agent))
+                 || ms >= FCA_STOP_KEYS_MS))
+            || ms >= FCA_STOP_GIVEUP_MS)
+        {
+            agent->phase = FCA_STOP_KEYS;
+            agent->stop_since = fca_now(agent);
+            ms = 0;
+            fca_jobs_leave(agent->jobs);
+            fca_failures_stop(agent->failures);
+            fca_node_stop(agent->node);
+        }
+    }
+
+    if (agent->phase == FCA_STOP_KEYS
+        && (ms >= FCA_STOP_KEYS_MS
+            || (fca_jobs_left(agent->jobs)
+                && fca_failures_stopped(agent->failures)
+                && fca_node_stopped(agent->node))))
+    {
+        agent->phase = FCA_STOPPED;
+        uv_stop(&agent->uv);
+        return;
+    }
+
+    agent->loop.timer_set(agent->stop_timer, FCA_STOP_CHECK_MS);
+}
+
+static void
+fca_agent_signal(uv_signal_t *handle, int signo)
+{
+    fca_log(FCF_LOG_INFO, NULL, "signal %d", signo);
+    fca_agent_stop(handle->data);
+}
+
+static int
+fca_agent_signals(fca_t *agent, fcf_err_t *err)
+{
+    uv_signal_init(&agent->uv, &agent->sigterm);
+    uv_signal_init(&agent->uv, &agent->sigint);
+    agent->sigterm.data = agent->sigint.data = agent;
+
+    if (uv_signal_start(&agent->sigterm, fca_agent_signal, SIGTERM) != 0
+        || uv_signal_start(&agent->sigint, fca_agent_signal, SIGINT) != 0)
+    {
+        return fcf_err_set(err, FCF_E_NOMEM, "signals");
+    }
+
+    agent->stop_timer = agent->loop.timer_new(&agent->loop,
+                                              fca_agent_stop_check, agent);
+    if (agent->stop_timer == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    return fca_notify_init(&agent->notify, &agent->loop, err);
+}
+
+/* the state directory and what a killed agent left on this host */
+static int
+fca_agent_open_host(fca_t *agent, fcf_err_t *err)
+{
+    int                n;
+    uint64_t           number;
+    const fca_conf_t  *conf = &agent->conf;
+    fca_net_conf_t     net = {
+        .bridge = conf->bridge, .tap_prefix = conf->tap_prefix,
+        .node_id = conf->node_id, .address = conf->bridge_address,
+        .prefix_len = conf->bridge_prefix_len, .egress = conf->egress,
+        .pool_max = (unsigned) conf->max_vms < 64 ? (unsigned) conf->max_vms
+                                                  : 64,
+    };
+
+    if (fca_capacity_init(&agent->capacity, conf->cpu_overcommit,
+                          conf->memory_reserve_mb, conf->max_vms,
+                          conf->max_boots, err) != 0
+        || fca_state_open(&agent->state, conf->state_dir, err) != 0
+        || fca_state_number(&agent->state, &number, err) != 0
+        || fca_ports_init(&agent->ports, (unsigned) conf->port_first,
+                          (unsigned) conf->port_last, number, err) != 0)
+    {
+        return -1;
+    }
+
+    n = fca_vmm_reclaim(conf->state_dir, err);
+    if (n < 0) {
+        return -1;
+    }
+
+    if (n > 0) {
+        fca_log(FCF_LOG_WARN, NULL, "ended %d VMs that a killed agent left",
+                n);
+    }
+
+    agent->net = fca_net_open(&agent->uv, &net, err);
+    if (agent->net == NULL) {
+        return fcf_err_wrap(err, "network");
+    }
+
+    return 0;
+}
+
+static int
+fca_agent_open_peers(fca_t *agent, fcf_err_t *err)
+{
+    const fca_conf_t    *conf = &agent->conf;
+    fca_specs_handler_t  specs = { fca_agent_spec, fca_agent_specs, agent };
+    fca_proxy_conf_t     proxy = {
+        .threads = (unsigned) conf->proxy_threads, .token = conf->token,
+        .token_len = conf->token ? strlen(conf->token) : 0,
+        .allow = conf->allow, .nallow = conf->nallow,
+        .queue_max = 64, .queue_ms = 100,
+    };
+    fcf_etcd_conf_t      etcd = {
+        .endpoints = conf->etcd.items, .nendpoints = conf->etcd.n,
+        .user = *conf->etcd_user ? conf->etcd_user : NULL,
+        .password = conf->etcd_password,
+        .ca = *conf->etcd_ca ? conf->etcd_ca : NULL,
+        .cert = *conf->etcd_cert ? conf->etcd_cert : NULL,
+        .key = *conf->etcd_key ? conf->etcd_key : NULL,
+    };
+    fcf_redis_conf_t     redis = {
+        .addrs = conf->redis.items, .naddrs = conf->redis.n,
+        .db = conf->redis_db,
+        .user = *conf->redis_user ? conf->redis_user : NULL,
+        .password = conf->redis_password,
+    };
+
+    agent->vmm = (fca_vmm_conf_t) {
+        .uv = &agent->uv, .binary = conf->vmm,
+        .extra_args = conf->vmm_args.items, .state_dir = conf->state_dir,
+        .kernel = conf->kernel, .initrd = *conf->initrd ? conf->initrd : NULL,
+        .kernel_args = conf->kernel_args,
+    };
+
+    if ((agent->http = fcf_http_new(&agent->loop, err)) == NULL
+        || (agent->etcd = fcf_etcd_new(&agent->loop, &etcd, err)) == NULL
+        || (agent->redis = fcf_redis_new(&agent->loop, &redis, err)) == NULL
+        || (agent->proxy = fca_proxy_new(&agent->loop, &proxy, err)) == NULL
+        || (agent->failures = fca_failures_new(agent, err)) == NULL
+        || (agent->jobs = fca_jobs_new(agent, err)) == NULL
+        || (agent->node = fca_node_new(agent, err)) == NULL
+        || (agent->specs = fca_specs_new(agent->etcd, conf->prefix, &specs,
+                                         err)) == NULL)
+    {
+        return -1;
+    }
+
+    agent->vmm.http = agent->http;
+
+    return 0;
+}
+
+static void
+fca_agent_close(fca_t *agent)
+{
+    int  left;
+
+    left = !TAILQ_EMPTY(&agent->instances);
+
+    fca_specs_free(agent->specs);
+    fca_node_free(agent->node);
+    fca_failures_free(agent->failures);
+    fca_unputs_free(agent);
+
+    if (agent->redis) {
+        fcf_redis_free(agent->redis);
+    }
+
+    fca_jobs_free(agent->jobs);
+
+    if (agent->proxy) {
+        fca_proxy_free(agent->proxy);
+    }
+
+    if (agent->etcd) {
+        fcf_etcd_free(agent->etcd);
+    }
+
+    if (agent->http) {
+        fcf_http_free(agent->http);
+    }
+
+    if (left) {
+        fca_log(FCF_LOG_ERROR, NULL, "some VMs did not end; the next start "
+                "reclaims them");
+        agent->status = 1;
+
+    } else if (agent->net) {
+        fca_net_close(agent->net, 1);
+    }
+
+    fca_notify_free(&agent->notify);
+
+    if (agent->stop_timer) {
+        agent->loop.timer_free(agent->stop_timer);
+    }
+
+    fca_ports_free(&agent->ports);
+
+    if (agent->state.dir) {
+        fca_state_close(&agent->state);
+    }
+
+    uv_close((uv_handle_t *) &agent->sigterm, NULL);
+    uv_close((uv_handle_t *) &agent->sigint, NULL);
+    uv_run(&agent->uv, UV_RUN_NOWAIT);
+    uv_run(&agent->uv, UV_RUN_NOWAIT);
+
+    if (uv_loop_close(&agent->uv) != 0) {
+        fca_log(FCF_LOG_DEBUG, NULL, "handles were left open");
+    }
+}
+
+int
+fca_agent_run(fca_conf_t *conf)
+{
+    fca_t      agent;
+    fcf_err_t  err;
+
+    memset(&agent, 0, sizeof(agent));
+    agent.conf = *conf;
+    TAILQ_INIT(&agent.instances);
+    TAILQ_INIT(&agent.unputs);
+
+    if (uv_loop_init(&agent.uv) != 0) {
+        fca_log(FCF_LOG_ERROR, NULL, "no event loop");
+        return 1;
+    }
+
+    fca_loop_init(&agent.loop, &agent.uv, fca_agent_log);
+
+    if (fca_agent_signals(&agent, &err) != 0
+        || fca_agent_open_host(&agent, &err) != 0
+        || fca_agent_open_peers(&agent, &err) != 0)
+    {
+        fca_log(FCF_LOG_ERROR, NULL, "cannot start: %s", err.msg);
+        agent.status = 1;
+
+    } else {
+        fca_log(FCF_LOG_INFO, NULL, "fcfaas-agent %s starts", FCA_VERSION);
+        fca_node_start(agent.node);
+        uv_run(&agent.uv, UV_RUN_DEFAULT);
+        fca_log(FCF_LOG_INFO, NULL, "stopped");
+    }
+
+    fca_agent_close(&agent);
+
+    return agent.status;
+}

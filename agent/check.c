@@ -1,0 +1,242 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "agent/check.h"
+#include "agent/loop.h"
+#include "agent/trial.h"
+
+typedef struct {
+    int          failed;
+    uv_loop_t    uv;
+    fcf_loop_t   loop;
+} fca_check_t;
+
+/* remedy: NULL if it is well */
+static void
+fca_check_say(fca_check_t *check, const char *what, const char *remedy,
+    const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void
+fca_check_say(fca_check_t *check, const char *what, const char *remedy,
+    const char *fmt, ...)
+{
+    char     text[768];
+    va_list  args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+
+    if (remedy) {
+        check->failed = 1;
+        printf("FAIL  %-9s %s -- %s\n", what, text, remedy);
+    } else {
+        printf("ok    %-9s %s\n", what, text);
+    }
+
+    fflush(stdout);
+}
+
+static void
+fca_check_root(fca_check_t *check)
+{
+    fca_check_say(check, "root", geteuid() == 0 ? NULL : "run the agent as "
+                  "root: it makes network devices", "effective uid %d",
+                  (int) geteuid());
+}
+
+static void
+fca_check_tun(fca_check_t *check)
+{
+    int  fd, e;
+
+    fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    e = errno;
+
+    if (fd == -1) {
+        fca_check_say(check, "tun", "load the module (modprobe tun), and in "
+                      "a container allow the device", "/dev/net/tun: %s",
+                      strerror(e));
+        return;
+    }
+
+    close(fd);
+    fca_check_say(check, "tun", NULL, "/dev/net/tun opens");
+}
+
+static void
+fca_check_dir(fca_check_t *check, const char *name, const char *dir)
+{
+    struct stat  st;
+
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        fca_check_say(check, name, "make it and put the images there, or set "
+                      "it to where they are", "%s = \"%s\": %s", name, dir,
+                      strerror(errno ? errno : ENOTDIR));
+        return;
+    }
+
+    fca_check_say(check, name, NULL, "%s", dir);
+}
+
+typedef struct {
+    fca_check_t  *check;
+    const char   *what, *remedy, *where;
+} fca_check_peer_t;
+
+static void
+fca_check_peer(fca_check_peer_t *peer, const fcf_err_t *err)
+{
+    if (err && err->code == FCF_E_CANCELED) {
+        fca_check_say(peer->check, peer->what, peer->remedy,
+                      "%s: no answer in time", peer->where);
+    } else {
+        fca_check_say(peer->check, peer->what, err ? peer->remedy : NULL,
+                      "%s: %s", peer->where, err ? err->msg : "answers");
+    }
+
+    uv_stop(&peer->check->uv);
+}
+
+static void
+fca_check_etcd_done(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    (void) reply;
+    fca_check_peer(arg, err);
+}
+
+static void
+fca_check_redis_done(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    (void) reply;
+    fca_check_peer(arg, err);
+}
+
+/* the loop's timers do not keep it running: the clients' sockets do */
+static void
+fca_check_etcd(fca_check_t *check, const fca_conf_t *conf)
+{
+    char              key[FCF_KEY_MAX];
+    fcf_err_t         err;
+    fcf_etcd_t       *etcd;
+    fcf_etcd_conf_t   c = {
+        .endpoints = conf->etcd.items, .nendpoints = conf->etcd.n,
+        .user = *conf->etcd_user ? conf->etcd_user : NULL,
+        .password = conf->etcd_password,
+        .ca = *conf->etcd_ca ? conf->etcd_ca : NULL,
+        .cert = *conf->etcd_cert ? conf->etcd_cert : NULL,
+        .key = *conf->etcd_key ? conf->etcd_key : NULL,
+    };
+    fca_check_peer_t  peer = { check, "etcd", "start etcd, or set etcd, "
+                               "etcd_user and etcd_ca to what it wants",
+                               conf->etcd.items[0] };
+
+    etcd = fcf_etcd_new(&check->loop, &c, &err);
+    if (etcd == NULL) {
+        fca_check_peer(&peer, &err);
+        return;
+    }
+
+    fcf_key_worker(key, conf->prefix, conf->node_id);
+
+    if (fcf_etcd_get(etcd, key, fca_check_etcd_done, &peer)) {
+        uv_run(&check->uv, UV_RUN_DEFAULT);
+    }
+
+    fcf_etcd_free(etcd);
+}
+
+static void
+fca_check_redis(fca_check_t *check, const fca_conf_t *conf)
+{
+    fcf_err_t         err;
+    const char       *ping[] = { "PING" };
+    fcf_redis_t      *redis;
+    fcf_redis_conf_t  c = {
+        .addrs = conf->redis.items, .naddrs = conf->redis.n,
+        .db = conf->redis_db,
+        .user = *conf->redis_user ? conf->redis_user : NULL,
+        .password = conf->redis_password,
+    };
+    fca_check_peer_t  peer = { check, "redis", "start Redis (6.2 or later), "
+                               "or set redis and redis_password_file to what "
+                               "it wants", conf->redis.items[0] };
+
+    redis = fcf_redis_new(&check->loop, &c, &err);
+    if (redis == NULL) {
+        fca_check_peer(&peer, &err);
+        return;
+    }
+
+    if (fcf_redis_command(redis, 0, 1, ping, NULL, fca_check_redis_done,
+                          &peer) == 0)
+    {
+        uv_run(&check->uv, UV_RUN_DEFAULT);
+    }
+
+    fcf_redis_free(redis);
+}
+
+static void
+fca_check_guest(fca_check_t *check, fca_conf_t *conf)
+{
+    unsigned   ms;
+    fcf_err_t  err;
+
+    if (fca_conf_guest_files(conf, &err) != 0) {
+        fca_check_say(check, "guest", "install it, or set where it is", "%s",
+                      err.msg);
+        return;
+    }
+
+    if (fca_trial(conf, conf->trial_timeout, &ms, &err) != 0) {
+        fca_check_say(check, "guest", "see that /dev/kvm is usable, or set "
+                      "vmm to the stand-in with vmm_args = --backend qemu",
+                      "%s boots no guest: %s", conf->vmm, err.msg);
+        return;
+    }
+
+    fca_check_say(check, "guest", NULL, "%s boots a guest in %u ms",
+                  conf->vmm, ms);
+}
+
+int
+fca_check(fca_conf_t *conf)
+{
+    fcf_err_t    err;
+    fca_check_t  check;
+
+    memset(&check, 0, sizeof(check));
+
+    if (uv_loop_init(&check.uv) != 0) {
+        printf("FAIL  loop\n");
+        return 1;
+    }
+
+    fca_loop_init(&check.loop, &check.uv, NULL);
+
+    fca_check_root(&check);
+    fca_check_tun(&check);
+    fca_check_dir(&check, "functions", conf->functions);
+    fca_check_dir(&check, "runtimes", conf->runtimes);
+
+    if (fca_conf_secrets(conf, &err) != 0) {
+        fca_check_say(&check, "secrets", "make the file, readable for root "
+                      "alone", "%s", err.msg);
+    }
+
+    fca_check_etcd(&check, conf);
+    fca_check_redis(&check, conf);
+    fca_check_guest(&check, conf);
+
+    uv_run(&check.uv, UV_RUN_NOWAIT);
+    uv_loop_close(&check.uv);
+
+    return check.failed;
+}

@@ -1,0 +1,21 @@
+/* The JSON of a guest's config drive (vm/guest.h). */
+
+#ifndef _FCA_GUEST_CONFIG_H_INCLUDED_
+#define _FCA_GUEST_CONFIG_H_INCLUDED_
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+typedef struct {
+    const char       *function_id, *instance_id;
+    int64_t           version;
+    int               port;
+    struct in_addr    address, gateway;
+    unsigned          prefix_len;
+    unsigned char     mac[6];
+} fca_guest_config_t;
+
+/* malloc'd; NULL: out of memory */
+char *fca_guest_config(const fca_guest_config_t *config);
+
+#endif /* _FCA_GUEST_CONFIG_H_INCLUDED_ */

@@ -1,0 +1,281 @@
+/* From a slot to a port that accepts, and what goes wrong on the way. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "agent/failures.h"
+#include "agent/guest_config.h"
+#include "agent/instance_int.h"
+
+#define FCA_PORT_TRIES  16
+
+static const char *
+fca_why(const fcf_err_t *err)
+{
+    return err ? err->msg : "no reason given";
+}
+
+/* The slot is not to be had: no VM, and usually somebody else has one. */
+FCA_ACTION(refused)
+{
+    fca_t      *agent = inst->agent;
+    fca_job_t  *job = inst->job;
+
+    (void) err;
+    inst->job = NULL;
+
+    if (inst->refusal == FCF_FAILURE_EXPIRED) {
+        fca_inst_log(inst, FCF_LOG_INFO, "job dropped: nobody waits for it "
+                     "any more");
+        fca_job_finish(job, FCA_JOB_DROPPED, NULL);
+
+    } else if (inst->refusal == FCF_FAILURE_DUPLICATE) {
+        fca_failures_put(agent->failures, inst->function_id, inst->request_id,
+                         inst->spec.version, inst->refusal, NULL,
+                         "another node starts a VM for this request");
+        fca_job_finish(job, FCA_JOB_DROPPED, NULL);
+
+    } else {
+        fca_failures_put(agent->failures, inst->function_id, inst->request_id,
+                         inst->spec.version, inst->refusal, NULL,
+                         "all %d slots are taken", inst->spec.max_instances);
+        fca_job_finish(job, FCA_JOB_FAILED, NULL);
+    }
+
+    fca_stop_begin(inst, event);
+}
+
+FCA_ACTION(give_back)
+{
+    (void) err;
+
+    fca_inst_log(inst, FCF_LOG_INFO, "job given back in state %s: %s",
+                 fca_state_name(inst->state), fca_event_name(event));
+    fca_job_finish(inst->job, FCA_JOB_BACK, NULL);
+    inst->job = NULL;
+    fca_stop_begin(inst, event);
+}
+
+static void
+fca_nic_done(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
+{
+    fca_instance_t  *inst = arg;
+
+    if (err) {
+        inst->nic_state = FCA_NIC_NONE;
+        fca_instance_event(inst, FCA_E_NIC_FAILED, err);
+        return;
+    }
+
+    inst->nic = *nic;
+    inst->nic_state = FCA_NIC_HELD;
+    fca_instance_event(inst, FCA_E_NIC, NULL);
+}
+
+FCA_ACTION(claimed)
+{
+    fcf_err_t  why;
+
+    (void) err;
+    fca_instance_set(inst, FCA_S_NETWORK, event);
+    inst->backoff = 0;
+
+    if (fca_net_take(inst->agent->net, fca_nic_done, inst, &why) != 0) {
+        fca_instance_event(inst, FCA_E_NIC_FAILED, &why);
+        return;
+    }
+
+    inst->nic_state = FCA_NIC_TAKING;
+}
+
+FCA_ACTION(nic_failed)
+{
+    fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "network: %s",
+             fca_why(err));
+}
+
+static void
+fca_vmm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
+{
+    fca_instance_t            *inst = arg;
+    static const fca_event_e   events[] = {
+        [FCA_VMM_SPAWNED]    = FCA_E_SPAWNED,
+        [FCA_VMM_CONFIGURED] = FCA_E_CONFIGURED,
+        [FCA_VMM_BOOTED]     = FCA_E_BOOTED,
+        [FCA_VMM_FAILED]     = FCA_E_VMM_FAILED,
+        [FCA_VMM_EXITED]     = FCA_E_EXIT,
+    };
+
+    if (event == FCA_VMM_EXITED) {
+        inst->vmm_exited = 1;
+    }
+
+    fca_instance_event(inst, events[event], err);
+}
+
+FCA_ACTION(nic)
+{
+    char                *json;
+    fca_t               *agent = inst->agent;
+    fcf_err_t            why;
+    fca_vmm_spec_t       spec;
+    fca_guest_config_t   config = {
+        .function_id = inst->function_id, .instance_id = inst->worker_id,
+        .version = inst->spec.version, .port = inst->spec.port,
+        .address = inst->nic.address, .gateway = agent->conf.bridge_address,
+        .prefix_len = agent->conf.bridge_prefix_len,
+    };
+
+    (void) err;
+    memcpy(config.mac, inst->nic.mac, sizeof(config.mac));
+    fca_instance_set(inst, FCA_S_SPAWN, event);
+
+    json = fca_guest_config(&config);
+    if (json == NULL) {
+        fca_fail(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
+                 "no memory for the config drive");
+        return;
+    }
+
+    spec = (fca_vmm_spec_t) {
+        .worker_id = inst->worker_id,
+        .cpu = inst->spec.cpu, .memory_mb = inst->spec.memory_mb,
+        .runtime_image = inst->images->runtime,
+        .function_image = inst->images->function,
+        .config_json = json, .nic = &inst->nic,
+        .gateway = config.gateway, .prefix_len = config.prefix_len,
+    };
+
+    inst->vmm = fca_vmm_spawn(&agent->vmm, &spec, fca_vmm_event, inst, &why);
+    free(json);
+    free(inst->images);
+    inst->images = NULL;
+
+    if (inst->vmm == NULL) {
+        fca_fail(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
+                 "starting the VMM: %s", why.msg);
+    }
+}
+
+FCA_ACTION(spawned)
+{
+    (void) err;
+    fca_instance_set(inst, FCA_S_CONFIGURE, event);
+    fca_vmm_configure(inst->vmm);
+}
+
+FCA_ACTION(configured)
+{
+    struct timespec  ts;
+
+    (void) err;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    inst->started_ms = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+
+    fca_instance_set(inst, FCA_S_BOOT, event);
+    fca_vmm_boot(inst->vmm);
+}
+
+FCA_ACTION(booted)
+{
+    (void) event;
+    (void) err;
+    fca_probe_start(inst);
+}
+
+FCA_ACTION(vmm_failed)
+{
+    fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "%s: %s",
+             fca_state_name(inst->state), fca_why(err));
+}
+
+FCA_ACTION(boot_exit)
+{
+    fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "the VM ended in state "
+             "%s%s%s", fca_state_name(inst->state), err ? ": " : "",
+             err ? err->msg : "");
+}
+
+/* A refused connection says that the guest's network is up and its function
+ * is what does not come; silence, that the guest may not even have booted. */
+FCA_ACTION(boot_timeout)
+{
+    unsigned  s;
+
+    (void) err;
+    s = (unsigned) (fca_now(inst->agent) - inst->born) / 1000;
+
+    if (inst->state == FCA_S_BOOT && inst->probe.refused) {
+        fca_fail(inst, event, FCF_FAILURE_NOT_READY, "port %d refused every "
+                 "connection for %u s", inst->spec.port,
+                 fca_instance_timeout(inst, FCA_S_BOOT) / 1000);
+        return;
+    }
+
+    fca_fail(inst, event, FCF_FAILURE_BOOT_TIMEOUT, "state %s has not ended, "
+             "%u s after the job was taken", fca_state_name(inst->state), s);
+}
+
+FCA_ACTION(slot_lost)
+{
+    (void) err;
+    fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "its slot was lost");
+}
+
+/* the reserved port, or the next free one if somebody else listens there */
+static int
+fca_ready_listen(fca_instance_t *inst, fcf_err_t *err)
+{
+    int     i, fd;
+    fca_t  *agent = inst->agent;
+
+    for (i = 0; i < FCA_PORT_TRIES && inst->port; i++) {
+        fd = fca_route_listen(agent->conf.advertise, inst->port, err);
+        if (fd != -1 || err->code != FCF_E_EXISTS) {
+            return fd;
+        }
+
+        fca_inst_log(inst, FCF_LOG_WARN, "%s; trying another", err->msg);
+        fca_ports_give(&agent->ports, inst->port, fca_now(agent));
+        inst->port = fca_ports_take(&agent->ports, fca_now(agent));
+    }
+
+    return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
+}
+
+FCA_ACTION(accepted)
+{
+    fca_t             *agent = inst->agent;
+    fcf_err_t          why;
+    fca_route_conf_t   conf;
+
+    (void) err;
+    fca_instance_set(inst, FCA_S_READY, event);
+
+    memset(&conf, 0, sizeof(conf));
+    conf.function_id = inst->function_id;
+    conf.worker_id = inst->worker_id;
+    conf.concurrency = (unsigned) inst->spec.concurrency;
+    conf.guest.sin_family = AF_INET;
+    conf.guest.sin_addr = inst->nic.address;
+    conf.guest.sin_port = htons((uint16_t) inst->spec.port);
+
+    conf.listen_fd = fca_ready_listen(inst, &why);
+    if (conf.listen_fd == -1) {
+        fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "listening: %s",
+                 why.msg);
+        return;
+    }
+
+    inst->port_used = 1;
+    inst->route = fca_route_open(agent->proxy, &conf, &why);
+    if (inst->route == NULL) {
+        close(conf.listen_fd);
+        fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "route: %s", why.msg);
+        return;
+    }
+
+    inst->put_state = FCF_INSTANCE_READY;
+    fca_put(inst);
+}

@@ -1,0 +1,147 @@
+/* An instance that serves: looked at each tick, drained, revived. */
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include "agent/instance_int.h"
+#include "agent/specs.h"
+
+/* connects that the guest refused or left unanswered, in a row */
+#define FCA_REFUSED_MAX  3
+
+static uint64_t
+fca_monotonic_ms(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+FCA_ACTION(registered)
+{
+    fca_t  *agent = inst->agent;
+
+    (void) err;
+    fca_instance_set(inst, FCA_S_REGISTERED, event);
+
+    inst->graceful = 1;
+    inst->booting = 0;
+    fca_capacity_booted(&agent->capacity);
+    agent->loop.timer_stop(inst->extend_timer);
+    fca_job_finish(inst->job, FCA_JOB_DONE, NULL);
+    inst->job = NULL;
+
+    fca_inst_log(inst, FCF_LOG_INFO, "registered after %" PRIu64 " ms: port "
+                 "%u, slot %d", fca_now(agent) - inst->born, inst->port,
+                 inst->slot);
+
+    fca_agent_vms_changed(agent);
+    fca_instances_spec(agent, inst->function_id);
+}
+
+/* what the function's spec says now, if it is still there */
+static void
+fca_limits(const fca_instance_t *inst, int *min_instances, int *idle_s)
+{
+    const fcf_spec_t  *spec;
+
+    spec = fca_specs_get(inst->agent->specs, inst->function_id);
+    if (spec == NULL || spec->version != inst->spec.version) {
+        spec = &inst->spec;
+    }
+
+    *min_instances = spec->min_instances;
+    *idle_s = spec->idle_timeout_s;
+}
+
+FCA_ACTION(tick)
+{
+    int                      min_instances, idle_s;
+    uint64_t                 idle, limit, left;
+    fcf_loop_t              *loop = &inst->agent->loop;
+    const fca_route_stat_t  *stat = fca_route_stat(inst->route);
+
+    (void) err;
+
+    if (atomic_load(&stat->refused) >= FCA_REFUSED_MAX) {
+        fca_inst_log(inst, FCF_LOG_WARN, "the guest took none of the last "
+                     "%d connections; replacing it", FCA_REFUSED_MAX);
+        fca_instance_event(inst, FCA_E_DRAIN, NULL);
+        return;
+    }
+
+    fca_limits(inst, &min_instances, &idle_s);
+    limit = (uint64_t) idle_s * 1000;
+    left = fca_instance_timeout(inst, FCA_S_REGISTERED);
+
+    if (inst->slot >= min_instances && atomic_load(&stat->inflight) == 0) {
+        idle = fca_monotonic_ms() - atomic_load(&stat->last_ms);
+
+        if (idle >= limit && !inst->call) {
+            fca_inst_log(inst, FCF_LOG_INFO, "idle for %" PRIu64 " ms", idle);
+            inst->requests = atomic_load(&stat->requests);
+            inst->put_state = FCF_INSTANCE_DRAINING;
+            inst->drain_put = 0;
+            fca_instance_set(inst, FCA_S_DRAINING, event);
+            /* waits for etcd first: without it nobody would know */
+            loop->timer_set(inst->timer, 10000);
+            fca_put(inst);
+            return;
+        }
+
+        if (idle < limit && limit - idle < left) {
+            left = limit - idle;
+        }
+    }
+
+    loop->timer_set(inst->timer, left);
+}
+
+/* gateways are being told; what is on its way comes within a moment */
+FCA_ACTION(idle_put)
+{
+    (void) event;
+    (void) err;
+    inst->drain_put = 1;
+    inst->agent->loop.timer_set(inst->timer, fca_state_ms(FCA_S_DRAINING));
+}
+
+FCA_ACTION(idle_over)
+{
+    const fca_route_stat_t  *stat = fca_route_stat(inst->route);
+
+    (void) err;
+
+    /* as long as etcd has not taken the state nothing may end */
+    if (inst->drain_put && atomic_load(&stat->inflight) == 0
+        && atomic_load(&stat->requests) == inst->requests)
+    {
+        fca_stop_begin(inst, event);
+        return;
+    }
+
+    fca_inst_log(inst, FCF_LOG_INFO, "revived");
+    inst->put_state = FCF_INSTANCE_READY;
+    fca_instance_set(inst, FCA_S_REGISTERED, event);
+    fca_put(inst);
+}
+
+/* no way back from here: it is old, unwanted, broken, or the agent ends */
+FCA_ACTION(drain)
+{
+    (void) err;
+    fca_inst_log(inst, FCF_LOG_INFO, "stopping: %s", fca_event_name(event));
+    fca_stop_begin(inst, event);
+}
+
+FCA_ACTION(died)
+{
+    char  console[FCA_CONSOLE_KEEP];
+
+    fca_vmm_console(inst->vmm, console, sizeof(console));
+    fca_inst_log(inst, FCF_LOG_ERROR, "the VM died%s%s; console: %s",
+                 err ? ": " : "", err ? err->msg : "", console);
+    fca_stop_begin(inst, event);
+}

@@ -1,0 +1,255 @@
+/*
+ * The way back, the same from everywhere: keys, route, guest, VMM, directory,
+ * NIC, port, capacity.  Each step that has to be waited for ends in an event,
+ * upon which fca_stop_step() looks for the next thing still held.  It runs
+ * from the state's timer only, so never inside a callback of what it frees.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "agent/failures.h"
+#include "agent/instance_int.h"
+#include "agent/jobs.h"
+#include "vm/guest.h"
+
+/* how long the port of a VM that is gone answers "draining" */
+#define FCA_LINGER_MS     1000
+/* how long requests in flight may take */
+#define FCA_GRACE_MS      10000
+#define FCA_KILL_MS       5000
+
+static void
+fca_stop_soon(fca_instance_t *inst)
+{
+    inst->agent->loop.timer_set(inst->timer, 0);
+}
+
+void
+fca_stop_begin(fca_instance_t *inst, fca_event_e event)
+{
+    fca_t  *agent = inst->agent;
+
+    fca_probe_stop(inst);
+    agent->loop.timer_stop(inst->extend_timer);
+
+    if (inst->booting) {
+        inst->booting = 0;
+        fca_capacity_booted(&agent->capacity);
+    }
+
+    if (inst->vmm_exited) {
+        inst->graceful = 0;
+    }
+
+    fca_unput(inst);
+    fca_instance_set(inst, FCA_S_STOPPING, event);
+    fca_stop_soon(inst);
+}
+
+/* the last lines that fit beside the reason */
+static const char *
+fca_console_tail(const char *console)
+{
+    size_t       len;
+    const char  *line;
+
+    len = strlen(console);
+    if (len < FCF_FAILURE_MESSAGE_MAX / 2) {
+        return console;
+    }
+
+    console += len - FCF_FAILURE_MESSAGE_MAX / 2;
+    line = strchr(console, '\n');
+
+    return line ? line + 1 : console;
+}
+
+void
+fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
+    const char *fmt, ...)
+{
+    char      why[512], console[FCA_CONSOLE_KEEP];
+    va_list   args;
+
+    va_start(args, fmt);
+    vsnprintf(why, sizeof(why), fmt, args);
+    va_end(args);
+
+    console[0] = '\0';
+    if (inst->vmm) {
+        fca_vmm_console(inst->vmm, console, sizeof(console));
+    }
+
+    fca_failures_put(inst->agent->failures, inst->function_id,
+                     inst->request_id, inst->spec.version, error,
+                     fca_console_tail(console), "%s", why);
+
+    if (inst->job) {
+        fca_job_finish(inst->job, FCA_JOB_FAILED, NULL);
+        inst->job = NULL;
+    }
+
+    fca_stop_begin(inst, event);
+}
+
+static void
+fca_stop_route_closed(void *arg)
+{
+    fca_instance_t  *inst = arg;
+
+    inst->route = NULL;
+    fca_instance_event(inst, FCA_E_STEP, NULL);
+}
+
+static void
+fca_stop_nic_given(void *arg)
+{
+    fca_instance_t  *inst = arg;
+
+    inst->nic_state = FCA_NIC_NONE;
+    fca_instance_event(inst, FCA_E_STEP, NULL);
+}
+
+/* 1: it has to be waited for */
+static int
+fca_stop_vmm(fca_instance_t *inst)
+{
+    fcf_loop_t  *loop = &inst->agent->loop;
+
+    if (inst->vmm == NULL) {
+        return 0;
+    }
+
+    if (!inst->vmm_exited && fca_vmm_pid(inst->vmm) != 0) {
+        if (inst->graceful && !inst->hurry && !inst->stop_sent) {
+            inst->stop_sent = 1;
+            inst->stop_since = fca_now(inst->agent);
+            fca_vmm_stop_guest(inst->vmm, FCV_STOP_TIMEOUT_MS);
+            loop->timer_set(inst->timer, FCV_STOP_TIMEOUT_MS + 1000);
+
+        } else if (!inst->vmm_killed
+                   && (!inst->stop_sent || inst->hurry || !inst->graceful))
+        {
+            inst->vmm_killed = 1;
+            fca_vmm_kill(inst->vmm);
+            loop->timer_set(inst->timer, FCA_KILL_MS);
+        }
+
+        return 1;
+    }
+
+    fca_vmm_free(inst->vmm);
+    inst->vmm = NULL;
+
+    return 0;
+}
+
+static int
+fca_stop_nic(fca_instance_t *inst)
+{
+    if (inst->nic_state == FCA_NIC_HELD) {
+        inst->nic_state = FCA_NIC_GIVING;
+        fca_net_give(inst->agent->net, &inst->nic, fca_stop_nic_given, inst);
+    }
+
+    return inst->nic_state != FCA_NIC_NONE;
+}
+
+static void
+fca_stop_step(fca_instance_t *inst)
+{
+    fca_t       *agent = inst->agent;
+    fcf_loop_t  *loop = &agent->loop;
+
+    loop->timer_set(inst->timer, fca_state_ms(FCA_S_STOPPING));
+
+    if (inst->route && !inst->route_closing) {
+        inst->route_closing = 1;
+        fca_route_close(inst->route,
+                        inst->hurry || !inst->graceful ? 0 : FCA_LINGER_MS,
+                        inst->hurry || !inst->graceful ? 0 : FCA_GRACE_MS,
+                        inst->vmm_exited, fca_stop_route_closed, inst);
+    }
+
+    if (inst->route || fca_stop_vmm(inst) || fca_stop_nic(inst)) {
+        return;
+    }
+
+    if (inst->port) {
+        /* one that never listened need not rest */
+        fca_ports_give(&agent->ports, inst->port,
+                       inst->port_used ? fca_now(agent) : 0);
+        inst->port = 0;
+    }
+
+    fca_capacity_give(&agent->capacity, inst->spec.cpu, inst->spec.memory_mb);
+    fca_instance_set(inst, FCA_S_GONE, FCA_E_STEP);
+}
+
+FCA_ACTION(late)
+{
+    (void) inst;
+    (void) event;
+    (void) err;
+}
+
+FCA_ACTION(late_nic)
+{
+    (void) event;
+    (void) err;
+    fca_stop_soon(inst);
+}
+
+FCA_ACTION(step)
+{
+    (void) event;
+    (void) err;
+    fca_stop_soon(inst);
+}
+
+FCA_ACTION(stop_exit)
+{
+    (void) event;
+    (void) err;
+    inst->graceful = 0;
+    fca_stop_soon(inst);
+}
+
+FCA_ACTION(hurry)
+{
+    (void) event;
+    (void) err;
+    inst->hurry = 1;
+    fca_stop_soon(inst);
+}
+
+/* Either the next step is due, or the one under way has not ended in its
+ * time. */
+FCA_ACTION(stuck)
+{
+    (void) event;
+    (void) err;
+
+    if (inst->stop_sent && !inst->vmm_killed && !inst->vmm_exited
+        && fca_now(inst->agent) - inst->stop_since
+           >= FCV_STOP_TIMEOUT_MS + 1000)
+    {
+        fca_inst_log(inst, FCF_LOG_WARN, "the guest did not stop; killed");
+        inst->hurry = 1;
+    }
+
+    fca_stop_step(inst);
+}
+
+FCA_ACTION(end)
+{
+    fca_t  *agent = inst->agent;
+
+    (void) event;
+    (void) err;
+    fca_inst_log(inst, FCF_LOG_INFO, "gone");
+    fca_instance_free(inst);
+    fca_agent_vms_changed(agent);
+}

@@ -1,0 +1,77 @@
+#include <curl/curl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "agent/agent.h"
+#include "agent/check.h"
+#include "agent/trial.h"
+
+static int
+fca_main_trial(const fca_conf_t *conf)
+{
+    unsigned   ms;
+    fcf_err_t  err;
+
+    if (fca_trial(conf, conf->trial_timeout, &ms, &err) != 0) {
+        printf("trial: no guest boots with %s: %s\n", conf->vmm, err.msg);
+        return 1;
+    }
+
+    printf("trial: a guest booted with %s in %u ms\n", conf->vmm, ms);
+
+    return 0;
+}
+
+static int
+fca_main_run(fca_conf_t *conf)
+{
+    fcf_err_t  err;
+
+    if (conf->run == FCA_RUN_CHECK) {
+        return fca_check(conf);
+    }
+
+    if (fca_conf_guest_files(conf, &err) != 0
+        || (conf->run == FCA_RUN && fca_conf_secrets(conf, &err) != 0))
+    {
+        fprintf(stderr, "fcfaas-agent: %s\n", err.msg);
+        return 1;
+    }
+
+    return conf->run == FCA_RUN_TRIAL ? fca_main_trial(conf)
+                                      : fca_agent_run(conf);
+}
+
+int
+main(int argc, char **argv)
+{
+    int         rc;
+    fcf_err_t   err;
+    fca_conf_t  conf;
+
+    if (fca_conf_load(&conf, argc, argv, &err) != 0) {
+        fprintf(stderr, "fcfaas-agent: %s\n", err.msg);
+        return 1;
+    }
+
+    if (conf.run == FCA_RUN_VERSION) {
+        printf("fcfaas-agent %s\n", FCA_VERSION);
+        rc = 0;
+
+    } else if (conf.run == FCA_RUN_HELP) {
+        fca_conf_help();
+        rc = 0;
+
+    } else {
+        signal(SIGPIPE, SIG_IGN);
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        fca_log_init(STDERR_FILENO, conf.log_level, conf.node_id);
+        rc = fca_main_run(&conf);
+        curl_global_cleanup();
+    }
+
+    fca_conf_free(&conf);
+
+    return rc;
+}
