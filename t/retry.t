@@ -168,6 +168,6 @@ instance("hello");
 "POST /run/hello\n" . "x" x 100000
 --- error_code: 503
 --- response_headers
-X-Fcfaas-Error: instance_gone
+!X-Fcfaas-Unsent
 --- response_headers_like
 Retry-After: \d+

@@ -17,7 +17,9 @@ for my $i (1 .. $n) {
     $s->etcd->spec("f$i", memory_mb => 128);
 }
 
-wait_for(sub { $s->status->{specs} >= $n }, 10, 'the specs to be known');
+wait_for(sub {
+    !grep { $_->{specs} < $n } @{ $s->status->{workers} };
+}, 10, 'the specs to be known');
 
 my $began = now();
 my @q = map { http_send($s->port, "/run/f$_") } 1 .. $n;

@@ -38,7 +38,7 @@ $g->etcd->no_instance('hello', 'n2-1');
 my $port = free_port();
 $g->spec('moment');
 $g->etcd->instance('moment', port => $port);
-wait_for(sub { $g->status->{instances} == 2 }, 5, 'the instance');
+$g->wait_known('instances', 2, 5);
 my $q = $g->send('/run/moment', method => 'POST', body => 'x' x 5000);
 wait_for(sub { $g->status->{balancer}{refused} > 0 }, 5, 'a refusal');
 my $agent = FcfTest::Nginx->start(name => 'moment', module => 0,

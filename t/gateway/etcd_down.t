@@ -43,7 +43,7 @@ for my $how ('stopped for 6 s', 'killed for 4 s') {
     is($q->response(10)->{status}, 200, "$how: the watch goes on");
     $g->etcd->no_instance('other', 'n1-1');
     $g->redis->cli('FLUSHALL');
-    wait_for(sub { $g->status->{instances} == 1 }, 15, 'it to be gone');
+    $g->wait_known('instances', 1, 15);
 }
 
 # a change while a worker could not see it

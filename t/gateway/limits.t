@@ -34,7 +34,7 @@ $g->wait_parked(0);
 
 # in order of arrival
 $g->etcd->no_instance('one', 'n1-1');
-wait_for(sub { $g->status->{instances} == 1 }, 5, 'the instance to go');
+$g->wait_known('instances', 1, 5);
 @one = ();
 
 for my $n (1 .. 5) {

@@ -33,7 +33,7 @@ for my $how ('killed', 'stopped') {
     is($q->response(5)->{status}, 200, "$how: and served");
     $g->etcd->no_instance('cold', 'n1-1');
     $g->redis->cli('FLUSHALL');
-    wait_for(sub { $g->status->{instances} == 1 }, 5, 'it to be gone');
+    $g->wait_known('instances', 1, 5);
 }
 
 # one that waits when Redis forgets everything is asked for anew

@@ -69,7 +69,7 @@ pass('served after a worker was killed');
 
 # one that asked and died: its job is there, its waiters are gone
 $g->etcd->no_instance('cold', 'n1-1');
-wait_for(sub { $g->status->{instances} == 1 }, 5, 'cold to be cold');
+$g->wait_known('instances', 1, 5);
 @q = map { $g->send('/run/cold') } 1 .. 20;
 $g->wait_parked(20);
 ($victim) = $g->nginx->workers;

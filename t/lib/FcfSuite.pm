@@ -94,8 +94,16 @@ sub _prepare {
 }
 
 
-sub spec    { $etcd->spec(@_) }
-sub failure { $etcd->failure(@_) }
+sub spec { $etcd->spec(@_) }
+
+# as agents do it: the job is no longer pending, then the reason
+sub failure {
+    my ($function_id, $request_id, %failure) = @_;
+
+    $redis->cli('ZREM', "{queue:vm_provision}:pending:$function_id",
+        $request_id);
+    $etcd->failure($function_id, $request_id, %failure);
+}
 
 sub instance {
     my ($function_id, %opt) = @_;
@@ -147,6 +155,10 @@ sub jobs {
 _services();
 main::add_block_preprocessor(\&_prepare);
 
-END { _end_listener() }
+END {
+    my $status = $?;
+    _end_listener();
+    $? = $status;
+}
 
 1;

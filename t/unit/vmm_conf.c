@@ -1,12 +1,16 @@
-/* The instant machine's settings, and QEMU's command line. */
+/* The instant machine's settings, QEMU's command line, and the console. */
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "t/unit/tap.h"
 #include "vm/guest.h"
 #include "vm/vmm/instant_conf.h"
 #include "vm/vmm/qemu_args.h"
 #include "vm/vmm/schema.h"
+#include "vm/vmm/serial.h"
 
 
 static int
@@ -189,9 +193,42 @@ test_args(void)
 }
 
 
+/* A FIFO that nobody reads takes what fits and never blocks. */
+static void
+test_serial(void)
+{
+    int           i;
+    char          path[64], text[1000];
+    ssize_t       n;
+    fcf_err_t     err;
+    fcv_model_t   model;
+
+    is_int(fcv_model_init(&model, &err), 0, "model");
+    snprintf(path, sizeof(path), "/tmp/vmm_conf.%d", (int) getpid());
+    is_int(mkfifo(path, 0600), 0, "a FIFO");
+    is_int(fcv_model_put_serial(&model, json_pack("{s:s}", "serial_out_path",
+                                                  path), &err), 0,
+           "is opened without a reader");
+
+    memset(text, 'x', sizeof(text));
+    fcv_serial_write(&model, "first", 5);
+
+    for (i = 0; i < 200; i++) {
+        fcv_serial_write(&model, text, sizeof(text));
+    }
+
+    n = read(model.serial_fd, text, 6);
+    ok(n == 6 && memcmp(text, "firstx", 6) == 0, "what came first is kept");
+
+    fcv_model_done(&model);
+    (void) unlink(path);
+}
+
+
 int
 main(void)
 {
+    test_serial();
     test_instant();
     test_refused();
     test_cmdline();

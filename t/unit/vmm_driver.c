@@ -285,19 +285,17 @@ spec_fill(fca_vmm_spec_t *spec, fca_nic_t *nic)
 
 
 static void
-drive(run_t *run, const char *script, char kill_on)
+drive_spec(run_t *run, const fca_vmm_spec_t *spec, const char *script,
+    char kill_on)
 {
-    fcf_err_t       err = { 0 };
-    fca_nic_t       nic;
-    fca_vmm_spec_t  spec;
+    fcf_err_t  err = { 0 };
 
     memset(run, 0, sizeof(*run));
     run->kill_on = kill_on;
     args[0] = "--fake";
     args[1] = script;
 
-    spec_fill(&spec, &nic);
-    run->vmm = fca_vmm_spawn(&conf, &spec, on_event, run, &err);
+    run->vmm = fca_vmm_spawn(&conf, spec, on_event, run, &err);
 
     if (run->vmm == NULL) {
         snprintf(run->words, sizeof(run->words), "%s", err.msg);
@@ -308,6 +306,53 @@ drive(run_t *run, const char *script, char kill_on)
 
     run_loop();
     ok(gone(), "%s: the directory is gone", script);
+}
+
+
+static void
+drive(run_t *run, const char *script, char kill_on)
+{
+    fca_nic_t       nic;
+    fca_vmm_spec_t  spec;
+
+    spec_fill(&spec, &nic);
+    drive_spec(run, &spec, script, kill_on);
+}
+
+
+/* a kernel and nothing else; and an id that Firecracker would refuse */
+static void
+test_trial(void)
+{
+    run_t              run;
+    fca_vmm_spec_t     spec;
+
+    static const char  want[] =
+        "GET / \n"
+        "PUT /machine-config {\"vcpu_count\":1,\"mem_size_mib\":64}\n"
+        "PUT /boot-source {\"kernel_image_path\":\"/boot/vmlinux\","
+        "\"boot_args\":\"console=ttyS0 reboot=k panic=-1 quiet loglevel=1\"}"
+        "\n"
+        "PUT /serial {\"serial_out_path\":\"console\"}\n"
+        "PUT /actions {\"action_type\":\"InstanceStart\"}\n";
+
+    memset(&spec, 0, sizeof(spec));
+    spec.worker_id = "node-1-7";
+    spec.cpu = 1;
+    spec.memory_mb = 64;
+
+    conf.initrd = NULL;
+    conf.kernel_args = NULL;
+    drive_spec(&run, &spec, "ok", 'B');
+    is_str(run.requests, want, "a trial boot: no drive, no network");
+
+    spec.worker_id = "../etc";
+    drive_spec(&run, &spec, "ok", 0);
+    is_str(run.words, "worker_id \"../etc\" is invalid",
+           "no way out of the state directory");
+
+    conf.initrd = "/boot/initrd";
+    conf.kernel_args = "tsc=reliable";
 }
 
 
@@ -580,6 +625,7 @@ main(int argc, char **argv)
 
     test_config_image();
     test_calls();
+    test_trial();
     test_failures();
     test_kills();
     test_no_program();

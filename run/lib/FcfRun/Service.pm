@@ -149,7 +149,7 @@ sub _end {
     my ($name, $pid) = @_;
     my ($signal, $grace) = @{ $STOP{$name} };
 
-    my $fd = syscall SYS_pidfd_open, $pid, 0;
+    my $fd = syscall SYS_pidfd_open, int $pid, 0;
     return if $fd < 0;
     open my $pidfd, '<&=', $fd or die "pidfd: $!";
 

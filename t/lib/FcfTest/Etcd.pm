@@ -60,6 +60,7 @@ sub start_again {
     $self->{proc} = FcfTest::Proc->spawn(
         name  => $self->{name},
         netns => $self->{netns},
+        show  => 5,
         argv  => ['etcd', '--name', 'test', '--data-dir', $self->{dir},
             '--listen-client-urls', $self->endpoint,
             '--advertise-client-urls', $self->endpoint,

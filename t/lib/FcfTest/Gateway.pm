@@ -18,6 +18,8 @@ package FcfTest::Gateway;
 #   $g->send('/run/hello');         # a FcfTest::Http that goes on
 #   $g->status;                     # fcfaas_status, decoded
 #   $g->parked;                     # how many wait
+#   $g->wait_known('instances', 2, $timeout);   # until each worker knows of
+#                                   # so many; or 'specs', 'functions'
 #   $g->spec(...); $g->instance(...);       # $etcd's, port = the agent's
 #   $g->ready('hello');             # waits until all workers serve it: asks
 #                                   # until it answered 200 twenty times
@@ -142,6 +144,16 @@ sub wait_parked {
     my ($self, $n, $timeout) = @_;
     FcfTest::wait_for(sub { $self->parked == $n }, $timeout // 5,
         "$n parked requests");
+}
+
+
+sub wait_known {
+    my ($self, $what, $n, $timeout) = @_;
+
+    FcfTest::wait_for(sub {
+        my @workers = @{ $self->status->{workers} };
+        @workers == grep { $_->{$what} == $n } @workers;
+    }, $timeout // 5, "$n $what in each worker");
 }
 
 

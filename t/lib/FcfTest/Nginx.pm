@@ -95,11 +95,10 @@ sub _run {
 }
 
 
-# halt_on_error stays off for leaks only: nginx keeps its event arrays.
+# t/lib/lsan.supp: nginx keeps its event arrays
 sub _sanitizers {
-    my $file = FcfTest::tmpdir() . '/lsan.supp';
+    my $file = FcfTest::root() . '/t/lib/lsan.supp';
 
-    FcfTest::spew($file, "leak:ngx_event_process_init\n") unless -e $file;
     return (
         ASAN_OPTIONS  => 'detect_odr_violation=0',
         LSAN_OPTIONS  => "suppressions=$file:print_suppressions=0",

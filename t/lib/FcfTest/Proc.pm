@@ -10,6 +10,7 @@ package FcfTest::Proc;
 #       cwd   => $dir,
 #       log   => $path,             # stdout and stderr; default tmpdir/name.log
 #       stdout => $path,            # stdout apart
+#       show  => 5,                 # lines of the log that a failure shows
 #       stdin => 1,                 # a pipe for ->send
 #       stop  => 'TERM',            # how it is ended
 #       grace => 10,                # seconds until SIGKILL, then a failure
@@ -72,7 +73,7 @@ sub spawn {
 
     $self->{pid} = $pid;
     push @live, $self;
-    FcfTest::show_log_on_failure($self->{log});
+    FcfTest::show_log_on_failure($self->{log}, $self->{show});
     FcfTest::show_log_on_failure($self->{stdout}) if $self->{stdout};
 
     return $self;

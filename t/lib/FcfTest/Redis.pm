@@ -47,6 +47,7 @@ sub start_again {
     $self->{proc} = FcfTest::Proc->spawn(
         name  => $self->{name},
         netns => $self->{netns},
+        show  => 5,
         argv  => ['redis-server', '--port', $self->{port},
             '--bind', $self->{listen}, '--dir', $self->{dir},
             '--daemonize', 'no', '--save', '', '--protected-mode', 'no',
