@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,10 +49,7 @@ vmm_set_state(fca_vmm_t *vmm, fca_vmm_state_e state)
 static void
 vmm_destroy(fca_vmm_t *vmm)
 {
-    free(vmm->runtime_image);
-    free(vmm->function_image);
-    free(vmm->kernel);
-    free(vmm->initrd);
+    fca_vmm_spec_free(vmm);
     free(vmm);
 }
 
@@ -266,89 +262,6 @@ vmm_exited(uv_poll_t *poll, int status, int events)
 }
 
 
-/* a copy made absolute; *out stays NULL where path is */
-static int
-absolute(const char *path, char **out, fcf_err_t *err)
-{
-    char  *cwd;
-
-    if (path == NULL) {
-        return 0;
-    }
-
-    if (path[0] == '/') {
-        *out = strdup(path);
-
-    } else {
-        cwd = getcwd(NULL, 0);
-
-        if (cwd == NULL || asprintf(out, "%s/%s", cwd, path) < 0) {
-            *out = NULL;
-        }
-
-        free(cwd);
-    }
-
-    return *out != NULL ? 0 : fcf_err_set(err, FCF_E_NOMEM,
-                                          "%s: out of memory", path);
-}
-
-
-static int
-vmm_copy_spec(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
-{
-    int                 n;
-    size_t              max;
-    struct sockaddr_un  sun;
-
-    n = snprintf(vmm->worker_id, sizeof(vmm->worker_id), "%s",
-                 spec->worker_id);
-
-    if (n <= 0 || (size_t) n >= sizeof(vmm->worker_id)
-        || strchr(spec->worker_id, '/') != NULL
-        || spec->worker_id[0] == '.')
-    {
-        return fcf_err_set(err, FCF_E_INVALID, "worker_id \"%s\" is invalid",
-                           spec->worker_id);
-    }
-
-    max = sizeof(sun.sun_path) - 1;
-
-    n = snprintf(vmm->socket, sizeof(vmm->socket), "%s/%s/" FCA_VMM_SOCKET,
-                 vmm->conf->state_dir, spec->worker_id);
-
-    if (n < 0 || (size_t) n > max) {
-        return fcf_err_set(err, FCF_E_LIMIT,
-                           "state_dir is too long: the API socket %.120s... "
-                           "has a path of %d bytes, at most %zu are possible",
-                           vmm->socket, n, max);
-    }
-
-    snprintf(vmm->dir, sizeof(vmm->dir), "%s/%s", vmm->conf->state_dir,
-             spec->worker_id);
-
-    vmm->cpu = spec->cpu;
-    vmm->memory_mb = spec->memory_mb;
-    vmm->gateway = spec->gateway;
-    vmm->prefix_len = spec->prefix_len;
-
-    if (spec->nic != NULL) {
-        vmm->has_nic = 1;
-        vmm->nic = *spec->nic;
-    }
-
-    if (absolute(spec->runtime_image, &vmm->runtime_image, err) != 0
-        || absolute(spec->function_image, &vmm->function_image, err) != 0
-        || absolute(vmm->conf->kernel, &vmm->kernel, err) != 0
-        || absolute(vmm->conf->initrd, &vmm->initrd, err) != 0)
-    {
-        return -1;
-    }
-
-    return 0;
-}
-
-
 /* the watch must stand before the process can make the socket */
 static int
 vmm_watch_start(fca_vmm_t *vmm, fcf_err_t *err)
@@ -428,7 +341,7 @@ fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
 
     made = 0;
 
-    if (vmm_copy_spec(vmm, spec, err) == 0
+    if (fca_vmm_spec_copy(vmm, spec, err) == 0
         && fca_vmm_dir_make(vmm, spec->config_json, err) == 0)
     {
         made = 1;

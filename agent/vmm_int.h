@@ -98,6 +98,12 @@ void fca_vmm_probe_later(fca_vmm_t *vmm, unsigned ms);
 void fca_vmm_handle_add(fca_vmm_t *vmm, uv_handle_t *handle);
 void fca_vmm_handle_close(uv_handle_t *handle);
 
+/* vmm_spec.c */
+/* checks and copies, also what follows from it: paths */
+int fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec,
+    fcf_err_t *err) fcf_must_check;
+void fca_vmm_spec_free(fca_vmm_t *vmm);
+
 /* vmm_dir.c */
 int fca_vmm_dir_make(fca_vmm_t *vmm, const char *config_json, fcf_err_t *err)
     fcf_must_check;

@@ -607,15 +607,17 @@ sub test_egress {
 }
 
 sub test_refusals {
-    refused({ len => 30 }, qr{^refused guest network 172\.16\.0\.1/30: the pref},
+    refused({ len => 30 },
+            qr{^refused guest network 172\.16\.0\.1/30: the pref},
             'a prefix too long');
     refused({ address => '172.16.0.0' }, qr{no address of a host},
             'a network\'s address');
     refused({ address => '172.16.0.255' }, qr{no address of a host},
             'a broadcast address');
-    refused({ bridge => 'much-too-long-a-name' }, qr{^refused bridge "much-too},
-            'a bridge\'s name');
-    refused({ prefix => 'a/b' }, qr{^refused tap_prefix "a/b"}, 'a TAP\'s name');
+    refused({ bridge => 'much-too-long-a-name' },
+            qr{^refused bridge "much-too}, 'a bridge\'s name');
+    refused({ prefix => 'a/b' }, qr{^refused tap_prefix "a/b"},
+            'a TAP\'s name');
 
     sh('ip tuntap add fcn-br mode tap');
     refused({}, qr{^refused bridge fcn-br: a link of that name is there and no},

@@ -148,7 +148,10 @@ sub http {
 
 sub addr { my ($h, $id) = @_; return (split / /, $h->{seen}{$id}{nic})[1]; }
 
-sub left { opendir(my $d, $state); return join ' ', grep { !/^\./ } readdir $d; }
+sub left {
+    opendir(my $d, $state) or die;
+    return join ' ', grep { !/^\./ } readdir $d;
+}
 
 sub test_life {
     my ($h) = @_;
@@ -165,7 +168,8 @@ sub test_life {
     is((split / /, slurp("/proc/$pid/stat") =~ s/.*\) //r)[19], $start,
        'its pid and start time are recorded');
     is(slurp("/proc/$pid/oom_score_adj"), "500\n", 'it is the first to go');
-    like(slurp("/proc/$pid/status"), qr/^NoNewPrivs:\t1$/m, 'no new privileges');
+    like(slurp("/proc/$pid/status"), qr/^NoNewPrivs:\t1$/m,
+         'no new privileges');
     like(slurp("/proc/$pid/status"), qr/^NSpid:\t\d+\t1$/m, 'PID 1 of its own');
     is(readlink("/proc/$pid/cwd"), $vm, 'in its directory');
     is((stat $vm)[2] & 07777, 0700, 'which is for root only');

@@ -7,20 +7,15 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/log.h"
 #include "agent/loop.h"
-#include "agent/vmm_int.h"
+#include "agent/vmm.h"
 #include "t/unit/tap.h"
-#include "vm/guest.h"
+#include "t/unit/vmm_fake.h"
 
 #define DEADLINE_MS  20000
 
@@ -43,128 +38,6 @@ static char            state_dir[64];
 static const char     *args[3];
 static fca_vmm_conf_t  conf;
 
-
-/* -- the scripted VMM -- */
-
-static void
-fake_serve(int fd, const char *script)
-{
-    int      log;
-    char     buf[8192], *end, *p, path[128], want[128], action[16];
-
-    size_t   n, need;
-    ssize_t  got;
-
-    static const char  fault[] = "{\"fault_message\":\"The kernel file cannot "
-        "be opened: No such file or directory (os error 2)\"}";
-
-    log = open("requests", O_WRONLY | O_CREAT | O_APPEND, 0600);
-    n = 0;
-
-    if (sscanf(script, "%15[a-z]=%127s", action, want) != 2) {
-        action[0] = want[0] = '\0';
-    }
-
-    for ( ;; ) {
-        got = read(fd, buf + n, sizeof(buf) - 1 - n);
-        if (got <= 0) {
-            break;
-        }
-
-        n += (size_t) got;
-        buf[n] = '\0';
-
-        end = strstr(buf, "\r\n\r\n");
-        if (end == NULL) {
-            continue;
-        }
-
-        p = strcasestr(buf, "content-length:");
-        need = (size_t) (end + 4 - buf)
-               + (p != NULL && p < end ? strtoul(p + 15, NULL, 10) : 0);
-
-        if (n < need) {
-            continue;
-        }
-
-        sscanf(buf, "%*s %127s", path);
-        dprintf(log, "%.*s %s\n", (int) strcspn(buf, "\r") - 9, buf, end + 4);
-        n = 0;
-
-        if (strcmp(path, want) != 0) {
-            dprintf(fd, "HTTP/1.1 204 No Content\r\n\r\n");
-
-        } else if (strcmp(action, "refuse") == 0) {
-            dprintf(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n"
-                    "\r\n%s", sizeof(fault) - 1, fault);
-
-        } else if (strcmp(action, "garbage") == 0) {
-            dprintf(fd, "HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nwhat?");
-
-        } else if (strcmp(action, "exit") == 0) {
-            fprintf(stderr, "first line\nbad luck\n");
-            exit(7);
-
-        } else if (strcmp(action, "hang") == 0) {
-            pause();
-        }
-    }
-
-    close(log);
-}
-
-
-static int
-fake_vmm(const char *sock, const char *script)
-{
-    int                 fd, client, console, i;
-    struct sockaddr_un  sun = { .sun_family = AF_UNIX };
-
-    if (strcmp(script, "die") == 0) {
-        fprintf(stderr, "no such luck\n");
-        return 3;
-    }
-
-    if (strcmp(script, "silent") == 0) {
-        for ( ;; ) {
-            pause();
-        }
-    }
-
-    if (strcmp(script, "panic=/actions") == 0) {
-        console = open("console", O_RDWR | O_NONBLOCK);
-
-        for (i = 0; i < 200; i++) {
-            dprintf(console, "line %d of the boot\r\n", i);
-        }
-
-        dprintf(console, "\x1b[31mKernel panic\x1b[0m - not \x01syncing\r\n");
-        script = "exit=/actions";
-    }
-
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", sock);
-
-    if (bind(fd, (struct sockaddr *) &sun, sizeof(sun)) != 0) {
-        return 4;
-    }
-
-    if (strcmp(script, "late") == 0) {
-        poll(NULL, 0, 100);
-    }
-
-    listen(fd, 8);
-
-    while ((client = accept(fd, NULL, NULL)) >= 0) {
-        fake_serve(client, script);
-        close(client);
-    }
-
-    return 5;
-}
-
-
-/* -- driving it -- */
 
 static void
 slurp(const char *name, char *buf, size_t size)
@@ -491,102 +364,6 @@ test_long_path(void)
 }
 
 
-static void
-test_config_image(void)
-{
-    char       *image, *big;
-    size_t      len;
-    fcf_err_t   err;
-
-    image = fca_vmm_config_image("{\"a\":1}", &len, NULL);
-    is_int(len, 512, "one block");
-    ok(memcmp(image, FCV_CONFIG_MAGIC "\0\0\0\7{\"a\":1}\0", 20) == 0,
-       "magic, length, JSON, zeros");
-    is_int(image[511], 0, "to the end");
-    free(image);
-
-    big = malloc(FCV_CONFIG_MAX + 2);
-    memset(big, ' ', FCV_CONFIG_MAX + 1);
-    big[FCV_CONFIG_MAX + 1] = '\0';
-    ok(fca_vmm_config_image(big, &len, &err) == NULL
-       && err.code == FCF_E_LIMIT, "too much is refused");
-
-    big[500] = '\0';
-    image = fca_vmm_config_image(big, &len, NULL);
-    is_int(len, 512, "500 bytes fit into one block");
-    free(image);
-
-    big[500] = ' ';
-    big[501] = '\0';
-    image = fca_vmm_config_image(big, &len, NULL);
-    is_int(len, 1024, "501 need two");
-    free(image);
-    free(big);
-}
-
-
-/* a VM whose agent was killed: its process and directory are all that is
- * known */
-static void
-test_reclaim(void)
-{
-    int        fd;
-    char       path[256], text[64];
-    pid_t      pid, other;
-    siginfo_t  info;
-
-    pid = fork();
-    if (pid == 0) {
-        for ( ;; ) {
-            pause();
-        }
-    }
-
-    other = fork();
-    if (other == 0) {
-        for ( ;; ) {
-            pause();
-        }
-    }
-
-    snprintf(path, sizeof(path), "%s/node-1-7", state_dir);
-    mkdir(path, 0700);
-    ok(fca_vmm_pid_write(path, pid, NULL) == 0, "pid written");
-
-    /* the pid is somebody else's by now */
-    snprintf(path, sizeof(path), "%s/node-1-8", state_dir);
-    mkdir(path, 0700);
-    snprintf(path, sizeof(path), "%s/node-1-8/pid", state_dir);
-    fd = open(path, O_WRONLY | O_CREAT, 0600);
-    snprintf(text, sizeof(text), "%d %llu\n", (int) other,
-             fca_proc_start_time(other) - 1);
-    ok(write(fd, text, strlen(text)) > 0, "a stale pid file");
-    close(fd);
-
-    /* killed between mkdir and the pid file; and what is not ours */
-    snprintf(path, sizeof(path), "%s/node-1-9", state_dir);
-    mkdir(path, 0700);
-    snprintf(path, sizeof(path), "%s/images", state_dir);
-    mkdir(path, 0700);
-
-    is_int(fca_vmm_reclaim(state_dir, NULL), 1, "one process reclaimed");
-    is_int(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG), 0, "reaped");
-    is_int(info.si_status, SIGKILL, "it was killed");
-    is_int(kill(other, 0), 0, "a process with another start time lives");
-
-    snprintf(path, sizeof(path), "%s/images", state_dir);
-    is_int(rmdir(path), 0, "other directories stay");
-    is_int(rmdir(state_dir), 0, "nothing else is left");
-    mkdir(state_dir, 0700);
-
-    kill(other, SIGKILL);
-    waitpid(other, NULL, 0);
-
-    is_int(fca_vmm_reclaim("/nonexistent/state", NULL), 0,
-           "no state directory: nothing to reclaim");
-}
-
-
 int
 main(int argc, char **argv)
 {
@@ -597,7 +374,7 @@ main(int argc, char **argv)
     if (argc > 6 && strcmp(argv[1], "--api-sock") == 0
         && strcmp(argv[5], "--fake") == 0)
     {
-        return fake_vmm(argv[2], argv[6]);
+        return fct_fake_vmm(argv[2], argv[6]);
     }
 
     snprintf(state_dir, sizeof(state_dir), "/tmp/fcfaas-vmm-XXXXXX");
@@ -623,14 +400,12 @@ main(int argc, char **argv)
     conf.initrd = "/boot/initrd";
     conf.kernel_args = "tsc=reliable";
 
-    test_config_image();
     test_calls();
     test_trial();
     test_failures();
     test_kills();
     test_no_program();
     test_long_path();
-    test_reclaim();
 
     fcf_http_free(http);
     uv_run(&uv, UV_RUN_DEFAULT);

@@ -1,0 +1,128 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "t/unit/vmm_fake.h"
+
+
+static void
+fake_serve(int fd, const char *script)
+{
+    int      log;
+    char     buf[8192], *end, *p, path[128], want[128], action[16];
+
+    size_t   n, need;
+    ssize_t  got;
+
+    static const char  fault[] = "{\"fault_message\":\"The kernel file cannot "
+        "be opened: No such file or directory (os error 2)\"}";
+
+    log = open("requests", O_WRONLY | O_CREAT | O_APPEND, 0600);
+    n = 0;
+
+    if (sscanf(script, "%15[a-z]=%127s", action, want) != 2) {
+        action[0] = want[0] = '\0';
+    }
+
+    for ( ;; ) {
+        got = read(fd, buf + n, sizeof(buf) - 1 - n);
+        if (got <= 0) {
+            break;
+        }
+
+        n += (size_t) got;
+        buf[n] = '\0';
+
+        end = strstr(buf, "\r\n\r\n");
+        if (end == NULL) {
+            continue;
+        }
+
+        p = strcasestr(buf, "content-length:");
+        need = (size_t) (end + 4 - buf)
+               + (p != NULL && p < end ? strtoul(p + 15, NULL, 10) : 0);
+
+        if (n < need) {
+            continue;
+        }
+
+        sscanf(buf, "%*s %127s", path);
+        dprintf(log, "%.*s %s\n", (int) strcspn(buf, "\r") - 9, buf, end + 4);
+        n = 0;
+
+        if (strcmp(path, want) != 0) {
+            dprintf(fd, "HTTP/1.1 204 No Content\r\n\r\n");
+
+        } else if (strcmp(action, "refuse") == 0) {
+            dprintf(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n"
+                    "\r\n%s", sizeof(fault) - 1, fault);
+
+        } else if (strcmp(action, "garbage") == 0) {
+            dprintf(fd, "HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nwhat?");
+
+        } else if (strcmp(action, "exit") == 0) {
+            fprintf(stderr, "first line\nbad luck\n");
+            exit(7);
+
+        } else if (strcmp(action, "hang") == 0) {
+            pause();
+        }
+    }
+
+    close(log);
+}
+
+
+int
+fct_fake_vmm(const char *sock, const char *script)
+{
+    int                 fd, client, console, i;
+    struct sockaddr_un  sun = { .sun_family = AF_UNIX };
+
+    if (strcmp(script, "die") == 0) {
+        fprintf(stderr, "no such luck\n");
+        return 3;
+    }
+
+    if (strcmp(script, "silent") == 0) {
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    if (strcmp(script, "panic=/actions") == 0) {
+        console = open("console", O_RDWR | O_NONBLOCK);
+
+        for (i = 0; i < 200; i++) {
+            dprintf(console, "line %d of the boot\r\n", i);
+        }
+
+        dprintf(console, "\x1b[31mKernel panic\x1b[0m - not \x01syncing\r\n");
+        script = "exit=/actions";
+    }
+
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", sock);
+
+    if (bind(fd, (struct sockaddr *) &sun, sizeof(sun)) != 0) {
+        return 4;
+    }
+
+    if (strcmp(script, "late") == 0) {
+        poll(NULL, 0, 100);
+    }
+
+    listen(fd, 8);
+
+    while ((client = accept(fd, NULL, NULL)) >= 0) {
+        fake_serve(client, script);
+        close(client);
+    }
+
+    return 5;
+}
