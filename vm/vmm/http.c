@@ -6,372 +6,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <llhttp.h>
-
-#include "contract/fcf_buf.h"
-#include "vm/vmm/http.h"
-
-#define FCV_HTTP_URL_MAX   1024
-#define FCV_HTTP_HEAD_MAX  16384
-#define FCV_HTTP_IN_MAX    (FCV_HTTP_HEAD_MAX + FCV_HTTP_BODY_MAX)
-
-typedef struct {
-    fcv_source_t   source;              /* fd -1: a free place */
-    fcv_http_t    *http;
-    uint32_t       events;              /* registered */
-    llhttp_t       parser;
-    fcf_buf_t      in;                  /* read, not yet parsed */
-    fcf_buf_t      url, body;
-    fcf_buf_t      out;
-    const char    *refusal;             /* too large */
-    unsigned       expect:1;            /* Expect: 100-continue */
-    unsigned       expect_name:1;       /* the header at hand is Expect */
-    unsigned       waiting:1;           /* for an answer that comes later */
-    unsigned       closing:1;           /* after what is in out */
-    unsigned       eof:1;
-} conn_t;
-
-struct fcv_http_s {
-    fcv_source_t       source;
-    fcv_loop_t        *loop;
-    fcv_api_t         *api;
-    llhttp_settings_t  settings;
-    conn_t             conns[FCV_HTTP_CONNS];
-};
-
-
-static void
-conn_close(conn_t *conn)
-{
-    fcv_loop_del(conn->http->loop, &conn->source);
-    (void) close(conn->source.fd);
-
-    conn->source.fd = -1;
-    conn->waiting = 0;
-
-    fcf_buf_free(&conn->in);
-    fcf_buf_free(&conn->url);
-    fcf_buf_free(&conn->body);
-    fcf_buf_free(&conn->out);
-}
-
-
-static const char *
-reason(int status)
-{
-    return status == 200 ? "OK" : status == 204 ? "No Content"
-           : status == 413 ? "Payload Too Large"
-           : status == 503 ? "Service Unavailable" : "Bad Request";
-}
-
-
-/* takes the body over; -1: out of memory */
-static int
-conn_answer(conn_t *conn, int status, json_t *body)
-{
-    int    rc;
-    char  *text;
-
-    text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    json_decref(body);
-
-    rc = fcf_buf_addf(&conn->out,
-                      "HTTP/1.1 %d %s\r\nServer: Firecracker API\r\n"
-                      "Connection: %s\r\n", status, reason(status),
-                      conn->closing ? "close" : "keep-alive");
-
-    if (rc == 0 && text) {
-        rc = fcf_buf_addf(&conn->out,
-                          "Content-Type: application/json\r\n"
-                          "Content-Length: %zu\r\n\r\n%s",
-                          strlen(text), text);
-
-    } else if (rc == 0) {
-        rc = fcf_buf_addf(&conn->out, "\r\n");
-    }
-
-    free(text);
-
-    return rc;
-}
-
-
-/* 0 or -1: the connection is broken */
-static int
-conn_flush(conn_t *conn)
-{
-    ssize_t   n;
-    uint32_t  events;
-
-    while (conn->out.len) {
-        n = send(conn->source.fd, conn->out.data, conn->out.len,
-                 MSG_NOSIGNAL|MSG_DONTWAIT);
-
-        if (n == -1) {
-            if (errno == EAGAIN) {
-                break;
-            }
-
-            return -1;
-        }
-
-        fcf_buf_consume(&conn->out, (size_t) n);
-    }
-
-    if (conn->out.len == 0 && (conn->closing || conn->eof) && !conn->waiting) {
-        return -1;
-    }
-
-    events = conn->out.len ? EPOLLOUT : 0;
-
-    if (conn->in.len < FCV_HTTP_IN_MAX && !conn->closing && !conn->eof) {
-        events |= EPOLLIN;
-    }
-
-    if (events != conn->events) {
-        conn->events = events;
-        fcv_loop_mod(conn->http->loop, &conn->source, events);
-    }
-
-    return 0;
-}
-
-
-static int
-on_url(llhttp_t *parser, const char *at, size_t len)
-{
-    conn_t  *conn;
-
-    conn = parser->data;
-
-    if (conn->url.len + len > FCV_HTTP_URL_MAX) {
-        conn->refusal = "The request path is too long.";
-        return HPE_USER;
-    }
-
-    return fcf_buf_add(&conn->url, at, len) == 0 ? 0 : HPE_USER;
-}
-
-
-static int
-on_body(llhttp_t *parser, const char *at, size_t len)
-{
-    conn_t  *conn;
-
-    conn = parser->data;
-
-    if (conn->body.len + len > FCV_HTTP_BODY_MAX) {
-        conn->refusal = "The request body exceeds the limit of 51200 bytes.";
-        return HPE_USER;
-    }
-
-    return fcf_buf_add(&conn->body, at, len) == 0 ? 0 : HPE_USER;
-}
-
-
-static int
-on_header_field(llhttp_t *parser, const char *at, size_t len)
-{
-    conn_t  *conn;
-
-    conn = parser->data;
-    conn->expect_name = (len == 6 && strncasecmp(at, "expect", 6) == 0);
-
-    return 0;
-}
-
-
-static int
-on_header_value(llhttp_t *parser, const char *at, size_t len)
-{
-    conn_t  *conn;
-
-    conn = parser->data;
-
-    if (conn->expect_name && len == 12
-        && strncasecmp(at, "100-continue", 12) == 0)
-    {
-        conn->expect = 1;
-    }
-
-    return 0;
-}
-
-
-static int
-on_headers_complete(llhttp_t *parser)
-{
-    int      rc;
-    conn_t  *conn;
-
-    conn = parser->data;
-
-    if ((parser->flags & F_CONTENT_LENGTH)
-        && parser->content_length > FCV_HTTP_BODY_MAX)
-    {
-        conn->refusal = "The request body exceeds the limit of 51200 bytes.";
-        return HPE_USER;
-    }
-
-    if (conn->expect) {
-        rc = fcf_buf_addf(&conn->out, "HTTP/1.1 100 Continue\r\n\r\n");
-
-        return rc == 0 ? 0 : HPE_USER;
-    }
-
-    return 0;
-}
-
-
-static int
-on_message_complete(llhttp_t *parser)
-{
-    (void) parser;
-
-    return HPE_PAUSED;
-}
-
-
-/* One request is complete. */
-static int
-conn_request(conn_t *conn)
-{
-    char         *end;
-    fcv_api_t    *api;
-    fcv_reply_t   reply;
-
-    api = conn->http->api;
-
-    if (!llhttp_should_keep_alive(&conn->parser)) {
-        conn->closing = 1;
-    }
-
-    end = memchr(conn->url.data, '?', conn->url.len);
-
-    if (end) {
-        *end = '\0';
-    }
-
-    /* api->later finds the connection by "waiting" */
-
-    fcv_api_request(api, llhttp_method_name(conn->parser.method),
-                    conn->url.data, conn->body.data, conn->body.len, &reply);
-
-    fcf_buf_reset(&conn->url);
-    fcf_buf_reset(&conn->body);
-    conn->expect = 0;
-
-    if (reply.status == FCV_LATER) {
-        conn->waiting = 1;
-        return 0;
-    }
-
-    return conn_answer(conn, reply.status, reply.body);
-}
-
-
-static int
-conn_bad(conn_t *conn)
-{
-    int          status;
-    const char  *why;
-
-    status = conn->refusal ? 413 : 400;
-    why = conn->refusal ? conn->refusal
-                        : llhttp_get_error_reason(&conn->parser);
-    conn->closing = 1;
-    fcf_buf_reset(&conn->in);
-
-    return conn_answer(conn, status, fcv_api_fault(why ? why : "bad HTTP"));
-}
-
-
-/* Parses what was read, as far as no answer is waited for. */
-static int
-conn_parse(conn_t *conn)
-{
-    size_t          used;
-    llhttp_errno_t  rc;
-
-    while (conn->in.len && !conn->waiting && !conn->closing) {
-        rc = llhttp_execute(&conn->parser, conn->in.data, conn->in.len);
-
-        if (rc == HPE_OK) {
-            fcf_buf_reset(&conn->in);
-            return 0;
-        }
-
-        if (rc == HPE_PAUSED_UPGRADE) {
-            llhttp_resume_after_upgrade(&conn->parser);
-
-        } else if (rc != HPE_PAUSED) {
-            return conn_bad(conn);
-        }
-
-        used = (size_t) (llhttp_get_error_pos(&conn->parser) - conn->in.data);
-        fcf_buf_consume(&conn->in, used);
-
-        if (rc == HPE_PAUSED) {
-            llhttp_resume(&conn->parser);
-
-            if (conn_request(conn) != 0) {
-                return -1;
-            }
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-conn_read(conn_t *conn)
-{
-    char     buf[8192];
-    ssize_t  n;
-
-    n = recv(conn->source.fd, buf, sizeof(buf), MSG_DONTWAIT);
-
-    if (n == -1) {
-        return errno == EAGAIN ? 0 : -1;
-    }
-
-    if (n == 0) {
-        conn->eof = 1;
-        return 0;
-    }
-
-    return fcf_buf_add(&conn->in, buf, (size_t) n);
-}
-
-
-static void
-conn_handler(void *arg, uint32_t events)
-{
-    conn_t  *conn;
-
-    conn = arg;
-
-    if ((events & EPOLLIN)
-        && (conn_read(conn) != 0 || conn_parse(conn) != 0))
-    {
-        conn_close(conn);
-        return;
-    }
-
-    if ((events & (EPOLLHUP|EPOLLERR)) || conn_flush(conn) != 0) {
-        conn_close(conn);
-    }
-}
+#include "vm/vmm/http_conn.h"
 
 
 /* fcv_api_t's later */
 static void
 http_later(void *arg, fcv_reply_t *reply)
 {
-    unsigned     i;
-    conn_t      *conn;
-    fcv_http_t  *http;
+    unsigned          i;
+    fcv_http_t       *http;
+    fcv_http_conn_t  *conn;
 
     http = arg;
 
@@ -381,10 +25,11 @@ http_later(void *arg, fcv_reply_t *reply)
         if (conn->source.fd != -1 && conn->waiting) {
             conn->waiting = 0;
 
-            if (conn_answer(conn, reply->status, reply->body) != 0
-                || conn_parse(conn) != 0 || conn_flush(conn) != 0)
+            if (fcv_http_conn_answer(conn, reply->status, reply->body) != 0
+                || fcv_http_conn_parse(conn) != 0
+                || fcv_http_conn_flush(conn) != 0)
             {
-                conn_close(conn);
+                fcv_http_conn_close(conn);
             }
 
             return;
@@ -392,34 +37,6 @@ http_later(void *arg, fcv_reply_t *reply)
     }
 
     json_decref(reply->body);
-}
-
-
-static void
-conn_open(fcv_http_t *http, conn_t *conn, int fd)
-{
-    fcf_err_t  err;
-
-    memset(conn, 0, sizeof(conn_t));
-
-    conn->http = http;
-    conn->events = EPOLLIN;
-    conn->source.fd = fd;
-    conn->source.handler = conn_handler;
-    conn->source.arg = conn;
-
-    fcf_buf_init(&conn->in, FCV_HTTP_IN_MAX + 8192);
-    fcf_buf_init(&conn->url, FCV_HTTP_URL_MAX + 1);
-    fcf_buf_init(&conn->body, FCV_HTTP_BODY_MAX + 1);
-    fcf_buf_init(&conn->out, 1024 * 1024);
-
-    llhttp_init(&conn->parser, HTTP_REQUEST, &http->settings);
-    conn->parser.data = conn;
-
-    if (fcv_loop_add(http->loop, &conn->source, EPOLLIN, &err) != 0) {
-        (void) close(fd);
-        conn->source.fd = -1;
-    }
 }
 
 
@@ -448,7 +65,7 @@ http_accept(void *arg, uint32_t events)
 
     for (i = 0; i < FCV_HTTP_CONNS; i++) {
         if (http->conns[i].source.fd == -1) {
-            conn_open(http, &http->conns[i], fd);
+            fcv_http_conn_open(http, &http->conns[i], fd);
             return;
         }
     }
@@ -516,13 +133,7 @@ fcv_http_open(fcv_loop_t *loop, fcv_api_t *api, const char *path,
         http->conns[i].source.fd = -1;
     }
 
-    llhttp_settings_init(&http->settings);
-    http->settings.on_url = on_url;
-    http->settings.on_header_field = on_header_field;
-    http->settings.on_header_value = on_header_value;
-    http->settings.on_headers_complete = on_headers_complete;
-    http->settings.on_body = on_body;
-    http->settings.on_message_complete = on_message_complete;
+    fcv_http_settings(&http->settings);
 
     api->later = http_later;
     api->later_arg = http;
@@ -549,8 +160,8 @@ fcv_http_close(fcv_http_t *http)
 
     for (i = 0; i < FCV_HTTP_CONNS; i++) {
         if (http->conns[i].source.fd != -1) {
-            (void) conn_flush(&http->conns[i]);
-            conn_close(&http->conns[i]);
+            (void) fcv_http_conn_flush(&http->conns[i]);
+            fcv_http_conn_close(&http->conns[i]);
         }
     }
 

@@ -3,13 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <llhttp.h>
 
 #include "vm/vmm/instant.h"
 
-#define FCV_URL_MAX     16384
 #define FCV_HEAD_MAX    65536
 #define FCV_BODY_MAX    (64 * 1024 * 1024)
 #define FCV_BODIES_MAX  ((size_t) 256 * 1024 * 1024)    /* all at once */
@@ -17,7 +15,11 @@
 typedef struct {
     fcv_tcp_t    tcp;                   /* first: the owner of it */
     llhttp_t     parser;
-    fcf_buf_t    url, headers, body;
+    fcf_buf_t    head;                  /* "METHOD TARGET\nName: value\n..." */
+    size_t       line_len;              /* of its first line */
+    unsigned     nheaders;
+    fcf_buf_t    body;
+    size_t       counted;               /* of body, in bodies */
     int          status;                /* not 0: refused with it */
     unsigned     busy:1;                /* a request is being answered */
     unsigned     keep:1;
@@ -48,7 +50,14 @@ on_url(llhttp_t *parser, const char *at, size_t len)
 
     conn = parser->data;
 
-    return keep(conn, &conn->url, at, len, 414);
+    if (conn->head.len == 0
+        && fcf_buf_addf(&conn->head, "%s ",
+                        llhttp_method_name(parser->method)) != 0)
+    {
+        return HPE_USER;
+    }
+
+    return keep(conn, &conn->head, at, len, 414);
 }
 
 
@@ -59,7 +68,19 @@ on_header(llhttp_t *parser, const char *at, size_t len)
 
     conn = parser->data;
 
-    return keep(conn, &conn->headers, at, len, 431);
+    return keep(conn, &conn->head, at, len, 431);
+}
+
+
+static int
+on_url_end(llhttp_t *parser)
+{
+    http_t  *conn;
+
+    conn = parser->data;
+    conn->line_len = conn->head.len;
+
+    return on_header(parser, "\n", 1);
 }
 
 
@@ -73,6 +94,11 @@ on_header_name_end(llhttp_t *parser)
 static int
 on_header_end(llhttp_t *parser)
 {
+    http_t  *conn;
+
+    conn = parser->data;
+    conn->nheaders++;
+
     return on_header(parser, "\n", 1);
 }
 
@@ -84,8 +110,11 @@ on_headers_complete(llhttp_t *parser)
 
     conn = parser->data;
 
-    if (conn->headers.len
-        && strcasestr(conn->headers.data, "\nexpect: 100-continue\n")
+    /* an upgrade is not taken: the request is answered like any other */
+
+    parser->upgrade = 0;
+
+    if (strcasestr(conn->head.data, "\nexpect: 100-continue\n")
         && fcf_buf_addf(&conn->tcp.out, "HTTP/1.1 100 Continue\r\n\r\n") != 0)
     {
         return HPE_USER;
@@ -112,6 +141,7 @@ on_body(llhttp_t *parser, const char *at, size_t len)
     }
 
     bodies += len;
+    conn->counted += len;
 
     return 0;
 }
@@ -129,30 +159,31 @@ on_message_complete(llhttp_t *parser)
 static void
 forget_request(http_t *conn)
 {
-    bodies -= conn->body.len;
+    bodies -= conn->counted;
+    conn->counted = 0;
 
-    fcf_buf_free(&conn->url);
-    fcf_buf_free(&conn->headers);
+    conn->nheaders = 0;
+
+    fcf_buf_free(&conn->head);
     fcf_buf_free(&conn->body);
 }
 
 
-/* the last part of the answer; the connection is given up without memory */
+/* -1: no memory, the connection is given up */
 static int
-send_answer(http_t *conn, const char *body, size_t len)
+send_answer(http_t *conn, const char *type, const char *extra,
+    const char *body, size_t len)
 {
     int         rc;
     fcf_buf_t  *out;
 
     out = &conn->tcp.out;
 
-    rc = fcf_buf_addf(out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n"
-                      "Content-Type: %s\r\n%s\r\n",
+    rc = fcf_buf_addf(out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
+                      "Content-Length: %zu\r\nConnection: %s\r\n%s\r\n",
                       fcv_instant.conf.status,
                       fcv_instant.conf.status == 200 ? "OK" : "Status",
-                      len, conn->body.len ? "application/octet-stream"
-                                          : "text/plain",
-                      conn->keep ? "" : "Connection: close\r\n");
+                      type, len, conn->keep ? "keep-alive" : "close", extra);
 
     if (rc != 0 || conn->parser.method == HTTP_HEAD) {
         return rc;
@@ -174,27 +205,34 @@ send_answer(http_t *conn, const char *body, size_t len)
 }
 
 
+/* as the echo function */
 static int
 echo(http_t *conn)
 {
-    int        rc;
-    fcf_buf_t  text;
+    int           rc;
+    size_t        skip;
+    fcf_buf_t     extra;
+    const char   *method;
 
-    if (conn->body.len) {
-        return send_answer(conn, conn->body.data, conn->body.len);
-    }
+    method = llhttp_method_name(conn->parser.method);
+    skip = strlen(method) + 1;
 
-    fcf_buf_init(&text, FCV_URL_MAX + FCV_HEAD_MAX + 64);
+    fcf_buf_init(&extra, FCV_HEAD_MAX + 256);
 
-    rc = fcf_buf_addf(&text, "%s %s\n%s",
-                      llhttp_method_name(conn->parser.method), conn->url.data,
-                      conn->headers.len ? conn->headers.data : "");
+    rc = fcf_buf_addf(&extra, "X-Echo-Method: %s\r\nX-Echo-Target: %.*s\r\n"
+                      "X-Echo-Headers: %u\r\n", method,
+                      (int) (conn->line_len - skip), conn->head.data + skip,
+                      conn->nheaders);
 
     if (rc == 0) {
-        rc = send_answer(conn, text.data, text.len);
+        rc = conn->body.len
+             ? send_answer(conn, "application/octet-stream", extra.data,
+                           conn->body.data, conn->body.len)
+             : send_answer(conn, "text/plain", extra.data, conn->head.data,
+                           conn->head.len);
     }
 
-    fcf_buf_free(&text);
+    fcf_buf_free(&extra);
 
     return rc;
 }
@@ -212,7 +250,8 @@ answer(void *arg)
     conn = arg;
 
     rc = fcv_instant.conf.has_body
-         ? send_answer(conn, fcv_instant.conf.body, fcv_instant.conf.body_len)
+         ? send_answer(conn, "text/plain", "", fcv_instant.conf.body,
+                       fcv_instant.conf.body_len)
          : echo(conn);
 
     forget_request(conn);
@@ -252,19 +291,8 @@ delayed_answer(void *arg)
 static void
 log_request(http_t *conn)
 {
-    char  line[512];
-    int   n;
-
-    n = snprintf(line, sizeof(line) - 1, "%s %s",
-                 llhttp_method_name(conn->parser.method), conn->url.data);
-
-    if (n > (int) sizeof(line) - 2) {
-        n = (int) sizeof(line) - 2;
-    }
-
-    line[n++] = '\n';
-
-    fcv_output_add(&fcv_instant.output, FCV_STDOUT, line, (size_t) n);
+    fcv_output_add(&fcv_instant.output, FCV_STDOUT, conn->head.data,
+                   conn->line_len + 1);
     fcv_instant_control_output();
 }
 
@@ -394,8 +422,7 @@ http_accept(struct in_addr peer)
     }
 
     fcv_tcp_init(&conn->tcp, &handler, FCV_BODY_MAX + FCV_HEAD_MAX);
-    fcf_buf_init(&conn->url, FCV_URL_MAX);
-    fcf_buf_init(&conn->headers, FCV_HEAD_MAX);
+    fcf_buf_init(&conn->head, FCV_HEAD_MAX);
     fcf_buf_init(&conn->body, FCV_BODY_MAX);
 
     llhttp_init(&conn->parser, HTTP_REQUEST, &settings);
@@ -410,6 +437,7 @@ fcv_instant_http_listen(unsigned port, fcf_err_t *err)
 {
     llhttp_settings_init(&settings);
     settings.on_url = on_url;
+    settings.on_url_complete = on_url_end;
     settings.on_header_field = on_header;
     settings.on_header_field_complete = on_header_name_end;
     settings.on_header_value = on_header;

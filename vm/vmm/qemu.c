@@ -11,20 +11,18 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include "vm/vmm/backend.h"
+#include "vm/vmm/clocks.h"
 #include "vm/vmm/qemu_args.h"
+#include "vm/vmm/qemu_spawn.h"
 #include "vm/vmm/qmp.h"
 #include "vm/vmm/schema.h"
 #include "vm/vmm/serial.h"
@@ -32,23 +30,17 @@
 #define FCV_MEASURE_NS       10000000   /* 10 ms: 10 ppm or better */
 #define FCV_START_MS         30000
 #define FCV_WORDS_MAX        1024       /* of QEMU's last words */
-#define FCV_EXEC_FAILED      127
 #define FCV_BZIMAGE_MAGIC    0x202
 #define FCV_DRAIN_READS      64
 
 typedef enum { QEMU_IDLE, QEMU_MEASURING, QEMU_LAUNCHED, QEMU_RUNNING }
     qemu_state_e;
 
-typedef struct {
-    int64_t   ns;
-    uint64_t  tsc;
-} clocks_t;
-
 static struct {
     fcv_vm_t       *vm;
     qemu_state_e    state;              /* assigned by set_state() only */
     uint64_t        deadline_ms;
-    clocks_t        start;              /* of the measurement */
+    fcv_clocks_t    start;              /* of the measurement */
     pid_t           pid;                /* 0: none */
     fcv_qmp_t       qmp;
     fcv_source_t    serial, words;      /* fd -1: closed */
@@ -64,47 +56,6 @@ set_state(qemu_state_e state)
     qemu.state = state;
     qemu.deadline_ms = state == QEMU_LAUNCHED ? fcv_now_ms() + FCV_START_MS
                                               : 0;
-}
-
-
-/* Both clocks at one instant: of several tries the one that was disturbed
- * least. */
-static clocks_t
-read_clocks(void)
-{
-    int              i;
-    clocks_t         c;
-    uint64_t         before, after, best;
-    struct timespec  ts;
-
-    best = UINT64_MAX;
-    memset(&c, 0, sizeof(c));
-
-    for (i = 0; i < 8; i++) {
-        before = __rdtsc();
-        clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
-        after = __rdtsc();
-
-        if (after - before < best) {
-            best = after - before;
-            c.tsc = before + best / 2;
-            c.ns = (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
-        }
-    }
-
-    return c;
-}
-
-
-static unsigned long
-tsc_khz(void)
-{
-    clocks_t  now;
-
-    now = read_clocks();
-
-    return (unsigned long) ((double) (now.tsc - qemu.start.tsc) * 1e6
-                            / (double) (now.ns - qemu.start.ns) + 0.5);
 }
 
 
@@ -180,18 +131,18 @@ words_handler(void *arg, uint32_t events)
         return;
     }
 
-    /* what does not fit is a line, too, and so is what comes last */
-
-    if (n <= 0 || fcf_buf_add(&qemu.line, buf, (size_t) n) != 0) {
+    if (n <= 0) {
         if (qemu.line.len) {
             take_line(qemu.line.data, qemu.line.len);
-            fcf_buf_reset(&qemu.line);
         }
 
-        if (n <= 0) {
-            close_source(&qemu.words);
-        }
+        close_source(&qemu.words);
+        return;
+    }
 
+    /* a line that does not fit is lost */
+
+    if (fcf_buf_add(&qemu.line, buf, (size_t) n) != 0) {
         return;
     }
 
@@ -276,37 +227,6 @@ qmp_message(const json_t *message)
 }
 
 
-/* in the child: nothing but what a fork leaves safe */
-static void
-run_qemu(const fcv_args_t *args, int words, const int *keep, unsigned nkeep)
-{
-    sigset_t  none;
-    unsigned  i;
-
-    sigemptyset(&none);
-    (void) sigprocmask(SIG_SETMASK, &none, NULL);
-    (void) signal(SIGPIPE, SIG_DFL);
-
-    /* without a PID namespace it still does not outlive us */
-
-    (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-
-    (void) dup2(words, STDERR_FILENO);
-    (void) dup2(words, STDOUT_FILENO);
-    (void) close(STDIN_FILENO);
-    (void) open("/dev/null", O_RDONLY);
-
-    for (i = 0; i < nkeep; i++) {
-        (void) fcntl(keep[i], F_SETFD, 0);
-    }
-
-    (void) execvp(args->argv[0], args->argv);
-
-    dprintf(STDERR_FILENO, "%s: %s", args->argv[0], strerror(errno));
-    _exit(FCV_EXEC_FAILED);
-}
-
-
 static int
 watch(fcv_source_t *source, int fd, void (*handler)(void *, uint32_t),
     fcf_err_t *err)
@@ -324,104 +244,36 @@ watch(fcv_source_t *source, int fd, void (*handler)(void *, uint32_t),
 }
 
 
-/* ends[0..2]: ours of QMP, serial and words; ends[3..5]: QEMU's */
-static int
-make_ends(int *ends, fcf_err_t *err)
-{
-    int  i, pair[2];
-
-    for (i = 0; i < 6; i++) {
-        ends[i] = -1;
-    }
-
-    for (i = 0; i < 3; i++) {
-
-        if (i == 2 ? pipe2(pair, O_CLOEXEC)
-                   : socketpair(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0, pair))
-        {
-            return fcf_err_sys(err, errno, "socketpair");
-        }
-
-        ends[i] = pair[0];
-        ends[i + 3] = pair[1];
-
-        (void) fcntl(ends[i], F_SETFL, O_NONBLOCK);
-    }
-
-    return 0;
-}
-
-
-static void
-close_ends(int *ends, int from, int to)
-{
-    int  i;
-
-    for (i = from; i < to; i++) {
-        if (ends[i] != -1) {
-            (void) close(ends[i]);
-        }
-    }
-}
-
-
-static int
-spawn(const fcv_args_t *args, int *ends, fcf_err_t *err)
-{
-    int       keep[2 + FCV_NICS_MAX];
-    unsigned  i, n;
-
-    n = 0;
-    keep[n++] = ends[3];
-    keep[n++] = ends[4];
-
-    for (i = 0; i < qemu.vm->model->nnics; i++) {
-        keep[n++] = qemu.vm->model->nics[i].fd;
-    }
-
-    qemu.pid = fork();
-
-    if (qemu.pid == -1) {
-        qemu.pid = 0;
-        return fcf_err_sys(err, errno, "fork");
-    }
-
-    if (qemu.pid == 0) {
-        run_qemu(args, ends[5], keep, n);
-    }
-
-    return 0;
-}
-
-
 static int
 launch(fcf_err_t *err)
 {
-    int              rc, ends[6];
+    int              rc, ends[FCV_ENDS];
     fcv_args_t       args;
     fcv_qemu_conf_t  conf;
 
-    if (make_ends(ends, err) != 0) {
-        close_ends(ends, 0, 6);
+    if (fcv_ends_make(ends, err) != 0) {
+        fcv_ends_close(ends, 0, FCV_ENDS);
         return -1;
     }
 
     conf.id = qemu.vm->id;
-    conf.tsc_khz = tsc_khz();
+    conf.tsc_khz = fcv_clocks_khz(&qemu.start);
     conf.qmp_fd = ends[3];
     conf.serial_fd = ends[4];
 
     rc = fcv_qemu_args(&args, qemu.vm->model, &conf, err);
 
     if (rc == 0) {
-        rc = spawn(&args, ends, err);
+        qemu.pid = fcv_qemu_spawn(&args, qemu.vm->model, ends, err);
+        rc = qemu.pid == -1 ? -1 : 0;
+        qemu.pid = rc == 0 ? qemu.pid : 0;
         fcv_args_free(&args);
     }
 
-    close_ends(ends, 3, 6);
+    fcv_ends_close(ends, 3, FCV_ENDS);
 
     if (rc != 0) {
-        close_ends(ends, 0, 3);
+        fcv_ends_close(ends, 0, 3);
         return -1;
     }
 
@@ -460,7 +312,7 @@ qemu_init(fcv_vm_t *vm, fcf_err_t *err)
     fcf_buf_init(&qemu.line, FCV_WORDS_MAX + 1024);
     fcf_buf_init(&qemu.last_words, FCV_WORDS_MAX + 1);
 
-    qemu.start = read_clocks();
+    qemu.start = fcv_clocks_read();
 
     return 0;
 }
@@ -591,7 +443,7 @@ qemu_tick(void)
     fcf_err_t  err;
 
     if (qemu.state == QEMU_MEASURING) {
-        left = FCV_MEASURE_NS - (read_clocks().ns - qemu.start.ns);
+        left = FCV_MEASURE_NS - (fcv_clocks_read().ns - qemu.start.ns);
 
         if (left > 0) {
             return (int) (left / 1000000) + 1;

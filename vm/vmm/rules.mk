@@ -13,9 +13,10 @@ $(LLHTTP_LIB): $(addprefix $(B)/llhttp/,api.o http.o llhttp.o)
 	@rm -f $@
 	ar rcs $@ $^
 
-VMM_MODEL := schema model tap
-VMM_MAIN  := main loop http api serial backend qemu qemu_args qmp instant \
-             instant_net instant_http instant_conf instant_control
+VMM_MODEL := schema model model_nic tap
+VMM_MAIN  := main loop http http_conn api serial backend clocks qemu \
+             qemu_args qemu_spawn qmp instant instant_net instant_http \
+             instant_conf instant_control
 VMM_OBJS  := $(patsubst %,$(B)/vm/vmm/%.o,$(VMM_MODEL) $(VMM_MAIN)) \
              $(patsubst %,$(B)/vm/init/%.o,config frame output)
 
@@ -33,6 +34,7 @@ $(B)/t/unit/vmm_api: $(B)/t/unit/vmm_api.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                      $(B)/vm/vmm/api.o $(VMM_TEST)
 $(B)/t/unit/vmm_conf: $(B)/t/unit/vmm_conf.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                       $(B)/vm/vmm/instant_conf.o $(B)/vm/vmm/qemu_args.o \
+                      $(B)/vm/vmm/serial.o \
                       $(VMM_TEST)
 
 $(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf:
@@ -40,4 +42,4 @@ $(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf:
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
 UNIT_TESTS  += $(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf
-PROVE_FILES += t/agent/vmm.t
+PROVE_FILES += t/agent/standin.t

@@ -1,0 +1,22 @@
+/* QEMU as a child process, and the sockets and pipes to it. */
+
+#ifndef _FCV_QEMU_SPAWN_H_INCLUDED_
+#define _FCV_QEMU_SPAWN_H_INCLUDED_
+
+#include <sys/types.h>
+#include "vm/vmm/qemu_args.h"
+
+#define FCV_ENDS         6
+#define FCV_EXEC_FAILED  127            /* its exit status then */
+
+/* ends[0..2]: ours of QMP, serial and standard error, non-blocking;
+ * ends[3..5]: QEMU's.  On failure some may be open: close them all. */
+int fcv_ends_make(int *ends, fcf_err_t *err) fcf_must_check;
+void fcv_ends_close(int *ends, int from, int to);
+
+/* The child keeps ends[3], ends[4], the TAPs, and ends[5] as its standard
+ * error; it dies with us.  Returns its pid, or -1. */
+pid_t fcv_qemu_spawn(const fcv_args_t *args, const fcv_model_t *model,
+    const int *ends, fcf_err_t *err);
+
+#endif /* _FCV_QEMU_SPAWN_H_INCLUDED_ */
