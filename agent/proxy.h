@@ -6,6 +6,18 @@
  * Called from the control thread only.  Callbacks run on the control thread
  * (through an eventfd watched on its loop), exactly once, never before the
  * starting call returns.
+ *
+ * Answers of the proxy itself are JSON {"error","message","function_id"} with
+ * X-Fcfaas-Error: <error>.  Before a byte has reached the guest, 503 with
+ * X-Fcfaas-Unsent: wrong_function, draining, busy, gone; without it:
+ * 400 bad_request, 403 forbidden, 405 method_not_allowed, 408 head_timeout,
+ * 431 header_too_large, 505 bad_version; of the guest, 502: guest_closed,
+ * bad_response, response_head_too_large, gone (route closed meanwhile).
+ *
+ * A request is in flight from the moment it has a place until its answer is
+ * sent, or its tunnel ended.  Bodies and answers have no timeout here: they
+ * are the gateway's.  A guest cut off from the network is noticed by TCP
+ * keepalive only, so close the route, guest_dead, when the VM has ended.
  */
 
 #ifndef _FCA_PROXY_H_INCLUDED_
@@ -38,7 +50,8 @@ typedef struct {
 
 fca_proxy_t *fca_proxy_new(fcf_loop_t *control, const fca_proxy_conf_t *conf,
     fcf_err_t *err);
-/* ends all routes and threads; callbacks outstanding run before it returns */
+/* Ends all routes and threads, cutting what is in flight; callbacks
+ * outstanding run before it returns.  May be called from one. */
 void fca_proxy_free(fca_proxy_t *proxy);
 
 typedef struct {
@@ -66,11 +79,14 @@ typedef struct {
  * is taken by somebody */
 int fca_route_listen(struct in_addr addr, unsigned port, fcf_err_t *err);
 
+/* On failure listen_fd is still the caller's. */
 fca_route_t *fca_route_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
     fcf_err_t *err);
 const fca_route_stat_t *fca_route_stat(const fca_route_t *route);
 
-/* New requests are answered "draining" from now on (0: served again). */
+/* New requests are answered "draining" from now on (0: served again); those in
+ * flight or queued go on.  Whoever reads inflight == 0 after this returned
+ * knows that the guest is sent nothing more. */
 void fca_route_drain(fca_route_t *route, int draining);
 
 /* Answers "draining" (or "gone" if the guest is dead) for linger_ms more,

@@ -37,4 +37,4 @@ $(PROXY_HOST): $(B)/t/unit/proxy_host.o $(PROXY_OBJS) $(B)/agent/log.o \
 	$(CC) $(LDFLAGS) -o $@ $^ -luv
 
 tests-built: $(PROXY_HOST)
-PROVE_FILES += t/agent/proxy.t
+PROVE_FILES += t/agent/proxy.t t/agent/proxy_chaos.t

@@ -199,6 +199,7 @@ struct fca_route_s {
     fca_guest_t        *pool, *pool_last;
     unsigned            npool;
     fca_timer_t         linger, grace, accept;
+    uint64_t            complained;
     int                 close_sent;     /* control's */
     unsigned            closing:1;
     unsigned            lingered:1;

@@ -7,6 +7,7 @@
 
 /* "7fff\r\n" before a chunk made here, of one buffer at most */
 #define CHUNK_HEAD_MAX  8
+#define COMPLAIN_MS     1000
 
 /* beside the connection's own steps */
 typedef enum {
@@ -213,14 +214,27 @@ request_step(fca_conn_t *conn)
 }
 
 
+/* A line a second and route at most: a broken function may do it in every
+ * answer. */
 static void
 complain(const fca_conn_t *conn, const char *what)
 {
-    fca_log_ctx_t  ctx;
+    fca_route_t    *route;
+    fca_log_ctx_t   ctx;
+
+    route = conn->route;
+
+    if (route->complained
+        && route->loop->now - route->complained < COMPLAIN_MS)
+    {
+        return;
+    }
+
+    route->complained = route->loop->now;
 
     memset(&ctx, 0, sizeof(ctx));
-    ctx.function_id = conn->route->function_id;
-    ctx.vm = conn->route->worker_id;
+    ctx.function_id = route->function_id;
+    ctx.vm = route->worker_id;
 
     fca_log(FCF_LOG_WARN, &ctx, "proxy: the function %s", what);
 }
@@ -547,7 +561,8 @@ read_guest(fca_conn_t *conn)
                       FCA_BUF_END - buf->last);
 
     if (n == 0 || n == -2) {
-        return guest_ended(conn, n == -2);
+        /* a reset that a send has told of looks like an end to recv */
+        return guest_ended(conn, n == -2 || guest->broken || guest->sock.err);
     }
 
     if (n > 0) {

@@ -676,9 +676,22 @@ subtest 'limits of its own' => sub {
     ($status) = $h->quit;
     is($status, 0, 'ends well');
 
+    $h = ProxyHost->new;
+    $r = $h->route('early');
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    $h->cmd('close early 60000 60000 0');
+    $h->cmd('quit');
+    like(slurp($c), qr/^HTTP\/1.1 502 .*"gone"/s,
+         'ending it all cuts what is in flight');
+    is($h->line, 'closed early', 'and runs the callback');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
+
     $h = ProxyHost->new('-i', 200);
     $r = $h->route('idle');
-    my ($before_kb) = $h->cmd('rss') =~ /(\d+)/;
     $c = client($r);
     ok(ended($c), 'idle connections end');
     ($status) = $h->quit;
