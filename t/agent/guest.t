@@ -265,6 +265,13 @@ sub hello {
         path => '/', host => $guest);
     is($again->response(20)->{status}, 200, 'and the next request behind it');
 
+    my $file = spew(tmpdir() . '/hello.body', 'y' x 100000);
+    is($ns->in(sub {
+        curl('-H', 'Transfer-Encoding: chunked', '-T', $file, '-m', 20,
+            "http://$guest/1", '--next', '-sSm', 20,
+            "http://$guest/2")->{body};
+    }), "hello from fcfaas\n" x 2, 'a body in chunks, and the next request');
+
     my @q = map { http_send(80, "/$_", host => $guest, netns => $ns) }
         1 .. 100;
     is(scalar(grep { $_->response(60)->{body} eq "hello from fcfaas\n" } @q),

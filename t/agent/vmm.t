@@ -315,6 +315,40 @@ sub test_agent_killed {
     is(left(), '', 'which is gone too');
 }
 
+# wherever in the middle of making VMs the agent is killed
+sub test_killed_midway {
+    my $img = image('h.img', 'body=h');
+
+    for my $lines (1, 4, 9, 17, 30) {
+        my $h = start();
+
+        order($h, "spawn node-1-$_ $img") for 1 .. 12;
+        line($h) for 1 .. $lines;
+        kill 9, $h->{pid};
+        waitpid $h->{pid}, 0;
+
+        $h = start();
+        like($h->{first}, qr/^reclaimed \d+$/, "killed after $lines events");
+        is(left(), '', 'no directory is left');
+
+        my $end = time() + DEADLINE;
+        my @in;
+
+        # one that was not let go yet ends by itself
+        do {
+            @in = grep { (readlink($_) // '') =~ /^\Q$state\E/ }
+                glob '/proc/[0-9]*/cwd';
+        } while (@in && time() < $end);
+
+        is("@in", '', 'no process is left');
+
+        order($h, "spawn node-1-99 $img");
+        until_word($h, 'node-1-99', 'booted');
+        is(http(addr($h, 'node-1-99')), 'h', 'the next start serves');
+        is(finish($h), 'closed 0', 'and ends');
+    }
+}
+
 system('ip link set lo up');
 
 my $h = start();
@@ -324,6 +358,7 @@ test_life($h);
 test_deaths($h);
 test_fifty($h);
 test_agent_killed($h);
+test_killed_midway();
 test_bad_kernel();
 
 is(`ip -o link | wc -l`, "1\n", 'no link is left');

@@ -98,14 +98,16 @@ subtest 'one etcd, through everything' => sub {
     $p->becomes(held($etcd), 5, 'and current');
     is($p->stat->{lists}, 1, 'without listing again');
 
-    # compacted while nobody looks
+    # compacted while it is cut off: stopped only then, so that no socket's
+    # buffer holds for it what it should not see
+    $etcd->stop('KILL');
+    $p->state_becomes('stale', 5);
     $p->proc->pause;
+    $etcd->start_again;
     $etcd->del('/specs/after-stop');
     $etcd->put('/specs/unseen', $_) for 1 .. 5;
     my $revision = $etcd->put('/specs/unseen', 'last');
     $etcd->compact($revision);
-    $etcd->stop('KILL');
-    $etcd->start_again;
     $p->proc->resume;
     $p->becomes(held($etcd), 10,
         'compacted: what was deleted unseen is gone, what was put is there');

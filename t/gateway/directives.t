@@ -80,6 +80,7 @@ good('Redis on a socket', redis => 'fcfaas_redis unix:/tmp/redis.sock;');
 good('limits', location => 'fcfaas $function_id; fcfaas_park_timeout 5s;'
     . ' fcfaas_park_limit 7; fcfaas_declared off; fcfaas_cpu 2;'
     . ' fcfaas_memory 256;', http => 'fcfaas_park_limit_total 100;');
+good('no zone, no token', zone => '', token => '');
 good('inherited from http', http => 'fcfaas_park_timeout 5s;'
     . ' fcfaas_park_limit 7;');
 good('inherited from server', server => 'fcfaas_park_timeout 5s;'
@@ -90,7 +91,6 @@ bad('an etcd name', qr/somewhere/,
 bad('an etcd scheme', qr/ftp:/, etcd => 'fcfaas_etcd ftp://127.0.0.1:1;');
 bad('no etcd at all', qr/fcfaas_etcd/, etcd => '');
 bad('no Redis at all', qr/fcfaas_redis/, redis => '');
-bad('no zone', qr/fcfaas_zone/, zone => '');
 bad('a Redis port', qr/127\.0\.0\.1:99999/,
     redis => 'fcfaas_redis 127.0.0.1:99999;');
 bad('an etcd parameter', qr/colour=red/,
@@ -98,7 +98,7 @@ bad('an etcd parameter', qr/colour=red/,
 bad('etcd twice', qr/is duplicate/,
     etcd => 'fcfaas_etcd http://127.0.0.1:1; fcfaas_etcd http://127.0.0.1:2;');
 bad('a zone without size', qr/fcfaas_zone/, zone => 'fcfaas_zone fcfaas;');
-bad('a zone too small', qr/too small/,
+bad('a zone too small', qr/"1k" in "fcfaas_zone".*less than/,
     zone => 'fcfaas_zone fcfaas 1k;');
 bad('zone twice', qr/is duplicate/,
     zone => 'fcfaas_zone a 1m; fcfaas_zone b 1m;');
@@ -112,7 +112,7 @@ bad('a park limit', qr/fcfaas_park_limit/,
     location => 'fcfaas $function_id; fcfaas_park_limit many;');
 bad('declared', qr/fcfaas_declared/,
     location => 'fcfaas $function_id; fcfaas_declared perhaps;');
-bad('cpu', qr/fcfaas_cpu/,
+bad('cpu', qr/between 1 and/,
     location => 'fcfaas $function_id; fcfaas_cpu 0;');
 bad('memory', qr/fcfaas_memory/,
     location => 'fcfaas $function_id; fcfaas_memory -1;');

@@ -161,8 +161,9 @@ sub lease_of {
 sub keys {
     my ($self, $prefix) = @_;
 
-    return sort map { decode_base64($_->{key}) } $self->_range($prefix,
+    my @keys = sort map { decode_base64($_->{key}) } $self->_range($prefix,
         range_end => _b64(_after($prefix)), keys_only => \1);
+    return @keys;
 }
 
 

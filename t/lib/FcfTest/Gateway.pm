@@ -20,7 +20,8 @@ package FcfTest::Gateway;
 #   $g->parked;                     # how many wait
 #   $g->wait_known('instances', 2, $timeout);   # until each worker knows of
 #                                   # so many; or 'specs', 'functions'
-#   $g->spec(...); $g->instance(...);       # $etcd's, port = the agent's
+#   $g->spec(...);                  # $etcd's; waits until it is known
+#   $g->instance(...);              # $etcd's, on the agent's port
 #   $g->ready('hello');             # waits until all workers serve it: asks
 #                                   # until it answered 200 twenty times
 #   $g->stop;                       # ok(): its error.log is clean
@@ -157,7 +158,12 @@ sub wait_known {
 }
 
 
-sub spec { my $self = shift; return $self->{etcd}->spec(@_) }
+sub spec {
+    my ($self, @spec) = @_;
+
+    $self->{etcd}->spec(@spec);
+    $self->wait_known('specs', scalar $self->{etcd}->keys('/specs/'));
+}
 
 sub instance {
     my ($self, $function_id, %opt) = @_;

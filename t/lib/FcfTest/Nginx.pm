@@ -66,7 +66,7 @@ sub start {
     mkdir "$self->{dir}/$_" or die $! for qw(logs html);
 
     $self->config;
-    FcfTest::show_log_on_failure($self->error_log, 60);
+    FcfTest::show_log_on_failure($self->error_log, 25);
     push @all, $self;
     $self->_run;
 
@@ -268,7 +268,8 @@ sub check {
     FcfTest::spew("$dir/nginx.conf", $text);
 
     my $proc = FcfTest::Proc->spawn(name => 'nginx-check',
-        log => "$dir/out.log", env => { _sanitizers() },
+        log => "$dir/out.log",
+        env => { _sanitizers(), ASAN_OPTIONS => 'detect_leaks=0' },
         argv => [binary(), '-t', '-p', "$dir/", '-c', "$dir/nginx.conf",
             '-e', 'stderr']);
     my $status = $proc->wait(30);

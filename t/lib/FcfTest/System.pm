@@ -167,7 +167,8 @@ sub _processes {
 sub taps {
     my ($self) = @_;
     my $out = $self->{ns}->run('ip', '-o', 'link');
-    return sort $out =~ /^\d+: (fctap[^:@]*)/mg;
+    my @taps = sort $out =~ /^\d+: (fctap[^:@]*)/mg;
+    return @taps;
 }
 
 

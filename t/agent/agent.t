@@ -1,0 +1,338 @@
+#!/usr/bin/perl
+
+# The agent on the instant backend, in a network namespace of its own, with a
+# real etcd and a real Redis.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use Test::More;
+
+use constant { QUEUE => 'queue:vm_provision', MIB => 1024 * 1024 };
+
+my $ns = FcfTest::Netns->new('agent');
+$ns->enter;
+
+my $dir = tmpdir();
+my $etcd = FcfTest::Etcd->start;
+my $redis = FcfTest::Redis->start;
+my $life = 0;
+
+mkdir "$dir/$_" for qw(functions runtimes);
+spew("$dir/$_", 'x') for qw(vmlinux initrd);
+spew("$dir/token", "sesame\n");
+spew("$dir/runtimes/base.img", "\0" x 4096);
+
+sub image {
+    my ($name, %set) = @_;
+    my $text = join '', "fcfaas-instant\n", map { "$_=$set{$_}\n" } keys %set;
+    spew("$dir/functions/$name.img", $text . "\n" . "\0" x 4096);
+}
+
+# an agent of its own name, state directory and network, or of the one given
+sub agent {
+    my ($name, %set) = @_;
+    my $agent = FcfTest::Proc->spawn(
+        name => "agent-$name-" . ++$life, grace => 40,
+        argv => [build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
+            map { "--$_=$set{$_}" } keys %set],
+    );
+    return $agent;
+}
+
+sub settings {
+    my ($name, %more) = @_;
+    return (node_id => $name, etcd => $etcd->endpoint, redis => $redis->addr,
+        token_file => "$dir/token", state_dir => "$dir/state-$name",
+        functions => "$dir/functions", runtimes => "$dir/runtimes",
+        kernel => "$dir/vmlinux", initrd => "$dir/initrd",
+        vmm => build_dir() . '/vm/vmm/fcfaas-vmm',
+        vmm_args => '--backend instant', bridge => "br-$name",
+        tap_prefix => "t$name", log_level => 'debug', %more);
+}
+
+sub started {
+    my $agent = agent(@_);
+    $agent->line_matching(qr/"msg":"ready: /, 20);
+    return $agent;
+}
+
+sub job {
+    my ($function, $request, %more) = @_;
+    $redis->cli('LPUSH', QUEUE, json_encode({ request_id => $request,
+        function_id => $function, cpu => 1, memory_mb => 128, %more }));
+}
+
+sub instances {
+    my ($function) = @_;
+    return $etcd->keys("/functions/$function/instances/");
+}
+
+sub instance {
+    my ($function, $timeout) = @_;
+    my ($key) = wait_for(sub { (instances($function))[0] }, $timeout // 10,
+        "an instance of $function");
+    return ($key, $etcd->get_json($key));
+}
+
+sub call {
+    my ($function, $port, %more) = @_;
+    return http_get($port, '/x?y=1', headers => {
+        'X-Fcfaas-Function' => $function, 'X-Fcfaas-Token' => 'sesame',
+        %more });
+}
+
+sub failure {
+    my ($function, $request, $timeout) = @_;
+    my $key = "/functions/$function/failures/$request";
+    wait_for(sub { $etcd->get($key) }, $timeout // 10, $key);
+    return $etcd->get_json($key);
+}
+
+# processes of the VMM whose state directory is this one's
+sub vmms {
+    my ($name) = @_;
+    return grep {
+        my $cmd = eval { slurp("/proc/$_/cmdline") } // '';
+        $cmd =~ /fcfaas-vmm/ && $cmd =~ m{\Q$dir\E/state-$name/};
+    } map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
+}
+
+sub vm_dirs { my ($n) = @_; grep { -d && !m{/vms$} } glob "$dir/state-$n/* $dir/state-$n/vms/*" }
+sub taps { my ($n) = @_; () = $ns->run('ip', '-o', 'link') =~ /: t\Q$n\E\d+/g }
+sub pending { $redis->cli('ZCARD', "{queue:vm_provision}:pending:$_[0]") }
+sub taken { $redis->cli('LLEN', "{queue:vm_provision}:taken:$_[0]") }
+
+sub nothing_left_of {
+    my ($function, $name) = @_;
+    wait_for(sub { !vmms($name) && !vm_dirs($name)
+            && !$etcd->keys("/functions/$function/instances/")
+            && !$etcd->keys("/functions/$function/slots/") }, 10,
+        "nothing to be left of $function");
+    is(taken($name), 0, "$function: its job is settled");
+}
+
+sub pid_of_vm {
+    my ($name) = @_;
+    return (vmms($name))[0];
+}
+
+image('hello');
+image($_) for map { "many$_" } 1 .. 20;
+image('startfail', fail => 'start');
+image('panic', fail => 'panic');
+image('silent', fail => 'silent');
+image('slow', boot_ms => 60000);
+
+my $agent = started('a', settings('a'));
+ok($etcd->lease_of('/workers/a'), 'the node is in etcd, under a lease');
+
+subtest 'a foreign job with four fields' => sub {
+    job('hello', 'req-1');
+    my ($key, $i) = instance('hello');
+    like($key, qr{/a-\d+$}, 'worker_id is node_id and number');
+    is($i->{worker_ip}, '127.0.0.1', 'worker_ip');
+    is($i->{internal_vm_ip}, '172.16.0.2', 'internal_vm_ip');
+    is($etcd->lease_of($key), $etcd->lease_of('/workers/a'), 'lease');
+    is($etcd->get_json('/functions/hello/slots/0')->{request_id}, 'req-1',
+        'its slot');
+
+    my $r = call('hello', $i->{proxy_port});
+    is($r->{status}, 200, 'it answers through the proxy port');
+    like($r->{body}, qr{^GET /x\?y=1}, 'what the guest says');
+    is(call('other', $i->{proxy_port})->{headers}{'x-fcfaas-unsent'},
+        'wrong-function', 'not for another function');
+    wait_for(sub { taken('a') == 0 }, 5, 'the job to be settled');
+};
+
+subtest 'missing image' => sub {
+    my $t = now();
+    job('nowhere', 'req-2');
+    my $f = failure('nowhere', 'req-2', 1);
+    is($f->{error}, 'no_image', 'no_image');
+    like($f->{message}, qr{nowhere\.img}, 'and which');
+    cmp_ok(now() - $t, '<', 1, 'within a second');
+    wait_for(sub { taken('a') == 0 }, 5, 'the job to be settled');
+};
+
+subtest 'a VMM that refuses to start' => sub {
+    job('startfail', 'req-3');
+    is(failure('startfail', 'req-3')->{error}, 'boot_failed', 'boot_failed');
+    nothing_left_of('startfail', 'none');
+};
+
+subtest 'a guest that panics' => sub {
+    job('panic', 'req-4');
+    my $f = failure('panic', 'req-4');
+    is($f->{error}, 'boot_failed', 'boot_failed');
+    like($f->{message}, qr/panic/i, 'with the console');
+    nothing_left_of('panic', 'none');
+};
+
+subtest 'a guest whose port never accepts' => sub {
+    $etcd->spec('silent', boot_timeout_s => 1);
+    $agent->line_matching(qr/./, 1);
+    my $t = now();
+    job('silent', 'req-5');
+    like(failure('silent', 'req-5')->{error}, qr/^(not_ready|boot_timeout)$/,
+        'not_ready or boot_timeout');
+    cmp_ok(now() - $t, '<', 10, 'in time');
+    nothing_left_of('silent', 'none');
+};
+
+subtest 'malformed jobs' => sub {
+    $redis->cli('LPUSH', QUEUE, $_) for 'not json', '{"request_id":"x"}',
+        '{"request_id":"r","function_id":"../x","cpu":1,"memory_mb":128}';
+    wait_for(sub { $redis->cli('LLEN', '{queue:vm_provision}:dead') == 3 }, 5,
+        'three dead letters');
+    my ($last) = @{ $redis->cli('LRANGE', '{queue:vm_provision}:dead', 0, 0) };
+    like(json_decode($last)->{reason}, qr/function_id/, 'with the reason');
+    is(taken('a'), 0, 'none stays taken');
+};
+
+subtest 'a job of ours that nobody waits for' => sub {
+    job('hello', 'req-late', version => 1, attempt => 1, refused_by => []);
+    $agent->line_matching(qr/nobody waits.*req-late/, 5);
+    is(scalar(instances('hello')), 1, 'starts nothing');
+};
+
+subtest 'more than a node has' => sub {
+    job('hello', 'req-big', memory_mb => 4 * MIB);
+    is(failure('hello', 'req-big')->{error}, 'no_capacity', 'no_capacity');
+};
+
+subtest 'all slots taken' => sub {
+    $etcd->spec('hello', max_instances => 1, idle_timeout_s => 3600);
+    wait_for(sub { job('hello', 'req-m' . ++$life);
+        eval { failure('hello', "req-m$life", 1)->{error} eq 'at_max' } }, 10,
+        'at_max');
+    pass('at_max');
+};
+
+subtest 'the VMM is killed' => sub {
+    my ($key, $i) = instance('hello');
+    my ($pid) = vmms('a');
+    my $t = now();
+    kill 'KILL', $pid;
+    wait_for(sub { !instances('hello') }, 2, 'the key to go');
+    cmp_ok(now() - $t, '<', 1, 'keys go at once');
+    is(scalar($etcd->keys('/functions/hello/slots/')), 0, 'the slot too');
+    wait_for(sub { !vmms('a') && !vm_dirs('a') }, 10, 'clean-up');
+};
+
+subtest 'idle stop, and a revival' => sub {
+    image('idle');
+    $etcd->spec('idle', idle_timeout_s => 1);
+    job('idle', 'req-i');
+    my ($key, $i) = instance('idle');
+    wait_for(sub { ($etcd->get_json($key) // {})->{state} eq 'draining' }, 5,
+        'draining');
+    is(call('idle', $i->{proxy_port})->{status}, 200, 'still served');
+    wait_for(sub { $etcd->get_json($key)->{state} eq 'ready' }, 5, 'revival');
+    wait_for(sub { !instances('idle') }, 10, 'the idle stop');
+    nothing_left_of('idle', 'a');
+};
+
+subtest 'a newer version, and none' => sub {
+    image('ver');
+    $etcd->spec('ver', version => 1);
+    job('ver', 'req-v1');
+    my ($old) = instance('ver');
+    $etcd->spec('ver', version => 2);
+    job('ver', 'req-v2');
+    wait_for(sub { my @k = instances('ver'); @k == 1 && $k[0] ne $old }, 10,
+        'the old one to be drained');
+    is($etcd->get_json((instances('ver'))[0])->{version}, 2, 'version 2');
+    $etcd->del('/specs/ver');
+    wait_for(sub { !instances('ver') }, 10, 'none after its deletion');
+    nothing_left_of('ver', 'a');
+};
+
+subtest 'twenty functions at once' => sub {
+    job("many$_", "req-n$_") for 1 .. 20;
+    wait_for(sub { 20 == grep { instances("many$_") } 1 .. 20 }, 60,
+        '20 instances');
+    my $good = grep {
+        my ($key, $i) = instance("many$_");
+        call("many$_", $i->{proxy_port})->{status} == 200;
+    } 1 .. 20;
+    is($good, 20, 'all answer');
+};
+
+subtest 'the node_id is taken' => sub {
+    my $other = agent('a', settings('a', state_dir => "$dir/state-other",
+        bridge => 'br-o', tap_prefix => 'to', bridge_address =>
+        '172.17.0.1/24'));
+    $other->line_matching(qr/in use by a live agent/, 20);
+    is($other->wait(10) >> 8, 1, 'a second one ends');
+    my $same = agent('a', settings('a'));
+    is($same->wait(10) >> 8, 1, 'and one on the same directory at once');
+    like($same->output, qr/another agent/, 'saying why');
+};
+
+subtest 'etcd away for longer than the lease' => sub {
+    my ($key, $i) = instance('many1');
+    my $lease = $etcd->lease_of($key);
+    $etcd->stop('TERM');
+    my $until = now() + 12;
+    my $bad = 0;
+    while (now() < $until) {
+        $bad++ if call('many1', $i->{proxy_port})->{status} != 200;
+        select undef, undef, undef, 0.2;
+    }
+    is($bad, 0, 'it serves on');
+    $etcd->start_again;
+    $etcd->revoke($lease) if defined $etcd->lease_of($key)
+        && $etcd->lease_of($key) eq $lease;
+    wait_for(sub { ($etcd->lease_of($key) // $lease) ne $lease }, 20,
+        'to be registered under another lease');
+    wait_for(sub { 20 == grep { instances("many$_") } 1 .. 20 }, 20,
+        'all of them');
+    is($etcd->get_json($key)->{proxy_port}, $i->{proxy_port}, 'unchanged');
+    is(scalar(map { $etcd->keys("/functions/many$_/slots/") } 1 .. 20), 20,
+        'with their slots');
+};
+
+subtest 'Redis restarted' => sub {
+    $redis->stop('KILL');
+    $redis->start_again;
+    image('again');
+    job('again', 'req-r');
+    ok((instance('again'))[0], 'jobs are taken again');
+};
+
+subtest 'killed and started again' => sub {
+    my ($key) = instance('many2');
+    $agent->stop('KILL');
+    my $was = vmms('a');
+    cmp_ok($was, '>', 0, 'VMMs are left over');
+    $agent = started('a', settings('a'));
+    wait_for(sub { !$etcd->get($key) }, 2, 'the old keys to be gone');
+    is(scalar(vmms('a')), 0, 'no VMM');
+    is(scalar(vm_dirs('a')), 0, 'no directory');
+    job('many2', 'req-k');
+    my ($new, $i) = instance('many2');
+    isnt($new, $key, 'a worker_id of its own');
+    is(call('many2', $i->{proxy_port})->{status}, 200, 'served again');
+};
+
+subtest 'SIGTERM leaves nothing' => sub {
+    job('slow', 'req-slow');
+    wait_for(sub { $etcd->keys('/functions/slow/slots/') }, 5, 'a boot');
+    ok($agent->stop('TERM'), 'ends');
+    is($agent->wait(0), 0, 'with status 0');
+    is(scalar(vmms('a')), 0, 'no VMM');
+    is(scalar(vm_dirs('a')), 0, 'no directory');
+    is(taps('a'), 0, 'no TAP');
+    unlike($ns->run('ip', '-o', 'link'), qr/br-a/, 'no bridge');
+    is($ns->run('nft', 'list', 'tables'), '', 'no table');
+    is_deeply([grep { !m{^/specs/} } $etcd->keys('/')], [], 'no key');
+    is_deeply([map { $_->{request_id} } $redis->jobs], ['req-slow'],
+        'the job is back in the queue');
+    is(taken('a'), 0, 'and not taken');
+    unlike($agent->output, qr/is not possible in state/, 'no illegal event');
+};
+
+done_testing();
