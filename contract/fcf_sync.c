@@ -246,8 +246,8 @@ fcf_sync_list(fcf_sync_t *sync)
 }
 
 
-/* an empty list of another cluster: more likely somebody's new etcd on the old
- * address than a world without functions */
+/* an empty list of another cluster, or of one that lost its past: more likely
+ * somebody's new etcd on the old address than a world without functions */
 
 static int
 fcf_sync_distrusted(fcf_sync_t *sync)
@@ -255,7 +255,8 @@ fcf_sync_distrusted(fcf_sync_t *sync)
     uint64_t  now;
 
     if (sync->list.begun || sync->cluster_id == 0
-        || sync->list.header.cluster_id == sync->cluster_id)
+        || (sync->list.header.cluster_id == sync->cluster_id
+            && sync->list.header.revision >= sync->prefixes[0].revision))
     {
         sync->distrusted = 0;
         return 0;
@@ -267,8 +268,8 @@ fcf_sync_distrusted(fcf_sync_t *sync)
         sync->distrusted = now ? now : 1;
 
         fcf_log(sync->loop, FCF_LOG_ERROR,
-                "etcd sync: another cluster answers and is empty; "
-                "what is known is kept for %d s",
+                "etcd sync: a new and empty etcd answers; what is known is "
+                "kept for %d s",
                 FCF_SYNC_DISTRUST_MS / 1000);
     }
 
@@ -293,7 +294,7 @@ fcf_sync_list_end(fcf_sync_t *sync)
     if (fcf_sync_distrusted(sync)) {
         fcf_sync_drop(sync);
         fcf_sync_phase(sync, FCF_SYNC_IDLE, FCF_SYNC_PROBE_MS);
-        fcf_sync_state(sync, FCF_SYNC_STALE, "another cluster, and empty");
+        fcf_sync_state(sync, FCF_SYNC_STALE, "a new and empty etcd answers");
         return;
     }
 

@@ -10,8 +10,10 @@
  * A list may be spread over several turns of the loop; no single change is
  * delivered inside it.  Work per turn is bounded.  If the stream breaks in
  * the middle of a list, begin comes again.  Revisions can go backwards (a
- * restored etcd): the receiver must not compare them.  An empty list of
- * another cluster is held back for 15 s and asked again meanwhile.
+ * restored etcd): the receiver must not compare them.  With several prefixes
+ * the order holds within each.  An empty list of another cluster, or of one
+ * whose revision went backwards, is held back for 15 s and asked again
+ * meanwhile.
  */
 
 #ifndef _FCF_SYNC_H_INCLUDED_
