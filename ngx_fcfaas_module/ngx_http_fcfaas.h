@@ -147,6 +147,7 @@ struct ngx_http_fcfaas_instance_s {
     unsigned                     draining:1;
     unsigned                     suspect:1;
     unsigned                     full:1;
+    unsigned                     probing:1;     /* by one request */
     unsigned                     gone:1;        /* its key vanished */
     u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
     u_char                       name_data[NGX_SOCKADDR_STRLEN];
@@ -193,6 +194,9 @@ struct ngx_http_fcfaas_function_s {
     ngx_queue_t                  waiting;       /* in worker->waiting */
     ngx_queue_t                  kicked;        /* in worker->kicked */
     ngx_queue_t                  minimum;       /* in worker->minimum */
+
+    ngx_event_t                  retry_timer;   /* an avoided instance may
+                                                   be tried again */
 
     /* asking: ngx_http_fcfaas_ask.c */
     ngx_event_t                  ask_timer;

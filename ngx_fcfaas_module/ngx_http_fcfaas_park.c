@@ -18,6 +18,8 @@ static void ngx_http_fcfaas_park_resume(ngx_http_fcfaas_waiter_t *waiter);
 static void ngx_http_fcfaas_park_answer(ngx_http_fcfaas_waiter_t *waiter);
 static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx);
 static void ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev);
+static void ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f);
+static void ngx_http_fcfaas_park_retry_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f,
     ngx_uint_t limit);
 
@@ -133,6 +135,41 @@ ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx)
     ngx_queue_insert_tail(&f->waiters, &waiter->queue);
 
     w->stat->parked++;
+
+    ngx_http_fcfaas_park_retry(f);
+}
+
+
+/* wakes those who wait when an instance that is avoided may be tried again */
+static void
+ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f)
+{
+    ngx_msec_t  ms;
+
+    if (f->retry_timer.timer_set || f->nwaiters == 0) {
+        return;
+    }
+
+    ms = ngx_http_fcfaas_slots_retry(f);
+
+    if (ms == 0) {
+        return;
+    }
+
+    f->retry_timer.handler = ngx_http_fcfaas_park_retry_handler;
+    f->retry_timer.data = (void *) &ngx_http_fcfaas_no_connection;
+    f->retry_timer.log = f->worker->log;
+    f->retry_timer.cancelable = 1;
+
+    ngx_add_timer(&f->retry_timer, ms);
+}
+
+
+static void
+ngx_http_fcfaas_park_retry_handler(ngx_event_t *ev)
+{
+    ngx_http_fcfaas_park_kick(ngx_queue_data(ev, ngx_http_fcfaas_function_t,
+                                             retry_timer));
 }
 
 
@@ -369,6 +406,7 @@ ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
         ctx->waiter.wake(&ctx->waiter);
     }
 
+    ngx_http_fcfaas_park_retry(f);
     ngx_http_fcfaas_ask_look(f);
 
     return limit;

@@ -335,8 +335,8 @@ ngx_http_fcfaas_peer_process_header(ngx_http_request_t *r)
         }
     }
 
-    if (fp->instance) {
-        ngx_http_fcfaas_slots_good(fp->instance);
+    if (fp->instance && ngx_http_fcfaas_slots_good(fp->instance)) {
+        ngx_http_fcfaas_park_kick(ctx->function);
     }
 
     return NGX_OK;

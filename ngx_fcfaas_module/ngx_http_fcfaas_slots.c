@@ -37,10 +37,19 @@ ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance)
                                       : (ngx_uint_t) instance->concurrency;
 
     if (limit == 0) {
-        return NGX_HTTP_FCFAAS_NO_LIMIT;
+        limit = NGX_HTTP_FCFAAS_NO_LIMIT;
     }
 
-    return instance->busy < limit ? limit - instance->busy : 0;
+    if (instance->busy >= limit) {
+        return 0;
+    }
+
+    if (instance->suspect || instance->full_times) {
+        /* one at a time, until one of them gets an answer */
+        return instance->probing ? 0 : 1;
+    }
+
+    return limit - instance->busy;
 }
 
 
@@ -99,6 +108,10 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f)
 
     best->busy++;
 
+    if (best->suspect || best->full_times) {
+        best->probing = 1;
+    }
+
     if (f->ninstances > 1) {
         /* the one used last is looked at last */
         ngx_queue_remove(&best->queue);
@@ -114,6 +127,7 @@ ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
     ngx_uint_t ended)
 {
     instance->busy--;
+    instance->probing = 0;
 
     if (ended) {
         instance->full = 0;
@@ -287,11 +301,19 @@ ngx_http_fcfaas_slots_full(ngx_http_fcfaas_instance_t *instance)
 }
 
 
-void
+ngx_uint_t
 ngx_http_fcfaas_slots_good(ngx_http_fcfaas_instance_t *instance)
 {
+    if (!instance->suspect && instance->full_times == 0) {
+        return 0;
+    }
+
     instance->suspect = 0;
+    instance->full = 0;
     instance->full_times = 0;
+    instance->probing = 0;
+
+    return 1;
 }
 
 

@@ -35,7 +35,8 @@ ngx_uint_t ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_function_t *f);
 /* What an attempt told of an instance. */
 void ngx_http_fcfaas_slots_refused(ngx_http_fcfaas_instance_t *instance);
 void ngx_http_fcfaas_slots_full(ngx_http_fcfaas_instance_t *instance);
-void ngx_http_fcfaas_slots_good(ngx_http_fcfaas_instance_t *instance);
+/* 1 if it was avoided before */
+ngx_uint_t ngx_http_fcfaas_slots_good(ngx_http_fcfaas_instance_t *instance);
 
 /* ms until an instance that is avoided now may be tried again; 0: none is */
 ngx_msec_t ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f);

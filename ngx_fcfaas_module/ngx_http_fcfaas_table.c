@@ -194,6 +194,10 @@ ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
         ngx_del_timer(&f->ask_timer);
     }
 
+    if (f->retry_timer.timer_set) {
+        ngx_del_timer(&f->retry_timer);
+    }
+
     if (f->in_kicked) {
         ngx_queue_remove(&f->kicked);
     }

@@ -9,14 +9,13 @@
  * peer as there is no address, to peer.get again.
  *
  * The connection belongs to the upstream module, which closes it on every
- * way out; the bell, the timer and the place in the queue are ours.
+ * way out; the bell and the place in the queue are ours.
  */
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
@@ -24,14 +23,12 @@ static ngx_int_t ngx_http_fcfaas_wait_connection(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter);
 static void ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter);
-static void ngx_http_fcfaas_wait_retry(ngx_event_t *ev);
 static void ngx_http_fcfaas_wait_close(ngx_http_fcfaas_peer_t *fp);
 
 
 ngx_int_t
 ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp, ngx_peer_connection_t *pc)
 {
-    ngx_msec_t              ms;
     ngx_http_fcfaas_ctx_t  *ctx;
 
     ctx = fp->ctx;
@@ -50,15 +47,6 @@ ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp, ngx_peer_connection_t *pc)
 
     ngx_http_fcfaas_count(ctx->function->worker, WAITED);
     ngx_http_fcfaas_park_join(ctx);
-
-    ms = ngx_http_fcfaas_slots_retry(ctx->function);
-
-    if (ms) {
-        fp->retry.handler = ngx_http_fcfaas_wait_retry;
-        fp->retry.data = (void *) &ngx_http_fcfaas_no_connection;
-        fp->retry.log = pc->log;
-        ngx_add_timer(&fp->retry, ms);
-    }
 
     ngx_http_fcfaas_ask_look(ctx->function);
 
@@ -214,24 +202,8 @@ ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter)
 
 
 static void
-ngx_http_fcfaas_wait_retry(ngx_event_t *ev)
-{
-    ngx_http_fcfaas_peer_t  *fp;
-
-    fp = ngx_queue_data(ev, ngx_http_fcfaas_peer_t, retry);
-
-    ngx_http_fcfaas_park_leave(fp->ctx);
-    ngx_http_fcfaas_wait_wake(&fp->ctx->waiter);
-}
-
-
-static void
 ngx_http_fcfaas_wait_close(ngx_http_fcfaas_peer_t *fp)
 {
-    if (fp->retry.timer_set) {
-        ngx_del_timer(&fp->retry);
-    }
-
     if (fp->bell == (ngx_socket_t) -1) {
         return;
     }
