@@ -3,7 +3,8 @@
 
 PROXY_SRCS := $(addprefix agent/,proxy.c proxy_loop.c proxy_route.c \
               proxy_conn.c proxy_relay.c proxy_guest.c proxy_answer.c \
-              proxy_head.c proxy_body.c proxy_timer.c)
+              proxy_head.c proxy_rewrite.c proxy_body.c proxy_timer.c \
+              proxy_buf.c proxy_end.c proxy_response.c)
 PROXY_OBJS := $(PROXY_SRCS:%.c=$(B)/%.o)
 
 PROXY_INC  := -I/usr/share/include/llhttp
@@ -25,6 +26,7 @@ $(B)/t/unit/proxy_body: $(B)/t/unit/proxy_body.o $(B)/agent/proxy_body.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 $(B)/t/unit/proxy_head: $(B)/t/unit/proxy_head.o $(B)/agent/proxy_head.o \
+                        $(B)/agent/proxy_rewrite.o \
                         $(PROXY_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^
 

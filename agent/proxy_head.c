@@ -1,24 +1,6 @@
 #include <string.h>
 #include <strings.h>
-#include "agent/proxy_head.h"
-
-#define NOMINATED_MAX  32           /* other names in Connection */
-
-typedef enum {
-    KIND_OTHER = 0,
-    KIND_START,
-    KIND_CONNECTION,
-    KIND_HOP,                       /* always dropped */
-    KIND_TRAILER,
-    KIND_ENCODING,
-    KIND_LENGTH,
-    KIND_UPGRADE,
-    KIND_HOST,
-    KIND_FUNCTION,
-    KIND_TOKEN,
-    KIND_FCFAAS,                    /* any other X-Fcfaas-* */
-    KIND_ACCEL                      /* X-Accel-* */
-} kind_e;
+#include "agent/proxy_head_int.h"
 
 typedef struct {
     const char  *name;
@@ -132,9 +114,8 @@ header_kind(const char *p, size_t len)
 }
 
 
-/* the next element of a comma list; 0 at the end */
-static int
-list_next(const char **p, const char *end, fca_span_t *item)
+int
+fca_list_next(const char **p, const char *end, fca_span_t *item)
 {
     const char  *q;
 
@@ -177,7 +158,7 @@ scan_connection(fca_head_t *head, const fca_span_t *value)
 
     p = value->data;
 
-    while (list_next(&p, value->data + value->len, &item)) {
+    while (fca_list_next(&p, value->data + value->len, &item)) {
 
         if (span_is(&item, "close", 5)) {
             head->close = 1;
@@ -389,186 +370,6 @@ fca_head_scan(fca_head_t *head, const llhttp_t *parser, const char *start,
     head->upgrade = head->upgrade && (parser->flags & F_UPGRADE);
 
     return 0;
-}
-
-
-/* drops what Connection names, but for what frames and routes the message */
-static void
-drop_nominated(fca_head_t *head, const char *start)
-{
-    unsigned          i, k, left;
-    const char       *p, *end;
-    fca_span_t        item;
-    fca_head_line_t  *line;
-
-    left = NOMINATED_MAX;
-
-    for (i = 1; i < head->nlines; i++) {
-
-        if (head->lines[i].kind != KIND_CONNECTION) {
-            continue;
-        }
-
-        p = start + head->lines[i].off + head->lines[i].name_len + 1;
-        end = start + head->lines[i].off + head->lines[i].len - 2;
-
-        while (list_next(&p, end, &item) && left-- > 0) {
-            for (k = 1; k < head->nlines; k++) {
-                line = &head->lines[k];
-
-                if (line->kind == KIND_OTHER
-                    && line->name_len == item.len
-                    && strncasecmp(start + line->off, item.data, item.len)
-                       == 0)
-                {
-                    line->drop = 1;
-                }
-            }
-        }
-    }
-}
-
-
-static char *
-rewrite(fca_head_t *head, char *start, char *end, const char *add,
-    size_t add_len)
-{
-    char             *to;
-    unsigned          i;
-    fca_head_line_t  *line;
-
-    to = end - 2;
-
-    for (i = head->nlines - 1; i > 0; i--) {
-        line = &head->lines[i];
-
-        if (line->drop) {
-            continue;
-        }
-
-        to -= line->len;
-
-        if (to != start + line->off) {
-            memmove(to, start + line->off, line->len);
-        }
-    }
-
-    /* the start line first: what is added may take its old place */
-    line = &head->lines[0];
-    to -= add_len + line->len;
-
-    if (to != start) {
-        memmove(to, start, line->len);
-    }
-
-    if (add_len) {
-        memcpy(to + line->len, add, add_len);
-    }
-
-    return to;
-}
-
-
-char *
-fca_head_request(fca_head_t *head, char *start, char *end)
-{
-    unsigned  i;
-    uint8_t   kind;
-
-    static const char  upgrade[] = "Connection: upgrade\r\n";
-
-    if (head->nominated) {
-        drop_nominated(head, start);
-    }
-
-    for (i = 1; i < head->nlines; i++) {
-        kind = head->lines[i].kind;
-
-        if (kind == KIND_CONNECTION || kind == KIND_HOP
-            || kind == KIND_FUNCTION || kind == KIND_TOKEN
-            || (kind == KIND_UPGRADE && !head->upgrade))
-        {
-            head->lines[i].drop = 1;
-        }
-    }
-
-    return rewrite(head, start, end, upgrade,
-                   head->upgrade ? sizeof(upgrade) - 1 : 0);
-}
-
-
-static int
-response_drops(uint8_t kind, unsigned flags)
-{
-    switch (kind) {
-
-    case KIND_CONNECTION:
-    case KIND_HOP:
-    case KIND_FUNCTION:
-    case KIND_TOKEN:
-    case KIND_FCFAAS:
-    case KIND_ACCEL:
-        return 1;
-
-    case KIND_UPGRADE:
-        return !(flags & FCA_RESP_UPGRADE);
-
-    case KIND_ENCODING:
-        return !!(flags & (FCA_RESP_ENCODE | FCA_RESP_DECODE));
-
-    case KIND_TRAILER:
-        return !!(flags & FCA_RESP_DECODE);
-
-    case KIND_LENGTH:
-        return !!(flags & FCA_RESP_NO_LENGTH);
-
-    default:
-        return 0;
-    }
-}
-
-
-char *
-fca_head_response(fca_head_t *head, char *start, char *end, unsigned flags)
-{
-    char        add[FCA_HEAD_GROWTH];
-    size_t      len;
-    unsigned    i;
-
-    static const struct {
-        unsigned     flag;
-        fca_span_t   line;
-    } lines[] = {
-        { FCA_RESP_CLOSE, { "Connection: close\r\n", 19 } },
-        { FCA_RESP_KEEP_10, { "Connection: keep-alive\r\n", 24 } },
-        { FCA_RESP_UPGRADE, { "Connection: upgrade\r\n", 21 } },
-        { FCA_RESP_ENCODE, { "Transfer-Encoding: chunked\r\n", 28 } },
-    };
-
-    if (head->nominated) {
-        drop_nominated(head, start);
-    }
-
-    for (i = 1; i < head->nlines; i++) {
-        if (response_drops(head->lines[i].kind, flags)) {
-            head->lines[i].drop = 1;
-        }
-    }
-
-    len = 0;
-
-    for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        if (flags & lines[i].flag) {
-            memcpy(add + len, lines[i].line.data, lines[i].line.len);
-            len += lines[i].line.len;
-        }
-    }
-
-    /* the version is ours, not the guest's: a 1.0 answer would end the
-     * gateway's keepalive */
-    start[7] = '1';
-
-    return rewrite(head, start, end, add, len);
 }
 
 

@@ -3,13 +3,16 @@
  * touched by its thread only, but for what is said to be shared.
  *
  * proxy.c         the public functions, on the control thread
- * proxy_loop.c    a data loop: waiting, buffers, messages, the dead
+ * proxy_loop.c    a data loop: waiting, messages, the dead
+ * proxy_buf.c     its buffers
  * proxy_route.c   listening, admission, queue, drain and close
- * proxy_conn.c    a client connection and its states
- * proxy_relay.c   moving a request and its response
+ * proxy_conn.c    a client connection, its states, requests' heads
+ * proxy_end.c     what follows an answer: the next request, or the end
+ * proxy_relay.c   moving a request to its guest
+ * proxy_response.c  and its response to the client
  * proxy_guest.c   guest connections and their pool
  * proxy_answer.c  answers of our own
- * proxy_head.c, proxy_body.c, proxy_timer.c: no sockets
+ * proxy_head.c, proxy_rewrite.c, proxy_body.c, proxy_timer.c: no sockets
  */
 
 #ifndef _FCA_PROXY_INT_H_INCLUDED_
@@ -267,11 +270,13 @@ void fca_sock_close(fca_dloop_t *loop, fca_sock_t *sock);
 ssize_t fca_sock_recv(fca_sock_t *sock, void *data, size_t len);
 ssize_t fca_sock_send(fca_sock_t *sock, const void *data, size_t len);
 
+/* proxy_buf.c */
 fca_buf_t *fca_buf_get(fca_dloop_t *loop);          /* NULL: no memory */
 void fca_buf_put(fca_dloop_t *loop, fca_buf_t **buf);
 void fca_buf_reset(fca_buf_t *buf);
 /* moves what is held to the front */
 void fca_buf_pack(fca_buf_t *buf);
+void fca_buf_trim(void *loop);                      /* a timer's */
 
 /* proxy_route.c */
 void fca_route_opened(fca_route_t *route);          /* messages */
@@ -288,16 +293,17 @@ void fca_conn_open(fca_route_t *route, int fd);
 void fca_conn_close(fca_conn_t *conn);
 void fca_conn_run(fca_conn_t *conn);
 void fca_conn_set_state(fca_conn_t *conn, fca_conn_e state);
-/* the request is answered and all of that is sent */
-fca_step_e fca_conn_over(fca_conn_t *conn);
 fca_step_e fca_conn_head(fca_conn_t *conn);
 fca_step_e fca_conn_queued(fca_conn_t *conn);
-fca_step_e fca_conn_flush(fca_conn_t *conn);
-fca_step_e fca_conn_discard(fca_conn_t *conn);
-fca_step_e fca_conn_linger(fca_conn_t *conn);
 fca_step_e fca_conn_drop(fca_conn_t *conn);
 fca_step_e fca_conn_head_timeout(fca_conn_t *conn);
 fca_step_e fca_conn_queue_timeout(fca_conn_t *conn);
+
+/* proxy_end.c: over is called when an answer is complete and sent */
+fca_step_e fca_conn_over(fca_conn_t *conn);
+fca_step_e fca_conn_flush(fca_conn_t *conn);
+fca_step_e fca_conn_discard(fca_conn_t *conn);
+fca_step_e fca_conn_linger(fca_conn_t *conn);
 
 /* proxy_relay.c */
 fca_step_e fca_relay_run(fca_conn_t *conn);

@@ -11,7 +11,6 @@
 #include "agent/proxy_int.h"
 
 #define EVENTS   256
-#define TRIM_MS  1000
 
 
 uint64_t
@@ -22,110 +21,6 @@ fca_now_ms(void)
     clock_gettime(CLOCK_MONOTONIC, &ts);
 
     return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
-
-
-/* Of the buffers that lay unused for a whole period, half are given back. */
-static void
-trim(void *arg)
-{
-    unsigned      n;
-    fca_buf_t    *buf;
-    fca_dloop_t  *loop;
-
-    loop = arg;
-
-    for (n = (loop->nbufs_min + 1) / 2; n > 0; n--) {
-        buf = loop->bufs;
-        loop->bufs = buf->next;
-        loop->nbufs--;
-        free(buf);
-    }
-
-    loop->nbufs_min = loop->nbufs;
-
-    if (loop->nbufs) {
-        fca_timer_set(&loop->timers, FCA_TIMER_ROUTE, &loop->trim,
-                      loop->now + TRIM_MS);
-    }
-}
-
-
-fca_buf_t *
-fca_buf_get(fca_dloop_t *loop)
-{
-    fca_buf_t  *buf;
-
-    buf = loop->bufs;
-
-    if (buf) {
-        loop->bufs = buf->next;
-
-        if (--loop->nbufs < loop->nbufs_min) {
-            loop->nbufs_min = loop->nbufs;
-        }
-
-    } else {
-        buf = malloc(sizeof(*buf));
-        if (buf == NULL) {
-            return NULL;
-        }
-    }
-
-    fca_buf_reset(buf);
-
-    return buf;
-}
-
-
-void
-fca_buf_put(fca_dloop_t *loop, fca_buf_t **buf)
-{
-    if (*buf == NULL) {
-        return;
-    }
-
-    (*buf)->next = loop->bufs;
-    loop->bufs = *buf;
-    loop->nbufs++;
-    *buf = NULL;
-
-    if (loop->trim.next == NULL) {
-        loop->nbufs_min = loop->nbufs;
-        fca_timer_set(&loop->timers, FCA_TIMER_ROUTE, &loop->trim,
-                      loop->now + TRIM_MS);
-    }
-}
-
-
-void
-fca_buf_reset(fca_buf_t *buf)
-{
-    buf->pos = FCA_BUF_HEADROOM;
-    buf->ready = FCA_BUF_HEADROOM;
-    buf->fed = FCA_BUF_HEADROOM;
-    buf->last = FCA_BUF_HEADROOM;
-}
-
-
-void
-fca_buf_pack(fca_buf_t *buf)
-{
-    uint32_t  by;
-
-    if (buf->pos <= FCA_BUF_HEADROOM) {
-        return;
-    }
-
-    by = buf->pos - FCA_BUF_HEADROOM;
-
-    memmove(buf->data + FCA_BUF_HEADROOM, buf->data + buf->pos,
-            buf->last - buf->pos);
-
-    buf->pos -= by;
-    buf->ready -= by;
-    buf->fed -= by;
-    buf->last -= by;
 }
 
 
@@ -456,7 +351,7 @@ fca_dloop_init(fca_dloop_t *loop, fca_proxy_t *proxy, fcf_err_t *err)
     loop->wake.fd = -1;
 
     fca_timers_init(&loop->timers);
-    fca_timer_init(&loop->trim, trim, loop);
+    fca_timer_init(&loop->trim, fca_buf_trim, loop);
     pthread_mutex_init(&loop->lock, NULL);
 
     loop->ep = epoll_create1(EPOLL_CLOEXEC);

@@ -1,0 +1,29 @@
+/* Between proxy_relay.c (the request's way, and both together) and
+ * proxy_response.c. */
+
+#ifndef _FCA_PROXY_RELAY_H_INCLUDED_
+#define _FCA_PROXY_RELAY_H_INCLUDED_
+
+#include "agent/proxy_int.h"
+
+/* what one step of either way led to */
+typedef enum {
+    FLOW_WAIT = 0,
+    FLOW_MORE,                      /* go round again */
+    FLOW_OVER,                      /* the response is complete and sent */
+    FLOW_ANSWERED,                  /* by us; the state has changed */
+    FLOW_GONE                       /* the client connection is closed */
+} fca_flow_e;
+
+fca_flow_e fca_relay_drop(fca_conn_t *conn);
+fca_flow_e fca_relay_answer(fca_conn_t *conn, unsigned status,
+    const char *error, const char *unsent, const char *message);
+/* takes a guest connection; fresh: none from the pool */
+fca_flow_e fca_relay_start(fca_conn_t *conn, int fresh);
+/* gives the request's buffer back once it is not needed for a retry */
+void fca_relay_request_sent(fca_conn_t *conn);
+
+/* one step of the response's way; every return but MORE ends its turn */
+fca_flow_e fca_relay_response(fca_conn_t *conn);
+
+#endif /* _FCA_PROXY_RELAY_H_INCLUDED_ */
