@@ -130,14 +130,25 @@ fca_vmm_probe_later(fca_vmm_t *vmm, unsigned ms)
 }
 
 
-/* the next try of the socket, or a failure that came too early to report */
+/* The next try of the socket, a failure that came too early to report, or the
+ * end of what never began. */
 static void
 vmm_timer(uv_timer_t *timer)
 {
+    fcf_err_t   err;
     fca_vmm_t  *vmm = timer->data;
 
-    if (vmm->deferred.code != FCF_OK) {
-        fca_vmm_step_done(vmm, &vmm->deferred);
+    /* the handlers may free vmm */
+    err = vmm->deferred;
+
+    if (vmm->state == FCA_VMM_IS_FAILED) {
+        vmm_set_state(vmm, FCA_VMM_IS_EXITED);
+        vmm->handler(vmm->arg, FCA_VMM_EXITED, &err);
+        return;
+    }
+
+    if (err.code != FCF_OK) {
+        fca_vmm_step_done(vmm, &err);
         return;
     }
 
@@ -262,26 +273,6 @@ vmm_exited(uv_poll_t *poll, int status, int events)
 }
 
 
-/* the watch must stand before the process can make the socket */
-static int
-vmm_watch_start(fca_vmm_t *vmm, fcf_err_t *err)
-{
-    int  rc;
-
-    uv_timer_init(vmm->conf->uv, &vmm->timer);
-    fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->timer);
-
-    rc = uv_fs_event_init(vmm->conf->uv, &vmm->watch);
-
-    if (rc == 0) {
-        fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->watch);
-        rc = uv_fs_event_start(&vmm->watch, vmm_watch, vmm->dir, 0);
-    }
-
-    return rc != 0 ? fcf_err_sys(err, -rc, "watching %s", vmm->dir) : 0;
-}
-
-
 static int
 vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err)
 {
@@ -299,8 +290,23 @@ vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err)
 }
 
 
-/* a process whose start failed half-way: it has not run the program yet, so
- * its end is a matter of microseconds */
+static int
+vmm_watch_start(fca_vmm_t *vmm, fcf_err_t *err)
+{
+    int  rc;
+
+    rc = uv_fs_event_init(vmm->conf->uv, &vmm->watch);
+
+    if (rc == 0) {
+        fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->watch);
+        rc = uv_fs_event_start(&vmm->watch, vmm_watch, vmm->dir, 0);
+    }
+
+    return rc != 0 ? fcf_err_sys(err, -rc, "watching %s", vmm->dir) : 0;
+}
+
+
+/* a process that cannot be watched: ended and reaped at once */
 static void
 vmm_abandon(fca_vmm_t *vmm)
 {
@@ -314,6 +320,69 @@ vmm_abandon(fca_vmm_t *vmm)
         {
             /* again */
         }
+
+        close(vmm->pidfd);
+        vmm->pidfd = -1;
+    }
+
+    vmm->pid = 0;
+}
+
+
+/* On a worker thread, since making files and copying a process take their
+ * time.  The loop does not look at vmm meanwhile but for killed. */
+static void
+vmm_work(uv_work_t *work)
+{
+    fca_vmm_t  *vmm = work->data;
+
+    vmm->work_rc = fca_vmm_dir_make(vmm, &vmm->work_err);
+
+    if (vmm->work_rc == 0) {
+        vmm->work_rc = fca_vmm_process_start(vmm, &vmm->work_err);
+
+        if (vmm->work_rc != 0) {
+            vmm_abandon(vmm);
+            fca_vmm_dir_remove(vmm->dir, NULL);
+        }
+    }
+}
+
+
+/* The socket may be there before the watch is: both are looked at. */
+static void
+vmm_worked(uv_work_t *work, int status)
+{
+    fcf_err_t   err;
+    fca_vmm_t  *vmm = work->data;
+
+    (void) status;
+
+    vmm->working = 0;
+
+    if (vmm->work_rc == 0
+        && (fca_vmm_console_open(vmm, &vmm->work_err) != 0
+            || vmm_watch_start(vmm, &vmm->work_err) != 0
+            || vmm_exit_start(vmm, &vmm->work_err) != 0))
+    {
+        vmm->work_rc = -1;
+        vmm_abandon(vmm);
+    }
+
+    if (vmm->work_rc != 0) {
+        /* no process: EXITED is the timer's, unless the handler frees vmm */
+        err = vmm->work_err;
+        fca_vmm_step_fail_later(vmm, &err);
+        fca_vmm_step_done(vmm, &err);
+        return;
+    }
+
+    if (vmm->killed) {
+        fca_vmm_kill(vmm);
+
+    } else if (access(vmm->socket, F_OK) == 0) {
+        fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
+        fca_vmm_api_probe(vmm);
     }
 }
 
@@ -322,7 +391,7 @@ fca_vmm_t *
 fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
     fca_vmm_pt handler, void *arg, fcf_err_t *err)
 {
-    int         made;
+    int         rc;
     fca_vmm_t  *vmm;
 
     vmm = calloc(1, sizeof(*vmm));
@@ -338,33 +407,27 @@ fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
     vmm->sync = -1;
     vmm->console.fd = -1;
     vmm->console.log = -1;
+    vmm->work.data = vmm;
 
-    made = 0;
-
-    if (fca_vmm_spec_copy(vmm, spec, err) == 0
-        && fca_vmm_dir_make(vmm, spec->config_json, err) == 0)
-    {
-        made = 1;
-
-        if (vmm_watch_start(vmm, err) == 0
-            && fca_vmm_console_open(vmm, err) == 0
-            && fca_vmm_process_start(vmm, err) == 0
-            && vmm_exit_start(vmm, err) == 0)
-        {
-            return vmm;
-        }
-    }
-
-    vmm_abandon(vmm);
-
-    if (made) {
-        fca_vmm_free(vmm);
-
-    } else {
+    if (fca_vmm_spec_copy(vmm, spec, err) != 0) {
         vmm_destroy(vmm);
+        return NULL;
     }
 
-    return NULL;
+    rc = uv_queue_work(conf->uv, &vmm->work, vmm_work, vmm_worked);
+
+    if (rc != 0) {
+        vmm_destroy(vmm);
+        fcf_err_sys(err, -rc, "starting a VMM");
+        return NULL;
+    }
+
+    vmm->working = 1;
+
+    uv_timer_init(conf->uv, &vmm->timer);
+    fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->timer);
+
+    return vmm;
 }
 
 
@@ -391,7 +454,7 @@ fca_vmm_boot(fca_vmm_t *vmm)
 void
 fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms)
 {
-    if (vmm->pidfd < 0 || !vmm->has_nic || vmm->control != NULL) {
+    if (vmm->working || vmm->pidfd < 0 || !vmm->has_nic || vmm->control != NULL) {
         return;
     }
 
@@ -403,7 +466,9 @@ fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms)
 void
 fca_vmm_kill(fca_vmm_t *vmm)
 {
-    if (vmm->pidfd >= 0) {
+    vmm->killed = 1;
+
+    if (!vmm->working && vmm->pidfd >= 0) {
         (void) syscall(SYS_pidfd_send_signal, vmm->pidfd, SIGKILL, NULL, 0);
     }
 }
@@ -415,7 +480,7 @@ fca_vmm_free(fca_vmm_t *vmm)
     fcf_err_t      err;
     fca_log_ctx_t  ctx = { NULL, NULL, vmm->worker_id };
 
-    assert(!vmm->freed);
+    assert(!vmm->freed && !vmm->working);
 
     vmm->freed = 1;
 
@@ -449,5 +514,9 @@ fca_vmm_free(fca_vmm_t *vmm)
 pid_t
 fca_vmm_pid(const fca_vmm_t *vmm)
 {
+    if (vmm->working) {
+        return -1;
+    }
+
     return vmm->state != FCA_VMM_IS_EXITED ? vmm->pid : 0;
 }

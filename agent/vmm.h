@@ -56,8 +56,8 @@ typedef struct {
 /* Everything in *conf must outlive the vmm; *spec is copied.  The callback
  * runs from the loop only; SPAWNED or FAILED comes first.  A process that ends
  * while a step is under way gives FAILED, then EXITED; between steps EXITED
- * alone.  nic, images and config_json may be NULL: a trial boot.  NULL: it
- * could not be started, and nothing is left of it. */
+ * alone.  nic, images and config_json may be NULL: a trial boot.  NULL: the
+ * spec is at fault; whatever else goes wrong is FAILED. */
 fca_vmm_t *fca_vmm_spawn(const fca_vmm_conf_t *conf,
     const fca_vmm_spec_t *spec, fca_vmm_pt handler, void *arg,
     fcf_err_t *err);
@@ -69,10 +69,12 @@ void fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms);
 /* SIGKILL; EXITED follows */
 void fca_vmm_kill(fca_vmm_t *vmm);
 /* after EXITED, or if spawn's FAILED came without a process (fca_vmm_pid is
- * 0): removes the directory, frees */
+ * 0; EXITED follows there too unless freed): removes the directory, frees */
 void fca_vmm_free(fca_vmm_t *vmm);
 
-pid_t fca_vmm_pid(const fca_vmm_t *vmm);        /* 0: no process */
+/* 0: no process; -1: being made, on a worker thread: fca_vmm_kill() works,
+ * fca_vmm_free() must wait for the next event */
+pid_t fca_vmm_pid(const fca_vmm_t *vmm);
 /* last lines of the guest's console, printable, NUL-terminated */
 size_t fca_vmm_console(const fca_vmm_t *vmm, char *buf, size_t size);
 

@@ -92,11 +92,9 @@ file_write(int dirfd, const char *name, const char *data, size_t len,
 
 
 static int
-dir_fill(fca_vmm_t *vmm, int dirfd, const char *config_json, fcf_err_t *err)
+dir_fill(fca_vmm_t *vmm, int dirfd, fcf_err_t *err)
 {
-    int     rc;
-    char   *image;
-    size_t  len;
+    int  rc;
 
     /* first, since it is what tells a VM's directory from any other */
     if (file_write(dirfd, FCA_VMM_PID, "", 0, err) != 0) {
@@ -107,29 +105,21 @@ dir_fill(fca_vmm_t *vmm, int dirfd, const char *config_json, fcf_err_t *err)
         return fcf_err_sys(err, errno, "making the console FIFO");
     }
 
-    if (config_json == NULL) {
+    if (vmm->config == NULL) {
         return 0;
     }
 
-    vmm->has_config = 1;
-
-    image = fca_vmm_config_image(config_json, &len, err);
-    if (image == NULL) {
-        return -1;
-    }
-
-    rc = file_write(dirfd, FCA_VMM_CONFIG, image, len, err);
+    rc = file_write(dirfd, FCA_VMM_CONFIG, vmm->config, vmm->config_len, err);
 
     /* it may hold secrets */
-    explicit_bzero(image, len);
-    free(image);
+    explicit_bzero(vmm->config, vmm->config_len);
 
     return rc;
 }
 
 
 int
-fca_vmm_dir_make(fca_vmm_t *vmm, const char *config_json, fcf_err_t *err)
+fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err)
 {
     int  fd, rc;
 
@@ -143,7 +133,7 @@ fca_vmm_dir_make(fca_vmm_t *vmm, const char *config_json, fcf_err_t *err)
         rc = fcf_err_sys(err, errno, "opening directory %s", vmm->dir);
 
     } else {
-        rc = dir_fill(vmm, fd, config_json, err);
+        rc = dir_fill(vmm, fd, err);
         close(fd);
 
         if (rc != 0) {

@@ -62,6 +62,8 @@ struct fca_vmm_s {
     int                    cpu, memory_mb;
     char                  *runtime_image, *function_image;
     char                  *kernel, *initrd;
+    char                  *config;      /* the drive's bytes, until written */
+    size_t                 config_len;
     int                    has_config, has_nic;
     fca_nic_t              nic;
     struct in_addr         gateway;
@@ -73,7 +75,12 @@ struct fca_vmm_s {
     pid_t                  pid;
     int                    pidfd;
     int                    sync;        /* the child's errno if exec fails */
-    int                    freed;
+    int                    freed, killed;
+    /* the worker thread has the vmm: making directory and process */
+    int                    working;
+    int                    work_rc;
+    fcf_err_t              work_err;
+    uv_work_t              work;
     unsigned               nhandles;    /* libuv handles not yet closed */
 
     uv_poll_t              exit;
@@ -105,8 +112,8 @@ int fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec,
 void fca_vmm_spec_free(fca_vmm_t *vmm);
 
 /* vmm_dir.c */
-int fca_vmm_dir_make(fca_vmm_t *vmm, const char *config_json, fcf_err_t *err)
-    fcf_must_check;
+/* files are not made twice: the config drive's bytes are wiped */
+int fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
 /* removes a VM's directory with all that is in it; 0 also if there is none */
 int fca_vmm_dir_remove(const char *path, fcf_err_t *err);
 /* raw image for the config drive, the caller's to free */

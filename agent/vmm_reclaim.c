@@ -54,7 +54,7 @@ reclaim_open(pid_t pid, unsigned long long start)
 }
 
 
-/* "<node_id>-<n>": what a worker's directory is called */
+/* "<node_id>-<n>": what an instance's directory is called */
 static int
 worker_name(const char *name)
 {
@@ -70,8 +70,8 @@ worker_name(const char *name)
 }
 
 
-/* A directory of ours has the pid file; one without is ours if it is empty,
- * since that file is the first to be made. */
+/* A directory of ours has the pid file; one without is ours if it is called as
+ * an instance and empty, since that file is the first to be made. */
 static int
 reclaim_add(reclaim_t *r, const char *state_dir, const char *name,
     fcf_err_t *err)
@@ -91,7 +91,10 @@ reclaim_add(reclaim_t *r, const char *state_dir, const char *name,
     rc = fca_vmm_pid_read(path, &pid, &start);
 
     if (rc < 0) {
-        (void) rmdir(path);
+        if (worker_name(name)) {
+            (void) rmdir(path);
+        }
+
         free(path);
         return 0;
     }
@@ -138,7 +141,7 @@ reclaim_scan(reclaim_t *r, const char *state_dir, fcf_err_t *err)
 
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
         if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
-            && worker_name(entry->d_name))
+            && entry->d_name[0] != '.')
         {
             rc = reclaim_add(r, state_dir, entry->d_name, err);
         }

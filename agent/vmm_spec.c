@@ -86,6 +86,16 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
         return -1;
     }
 
+    if (spec->config_json != NULL) {
+        vmm->config = fca_vmm_config_image(spec->config_json,
+                                           &vmm->config_len, err);
+        if (vmm->config == NULL) {
+            return -1;
+        }
+
+        vmm->has_config = 1;
+    }
+
     return 0;
 }
 
@@ -93,6 +103,7 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
 void
 fca_vmm_spec_free(fca_vmm_t *vmm)
 {
+    free(vmm->config);
     free(vmm->runtime_image);
     free(vmm->function_image);
     free(vmm->kernel);

@@ -86,6 +86,12 @@ test_reclaim(void)
     ok(write(fd, text, strlen(text)) > 0, "a stale pid file");
     close(fd);
 
+    /* a trial boot's, before its process */
+    snprintf(path, sizeof(path), "%s/trial", state_dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/trial/pid", state_dir);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+
     /* killed between mkdir and the pid file; and what is not ours */
     snprintf(path, sizeof(path), "%s/node-1-9", state_dir);
     mkdir(path, 0700);

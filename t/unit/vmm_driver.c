@@ -326,7 +326,7 @@ test_no_program(void)
 
     conf.binary = "/nonexistent/vmm";
     drive(&run, "ok", 0);
-    is_str(run.events, "", "no such program: spawn refuses");
+    is_str(run.events, "FX", "no such program: failed, exited");
     is_str(run.words, "VMM /nonexistent/vmm: No such file or directory",
            "and says which");
 
