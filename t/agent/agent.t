@@ -91,32 +91,29 @@ sub failure {
     return $etcd->get_json($key);
 }
 
-# processes of the VMM whose state directory is this one's
+# pids of the VMMs that stand in this agent's VM directories
 sub vmms {
     my ($name) = @_;
     return grep {
-        my $cmd = eval { slurp("/proc/$_/cmdline") } // '';
-        $cmd =~ /fcfaas-vmm/ && $cmd =~ m{\Q$dir\E/state-$name/};
+        (readlink("/proc/$_/cwd") // '') =~ m{^\Q$dir\E/state-$name/}
     } map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
 }
 
-sub vm_dirs { my ($n) = @_; grep { -d && !m{/vms$} } glob "$dir/state-$n/* $dir/state-$n/vms/*" }
+sub vm_dirs { grep { -d } glob "$dir/state-$_[0]/*" }
 sub taps { my ($n) = @_; () = $ns->run('ip', '-o', 'link') =~ /: t\Q$n\E\d+/g }
 sub pending { $redis->cli('ZCARD', "{queue:vm_provision}:pending:$_[0]") }
 sub taken { $redis->cli('LLEN', "{queue:vm_provision}:taken:$_[0]") }
 
+# others: VMs of other functions that go on
 sub nothing_left_of {
-    my ($function, $name) = @_;
-    wait_for(sub { !vmms($name) && !vm_dirs($name)
+    my ($function, $name, $others) = @_;
+    $others //= 0;
+    wait_for(sub { vmms($name) == $others && vm_dirs($name) == $others
             && !$etcd->keys("/functions/$function/instances/")
             && !$etcd->keys("/functions/$function/slots/") }, 10,
         "nothing to be left of $function");
-    is(taken($name), 0, "$function: its job is settled");
-}
-
-sub pid_of_vm {
-    my ($name) = @_;
-    return (vmms($name))[0];
+    wait_for(sub { taken($name) == 0 }, 5, "$function: its job settled");
+    pass("$function: nothing is left");
 }
 
 image('hello');
@@ -160,7 +157,7 @@ subtest 'missing image' => sub {
 subtest 'a VMM that refuses to start' => sub {
     job('startfail', 'req-3');
     is(failure('startfail', 'req-3')->{error}, 'boot_failed', 'boot_failed');
-    nothing_left_of('startfail', 'none');
+    nothing_left_of('startfail', 'a', 1);
 };
 
 subtest 'a guest that panics' => sub {
@@ -168,7 +165,7 @@ subtest 'a guest that panics' => sub {
     my $f = failure('panic', 'req-4');
     is($f->{error}, 'boot_failed', 'boot_failed');
     like($f->{message}, qr/panic/i, 'with the console');
-    nothing_left_of('panic', 'none');
+    nothing_left_of('panic', 'a', 1);
 };
 
 subtest 'a guest whose port never accepts' => sub {
@@ -179,7 +176,7 @@ subtest 'a guest whose port never accepts' => sub {
     like(failure('silent', 'req-5')->{error}, qr/^(not_ready|boot_timeout)$/,
         'not_ready or boot_timeout');
     cmp_ok(now() - $t, '<', 10, 'in time');
-    nothing_left_of('silent', 'none');
+    nothing_left_of('silent', 'a', 1);
 };
 
 subtest 'malformed jobs' => sub {
@@ -262,13 +259,26 @@ subtest 'twenty functions at once' => sub {
 };
 
 subtest 'the node_id is taken' => sub {
-    my $other = agent('a', settings('a', state_dir => "$dir/state-other",
-        bridge => 'br-o', tap_prefix => 'to', bridge_address =>
-        '172.17.0.1/24'));
-    $other->line_matching(qr/in use by a live agent/, 20);
-    is($other->wait(10) >> 8, 1, 'a second one ends');
+    my @b = (settings('b'), bridge_address => '172.17.0.1/24');
+    my %worker = (address => '10.1.2.3', cpu => 1, memory_mb => 1,
+        cpu_free => 1, memory_mb_free => 1, vms => 0, agent_version => '0');
+
+    $etcd->put('/workers/b', \%worker, $etcd->lease(3));
+    my $other = agent('b', @b);
+    $other->line_matching(qr/is there already.*10\.1\.2\.3.*waiting/, 10);
+    $other->line_matching(qr/"msg":"ready: /, 15);
+    pass('a leftover is waited for');
+    ok($other->stop, 'and it ends');
+
+    $etcd->put('/workers/b', \%worker);
+    $other = agent('b', @b);
+    $other->line_matching(qr/in use by a live agent at 10\.1\.2\.3/, 20);
+    is($other->wait(10) >> 8, 1, 'not for ever');
+    ok($etcd->get('/workers/b'), 'and the key stays');
+    $etcd->del('/workers/b');
+
     my $same = agent('a', settings('a'));
-    is($same->wait(10) >> 8, 1, 'and one on the same directory at once');
+    is($same->wait(10) >> 8, 1, 'a second one on the same directory ends');
     like($same->output, qr/another agent/, 'saying why');
 };
 
