@@ -14,12 +14,7 @@ AGENT_OBJS := $(AGENT_SRCS:%.c=$(B)/%.o)
 AGENT_LIBS := $(HOST_LIBS) -lhiredis -lsystemd
 AGENT_BIN  := $(B)/agent/fcfaas-agent
 
-# The unit tests link all of it; t/unit/agent_instance.c puts functions of
-# its own in the place of what lies below and beside instance*.c.
 AGENT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/agent_*.c)))
-AGENT_INSTANCE_OBJS := $(patsubst %.c,$(B)/%.o,\
-              $(filter agent/instance%,$(AGENT_SRCS)) agent/guest_config.c \
-              agent/ports.c agent/capacity.c agent/state.c agent/log.c)
 
 TARGETS     += $(AGENT_BIN)
 UNIT_TESTS  += $(AGENT_TESTS)
@@ -29,11 +24,6 @@ $(AGENT_BIN): $(B)/agent/main.o $(AGENT_OBJS) $(HOST_OBJS) $(PROXY_OBJS) \
               $(B)/contract/libfcf.a $(PROXY_LIB)
 	$(CC) -o $@ $^ $(LDFLAGS) $(AGENT_LIBS)
 
-$(filter-out %/agent_instance,$(AGENT_TESTS)): $(B)/t/unit/%: \
-              $(B)/t/unit/%.o $(AGENT_OBJS) $(HOST_OBJS) $(PROXY_OBJS) \
-              $(B)/contract/libfcf.a $(PROXY_LIB)
+$(AGENT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(AGENT_OBJS) $(HOST_OBJS) \
+              $(PROXY_OBJS) $(B)/contract/libfcf.a $(PROXY_LIB)
 	$(CC) -o $@ $^ $(LDFLAGS) $(AGENT_LIBS)
-
-$(filter %/agent_instance,$(AGENT_TESTS)): $(B)/t/unit/%: $(B)/t/unit/%.o \
-              $(AGENT_INSTANCE_OBJS) $(B)/contract/libfcf.a
-	$(CC) -o $@ $^ $(LDFLAGS) -ljansson

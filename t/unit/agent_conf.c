@@ -1,0 +1,217 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "agent/conf.h"
+#include "t/unit/tap.h"
+
+static char  path[] = "/tmp/fcf-agent-conf-XXXXXX";
+
+static void
+file(const char *text)
+{
+    FILE  *f;
+
+    f = fopen(path, "w");
+    fputs(text, f);
+    fclose(f);
+}
+
+static int
+load(fca_conf_t *conf, const char *option, fcf_err_t *err)
+{
+    char   arg[64];
+    char  *argv[4];
+    int    argc = 0;
+
+    snprintf(arg, sizeof(arg), "--conf=%s", path);
+    argv[argc++] = (char *) (uintptr_t) "fcfaas-agent";
+    argv[argc++] = arg;
+
+    if (option) {
+        argv[argc++] = (char *) (uintptr_t) option;
+    }
+
+    argv[argc] = NULL;
+    err->msg[0] = '\0';
+
+    return fca_conf_load(conf, argc, argv, err);
+}
+
+static void
+good(void)
+{
+    fcf_err_t   err;
+    fca_conf_t  conf;
+
+    file("# a comment\n[agent]\n\n node_id =  n1 \nport_first=31000\n"
+         "etcd = http://10.0.0.1:2379, http://10.0.0.2:2379\n"
+         "allow = 10.1.2.3/8 192.168.0.1\nvmm_args = --backend  qemu\n"
+         "egress = internet\nbridge_address = 172.20.0.1/20\n");
+
+    if (!ok(load(&conf, "--port-last=31999", &err) == 0, "loads: %s",
+            err.msg))
+    {
+        return;
+    }
+
+    is_str(conf.node_id, "n1", "a name, trimmed");
+    is_int(conf.port_first, 31000, "a number of the file");
+    is_int(conf.port_last, 31999, "a number of an option");
+    is_int(conf.etcd.n, 2, "two endpoints");
+    is_str(conf.etcd.items[1], "http://10.0.0.2:2379", "the second");
+    ok(conf.etcd.items[2] == NULL, "and the end");
+    is_int(conf.nallow, 2, "two networks");
+    is_int(ntohl(conf.allow[0].addr), 0x0a000000, "host bits are cut");
+    is_int(ntohl(conf.allow[1].mask), 0xffffffff, "no length is one host");
+    is_int(conf.vmm_args.n, 2, "two words");
+    is_int(conf.egress, 1, "egress");
+    is_int(conf.bridge_prefix_len, 20, "prefix length");
+    is_int(conf.max_boots, 8, "a default");
+    is_str(conf.bridge, "fc-bridge0", "another");
+    ok(conf.token == NULL, "no token");
+    fca_conf_free(&conf);
+}
+
+static void
+option_first(void)
+{
+    fcf_err_t   err;
+    fca_conf_t  conf;
+
+    file("node_id = n1\n");
+    is_int(load(&conf, "--node_id=n2", &err), 0, "option over file");
+    is_str(conf.node_id, "n2", "the option goes before");
+    fca_conf_free(&conf);
+}
+
+static void
+bad(void)
+{
+    size_t                i;
+    fcf_err_t             err;
+    fca_conf_t            conf;
+    static const struct {
+        const char  *line, *words[3];
+    } t[] = {
+        { "frob = 1", { ":2: ", "frob", "\"1\"" } },
+        { "node_id = UPPER", { ":2: ", "node_id", "\"UPPER\"" } },
+        { "node_id = n1\nnode_id = n2", { ":3: ", "\"n2\"", "twice" } },
+        { "port_first = 0", { ":2: ", "port_first", "\"0\"" } },
+        { "port_first = 80x", { ":2: ", "\"80x\"", "whole number" } },
+        { "port_first = -1", { ":2: ", "\"-1\"", "whole number" } },
+        { "port_first = 31000\nport_last = 30999",
+          { "port_last", "30999", "31000" } },
+        { "etcd = http://etcd.example:2379",
+          { ":2: ", "etcd", "etcd.example" } },
+        { "etcd =", { ":2: ", "etcd", "items" } },
+        { "redis = localhost", { ":2: ", "redis", "localhost" } },
+        { "advertise = 0.0.0.0", { ":2: ", "advertise", "0.0.0.0" } },
+        { "advertise = here", { ":2: ", "advertise", "here" } },
+        { "allow = 10.0.0.0/33", { ":2: ", "allow", "10.0.0.0/33" } },
+        { "bridge_address = 172.16.0.0/24",
+          { ":2: ", "bridge_address", "172.16.0.0/24" } },
+        { "bridge_address = 172.16.0.1/30",
+          { ":2: ", "172.16.0.1/30", "/29" } },
+        { "egress = all", { ":2: ", "egress", "\"all\"" } },
+        { "adopt = yes", { ":2: ", "adopt", "\"yes\"" } },
+        { "log_level = loud", { ":2: ", "log_level", "\"loud\"" } },
+        { "tap_prefix = abcdefghijk", { ":2: ", "tap_prefix", "letters" } },
+        { "prefix = a b", { ":2: ", "prefix", "\"a b\"" } },
+        { "[gateway]", { ":2: ", "section", "gateway" } },
+        { "just words", { ":2: ", "just words", "name = value" } },
+        { "etcd_cert = /x", { "etcd_cert", "/x", "without" } },
+    };
+
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        char    text[256];
+        size_t  k;
+        int     rc;
+
+        snprintf(text, sizeof(text), "# first\n%s\n", t[i].line);
+        file(text);
+        rc = load(&conf, NULL, &err);
+        ok(rc == -1, "refused: %.*s", (int) strcspn(t[i].line, "\n"),
+           t[i].line);
+
+        if (rc == 0) {
+            fca_conf_free(&conf);
+            continue;
+        }
+
+        for (k = 0; k < 3; k++) {
+            ok(strstr(err.msg, t[i].words[k]), "\"%s\" names %s", err.msg,
+               t[i].words[k]);
+        }
+    }
+}
+
+static void
+bad_options(void)
+{
+    size_t             i;
+    fcf_err_t          err;
+    fca_conf_t         conf;
+    static const char *const  t[] = {
+        "--frob=1", "--frob", "node_id=n1", "--max_vms=0", "--=",
+        "--trial-timeout=0", "--node-id=", "--"
+    };
+
+    file("node_id = n1\n");
+
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        ok(load(&conf, t[i], &err) == -1 && *err.msg, "refused: %s (%s)",
+           t[i], err.msg);
+    }
+}
+
+static void
+secrets(void)
+{
+    fcf_err_t   err;
+    fca_conf_t  conf;
+
+    char  option[64];
+
+    file("node_id = n1\n");
+    snprintf(option, sizeof(option), "--token_file=%s", path);
+    is_int(load(&conf, option, &err), 0, "a token file");
+    is_int(fca_conf_secrets(&conf, &err), 0, "is read");
+    is_str(conf.token, "node_id = n1", "without the line's end");
+    file("");
+    is_int(fca_conf_secrets(&conf, &err), -1, "an empty one is refused");
+    ok(strstr(err.msg, "token_file"), "by name: %s", err.msg);
+    fca_conf_free(&conf);
+
+    file("node_id = n1\n");
+    is_int(load(&conf, "--token_file=/nonexistent/x", &err), 0, "no file");
+    is_int(fca_conf_secrets(&conf, &err), -1, "is refused");
+    ok(strstr(err.msg, "/nonexistent/x"), "by name: %s", err.msg);
+    fca_conf_free(&conf);
+
+    is_int(load(&conf, "--vmm=no-such-program-anywhere", &err), 0, "vmm");
+    is_int(fca_conf_guest_files(&conf, &err), -1, "is not on PATH");
+    ok(strstr(err.msg, "PATH"), "%s", err.msg);
+    fca_conf_free(&conf);
+}
+
+int
+main(void)
+{
+    int  fd;
+
+    fd = mkstemp(path);
+    if (fd == -1) {
+        return 1;
+    }
+
+    close(fd);
+    good();
+    option_first();
+    bad();
+    bad_options();
+    secrets();
+    unlink(path);
+
+    return tap_done();
+}

@@ -1,0 +1,97 @@
+/* The table of a VM's life is whole: no state can be stuck, and what may come
+ * from outside is met wherever it can come. */
+
+#include "agent/instance_int.h"
+#include "t/unit/tap.h"
+
+static int
+has(int state, int event)
+{
+    return fca_instance_table[state][event] != NULL;
+}
+
+static void
+everywhere(void)
+{
+    int             s;
+    fca_t           agent;
+    fca_instance_t  inst;
+
+    memset(&agent, 0, sizeof(agent));
+    memset(&inst, 0, sizeof(inst));
+    inst.agent = &agent;
+    fcf_spec_default(&inst.spec);
+
+    for (s = 0; s < FCA_S_N; s++) {
+        ok(fca_instance_timeout(&inst, s) > 0, "%s: has a timeout",
+           fca_state_name(s));
+        ok(has(s, FCA_E_TIMEOUT), "%s: and something happens then",
+           fca_state_name(s));
+        ok(has(s, FCA_E_ABORT), "%s: the agent may end", fca_state_name(s));
+    }
+}
+
+static void
+where_it_can_come(void)
+{
+    int  s;
+
+    for (s = FCA_S_SPAWN; s <= FCA_S_STOPPING; s++) {
+        ok(has(s, FCA_E_EXIT), "%s: the VMM may end", fca_state_name(s));
+        ok(has(s, FCA_E_VMM_FAILED), "%s: or fail", fca_state_name(s));
+    }
+
+    for (s = FCA_S_NETWORK; s <= FCA_S_DRAINING; s++) {
+        ok(has(s, FCA_E_SLOT_LOST), "%s: the slot may be lost",
+           fca_state_name(s));
+        ok(has(s, FCA_E_PUT), "%s: keys are put again", fca_state_name(s));
+    }
+
+    ok(has(FCA_S_REGISTERED, FCA_E_DRAIN) && has(FCA_S_DRAINING, FCA_E_DRAIN),
+       "what serves may become unwanted");
+    ok(has(FCA_S_NETWORK, FCA_E_NIC) && has(FCA_S_STOPPING, FCA_E_NIC),
+       "a NIC may come late");
+    ok(has(FCA_S_NETWORK, FCA_E_NIC_FAILED)
+       && has(FCA_S_STOPPING, FCA_E_NIC_FAILED), "or not");
+    ok(has(FCA_S_STOPPING, FCA_E_SPAWNED)
+       && has(FCA_S_STOPPING, FCA_E_CONFIGURED)
+       && has(FCA_S_STOPPING, FCA_E_BOOTED), "answers of the VMM, too");
+}
+
+static void
+where_it_cannot(void)
+{
+    ok(!has(FCA_S_CLAIMED, FCA_E_NIC), "no NIC before a slot");
+    ok(!has(FCA_S_GONE, FCA_E_EXIT), "no VMM after the end");
+    ok(!has(FCA_S_CONFIGURE, FCA_E_ACCEPTED), "no probe before the boot");
+    ok(!has(FCA_S_STOPPING, FCA_E_PUT), "no put after the deletion");
+}
+
+static void
+timeouts(void)
+{
+    fca_t           agent;
+    fca_instance_t  inst;
+
+    memset(&agent, 0, sizeof(agent));
+    memset(&inst, 0, sizeof(inst));
+    inst.agent = &agent;
+    inst.spec.boot_timeout_s = 20;
+
+    is_int(fca_instance_timeout(&inst, FCA_S_BOOT), 20000, "the spec's");
+    agent.conf.boot_timeout_s = 10;
+    is_int(fca_instance_timeout(&inst, FCA_S_BOOT), 10000, "the bound");
+    agent.conf.boot_timeout_s = 30;
+    is_int(fca_instance_timeout(&inst, FCA_S_BOOT), 20000, "only a bound");
+}
+
+int
+main(void)
+{
+    everywhere();
+    where_it_can_come();
+    where_it_cannot();
+    timeouts();
+
+    return tap_done();
+}
