@@ -175,55 +175,6 @@ vmm_watch(uv_fs_event_t *watch, const char *name, int events, int status)
 }
 
 
-/* why the program could not be run, as the child wrote it; 0: it could */
-static int
-vmm_exec_errno(const fca_vmm_t *vmm)
-{
-    int  code;
-
-    if (vmm->sync >= 0
-        && recv(vmm->sync, &code, sizeof(code), MSG_DONTWAIT)
-           == (ssize_t) sizeof(code))
-    {
-        return code;
-    }
-
-    return 0;
-}
-
-
-static void
-vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info, fcf_err_t *err)
-{
-    int   code;
-    char  words[FCF_ERR_MSG_MAX / 2];
-
-    code = vmm_exec_errno(vmm);
-
-    if (code != 0) {
-        fcf_err_sys(err, code, "cannot run VMM %s", vmm->conf->binary);
-        return;
-    }
-
-    if (info->si_code == CLD_EXITED) {
-        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM exited with code %d",
-                    info->si_status);
-
-    } else {
-        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM was killed by signal %d",
-                    info->si_status);
-    }
-
-    fca_vmm_last_words(vmm, words, sizeof(words));
-
-    if (words[0] != '\0' && vmm_states[vmm->state].busy) {
-        code = (int) strlen(err->msg);
-        snprintf(err->msg + code, sizeof(err->msg) - (size_t) code, ": %s",
-                 words);
-    }
-}
-
-
 static void
 vmm_exited(uv_poll_t *poll, int status, int events)
 {
@@ -245,7 +196,7 @@ vmm_exited(uv_poll_t *poll, int status, int events)
         return;
     }
 
-    vmm_exit_words(vmm, &info, &err);
+    fca_vmm_exit_words(vmm, &info, vmm_states[vmm->state].busy, &err);
 
     fca_vmm_api_cancel(vmm);
     uv_timer_stop(&vmm->timer);
@@ -454,7 +405,9 @@ fca_vmm_boot(fca_vmm_t *vmm)
 void
 fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms)
 {
-    if (vmm->working || vmm->pidfd < 0 || !vmm->has_nic || vmm->control != NULL) {
+    if (vmm->working || vmm->pidfd < 0 || !vmm->has_nic
+        || vmm->control != NULL)
+    {
         return;
     }
 

@@ -5,6 +5,7 @@
 #ifndef _FCA_VMM_INT_H_INCLUDED_
 #define _FCA_VMM_INT_H_INCLUDED_
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "agent/vmm.h"
@@ -129,6 +130,9 @@ void fca_vmm_last_words(const fca_vmm_t *vmm, char *buf, size_t size);
 
 /* vmm_spawn.c */
 int fca_vmm_process_start(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
+/* how the process ended; with last_words also what it said last */
+void fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info,
+    int last_words, fcf_err_t *err);
 
 /* vmm_api.c */
 /* each leads to fca_vmm_step_done(), never before it returns */

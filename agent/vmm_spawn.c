@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/sched.h>
@@ -313,4 +314,54 @@ done:
     free(child.path);
 
     return rc;
+}
+
+
+/* why the program could not be run, as the child wrote it; 0: it could */
+static int
+vmm_exec_errno(const fca_vmm_t *vmm)
+{
+    int  code;
+
+    if (vmm->sync >= 0
+        && recv(vmm->sync, &code, sizeof(code), MSG_DONTWAIT)
+           == (ssize_t) sizeof(code))
+    {
+        return code;
+    }
+
+    return 0;
+}
+
+
+void
+fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info, int last_words,
+    fcf_err_t *err)
+{
+    int   code;
+    char  words[FCF_ERR_MSG_MAX / 2];
+
+    code = vmm_exec_errno(vmm);
+
+    if (code != 0) {
+        fcf_err_sys(err, code, "cannot run VMM %s", vmm->conf->binary);
+        return;
+    }
+
+    if (info->si_code == CLD_EXITED) {
+        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM exited with code %d",
+                    info->si_status);
+
+    } else {
+        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM was killed by signal %d",
+                    info->si_status);
+    }
+
+    fca_vmm_last_words(vmm, words, sizeof(words));
+
+    if (words[0] != '\0' && last_words) {
+        code = (int) strlen(err->msg);
+        snprintf(err->msg + code, sizeof(err->msg) - (size_t) code, ": %s",
+                 words);
+    }
 }
