@@ -1,0 +1,203 @@
+#include <stdlib.h>
+
+#include "contract/fcf_names.h"
+#include "t/unit/tap.h"
+
+#define X63  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+static const struct {
+    const char  *id;
+    int          valid;
+} ids[] = {
+    { "a", 1 }, { "7", 1 }, { "resize-image", 1 }, { "a.b_c-d", 1 },
+    { "a--b", 1 }, { "a__b", 1 }, { X63 "y", 1 }, { X63 "yz", 0 },
+    { "", 0 }, { "-a", 0 }, { "a-", 0 }, { ".a", 0 }, { "a.", 0 },
+    { "a..b", 0 }, { "A", 0 }, { "aB", 0 }, { "a/b", 0 }, { "a b", 0 },
+    { "\xc3\xa4", 0 }, { "a\nb", 0 }, { "_a", 0 }, { "a%2fb", 0 }
+};
+
+static const struct {
+    const char  *prefix;
+    int          valid;
+} prefixes[] = {
+    { "", 1 }, { "/site-a", 1 }, { "a:", 1 }, { "a b", 0 }, { "a{b", 0 },
+    { "}", 0 }, { "a\n", 0 }, { "\x7f", 0 }, { "\xc3\xa4", 0 },
+    { X63 "x", 1 }, { X63 "xx", 0 }
+};
+
+static const struct {
+    const char  *key;
+    fcf_key_e    kind;
+    const char  *function_id, *name;
+    int64_t      number;
+} keys[] = {
+    { "/specs/f", FCF_KEY_SPEC, "f", "", 0 },
+    { "/specs/f/versions/12", FCF_KEY_SPEC_VERSION, "f", "", 12 },
+    { "/functions/f.g/instances/n1-4", FCF_KEY_INSTANCE, "f.g", "n1-4", 0 },
+    { "/functions/f/slots/0", FCF_KEY_SLOT, "f", "", 0 },
+    { "/functions/f/slots/99999", FCF_KEY_SLOT, "f", "", 99999 },
+    { "/functions/f/failures/req-Ab.9", FCF_KEY_FAILURE, "f", "req-Ab.9", 0 },
+    { "/workers/n1", FCF_KEY_WORKER, "", "n1", 0 },
+
+    { "", FCF_KEY_OTHER, "", "", 0 },
+    { "/", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/F", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/f/", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/f/versions", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/f/versions/", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/f/versions/01", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/f/versions/-1", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/f/versions/1/x", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/f/versions/9999999999999999999", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f/slots/x", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f/slots/4294967296", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f/instances/", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f/instances/a/b", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f/instances/a b", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f/failures/" X63 "xx", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f..g/slots/0", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f/news/0", FCF_KEY_OTHER, "", "", 0 },
+    { "/workers/n1/x", FCF_KEY_OTHER, "", "", 0 },
+    { "/other", FCF_KEY_OTHER, "", "", 0 }
+};
+
+
+static void
+test_keys(const char *prefix)
+{
+    char       key[FCF_KEY_MAX * 2], *copy;
+    size_t     i, len;
+    fcf_key_t  out;
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        len = (size_t) snprintf(key, sizeof(key), "%s%s", prefix,
+                                keys[i].key);
+
+        /* exactly as many bytes as there are, for the sanitizer */
+
+        copy = malloc(len ? len : 1);
+        memcpy(copy, key, len);
+        fcf_key_parse(&out, prefix, copy, len);
+        free(copy);
+
+        is_int(out.kind, keys[i].kind, "kind of \"%s\"", key);
+        is_str(out.function_id, keys[i].function_id, "its function");
+        is_str(out.name, keys[i].name, "its name");
+        is_int(out.number, keys[i].number, "its number");
+    }
+}
+
+
+static fcf_key_t
+parse(const char *prefix, const char *key)
+{
+    fcf_key_t  out;
+
+    fcf_key_parse(&out, prefix, key, strlen(key));
+
+    return out;
+}
+
+
+static int
+below(const char *key, const char *folder)
+{
+    return strncmp(key, folder, strlen(folder)) == 0;
+}
+
+
+static void
+test_round_trips(const char *prefix)
+{
+    char       buf[FCF_KEY_MAX], end[FCF_KEY_MAX];
+    fcf_key_t  out;
+
+#define parsed(expr)  (out = parse(prefix, expr))
+
+    is_int(parsed(fcf_key_spec(buf, prefix, X63 "y")).kind, FCF_KEY_SPEC,
+           "spec");
+    is_str(out.function_id, X63 "y", "longest function id");
+    is_int(parsed(fcf_key_instance(buf, prefix, "f", "n1-18")).kind,
+           FCF_KEY_INSTANCE, "instance");
+    is_str(out.name, "n1-18", "its worker");
+    is_int(parsed(fcf_key_slot(buf, prefix, "f", 7)).kind, FCF_KEY_SLOT,
+           "slot");
+    is_int(out.number, 7, "its number");
+    is_int(parsed(fcf_key_failure(buf, prefix, "f", "req-1")).kind,
+           FCF_KEY_FAILURE, "failure");
+    is_str(out.name, "req-1", "its request");
+    is_int(parsed(fcf_key_worker(buf, prefix, "n1")).kind, FCF_KEY_WORKER,
+           "worker");
+    is_str(out.name, "n1", "its node");
+
+    ok(below(fcf_key_slot(buf, prefix, "f", 7),
+             fcf_key_functions(end, prefix)), "below /functions/");
+    ok(below(fcf_key_spec(buf, prefix, "f"), fcf_key_specs(end, prefix)),
+       "below /specs/");
+    ok(below(fcf_key_worker(buf, prefix, "n"), fcf_key_workers(end, prefix)),
+       "below /workers/");
+}
+
+
+static void
+test_redis_names(void)
+{
+    char  buf[FCF_KEY_MAX];
+
+    is_str(fcf_redis_queue(buf, ""), "queue:vm_provision", "queue");
+    is_str(fcf_redis_queue(buf, "x:"), "x:queue:vm_provision", "with prefix");
+    is_str(fcf_redis_taken(buf, "", "n1"), "{queue:vm_provision}:taken:n1",
+           "taken");
+    is_str(fcf_redis_taken(buf, "x:", "n1"),
+           "{x:queue:vm_provision}:taken:n1", "hashes like the queue");
+    is_str(fcf_redis_dead(buf, ""), "{queue:vm_provision}:dead", "dead");
+    is_str(fcf_redis_nodes(buf, ""), "{queue:vm_provision}:nodes", "nodes");
+    is_str(fcf_redis_pending(buf, "", "f"),
+           "{queue:vm_provision}:pending:f", "pending");
+}
+
+
+int
+main(void)
+{
+    char       a[FCF_REQUEST_ID_MAX + 1], b[FCF_REQUEST_ID_MAX + 1];
+    size_t     i;
+    fcf_key_t  out;
+
+    for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        is_int(fcf_id_valid(ids[i].id, strlen(ids[i].id)), ids[i].valid,
+               "id %zu is %svalid", i, ids[i].valid ? "" : "not ");
+    }
+
+    is_int(fcf_id_valid("a\0b", 3), 0, "a NUL inside is not valid");
+
+    for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        is_int(fcf_prefix_valid(prefixes[i].prefix,
+                                strlen(prefixes[i].prefix)),
+               prefixes[i].valid, "prefix %zu", i);
+    }
+
+    test_keys("");
+    test_keys("/site-a");
+    test_round_trips("");
+    test_round_trips("/site-a");
+
+    fcf_key_parse(&out, "/site-a", "/specs/f", 8);
+    is_int(out.kind, FCF_KEY_OTHER, "without the prefix it is not ours");
+
+    test_redis_names();
+
+    fcf_request_id_new(a);
+    fcf_request_id_new(b);
+    is_int(strlen(a), 28, "a request id has 28 characters");
+    ok(strncmp(a, "req-", 4) == 0, "and begins as it should");
+    ok(strspn(a + 4, "0123456789abcdef") == 24, "and is hex");
+    ok(strcmp(a, b) != 0, "no two are alike");
+    ok(fcf_request_id_valid(a, strlen(a)), "and valid");
+    ok(!fcf_request_id_valid("", 0), "empty is not");
+    ok(!fcf_request_id_valid("a/b", 3), "nor is a slash");
+
+    return tap_done();
+}
