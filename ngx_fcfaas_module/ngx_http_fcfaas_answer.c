@@ -297,11 +297,10 @@ ngx_http_fcfaas_answer_no_worker(ngx_http_fcfaas_answer_t *a)
 
 
 void
-ngx_http_fcfaas_answer_unsent(ngx_http_fcfaas_answer_t *a)
+ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a)
 {
-    ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
-        "instance_gone", "the instance did not take the request, whose body "
-        "cannot be sent again", 1);
+    ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT, "timeout",
+        "the function took longer than its timeout_s", 0);
 }
 
 

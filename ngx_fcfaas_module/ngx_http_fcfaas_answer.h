@@ -20,7 +20,7 @@ void ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_cold(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_no_worker(ngx_http_fcfaas_answer_t *a);
-void ngx_http_fcfaas_answer_unsent(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a);
 /* the park timeout has passed: what there was no time for */
 void ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_function_t *f,
     ngx_http_fcfaas_answer_t *a);

@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
@@ -13,7 +14,6 @@
 static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
     ngx_http_request_t *r);
 static void ngx_http_fcfaas_ctx_cleanup(void *data);
-static void ngx_http_fcfaas_drop_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_fcfaas_bad_name(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
 static ngx_http_fcfaas_function_t *ngx_http_fcfaas_function(
@@ -53,7 +53,7 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "fcfaas handler: \"%V\"", &id);
 
-    ngx_http_fcfaas_drop_headers(r);
+    ngx_http_fcfaas_headers_drop(r);
 
     ctx = ngx_http_fcfaas_ctx_create(r);
     if (ctx == NULL) {
@@ -114,6 +114,7 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
     cln->data = ctx;
 
     ctx->request = r;
+    ctx->arrived = ngx_current_msec;
     ctx->conf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
 
     ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);
@@ -174,55 +175,6 @@ ngx_http_fcfaas_ctx(ngx_http_request_t *r)
     }
 
     return NULL;
-}
-
-
-/*
- * X-Fcfaas-* speak for the gateway, so a client's are not passed on.  An
- * element of the list cannot be taken out (others are pointed at, and parts
- * are shared with subrequests); named Keep-Alive it is one that the proxy
- * module never passes.
- */
-
-static void
-ngx_http_fcfaas_drop_headers(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    static u_char  name[] = "Keep-Alive";
-    static u_char  lowcase[] = "keep-alive";
-    static u_char  prefix[] = "x-fcfaas-";
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len < sizeof(prefix) - 1
-            || h[i].lowcase_key[0] != 'x'
-            || ngx_strncmp(h[i].lowcase_key, prefix, sizeof(prefix) - 1) != 0)
-        {
-            continue;
-        }
-
-        h[i].hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
-        h[i].lowcase_key = lowcase;
-        h[i].key.data = name;
-        h[i].key.len = sizeof(name) - 1;
-        h[i].value.len = 0;
-    }
 }
 
 

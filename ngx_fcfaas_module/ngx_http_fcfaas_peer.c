@@ -1,4 +1,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
@@ -7,8 +9,6 @@
 
 static ngx_int_t ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
-static ngx_int_t ngx_http_fcfaas_peer_headers(ngx_http_request_t *r,
-    ngx_http_fcfaas_peer_t *fp);
 static ngx_int_t ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc,
     void *data);
 static ngx_int_t ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
@@ -74,7 +74,7 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     fp->process_header = u->process_header;
     fp->reinit_request = u->reinit_request;
 
-    if (ngx_http_fcfaas_peer_headers(r, fp) != NGX_OK) {
+    if (ngx_http_fcfaas_headers_add(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -97,79 +97,9 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     u->peer.free = ngx_http_fcfaas_peer_free;
     u->peer.tries = NGX_HTTP_FCFAAS_TRIES;
 
+    ngx_http_fcfaas_limit_start(fp);
+
     ngx_http_fcfaas_count(ctx->function->worker, PASSED);
-
-    return NGX_OK;
-}
-
-
-/*
- * Puts the gateway's own headers behind the request line that the proxy
- * module made, whatever proxy_set_header and proxy_pass_request_headers say,
- * and without touching r->headers_in, which subrequests share.
- */
-
-static ngx_int_t
-ngx_http_fcfaas_peer_headers(ngx_http_request_t *r,
-    ngx_http_fcfaas_peer_t *fp)
-{
-    u_char     *p;
-    ngx_buf_t  *b, *nb;
-    ngx_str_t  *id, *token;
-
-    static u_char  version[] = " HTTP/1.";
-
-    id = &fp->ctx->function->id;
-    token = &fp->ctx->conf->token;
-
-    b = fp->upstream->request_bufs->buf;
-
-    p = ngx_strlchr(b->pos, b->last, LF);
-
-    if (p == NULL || p - b->pos < (ssize_t) sizeof(version) + 1
-        || ngx_strncmp(p - 1 - sizeof(version), version, sizeof(version) - 1)
-           != 0)
-    {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "\"fcfaas\" upstreams speak HTTP/1 only: "
-                      "use \"proxy_pass\"");
-        return NGX_ERROR;
-    }
-
-    p++;
-
-    nb = ngx_create_temp_buf(r->pool, b->last - b->pos
-                                 + sizeof(FCF_HDR_FUNCTION ": " CRLF) - 1
-                                 + id->len
-                                 + sizeof(FCF_HDR_TOKEN ": " CRLF) - 1
-                                 + token->len);
-    if (nb == NULL) {
-        return NGX_ERROR;
-    }
-
-    nb->last = ngx_cpymem(nb->last, b->pos, p - b->pos);
-
-    nb->last = ngx_cpymem(nb->last, FCF_HDR_FUNCTION ": ",
-                          sizeof(FCF_HDR_FUNCTION ": ") - 1);
-    nb->last = ngx_cpymem(nb->last, id->data, id->len);
-    *nb->last++ = CR;
-    *nb->last++ = LF;
-
-    if (token->len) {
-        nb->last = ngx_cpymem(nb->last, FCF_HDR_TOKEN ": ",
-                              sizeof(FCF_HDR_TOKEN ": ") - 1);
-        nb->last = ngx_cpymem(nb->last, token->data, token->len);
-        *nb->last++ = CR;
-        *nb->last++ = LF;
-    }
-
-    nb->last = ngx_cpymem(nb->last, p, b->last - p);
-
-    nb->flush = b->flush;
-    nb->last_buf = b->last_buf;
-    nb->last_in_chain = b->last_in_chain;
-
-    fp->upstream->request_bufs->buf = nb;
 
     return NGX_OK;
 }
@@ -288,6 +218,9 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
         } else if (pc->tries) {
             pc->tries--;
         }
+
+    } else {
+        ngx_http_fcfaas_limit_stop(fp);
     }
 
     fp->instance = NULL;
@@ -507,5 +440,6 @@ ngx_http_fcfaas_peer_cleanup(ngx_http_fcfaas_ctx_t *ctx)
 
     ctx->peer = NULL;
 
+    ngx_http_fcfaas_limit_stop(fp);
     ngx_http_fcfaas_wait_cleanup(fp);
 }

@@ -14,6 +14,7 @@ struct ngx_http_fcfaas_peer_s {
     ngx_queue_t                  queue;         /* in instance->requests */
     ngx_http_upstream_conf_t    *conf;          /* upstream's own */
     ngx_http_upstream_conf_t    *waiting_conf;  /* ours: see _wait.c */
+    ngx_event_t                  limit;         /* see _limit.c */
     ngx_socket_t                 bell;          /* see _wait.c; -1: none */
     ngx_int_t                  (*process_header)(ngx_http_request_t *r);
     ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);

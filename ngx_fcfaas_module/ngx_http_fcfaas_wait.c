@@ -168,18 +168,23 @@ ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter)
 static void
 ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter)
 {
-    ngx_int_t                rc;
-    ngx_connection_t        *c;
-    ngx_http_request_t      *r;
-    ngx_http_upstream_t     *u;
-    ngx_http_fcfaas_ctx_t   *ctx;
-    ngx_http_fcfaas_peer_t  *fp;
+    ngx_http_fcfaas_ctx_t  *ctx;
 
     ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
-    fp = ctx->peer;
-    r = ctx->request;
+
+    ngx_http_fcfaas_wait_end(ctx->peer);
+}
+
+
+void
+ngx_http_fcfaas_wait_end(ngx_http_fcfaas_peer_t *fp)
+{
+    ngx_int_t            rc;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = fp->ctx->request;
     c = r->connection;
-    u = fp->upstream;
 
     ngx_http_set_log_request(c->log, r);
 
@@ -192,9 +197,9 @@ ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter)
      */
 
     r->main->count++;
-    (*u->cleanup)(r);
+    (*fp->upstream->cleanup)(r);
 
-    rc = ngx_http_fcfaas_answer(r, ctx);
+    rc = ngx_http_fcfaas_answer(r, fp->ctx);
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);

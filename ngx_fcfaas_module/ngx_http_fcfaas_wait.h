@@ -15,6 +15,10 @@ void ngx_http_fcfaas_wait_over(ngx_http_fcfaas_peer_t *fp);
  * peer.get again whatever proxy_next_upstream says, until wait_over. */
 ngx_int_t ngx_http_fcfaas_wait_conf(ngx_http_fcfaas_peer_t *fp);
 
+/* Ends the upstream's part of the request, wherever it stands before an
+ * answer, and sends ctx->answer.  The request may be gone afterwards. */
+void ngx_http_fcfaas_wait_end(ngx_http_fcfaas_peer_t *fp);
+
 /* The request ends. */
 void ngx_http_fcfaas_wait_cleanup(ngx_http_fcfaas_peer_t *fp);
 

@@ -1,0 +1,122 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
+
+
+/*
+ * X-Fcfaas-* speak for the gateway, so a client's are not passed on.  An
+ * element of the list cannot be taken out (others are pointed at, and parts
+ * are shared with subrequests); named Keep-Alive it is one that the proxy
+ * module never passes.
+ */
+
+void
+ngx_http_fcfaas_headers_drop(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static u_char  name[] = "Keep-Alive";
+    static u_char  lowcase[] = "keep-alive";
+    static u_char  prefix[] = "x-fcfaas-";
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len < sizeof(prefix) - 1
+            || h[i].lowcase_key[0] != 'x'
+            || ngx_strncmp(h[i].lowcase_key, prefix, sizeof(prefix) - 1) != 0)
+        {
+            continue;
+        }
+
+        h[i].hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
+        h[i].lowcase_key = lowcase;
+        h[i].key.data = name;
+        h[i].key.len = sizeof(name) - 1;
+        h[i].value.len = 0;
+    }
+}
+
+
+/*
+ * Puts the gateway's own headers behind the request line that the proxy
+ * module made, whatever proxy_set_header and proxy_pass_request_headers say,
+ * and without touching r->headers_in, which subrequests share.
+ */
+
+ngx_int_t
+ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx)
+{
+    u_char     *p;
+    ngx_buf_t  *b, *nb;
+    ngx_str_t  *id, *token;
+
+    static u_char  version[] = " HTTP/1.";
+
+    id = &ctx->function->id;
+    token = &ctx->conf->token;
+
+    b = r->upstream->request_bufs->buf;
+
+    p = ngx_strlchr(b->pos, b->last, LF);
+
+    if (p == NULL || p - b->pos < (ssize_t) sizeof(version) + 1
+        || ngx_strncmp(p - 1 - sizeof(version), version, sizeof(version) - 1)
+           != 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"fcfaas\" upstreams speak HTTP/1 only: "
+                      "use \"proxy_pass\"");
+        return NGX_ERROR;
+    }
+
+    p++;
+
+    nb = ngx_create_temp_buf(r->pool, b->last - b->pos
+                                 + sizeof(FCF_HDR_FUNCTION ": " CRLF) - 1
+                                 + id->len
+                                 + sizeof(FCF_HDR_TOKEN ": " CRLF) - 1
+                                 + token->len);
+    if (nb == NULL) {
+        return NGX_ERROR;
+    }
+
+    nb->last = ngx_cpymem(nb->last, b->pos, p - b->pos);
+
+    nb->last = ngx_cpymem(nb->last, FCF_HDR_FUNCTION ": ",
+                          sizeof(FCF_HDR_FUNCTION ": ") - 1);
+    nb->last = ngx_cpymem(nb->last, id->data, id->len);
+    *nb->last++ = CR;
+    *nb->last++ = LF;
+
+    if (token->len) {
+        nb->last = ngx_cpymem(nb->last, FCF_HDR_TOKEN ": ",
+                              sizeof(FCF_HDR_TOKEN ": ") - 1);
+        nb->last = ngx_cpymem(nb->last, token->data, token->len);
+        *nb->last++ = CR;
+        *nb->last++ = LF;
+    }
+
+    nb->last = ngx_cpymem(nb->last, p, b->last - p);
+
+    nb->flush = b->flush;
+    nb->last_buf = b->last_buf;
+    nb->last_in_chain = b->last_in_chain;
+
+    r->upstream->request_bufs->buf = nb;
+
+    return NGX_OK;
+}

@@ -1,0 +1,88 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
+
+
+static void ngx_http_fcfaas_limit_handler(ngx_event_t *ev);
+
+
+void
+ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp)
+{
+    ngx_msec_t           ms, gone;
+    ngx_http_request_t  *r;
+
+    r = fp->ctx->request;
+    ms = fp->ctx->function->spec.timeout_s * 1000;
+
+    if (ms == 0 || r != r->main) {
+        return;
+    }
+
+    gone = ngx_current_msec - fp->ctx->arrived;
+
+    fp->limit.handler = ngx_http_fcfaas_limit_handler;
+    fp->limit.data = (void *) &ngx_http_fcfaas_no_connection;
+    fp->limit.log = r->connection->log;
+
+    ngx_add_timer(&fp->limit, ms > gone ? ms - gone : 1);
+}
+
+
+void
+ngx_http_fcfaas_limit_stop(ngx_http_fcfaas_peer_t *fp)
+{
+    if (fp->limit.timer_set) {
+        ngx_del_timer(&fp->limit);
+    }
+}
+
+
+static void
+ngx_http_fcfaas_limit_handler(ngx_event_t *ev)
+{
+    ngx_connection_t          *c;
+    ngx_http_request_t        *r;
+    ngx_http_upstream_t       *u;
+    ngx_http_fcfaas_peer_t    *fp;
+    ngx_http_fcfaas_answer_t   answer;
+
+    fp = ngx_queue_data(ev, ngx_http_fcfaas_peer_t, limit);
+    u = fp->upstream;
+    r = fp->ctx->request;
+    c = r->connection;
+
+    if (u->cleanup == NULL) {
+        /* the function is done, only the client is slow */
+        return;
+    }
+
+    ngx_http_fcfaas_answer_slow(&answer);
+
+    if (fp->ctx->waiter.queued) {
+        ngx_http_fcfaas_park_refuse(fp->ctx, &answer);
+        return;
+    }
+
+    if (!r->header_sent) {
+        fp->ctx->answer = answer;
+        ngx_http_fcfaas_wait_end(fp);
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                  "fcfaas: \"%V\" took longer than its timeout_s: cut",
+                  &fp->ctx->id);
+
+    /* paid by the upstream's clean-up; the second finalize is for good */
+
+    r->main->count++;
+    (*u->cleanup)(r);
+
+    r->keepalive = 0;
+    ngx_http_finalize_request(r, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
+}
