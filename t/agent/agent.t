@@ -282,6 +282,50 @@ subtest 'the node_id is taken' => sub {
     like($same->output, qr/another agent/, 'saying why');
 };
 
+subtest 'a full node' => sub {
+    image($_) for qw(full1 full2);
+    my $full = started('c', settings('c', bridge_address => '172.18.0.1/24',
+        max_vms => 1, prefix => 'c:'));
+    my $push = sub { $redis->cli('LPUSH', 'c:' . QUEUE, json_encode({
+        request_id => "req-$_[0]", function_id => $_[0], cpu => 1,
+        memory_mb => 128 })) };
+    my $there = sub { ($etcd->keys("c:/functions/$_[0]/instances/"))[0] };
+
+    $push->('full1');
+    wait_for(sub { $there->('full1') }, 10, 'the first');
+    $push->('full2');
+    is($redis->cli('LLEN', 'c:' . QUEUE), 1, 'no more is taken');
+    kill 'KILL', vmms('c');
+    wait_for(sub { $there->('full2') }, 10, 'the second, when there is room');
+    pass('the second runs when the first is gone');
+
+    $push->('full1');
+    ok($full->stop, 'a full node ends');
+    is($redis->cli('LLEN', 'c:' . QUEUE), 1, 'and leaves the job');
+};
+
+subtest 'a node that is gone' => sub {
+    image('orphan');
+    $redis->cli('SADD', '{queue:vm_provision}:nodes', 'dead1');
+    $redis->cli('LPUSH', '{queue:vm_provision}:taken:dead1', json_encode({
+        request_id => 'req-o', function_id => 'orphan', cpu => 1,
+        memory_mb => 128 }));
+    ok((instance('orphan', 20))[0], 'its jobs are given back');
+    is(taken('dead1'), 0, 'all');
+    wait_for(sub { !grep { $_ eq 'dead1' } @{ $redis->cli('SMEMBERS',
+        '{queue:vm_provision}:nodes') } }, 5, 'and it is forgotten');
+};
+
+subtest 'a version not heard of yet' => sub {
+    image('fresh');
+    $redis->cli('ZADD', '{queue:vm_provision}:pending:fresh', 1e15, 'req-f');
+    job('fresh', 'req-f', version => 3, attempt => 1);
+    $etcd->spec('fresh', version => 3, concurrency => 77);
+    my ($key, $i) = instance('fresh');
+    is($i->{version}, 3, 'is awaited');
+    is($i->{concurrency}, 77, 'with its spec');
+};
+
 subtest 'etcd away for longer than the lease' => sub {
     my ($key, $i) = instance('many1');
     my $lease = $etcd->lease_of($key);

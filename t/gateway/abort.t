@@ -8,7 +8,8 @@ use FcfTest;
 use Test::More;
 
 my $g = FcfTest::Gateway->start(park_timeout => '60s',
-    location => 'fcfaas_park_limit 20000;');
+    location => 'fcfaas_park_limit 20000;',
+    env => { ASAN_OPTIONS => 'quarantine_size_mb=4' });
 $g->spec('hello');
 
 my %leave = (
@@ -20,11 +21,16 @@ my %leave = (
 my %request = (
     'headers only'   => [],
     'with a body'    => [method => 'POST', body => 'x' x 1000],
-    'with a large body' => [method => 'POST', body => 'x' x 200000],
+    'with a larger body' => [method => 'POST', body => 'x' x 30000],
     'keepalive'      => [keepalive => 1],
     'pipelined'      => [raw => ("GET /run/hello HTTP/1.1\r\nHost: a\r\n\r\n"
         x 2)],
 );
+
+# A body beyond the socket's buffers hides the end of the connection until it
+# is read, which the gateway does once there is an instance.
+$request{'with a large body'} = [method => 'POST', body => 'x' x 200000]
+    if $ENV{FCF_LARGE};
 
 for my $how (sort keys %leave) {
     for my $what (sort keys %request) {
@@ -81,7 +87,7 @@ my $before = rss();
 thousand() for 1 .. 16;
 my $grown = rss() - $before;
 
-cmp_ok($grown, '<', FcfTest::Nginx::asan() ? 40000 : 1000,
+cmp_ok($grown, '<', FcfTest::Nginx::asan() ? 20000 : 1000,
     "8000 that left: $grown kB more");
 
 my ($active) = $g->status->{parked};

@@ -12,6 +12,7 @@ package FcfTest::Gateway;
 #       park_timeout => '10s',
 #       redis    => [...], etcd => [...],       # options of their start
 #   );
+#   # also: main, env (as for FcfTest::Nginx)
 #   $g->nginx; $g->etcd; $g->redis; $g->agent;
 #   $g->port; $g->agent_port; $g->agent_port(1);
 #   $g->get('/run/hello/x', %options_of_http_get);
@@ -47,7 +48,7 @@ sub start {
 
     $self->{nginx} = FcfTest::Nginx->start(name => 'gateway',
         workers => $self->{workers}, http => $self->_http,
-        server  => $self->_server, main => $opt{main});
+        server  => $self->_server, main => $opt{main}, env => $opt{env});
 
     return $self;
 }

@@ -18,7 +18,7 @@ package FcfTest::System;
 #   $s->signal('etcd', 'STOP');
 #   $s->deploy($dir, $name, $spec_json);
 #   $s->instances('hello');         # their worker ids
-#   $s->vmms;                       # pids of the VMM processes
+#   $s->vmms;  $s->vmms($worker_id);        # pids of the VMM processes
 #   $s->taps;                       # names of the TAPs
 #   $s->run_dir; $s->log('agent');  # its text
 #   $s->make('stop');               # run/down inside; status
@@ -140,11 +140,16 @@ sub instances {
 }
 
 
-# Processes whose command line names this system's directory and a VMM's
-# socket.
-sub vmms {
+# The processes of this system, those of run/ itself apart: what has to do
+# with its directory, by command line or working directory.
+sub _processes {
     my ($self) = @_;
-    return grep { $self->_cmdline($_) =~ /--api-sock/ } $self->_processes;
+    my $mine = qr{\Q$self->{dir}\E/(?:data|conf|log)};
+
+    return grep {
+        $_ != $$ && ($self->_cmdline($_) =~ $mine
+            || (readlink("/proc/$_/cwd") // '') =~ $mine);
+    } map { m{/proc/(\d+)} } glob '/proc/[0-9]*';
 }
 
 sub _cmdline {
@@ -153,14 +158,14 @@ sub _cmdline {
     return join ' ', split /\0/, <$fh> // '';
 }
 
-# all processes of this system, those of run/ itself apart
-sub _processes {
-    my ($self) = @_;
-    my $mine = $self->{dir};
+# the VMM of one worker id, or all
+sub vmms {
+    my ($self, $worker) = @_;
+    my $id = defined $worker ? qr/ --id \Q$worker\E(?: |$)/ : qr/ --id /;
+    my @found = grep { $self->_cmdline($_) =~ /--api-sock.*$id/ }
+        $self->_processes;
 
-    return grep {
-        $_ != $$ && $self->_cmdline($_) =~ m{\Q$mine\E/(?:data|conf|log)};
-    } map { m{/proc/(\d+)} } glob '/proc/[0-9]*';
+    return @found;
 }
 
 
