@@ -204,8 +204,8 @@ test_trial(void)
         "GET / \n"
         "PUT /machine-config {\"vcpu_count\":1,\"mem_size_mib\":64}\n"
         "PUT /boot-source {\"kernel_image_path\":\"/boot/vmlinux\","
-        "\"boot_args\":\"console=ttyS0 reboot=k panic=-1 quiet loglevel=1\"}"
-        "\n"
+        "\"boot_args\":\"console=ttyS0 reboot=k panic=-1 quiet loglevel=1 "
+        "cryptomgr.notests\"}\n"
         "PUT /serial {\"serial_out_path\":\"console\"}\n"
         "PUT /actions {\"action_type\":\"InstanceStart\"}\n";
 
@@ -239,6 +239,7 @@ test_calls(void)
         "PUT /machine-config {\"vcpu_count\":2,\"mem_size_mib\":192}\n"
         "PUT /boot-source {\"kernel_image_path\":\"/boot/vmlinux\","
         "\"boot_args\":\"console=ttyS0 reboot=k panic=-1 quiet loglevel=1 "
+        "cryptomgr.notests "
         "ip=172.16.0.2::172.16.0.1:255.255.255.0::eth0:off tsc=reliable\","
         "\"initrd_path\":\"/boot/initrd\"}\n"
         "PUT /drives/runtime {\"drive_id\":\"runtime\",\"path_on_host\":"
