@@ -14,6 +14,18 @@
 #define FCA_STOP_GIVEUP_MS  30000
 #define FCA_STOP_KEYS_MS    3000        /* for etcd and Redis at the end */
 
+/* What was closed is finished by the loop's next turns, the first of which
+ * may be taken by an uv_stop() that nobody waited for. */
+void
+fca_loop_end(uv_loop_t *uv)
+{
+    int  turns;
+
+    for (turns = 0; turns < 10 && uv_loop_close(uv) == UV_EBUSY; turns++) {
+        uv_run(uv, UV_RUN_NOWAIT);
+    }
+}
+
 static void
 fca_agent_log(fcf_log_e level, const char *msg)
 {
@@ -23,7 +35,13 @@ fca_agent_log(fcf_log_e level, const char *msg)
 static void
 fca_agent_spec(void *arg, const char *function_id)
 {
-    fca_instances_spec(arg, function_id);
+    fca_t  *agent = arg;
+
+    fca_instances_spec(agent, function_id);
+
+    if (agent->phase == FCA_RUNNING) {
+        fca_jobs_kick(agent->jobs);     /* one may wait for this */
+    }
 }
 
 static void
@@ -325,12 +343,7 @@ fca_agent_close(fca_t *agent)
 
     uv_close((uv_handle_t *) &agent->sigterm, NULL);
     uv_close((uv_handle_t *) &agent->sigint, NULL);
-    uv_run(&agent->uv, UV_RUN_NOWAIT);
-    uv_run(&agent->uv, UV_RUN_NOWAIT);
-
-    if (uv_loop_close(&agent->uv) != 0) {
-        fca_log(FCF_LOG_DEBUG, NULL, "handles were left open");
-    }
+    fca_loop_end(&agent->uv);
 }
 
 int

@@ -72,6 +72,8 @@ struct fca_s {
 /* Runs the agent until it is told to stop; the process's exit status. */
 int fca_agent_run(fca_conf_t *conf);
 
+void fca_loop_end(uv_loop_t *uv);
+
 /* What the parts tell the whole. */
 void fca_agent_node_live(fca_t *agent);     /* a lease, and our key is put */
 void fca_agent_specs_live(fca_t *agent);    /* the first list is complete */

@@ -5,13 +5,17 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "agent/agent.h"
 #include "agent/check.h"
-#include "agent/loop.h"
 #include "agent/trial.h"
+
+/* for an answer of etcd or Redis */
+#define FCA_CHECK_PEER_MS  3000
 
 typedef struct {
     int          failed;
     uv_loop_t    uv;
+    uv_timer_t   deadline;      /* keeps the loop running, for so long */
     fcf_loop_t   loop;
 } fca_check_t;
 
@@ -118,7 +122,21 @@ fca_check_redis_done(void *arg, const redisReply *reply, const fcf_err_t *err)
     fca_check_peer(arg, err);
 }
 
-/* the loop's timers do not keep it running: the clients' sockets do */
+static void
+fca_check_late(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* until the answer, or too late for one */
+static void
+fca_check_wait(fca_check_t *check)
+{
+    uv_timer_start(&check->deadline, fca_check_late, FCA_CHECK_PEER_MS, 0);
+    uv_run(&check->uv, UV_RUN_DEFAULT);
+    uv_timer_stop(&check->deadline);
+}
+
 static void
 fca_check_etcd(fca_check_t *check, const fca_conf_t *conf)
 {
@@ -146,7 +164,7 @@ fca_check_etcd(fca_check_t *check, const fca_conf_t *conf)
     fcf_key_worker(key, conf->prefix, conf->node_id);
 
     if (fcf_etcd_get(etcd, key, fca_check_etcd_done, &peer)) {
-        uv_run(&check->uv, UV_RUN_DEFAULT);
+        fca_check_wait(check);
     }
 
     fcf_etcd_free(etcd);
@@ -177,7 +195,7 @@ fca_check_redis(fca_check_t *check, const fca_conf_t *conf)
     if (fcf_redis_command(redis, 0, 1, ping, NULL, fca_check_redis_done,
                           &peer) == 0)
     {
-        uv_run(&check->uv, UV_RUN_DEFAULT);
+        fca_check_wait(check);
     }
 
     fcf_redis_free(redis);
@@ -220,6 +238,7 @@ fca_check(fca_conf_t *conf)
     }
 
     fca_loop_init(&check.loop, &check.uv, NULL);
+    uv_timer_init(&check.uv, &check.deadline);
 
     fca_check_root(&check);
     fca_check_tun(&check);
@@ -235,8 +254,8 @@ fca_check(fca_conf_t *conf)
     fca_check_redis(&check, conf);
     fca_check_guest(&check, conf);
 
-    uv_run(&check.uv, UV_RUN_NOWAIT);
-    uv_loop_close(&check.uv);
+    uv_close((uv_handle_t *) &check.deadline, NULL);
+    fca_loop_end(&check.uv);
 
     return check.failed;
 }

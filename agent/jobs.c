@@ -270,7 +270,7 @@ fca_jobs_run(void *arg)
 
     } else if (jobs->held || !fca_jobs_room(jobs)) {
         /* kicked when a VM ends; ports rest by the clock alone */
-        jobs->agent->loop.timer_set(jobs->timer, 1000);
+        jobs->agent->loop.timer_set(jobs->timer, FCA_JOBS_LOOK_MS);
 
     } else {
         fca_jobs_take(jobs);

@@ -17,6 +17,7 @@ struct fca_job_s {
     fca_jobs_t              *jobs;
     char                    *text;      /* as taken */
     size_t                   len;
+    uint64_t                 since;     /* taken; loop ms */
     fcf_timer_t             *retry;
     int                      outcome;   /* fca_outcome_e, once finished */
     unsigned                 waits;     /* scripts not answered */

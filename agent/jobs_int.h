@@ -11,6 +11,8 @@
 #define FCA_PENDING_MS      10000       /* a job's id stays pending this much
                                            longer each time */
 #define FCA_EXTEND_MS       3000
+#define FCA_JOBS_AHEAD_MS   500         /* a version not heard of is awaited */
+#define FCA_JOBS_LOOK_MS    250         /* at what is held */
 
 struct fca_jobs_s {
     fca_t                   *agent;

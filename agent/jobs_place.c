@@ -42,6 +42,7 @@ fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
     job->text[len] = '\0';
     job->len = len;
     job->jobs = jobs;
+    job->since = fca_now(jobs->agent);
     TAILQ_INSERT_TAIL(&jobs->all, job, link);
 
     if (fcf_job_decode(&decoded, text, len, &err) != 0) {
@@ -168,6 +169,20 @@ fca_job_spec(const fca_job_t *job, fcf_spec_t *out)
     return 0;
 }
 
+/* A gateway may have heard of a version that we have not: a moment later we
+ * have, and start that one. */
+static int
+fca_job_ahead(const fca_job_t *job)
+{
+    fca_t             *agent = job->jobs->agent;
+    const fcf_spec_t  *spec;
+
+    spec = fca_specs_get(agent->specs, job->function_id);
+
+    return job->version > (spec ? spec->version : 0)
+           && fca_now(agent) - job->since < FCA_JOBS_AHEAD_MS;
+}
+
 int
 fca_job_place(fca_job_t *job)
 {
@@ -179,6 +194,10 @@ fca_job_place(fca_job_t *job)
     fca_images_t    images;
     fca_log_ctx_t   ctx = { .function_id = job->function_id,
                             .request_id = job->request_id };
+
+    if (fca_job_ahead(job)) {
+        return 1;
+    }
 
     declared = fca_job_spec(job, &spec);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "agent/loop.h"
+#include "agent/agent.h"
 #include "agent/trial.h"
 #include "agent/vmm.h"
 
@@ -187,8 +187,7 @@ fca_trial(const fca_conf_t *conf, int timeout_s, unsigned *ms, fcf_err_t *err)
         trial.loop.timer_free(trial.timer);
     }
 
-    uv_run(&trial.uv, UV_RUN_NOWAIT);
-    uv_loop_close(&trial.uv);
+    fca_loop_end(&trial.uv);
     rmdir(dir);
     *ms = trial.ms;
 
