@@ -125,6 +125,7 @@ typedef struct {
     ngx_str_t                    instance;      /* the last one, "ip:port" */
     ngx_http_fcfaas_stage_e      stage;
     unsigned                     cold:1;
+    unsigned                     reading:1;     /* its body, meanwhile */
     unsigned                     undeclared:1;  /* "fcfaas_declared off" */
     u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
 } ngx_http_fcfaas_ctx_t;

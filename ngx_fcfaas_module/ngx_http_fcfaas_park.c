@@ -9,11 +9,21 @@
 /* requests resumed in one turn of the loop */
 #define NGX_HTTP_FCFAAS_TURN  256
 
+#define NGX_HTTP_FCFAAS_LARGE_BODY  32768
+
 #define ngx_http_fcfaas_park_ctx(q)                                         \
     ngx_queue_data(ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue),      \
                    ngx_http_fcfaas_ctx_t, waiter)
 
 
+extern ngx_module_t  ngx_http_proxy_module;
+
+
+static ngx_int_t ngx_http_fcfaas_park_watch(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_fcfaas_park_large(ngx_http_request_t *r);
+static ngx_int_t ngx_http_fcfaas_park_read(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx);
+static void ngx_http_fcfaas_park_body(ngx_http_request_t *r);
 static void ngx_http_fcfaas_park_resume(ngx_http_fcfaas_waiter_t *waiter);
 static void ngx_http_fcfaas_park_answer(ngx_http_fcfaas_waiter_t *waiter);
 static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx);
@@ -32,13 +42,6 @@ ngx_http_fcfaas_park(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "fcfaas park: \"%V\"", &ctx->id);
 
-    if (r->connection->read->ready) {
-        ngx_post_event(r->connection->read, &ngx_posted_events);
-
-    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     /* the ctx's clean-up handler takes it out of the queue when the client
      * leaves */
 
@@ -49,12 +52,107 @@ ngx_http_fcfaas_park(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     ctx->stage = NGX_HTTP_FCFAAS_PARKED;
     ngx_http_fcfaas_park_join(ctx);
 
+    ngx_http_fcfaas_ask_look(ctx->function);
+
+    if (ngx_http_fcfaas_park_large(r)) {
+        return ngx_http_fcfaas_park_read(r, ctx);
+    }
+
+    if (ngx_http_fcfaas_park_watch(r) != NGX_OK) {
+        ngx_http_fcfaas_park_leave(ctx);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* a client that leaves ends the request */
+static ngx_int_t
+ngx_http_fcfaas_park_watch(ngx_http_request_t *r)
+{
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    ngx_http_fcfaas_ask_look(ctx->function);
+    return NGX_OK;
+}
 
-    return NGX_AGAIN;
+
+/*
+ * The end of a client's stream hides behind a body that does not fit into the
+ * socket's buffers.  Such a body is read while the request is parked, unless
+ * the proxy module shall stream it.
+ */
+
+static ngx_uint_t
+ngx_http_fcfaas_park_large(ngx_http_request_t *r)
+{
+    ngx_http_upstream_conf_t  *ucf;
+
+    if (!r->headers_in.chunked
+        && r->headers_in.content_length_n < NGX_HTTP_FCFAAS_LARGE_BODY)
+    {
+        return 0;
+    }
+
+    /* the first member of the proxy module's conf */
+    ucf = ngx_http_get_module_loc_conf(r, ngx_http_proxy_module);
+
+    return ucf->request_buffering;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_park_read(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    ctx->reading = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_fcfaas_park_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_fcfaas_park_leave(ctx);
+        return rc;
+    }
+
+    /* gives back the count that reading the body took */
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+/* the body is there; its turn may have come before */
+static void
+ngx_http_fcfaas_park_body(ngx_http_request_t *r)
+{
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
+    ctx->reading = 0;
+
+    if (ctx->stage == NGX_HTTP_FCFAAS_ANSWERED) {
+        return;
+    }
+
+    if (ctx->waiter.queued) {
+        if (ngx_http_fcfaas_park_watch(r) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+
+        return;
+    }
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
 }
 
 
@@ -75,6 +173,11 @@ ngx_http_fcfaas_park_resume(ngx_http_fcfaas_waiter_t *waiter)
                    "fcfaas resume: \"%V\"", &ctx->id);
 
     ctx->stage = NGX_HTTP_FCFAAS_PASSED;
+
+    if (ctx->reading) {
+        /* ngx_http_fcfaas_park_body() goes on */
+        return;
+    }
 
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
