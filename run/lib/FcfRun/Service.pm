@@ -24,7 +24,8 @@ my %STOP = (
 
 
 # new(name => 'etcd', argv => [...], env => {...}, ready => sub { ... },
-#     timeout => 20): ready is asked every few milliseconds until it is true
+#     timeout => 20): ready is asked every few milliseconds until it is true;
+# prepare, if given, runs before each start
 sub new {
     my ($class, %opt) = @_;
     return bless { env => {}, timeout => 20, restarts => [], %opt }, $class;
@@ -38,6 +39,8 @@ sub log_path { "$set{RUN_DIR}/log/$_[0]{name}.log" }
 sub start {
     my ($self) = @_;
     my $end = clock_gettime(CLOCK_MONOTONIC) + $self->{timeout};
+
+    $self->{prepare}->() if $self->{prepare};
 
     pipe my $go, my $recorded or die "pipe: $!";
     my $pid = fork // die "fork: $!";
