@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <arpa/inet.h>
 
 #include "contract/fcf_etcd_private.h"
 #include "contract/fcf_sync.h"
@@ -17,70 +16,6 @@ static const char *const  fcf_etcd_paths[] = {
     [FCF_ETCD_KEEPALIVE] = "/v3/lease/keepalive",
     [FCF_ETCD_REVOKE]    = "/v3/lease/revoke"
 };
-
-
-static void fcf_etcd_call_next_page(fcf_etcd_call_t *call);
-
-
-int
-fcf_etcd_endpoint_check(const char *url, fcf_err_t *err)
-{
-    char            host[FCF_ADDR_MAX], *end;
-    long            port;
-    size_t          len;
-    const char     *p, *colon;
-    unsigned char   bin[16];
-
-    p = NULL;
-
-    if (strncmp(url, "http://", 7) == 0) {
-        p = url + 7;
-
-    } else if (strncmp(url, "https://", 8) == 0) {
-        p = url + 8;
-    }
-
-    if (p == NULL) {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "etcd endpoint \"%s\": not http:// or https://",
-                           url);
-    }
-
-    colon = strrchr(p, ':');
-
-    if (colon == NULL || colon[1] < '0' || colon[1] > '9') {
-        return fcf_err_set(err, FCF_E_INVALID, "etcd endpoint \"%s\": no port",
-                           url);
-    }
-
-    port = strtol(colon + 1, &end, 10);
-
-    if (*end != '\0' || port < 1 || port > 65535) {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "etcd endpoint \"%s\": bad port", url);
-    }
-
-    len = (size_t) (colon - p);
-
-    if (len > 2 && p[0] == '[' && colon[-1] == ']') {
-        p++;
-        len -= 2;
-    }
-
-    if (len < sizeof(host)) {
-        memcpy(host, p, len);
-        host[len] = '\0';
-    }
-
-    if (len >= sizeof(host)
-        || inet_pton(p[-1] == '[' ? AF_INET6 : AF_INET, host, bin) != 1)
-    {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "etcd endpoint \"%s\": not a numeric address", url);
-    }
-
-    return 0;
-}
 
 
 void
@@ -158,7 +93,7 @@ fcf_etcd_call_link(fcf_etcd_call_t *call)
 }
 
 
-static void
+void
 fcf_etcd_call_unlink(fcf_etcd_call_t *call)
 {
     fcf_etcd_t  *etcd;
@@ -181,7 +116,7 @@ fcf_etcd_call_unlink(fcf_etcd_call_t *call)
 }
 
 
-static void
+void
 fcf_etcd_call_free(fcf_etcd_call_t *call)
 {
     size_t  i;
@@ -197,7 +132,7 @@ fcf_etcd_call_free(fcf_etcd_call_t *call)
 }
 
 
-static void
+void
 fcf_etcd_call_finish(fcf_etcd_call_t *call, fcf_etcd_answer_t *answer,
     const fcf_err_t *err)
 {
@@ -293,11 +228,19 @@ fcf_etcd_call_failed(fcf_etcd_call_t *call, const fcf_err_t *err)
         fcf_etcd_endpoint_failed(etcd, call->endpoint, err->msg);
     }
 
-    if (err->code == FCF_E_AUTH && etcd->user != NULL && !call->renewed) {
-        call->renewed = 1;
+    /* a right that is missing is missing with a new token too, and each token
+     * costs etcd a bcrypt */
+
+    if (err->code == FCF_E_AUTH && etcd->user != NULL
+        && strstr(err->msg, "permission denied") == NULL)
+    {
         fcf_etcd_token_refused(etcd, call->token);
-        fcf_etcd_call_send(call);
-        return;
+
+        if (!call->renewed) {
+            call->renewed = 1;
+            fcf_etcd_call_send(call);
+            return;
+        }
     }
 
     if (fcf_etcd_call_again(call, err)) {
@@ -428,144 +371,6 @@ fcf_etcd_call(fcf_etcd_t *etcd, fcf_etcd_kind_e kind, fcf_buf_t *body,
                                                : etcd->timeout_ms);
 
     fcf_etcd_call_link(call);
-
-    return call;
-}
-
-
-/* the pages so far as one reply */
-
-static void
-fcf_etcd_call_finish_list(fcf_etcd_call_t *call)
-{
-    size_t              i, j, n;
-    fcf_kv_t           *kvs;
-    fcf_err_t           err;
-    fcf_etcd_answer_t   answer;
-
-    n = 0;
-
-    for (i = 0; i < call->npages; i++) {
-        n += call->pages[i].kvs.n;
-    }
-
-    kvs = calloc(n + 1, sizeof(fcf_kv_t));
-
-    if (kvs == NULL) {
-        fcf_err_set(&err, FCF_E_NOMEM, "etcd: list of %zu keys", n);
-        fcf_etcd_call_finish(call, NULL, &err);
-        return;
-    }
-
-    n = 0;
-
-    for (i = 0; i < call->npages; i++) {
-        for (j = 0; j < call->pages[i].kvs.n; j++) {
-            kvs[n++] = call->pages[i].kvs.kvs[j];
-        }
-    }
-
-    answer = call->pages[0];
-    answer.reply.kvs = kvs;
-    answer.reply.nkvs = n;
-    answer.reply.count = (int64_t) n;
-
-    fcf_etcd_call_finish(call, &answer, NULL);
-    free(kvs);
-}
-
-
-static int
-fcf_etcd_call_page(fcf_etcd_call_t *call)
-{
-    char                end[FCF_KEY_MAX];
-    fcf_etcd_kvs_t     *last;
-    fcf_etcd_range_t    range;
-    fcf_etcd_answer_t  *pages;
-
-    pages = realloc(call->pages,
-                    (call->npages + 1) * sizeof(fcf_etcd_answer_t));
-
-    if (pages == NULL) {
-        return -1;
-    }
-
-    call->pages = pages;
-    memset(&range, 0, sizeof(range));
-
-    range.key = call->prefix;
-    range.key_len = strlen(call->prefix);
-    range.end = end;
-    range.end_len = fcf_etcd_range_end(end, range.key, range.key_len);
-    range.limit = FCF_SYNC_PAGE;
-
-    if (call->npages != 0) {
-        last = &call->pages[call->npages - 1].kvs;
-
-        /* the key after a key is itself and a NUL, which stands there */
-
-        range.key = last->kvs[last->n - 1].key;
-        range.key_len = last->kvs[last->n - 1].key_len + 1;
-        range.revision = call->pages[0].header.revision;
-    }
-
-    fcf_buf_free(&call->body);
-
-    return fcf_etcd_build_range(&call->body, &range);
-}
-
-
-static void
-fcf_etcd_call_next_page(fcf_etcd_call_t *call)
-{
-    fcf_err_t           err;
-    fcf_etcd_answer_t  *last;
-
-    last = &call->pages[call->npages - 1];
-
-    if (!last->more || last->kvs.n == 0) {
-        fcf_etcd_call_finish_list(call);
-        return;
-    }
-
-    if (fcf_etcd_call_page(call) != 0) {
-        fcf_err_set(&err, FCF_E_NOMEM, "etcd: list");
-        fcf_etcd_call_finish(call, NULL, &err);
-        return;
-    }
-
-    /* each page has the time of a call */
-
-    call->deadline = call->etcd->loop->now(call->etcd->loop)
-                     + call->etcd->timeout_ms;
-    fcf_etcd_call_send(call);
-}
-
-
-fcf_etcd_call_t *
-fcf_etcd_list(fcf_etcd_t *etcd, const char *prefix, fcf_etcd_pt done,
-    void *arg)
-{
-    fcf_buf_t         body;
-    fcf_etcd_call_t  *call;
-
-    fcf_buf_init(&body, FCF_ETCD_BODY_MAX);
-
-    call = fcf_etcd_call(etcd, FCF_ETCD_LIST, &body, done, NULL, arg);
-
-    if (call == NULL) {
-        return NULL;
-    }
-
-    call->prefix = strdup(prefix);
-
-    if (call->prefix == NULL || fcf_etcd_call_page(call) != 0) {
-        fcf_etcd_call_unlink(call);
-        fcf_etcd_call_free(call);
-        return NULL;
-    }
-
-    fcf_etcd_call_send(call);
 
     return call;
 }

@@ -1,6 +1,6 @@
 /* What the parts of the etcd client share: fcf_etcd.c (endpoints and calls),
- * fcf_etcd_auth.c (token), fcf_etcd_calls.c (the public requests), and
- * fcf_sync.c. */
+ * fcf_etcd_auth.c (token), fcf_etcd_calls.c and fcf_etcd_list.c (the public
+ * requests), and fcf_sync.c. */
 
 #ifndef _FCF_ETCD_PRIVATE_H_INCLUDED_
 #define _FCF_ETCD_PRIVATE_H_INCLUDED_
@@ -107,6 +107,15 @@ void fcf_etcd_http_call(fcf_etcd_t *etcd, fcf_http_call_t *call, char *url,
     const char **headers, const char *path);
 fcf_etcd_call_t *fcf_etcd_range(fcf_etcd_t *etcd, fcf_etcd_kind_e kind,
     const fcf_etcd_range_t *range, fcf_etcd_answer_pt answered, void *arg);
+
+/* runs the callback, now, and frees the call */
+void fcf_etcd_call_finish(fcf_etcd_call_t *call, fcf_etcd_answer_t *answer,
+    const fcf_err_t *err);
+void fcf_etcd_call_unlink(fcf_etcd_call_t *call);
+void fcf_etcd_call_free(fcf_etcd_call_t *call);
+
+/* fcf_etcd_list.c: a page has come; asks for the next or ends the call */
+void fcf_etcd_call_next_page(fcf_etcd_call_t *call);
 
 /* fcf_etcd_reply.c: parses the answer to a call of that kind */
 int fcf_etcd_answer_parse(fcf_etcd_answer_t *out, fcf_etcd_kind_e kind,

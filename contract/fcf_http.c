@@ -1,42 +1,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <curl/curl.h>
 
-#include "contract/fcf_buf.h"
-#include "contract/fcf_http.h"
+#include "contract/fcf_http_private.h"
 
-#define FCF_HTTP_REPLY_MAX       65536
-#define FCF_HTTP_KEEPIDLE_S      5L
-#define FCF_HTTP_KEEPINTVL_S     2L
-
-/*
- * libcurl must not be called from inside its own callbacks.  "in_curl" tells
- * that we are in one: what is started or cancelled then waits in a list until
- * curl_multi_socket_action() has returned.  "busy" counts all frames of ours
- * from which user code may run, and defers fcf_http_free().
- */
-
-typedef enum {
-    FCF_HTTP_QUEUED = 0,        /* started inside curl, not added yet */
-    FCF_HTTP_ACTIVE,
-    FCF_HTTP_DOOMED,            /* cancelled inside curl */
-    FCF_HTTP_DONE               /* on_done is running */
-} fcf_http_state_e;
-
-struct fcf_http_req_s {
-    fcf_http_t          *http;
-    fcf_http_req_t      *prev, *next;
-    CURL                *easy;
-    struct curl_slist   *headers;
-    fcf_buf_t            body;
-    fcf_http_state_e     state;
-    fcf_code_e           failed;        /* why on_data ended the transfer */
-    fcf_http_data_pt     on_data;
-    fcf_http_done_pt     on_done;
-    void                *arg;
-    char                 errbuf[CURL_ERROR_SIZE];
-};
+#define FCF_HTTP_REPLY_MAX  65536
 
 typedef struct fcf_http_sock_s  fcf_http_sock_t;
 
@@ -462,7 +430,7 @@ fcf_http_on_timer(CURLM *multi, long ms, void *arg)
 }
 
 
-static size_t
+size_t
 fcf_http_on_write(char *data, size_t size, size_t n, void *arg)
 {
     int              rc;
@@ -573,123 +541,6 @@ fcf_http_free(fcf_http_t *http)
     if (http->busy == 0) {
         fcf_http_destroy(http);
     }
-}
-
-
-static int
-fcf_http_add_headers(fcf_http_req_t *req, const fcf_http_call_t *call)
-{
-    const char *const  *header;
-    struct curl_slist  *list;
-
-    /* no pause before a large body, and no form type invented by curl */
-
-    list = curl_slist_append(NULL, "Expect:");
-
-    if (list == NULL) {
-        return -1;
-    }
-
-    req->headers = list;
-
-    for (header = call->headers; header != NULL && *header != NULL; header++) {
-        list = curl_slist_append(req->headers, *header);
-
-        if (list == NULL) {
-            return -1;
-        }
-    }
-
-    return (curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, req->headers)
-            == CURLE_OK) ? 0 : -1;
-}
-
-
-#define fcf_http_opt(rc, easy, opt, value)                                  \
-    do {                                                                    \
-        if ((rc) == CURLE_OK) {                                             \
-            (rc) = curl_easy_setopt(easy, opt, value);                      \
-        }                                                                   \
-    } while (0)
-
-
-static CURLcode
-fcf_http_set_method(CURL *easy, const fcf_http_call_t *call)
-{
-    CURLcode  rc;
-
-    rc = CURLE_OK;
-
-    if (call->body == NULL && strcmp(call->method, "GET") == 0) {
-        return rc;
-    }
-
-    if (call->body == NULL && strcmp(call->method, "HEAD") == 0) {
-        fcf_http_opt(rc, easy, CURLOPT_NOBODY, 1L);
-        return rc;
-    }
-
-    if (call->body != NULL || strcmp(call->method, "DELETE") != 0) {
-        fcf_http_opt(rc, easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                     (curl_off_t) (call->body ? call->body_len : 0));
-        fcf_http_opt(rc, easy, CURLOPT_COPYPOSTFIELDS,
-                     call->body ? call->body : "");
-    }
-
-    fcf_http_opt(rc, easy, CURLOPT_CUSTOMREQUEST, call->method);
-
-    return rc;
-}
-
-
-static CURLcode
-fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
-{
-    CURL      *easy;
-    CURLcode   rc;
-
-    easy = req->easy;
-    rc = fcf_http_set_method(easy, call);
-
-    fcf_http_opt(rc, easy, CURLOPT_URL, call->url);
-    fcf_http_opt(rc, easy, CURLOPT_PRIVATE, req);
-    fcf_http_opt(rc, easy, CURLOPT_ERRORBUFFER, req->errbuf);
-    fcf_http_opt(rc, easy, CURLOPT_WRITEFUNCTION, fcf_http_on_write);
-    fcf_http_opt(rc, easy, CURLOPT_WRITEDATA, req);
-    fcf_http_opt(rc, easy, CURLOPT_NOSIGNAL, 1L);
-    fcf_http_opt(rc, easy, CURLOPT_PROXY, "");
-    fcf_http_opt(rc, easy, CURLOPT_PROTOCOLS_STR, "http,https");
-
-    /* a stream of its own for each transfer: over HTTP/2 a watch would share
-     * its connection with what probes it */
-
-    fcf_http_opt(rc, easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
-    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPIDLE, FCF_HTTP_KEEPIDLE_S);
-    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPINTVL, FCF_HTTP_KEEPINTVL_S);
-    fcf_http_opt(rc, easy, CURLOPT_CONNECTTIMEOUT_MS,
-                 (long) call->connect_timeout_ms);
-    fcf_http_opt(rc, easy, CURLOPT_TIMEOUT_MS, (long) call->timeout_ms);
-
-    if (call->unix_socket != NULL) {
-        fcf_http_opt(rc, easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
-    }
-
-    if (call->ca != NULL) {
-        fcf_http_opt(rc, easy, CURLOPT_CAINFO, call->ca);
-    }
-
-    if (call->cert != NULL) {
-        fcf_http_opt(rc, easy, CURLOPT_SSLCERT, call->cert);
-        fcf_http_opt(rc, easy, CURLOPT_SSLKEY, call->key);
-    }
-
-    if (call->fresh) {
-        fcf_http_opt(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
-        fcf_http_opt(rc, easy, CURLOPT_FORBID_REUSE, 1L);
-    }
-
-    return rc;
 }
 
 

@@ -1,0 +1,44 @@
+/* What fcf_http.c (life of requests) and fcf_http_opt.c (what libcurl is told
+ * about one) share. */
+
+#ifndef _FCF_HTTP_PRIVATE_H_INCLUDED_
+#define _FCF_HTTP_PRIVATE_H_INCLUDED_
+
+#include <curl/curl.h>
+#include "contract/fcf_buf.h"
+#include "contract/fcf_http.h"
+
+/*
+ * libcurl must not be called from inside its own callbacks.  "in_curl" tells
+ * that we are in one: what is started or cancelled then waits in a list until
+ * curl_multi_socket_action() has returned.  "busy" counts all frames of ours
+ * from which user code may run, and defers fcf_http_free().
+ */
+
+typedef enum {
+    FCF_HTTP_QUEUED = 0,        /* started inside curl, not added yet */
+    FCF_HTTP_ACTIVE,
+    FCF_HTTP_DOOMED,            /* cancelled inside curl */
+    FCF_HTTP_DONE               /* on_done is running */
+} fcf_http_state_e;
+
+struct fcf_http_req_s {
+    fcf_http_t          *http;
+    fcf_http_req_t      *prev, *next;
+    CURL                *easy;
+    struct curl_slist   *headers;
+    fcf_buf_t            body;
+    fcf_http_state_e     state;
+    fcf_code_e           failed;        /* why on_data ended the transfer */
+    fcf_http_data_pt     on_data;
+    fcf_http_done_pt     on_done;
+    void                *arg;
+    char                 errbuf[CURL_ERROR_SIZE];
+};
+
+/* everything about the transfer but when it starts */
+CURLcode fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call);
+int fcf_http_add_headers(fcf_http_req_t *req, const fcf_http_call_t *call);
+size_t fcf_http_on_write(char *data, size_t size, size_t n, void *arg);
+
+#endif /* _FCF_HTTP_PRIVATE_H_INCLUDED_ */
