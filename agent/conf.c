@@ -62,7 +62,7 @@ static const fca_setting_t  fca_settings[] = {
     FCA_INT(max_boots, "8", 1, 1000, "VMs starting at once"),
     FCA_INT(memory_reserve_mb, "512", 0, INT_MAX,
             "memory that is never given to VMs"),
-    FCA_INT(cpu_overcommit, "32", 1, 1000, "vCPUs given out per CPU"),
+    FCA_INT(cpu_overcommit, "64", 1, 1000, "vCPUs given out per CPU"),
     FCA_INT(boot_timeout_s, "0", 0, 3600,
             "bound on what functions ask for; 0: none"),
     FCA_ANY(adopt, fca_conf_adopt, "no",

@@ -1,12 +1,9 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "agent/conf_parse.h"
 #include "agent/log.h"
@@ -410,128 +407,4 @@ fca_conf_hostname(void)
     }
 
     return strdup(fcf_id_valid(name, strlen(name)) ? name : "");
-}
-
-/* The file's text without the line's end.  NULL in *out if no file is set. */
-static int
-fca_conf_secret(char **out, const char *name, const char *path, size_t max,
-    fcf_err_t *err)
-{
-    int      fd, e;
-    char    *text;
-    ssize_t  n;
-
-    if (*path == '\0') {
-        return 0;
-    }
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd == -1) {
-        return fcf_err_sys(err, errno, "%s = \"%s\"", name, path);
-    }
-
-    text = calloc(1, max + 2);
-    n = text ? read(fd, text, max + 1) : -1;
-    e = errno;
-    close(fd);
-
-    if (n < 0) {
-        free(text);
-        return fcf_err_sys(err, e, "%s = \"%s\"", name, path);
-    }
-
-    text[strcspn(text, "\r\n")] = '\0';
-
-    if (*text == '\0' || (size_t) n > max) {
-        free(text);
-        return fcf_err_set(err, FCF_E_INVALID, "%s = \"%s\": must hold one "
-                           "line of 1 to %zu bytes", name, path, max);
-    }
-
-    free(*out);
-    *out = text;
-
-    return 0;
-}
-
-int
-fca_conf_secrets(fca_conf_t *conf, fcf_err_t *err)
-{
-    if (fca_conf_secret(&conf->etcd_password, "etcd_password_file",
-                        conf->etcd_password_file, FCA_TOKEN_MAX, err) != 0
-        || fca_conf_secret(&conf->redis_password, "redis_password_file",
-                           conf->redis_password_file, FCA_TOKEN_MAX, err) != 0
-        || fca_conf_secret(&conf->token, "token_file", conf->token_file,
-                           FCA_TOKEN_MAX, err) != 0)
-    {
-        return -1;
-    }
-
-    return 0;
-}
-
-static char *
-fca_conf_which(const char *name)
-{
-    char         path[4096];
-    const char  *dirs, *end;
-
-    dirs = getenv("PATH");
-    if (dirs == NULL) {
-        dirs = "/usr/sbin:/usr/bin:/sbin:/bin";
-    }
-
-    for ( ; *dirs; dirs = *end ? end + 1 : end) {
-        end = strchrnul(dirs, ':');
-
-        if (end == dirs || (size_t) snprintf(path, sizeof(path), "%.*s/%s",
-                                             (int) (end - dirs), dirs, name)
-                           >= sizeof(path))
-        {
-            continue;
-        }
-
-        if (access(path, X_OK) == 0) {
-            return strdup(path);
-        }
-    }
-
-    return NULL;
-}
-
-int
-fca_conf_guest_files(fca_conf_t *conf, fcf_err_t *err)
-{
-    char         *vmm;
-    struct stat   st;
-
-    if (strchr(conf->vmm, '/') == NULL) {
-        vmm = fca_conf_which(conf->vmm);
-        if (vmm == NULL) {
-            return fcf_err_set(err, FCF_E_NOT_FOUND, "vmm = \"%s\": no such "
-                               "program on PATH", conf->vmm);
-        }
-
-        free(conf->vmm);
-        conf->vmm = vmm;
-    }
-
-    if (access(conf->vmm, X_OK) != 0) {
-        return fcf_err_sys(err, errno, "vmm = \"%s\"", conf->vmm);
-    }
-
-    if (access(conf->kernel, R_OK) != 0) {
-        return fcf_err_sys(err, errno, "kernel = \"%s\"", conf->kernel);
-    }
-
-    if (*conf->initrd && access(conf->initrd, R_OK) != 0) {
-        return fcf_err_sys(err, errno, "initrd = \"%s\"", conf->initrd);
-    }
-
-    if (stat(conf->state_dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        return fcf_err_sys(err, ENOTDIR, "state_dir = \"%s\"",
-                           conf->state_dir);
-    }
-
-    return 0;
 }

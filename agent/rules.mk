@@ -4,8 +4,8 @@ include agent/host.mk
 include agent/proxy.mk
 
 AGENT_SRCS := $(addprefix agent/,agent.c capacity.c check.c conf.c \
-              conf_parse.c failures.c guest_config.c image.c instance.c \
-              instance_boot.c instance_claim.c instance_probe.c \
+              conf_files.c conf_parse.c failures.c guest_config.c image.c \
+              instance.c instance_boot.c instance_claim.c instance_probe.c \
               instance_put.c instance_serve.c instance_stop.c \
               instance_table.c jobs.c jobs_nodes.c jobs_place.c \
               jobs_settle.c loop.c node.c notify.c ports.c specs.c state.c \
