@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <jansson.h>
 
 #include "contract/fcf_codec.h"
 #include "t/unit/tap.h"
@@ -330,6 +331,53 @@ test_limits(void)
 }
 
 
+/* jansson's allocations, of which the one after "allowed" more fails */
+
+static int  allowed = -1;
+
+
+static void *
+failing_malloc(size_t size)
+{
+    if (allowed == 0) {
+        return NULL;
+    }
+
+    if (allowed > 0) {
+        allowed--;
+    }
+
+    return malloc(size);
+}
+
+
+/* each allocation of an encoder failed in turn: NULL and no leak, or the whole
+ * text.  (jansson 2.14's parser has asserts on its own failed allocations.) */
+
+static void
+test_out_of_memory(const kind_t *kind, const char *text)
+{
+    int      n;
+    char    *whole, *again;
+    value_t  value;
+
+    (void) !kind->decode(&value, text, strlen(text), NULL);
+    whole = kind->encode(&value);
+    again = NULL;
+
+    for (n = 0; n < 1000 && again == NULL; n++) {
+        allowed = n;
+        again = kind->encode(&value);
+        allowed = -1;
+    }
+
+    ok(n > 3, "%s: each of %d allocations failed in turn", kind->name, n);
+    is_str(again, whole, "and then the whole text");
+    free(again);
+    free(whole);
+}
+
+
 int
 main(void)
 {
@@ -342,6 +390,14 @@ main(void)
     test_defaults();
     test_messages();
     test_limits();
+
+    json_set_alloc_funcs(failing_malloc, free);
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (cases[i].complaint == NULL) {
+            test_out_of_memory(cases[i].kind, cases[i].text);
+        }
+    }
 
     return tap_done();
 }
