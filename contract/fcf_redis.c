@@ -10,7 +10,7 @@
 #define FCF_REDIS_COMMAND_MS  2000
 
 
-static const fcf_script_t  *fcf_redis_scripts[FCF_REDIS_SCRIPTS] = {
+static const fcf_script_t *const  fcf_redis_scripts[FCF_REDIS_SCRIPTS] = {
     &fcf_script_ask, &fcf_script_extend, &fcf_script_settle,
     &fcf_script_giveback, &fcf_script_restore, &fcf_script_bury
 };
