@@ -124,7 +124,8 @@ typedef struct {
     ngx_uint_t                   attempts;      /* instances tried */
     ngx_str_t                    instance;      /* the last one, "ip:port" */
     ngx_http_fcfaas_stage_e      stage;
-    unsigned                     cold:1;
+    unsigned                     cold:1;        /* once counted */
+    unsigned                     counted:1;
     unsigned                     reading:1;     /* its body, meanwhile */
     unsigned                     undeclared:1;  /* "fcfaas_declared off" */
     u_char                       request_id[FCF_REQUEST_ID_MAX + 1];

@@ -259,6 +259,7 @@ ngx_http_fcfaas_pass(ngx_http_fcfaas_ctx_t *ctx)
 {
     ngx_http_fcfaas_count(ctx->function->worker, WARM);
 
+    ctx->counted = 1;
     ctx->stage = NGX_HTTP_FCFAAS_PASSED;
 
     return NGX_DECLINED;
@@ -275,24 +276,23 @@ ngx_http_fcfaas_cold(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
 
     f = ctx->function;
 
-    if (ngx_http_fcfaas_slots_ready(f)) {
-        ngx_http_fcfaas_count(f->worker, WARM);
+    /* before the first list, whether it is cold remains to be seen */
 
-    } else {
-        ngx_http_fcfaas_count(f->worker, COLD);
-        ctx->cold = 1;
-    }
+    if (f->worker->listed) {
 
-    if (r != r->main) {
-        ngx_http_fcfaas_answer_cold(&ctx->answer);
-        return ngx_http_fcfaas_refuse(r, ctx);
-    }
+        ngx_http_fcfaas_park_count(ctx);
 
-    failure = ngx_http_fcfaas_failure_now(f);
+        if (r != r->main) {
+            ngx_http_fcfaas_answer_cold(&ctx->answer);
+            return ngx_http_fcfaas_refuse(r, ctx);
+        }
 
-    if (failure && !ngx_http_fcfaas_slots_ready(f)) {
-        ctx->answer = *failure;
-        return ngx_http_fcfaas_refuse(r, ctx);
+        failure = ngx_http_fcfaas_failure_now(f);
+
+        if (failure && !ngx_http_fcfaas_slots_ready(f)) {
+            ctx->answer = *failure;
+            return ngx_http_fcfaas_refuse(r, ctx);
+        }
     }
 
     if (f->nwaiters >= (ngx_uint_t) flcf->park_limit

@@ -96,8 +96,9 @@ ngx_http_fcfaas_park_large(ngx_http_request_t *r)
 {
     ngx_http_upstream_conf_t  *ucf;
 
-    if (!r->headers_in.chunked
-        && r->headers_in.content_length_n < NGX_HTTP_FCFAAS_LARGE_BODY)
+    if (r != r->main
+        || (!r->headers_in.chunked
+            && r->headers_in.content_length_n < NGX_HTTP_FCFAAS_LARGE_BODY))
     {
         return 0;
     }
@@ -290,6 +291,8 @@ ngx_http_fcfaas_park_leave(ngx_http_fcfaas_ctx_t *ctx)
 
     f = ctx->function;
 
+    ngx_http_fcfaas_park_count(ctx);
+
     waiter->queued = 0;
     ctx->waited += ngx_current_msec - waiter->since;
 
@@ -305,6 +308,25 @@ ngx_http_fcfaas_park_leave(ngx_http_fcfaas_ctx_t *ctx)
     }
 
     f->worker->stat->parked--;
+}
+
+
+void
+ngx_http_fcfaas_park_count(ngx_http_fcfaas_ctx_t *ctx)
+{
+    if (ctx->counted) {
+        return;
+    }
+
+    ctx->counted = 1;
+
+    if (ngx_http_fcfaas_slots_ready(ctx->function)) {
+        ngx_http_fcfaas_count(ctx->function->worker, WARM);
+
+    } else {
+        ngx_http_fcfaas_count(ctx->function->worker, COLD);
+        ctx->cold = 1;
+    }
 }
 
 
@@ -497,6 +519,17 @@ ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
         }
 
         if (!ngx_http_fcfaas_slots_any(f)) {
+
+            if (ctx->stage == NGX_HTTP_FCFAAS_PARKED
+                && ctx->request != ctx->request->main
+                && f->worker->listed)
+            {
+                /* it waited for the list only */
+                ngx_http_fcfaas_answer_cold(&answer);
+                ngx_http_fcfaas_park_refuse(ctx, &answer);
+                continue;
+            }
+
             break;
         }
 

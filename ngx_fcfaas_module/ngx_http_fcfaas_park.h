@@ -15,6 +15,8 @@ ngx_int_t ngx_http_fcfaas_park(ngx_http_request_t *r,
 /* Joins the queue of ctx->function, with the deadline that its park timeout
  * leaves; the caller has set wake and refuse. */
 void ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx);
+/* Counts the request as warm or cold, by what there is now, once. */
+void ngx_http_fcfaas_park_count(ngx_http_fcfaas_ctx_t *ctx);
 /* Leaves it, if it is there; safe in clean-up handlers. */
 void ngx_http_fcfaas_park_leave(ngx_http_fcfaas_ctx_t *ctx);
 /* Sets the deadlines of all that wait in this worker by their park timeouts,
