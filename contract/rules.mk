@@ -14,13 +14,15 @@ $(B)/contract/libfcf.a: $(CONTRACT_OBJS)
 	rm -f $@
 	ar rcs $@ $^
 
+$(B)/t/unit/contract_http: $(B)/agent/loop.o
+
 # an object given here stands in for the one of the library
 $(B)/t/unit/contract_sync $(B)/t/unit/contract_etcd: $(B)/t/unit/fake_http.o
 
 $(CONTRACT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(B)/t/unit/fake_loop.o \
     $(B)/contract/libfcf.a
 	$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) \
-	    $(CONTRACT_LIBS)
+	    $(CONTRACT_LIBS) -luv
 
 CONTRACT_PROBE := $(B)/t/unit/contract_probe
 TARGETS        += $(CONTRACT_PROBE)
