@@ -58,7 +58,13 @@ fcf_etcd_t *fcf_etcd_new(fcf_loop_t *loop, const fcf_etcd_conf_t *conf,
     fcf_err_t *err);
 void fcf_etcd_free(fcf_etcd_t *etcd);
 
-/* All return NULL, and call nothing, only when out of memory. */
+/*
+ * All return NULL, and call nothing, only when out of memory or while the
+ * client is being freed.  Calls are not ordered among each other: what must
+ * come second is started in the first one's callback.  A lost answer is asked
+ * for again at the next endpoint, but for transactions and grants: there
+ * UNAVAILABLE and TIMEOUT mean "maybe done".
+ */
 fcf_etcd_call_t *fcf_etcd_get(fcf_etcd_t *etcd, const char *key,
     fcf_etcd_pt done, void *arg);
 /* all keys below a prefix, paged at one revision inside; meant for small

@@ -6,6 +6,10 @@
  * Every callback runs exactly once, never before the starting call returns,
  * also when the client is freed (FCF_E_CANCELED).  A lost answer
  * (FCF_E_TIMEOUT, FCF_E_UNAVAILABLE) means "maybe done".
+ *
+ * One connection per client, answered in order: a blocking command (BLMOVE)
+ * keeps all that follow it waiting, and needs a client of its own.  A command
+ * over its deadline costs the connection, and those behind it with it.
  */
 
 #ifndef _FCF_REDIS_H_INCLUDED_

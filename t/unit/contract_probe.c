@@ -1,6 +1,7 @@
 /*
- * What the tests in t/fault drive: the contract's clients on libuv, told what to do by
- * lines on standard input, telling what happens by lines on standard output.
+ * What the tests in t/fault drive: the contract's clients on libuv, told what
+ * to do by lines on standard input, telling what happens by lines on standard
+ * output.
  *
  *   contract_probe [--etcd URL]... [--user U --password P] [--prefix P]...
  *       [--redis ADDR]... [--redis-user U] [--redis-password P] [--db N]
@@ -265,7 +266,7 @@ do_etcd(char *tag, int argc, char **argv)
 {
     int64_t  number;
 
-    number = strtoll(argc > 1 ? argv[argc - 1] : "", NULL, 10);
+    number = strtoll(argv[argc - 1], NULL, 10);
 
     if (strcmp(argv[0], "get") == 0) {
         (void) fcf_etcd_get(etcd, argv[1], on_etcd, tag);
