@@ -4,7 +4,10 @@
 .PHONY: run stop deploy deps help
 
 run: deps
-	@$(MAKE) --no-print-directory V=release targets
+	@mkdir -p build
+	@echo 'fcfaas: building (its output: build/build.log)'
+	@$(MAKE) --no-print-directory V=release targets >build/build.log 2>&1 \
+	    || { tail -n 20 build/build.log; exit 1; }
 	@run/up
 
 stop:

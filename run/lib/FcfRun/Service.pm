@@ -107,7 +107,7 @@ sub ended {
     return 1 unless defined $self->{pid};
     return 0 if waitpid($self->{pid}, WNOHANG) == 0;
 
-    delete $self->{pid};
+    _end_orphans($self->{name}, delete $self->{pid});
     unlink "$set{RUN_DIR}/pid/$self->{name}";
     return 1;
 }
@@ -125,25 +125,62 @@ sub may_restart {
 }
 
 
+# '' for one that is gone, reaped or not
 sub _start_time {
     my ($pid) = @_;
     my $stat = slurp("/proc/$pid/stat") // return '';
-    return (split ' ', $stat =~ s/^.*\) //sr)[19];
+    my @field = split ' ', $stat =~ s/^.*\) //sr;
+
+    return $field[0] =~ /[ZX]/ ? '' : $field[19];
 }
 
 
-# Ends what is recorded, child or not, of this life or the one before.
+# Ends what is recorded, child or not, of this life or the one before.  An
+# agent that did not end by itself is followed by $reclaim, which may start
+# one more.
 sub end_recorded {
+    my ($reclaim) = @_;
+
     for my $name (@ORDER) {
-        my $file = "$set{RUN_DIR}/pid/$name";
-        my $text = slurp($file) // next;
-        my ($pid, $started) = $text =~ /^(\d+) (\d+)$/ or next;
+        my $recorded = -e "$set{RUN_DIR}/pid/$name";
+        my $ended = _end_recorded($name);
 
-        if ((_start_time($pid) // '') eq $started) {
-            _end($name, $pid);
+        if ($name eq 'agent' && $recorded && !$ended) {
+            $reclaim->();
+            _end_recorded($name);
         }
+    }
+}
 
-        unlink $file;
+
+# true if it ended when it was told to
+sub _end_recorded {
+    my ($name) = @_;
+    my $file = "$set{RUN_DIR}/pid/$name";
+    my ($pid, $started) = (slurp($file) // '') =~ /^(\d+) (\d+)$/ or return 0;
+    my $ended = 0;
+
+    if (_start_time($pid) eq $started) {
+        $ended = _end($name, $pid);
+    }
+
+    _end_orphans($name, $pid);
+    unlink $file;
+    return $ended;
+}
+
+
+# nginx's workers outlive a master that was killed, and hold its port.  They
+# are in its process group, which has its number as long as they live.
+sub _end_orphans {
+    my ($name, $group) = @_;
+
+    return if $name ne 'nginx';
+
+    for my $file (glob '/proc/[0-9]*/stat') {
+        my ($pid, $pgrp) = (slurp($file) // '')
+            =~ /^(\d+) \(nginx\) \S \d+ (\d+) / or next;
+        kill 'KILL', $pid if $pgrp == $group;
     }
 }
 
@@ -153,7 +190,7 @@ sub _end {
     my ($signal, $grace) = @{ $STOP{$name} };
 
     my $fd = syscall SYS_pidfd_open, int $pid, 0;
-    return if $fd < 0;
+    return 0 if $fd < 0;
     open my $pidfd, '<&=', $fd or die "pidfd: $!";
 
     my $gone = sub {
@@ -169,13 +206,14 @@ sub _end {
     while (1) {
         my $left = $end - clock_gettime(CLOCK_MONOTONIC);
         last if $left <= 0;
-        return if $gone->($left);
+        return 1 if $gone->($left);
     }
 
     tell("$name did not end within $grace s of SIG$signal: killed; its log: "
         . "$set{RUN_DIR}/log/$name.log");
     kill 'KILL', $pid;
     $gone->(10);
+    return 0;
 }
 
 1;

@@ -189,6 +189,9 @@ sub leftovers {
     my ($self) = @_;
     my @left = map { "process $_: " . $self->_cmdline($_) } $self->_processes;
 
+    # who listens says what command lines do not
+    push @left, map { "listens: $_" }
+        split /\n/, $self->{ns}->run('ss', '-Hltnp');
     push @left, map { "link $_" } grep { !/^(?:lo|veth|v\d)/ }
         $self->{ns}->run('ip', '-o', 'link') =~ /^\d+: ([^:@]+)/mg;
     push @left, map { "firewall: $_" }
