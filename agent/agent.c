@@ -1,5 +1,7 @@
 /* The agent's start, its end, and what its parts tell each other. */
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "agent/agent.h"
@@ -89,6 +91,29 @@ fca_agent_vms_changed(fca_t *agent)
     if (agent->phase == FCA_RUNNING) {
         fca_jobs_kick(agent->jobs);
     }
+}
+
+char *
+fca_agent_worker(const fca_t *agent)
+{
+    fcf_worker_t           worker;
+    const fca_capacity_t  *c = &agent->capacity;
+
+    memset(&worker, 0, sizeof(worker));
+
+    inet_ntop(AF_INET, &agent->conf.advertise, worker.address,
+              sizeof(worker.address));
+    worker.cpu = c->cpu;
+    worker.memory_mb = c->memory_mb;
+    worker.cpu_free = c->cpu - c->cpu_used;
+    worker.memory_mb_free = c->memory_mb - c->memory_mb_used;
+    worker.vms = c->vms;
+    worker.state = agent->phase == FCA_RUNNING ? FCF_WORKER_READY
+                                               : FCF_WORKER_DRAINING;
+    snprintf(worker.agent_version, sizeof(worker.agent_version), "%s",
+             FCA_VERSION);
+
+    return fcf_worker_encode(&worker);
 }
 
 static void

@@ -74,6 +74,9 @@ int fca_agent_run(fca_conf_t *conf);
 
 void fca_loop_end(uv_loop_t *uv);
 
+/* The value of /workers/<node_id>, malloc'd; NULL: out of memory. */
+char *fca_agent_worker(const fca_t *agent);
+
 /* What the parts tell the whole. */
 void fca_agent_node_live(fca_t *agent);     /* a lease, and our key is put */
 void fca_agent_specs_live(fca_t *agent);    /* the first list is complete */

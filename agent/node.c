@@ -109,30 +109,6 @@ fca_node_granted(void *arg, const fcf_etcd_reply_t *reply,
     fca_node_goto(node, FCA_NODE_CLAIM);
 }
 
-static char *
-fca_node_value(const fca_node_t *node)
-{
-    const fca_t           *agent = node->agent;
-    fcf_worker_t           worker;
-    const fca_capacity_t  *c = &agent->capacity;
-
-    memset(&worker, 0, sizeof(worker));
-
-    inet_ntop(AF_INET, &agent->conf.advertise, worker.address,
-              sizeof(worker.address));
-    worker.cpu = c->cpu;
-    worker.memory_mb = c->memory_mb;
-    worker.cpu_free = c->cpu - c->cpu_used;
-    worker.memory_mb_free = c->memory_mb - c->memory_mb_used;
-    worker.vms = c->vms;
-    worker.state = agent->phase == FCA_RUNNING ? FCF_WORKER_READY
-                                               : FCF_WORKER_DRAINING;
-    snprintf(worker.agent_version, sizeof(worker.agent_version), "%s",
-             FCA_VERSION);
-
-    return fcf_worker_encode(&worker);
-}
-
 /* The key is another's: an agent that lives, or one that died and whose lease
  * has not ended. */
 static void
@@ -209,7 +185,7 @@ fca_node_claim(fca_node_t *node)
 
     fcf_key_worker(key, agent->conf.prefix, agent->conf.node_id);
 
-    value = fca_node_value(node);
+    value = fca_agent_worker(node->agent);
     if (value == NULL) {
         fca_node_again(node, "putting the node's key", NULL);
         return;
@@ -362,7 +338,7 @@ fca_node_refresh(void *arg)
         return;
     }
 
-    value = fca_node_value(node);
+    value = fca_agent_worker(node->agent);
     if (value == NULL) {
         return;
     }

@@ -443,9 +443,11 @@ subtest 'etcd is away at the end' => sub {
 };
 
 subtest 'a trial that fails' => sub {
-    my $out = `@{[build_dir()]}/agent/fcfaas-agent --conf=/dev/null --trial \
-        --trial-timeout=1 --kernel=$dir/vmlinux --initrd= --node_id=e \
-        --vmm=@{[build_dir()]}/vm/vmm/fcfaas-vmm '--vmm_args=--backend instant'`;
+    my $build = build_dir();
+    my $out = join ' ', "$build/agent/fcfaas-agent --conf=/dev/null --trial",
+        "--trial-timeout=1 --kernel=$dir/vmlinux --initrd= --node_id=e",
+        "--vmm=$build/vm/vmm/fcfaas-vmm '--vmm_args=--backend instant'";
+    $out = qx($out);
     is($? >> 8, 1, 'status 1');
     like($out, qr/^trial: no guest boots with .*\n\z/, 'one line');
     is(scalar(() = glob '/tmp/fcfaas-trial-*/trial'), 0, 'nothing left');
