@@ -9,8 +9,11 @@ E2E_TESTS     := $(sort $(wildcard t/e2e/*.t))
     test-all
 
 test: test-deps
-	$(MAKE) --no-print-directory test-build
-	$(MAKE) --no-print-directory V=asan test-all
+	@mkdir -p build
+	@echo 'building three times (output: build/build.log)'
+	@$(MAKE) --no-print-directory test-build >build/build.log 2>&1 \
+	    || { tail -n 40 build/build.log; exit 1; }
+	@$(MAKE) --no-print-directory V=asan test-all
 
 test-deps:
 	run/deps test
@@ -23,7 +26,7 @@ test-build:
 	$(MAKE) --no-print-directory V=asan targets tests-built
 
 # from here on V says which build is tested: make V=release test-unit
-FCF_SUITE = FCF_BUILD=$(B) t/suite
+FCF_SUITE = @FCF_BUILD=$(B) t/suite
 
 test-unit: tests-built
 	$(FCF_SUITE) $(UNIT_TESTS)

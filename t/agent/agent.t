@@ -235,6 +235,12 @@ subtest 'idle stop, and a revival' => sub {
         'draining');
     is(call('idle', $i->{proxy_port})->{status}, 200, 'still served');
     wait_for(sub { $etcd->get_json($key)->{state} eq 'ready' }, 5, 'revival');
+    wait_for(sub { ($etcd->get_json($key) // {})->{state} eq 'draining' }, 5,
+        'draining again');
+    our_job('idle', 'req-i2', 1);
+    wait_for(sub { ($etcd->get_json($key) // {})->{state} eq 'ready' }, 5,
+        'revival by a job');
+    is_deeply([instances('idle')], [$key], 'no other VM is started');
     wait_for(sub { !instances('idle') }, 10, 'the idle stop');
     nothing_left_of('idle', 'a');
 };

@@ -46,6 +46,8 @@ my $agent = FcfTest::Nginx->start(name => 'moment', module => 0,
 is($q->response(5)->{body}, "back\n", 'waited for, and served');
 $agent->stop;
 
+$g->redis->cli('FLUSHALL');            # jobs of the beginning
+
 # the only instance vanishes while requests are on their way: asked anew
 $q = $g->send('/run/moment', method => 'POST', body => 'x' x 5000);
 my $job = $g->redis->take_job(5);
