@@ -16,7 +16,7 @@ static ngx_uint_t ngx_http_fcfaas_answer_replaced(ngx_http_request_t *r,
 static ngx_int_t ngx_http_fcfaas_answer_headers(ngx_http_request_t *r,
     ngx_http_fcfaas_answer_t *a);
 static ngx_int_t ngx_http_fcfaas_answer_header(ngx_http_request_t *r,
-    char *key, u_char *value, size_t len);
+    const char *key, u_char *value, size_t len);
 static ngx_buf_t *ngx_http_fcfaas_answer_body(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
 static void ngx_http_fcfaas_answer_count(ngx_http_fcfaas_ctx_t *ctx);
@@ -132,8 +132,8 @@ ngx_http_fcfaas_answer_headers(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_fcfaas_answer_header(ngx_http_request_t *r, char *key, u_char *value,
-    size_t len)
+ngx_http_fcfaas_answer_header(ngx_http_request_t *r, const char *key,
+    u_char *value, size_t len)
 {
     ngx_table_elt_t  *h;
 

@@ -1,8 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_apply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
@@ -17,38 +16,6 @@ static void ngx_http_fcfaas_registry_state(void *arg, fcf_sync_state_e state,
 static void ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f);
 static void ngx_http_fcfaas_registry_changed(ngx_http_fcfaas_function_t *f);
 
-static ngx_int_t ngx_http_fcfaas_registry_spec(ngx_http_fcfaas_function_t *f,
-    const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
-static void ngx_http_fcfaas_registry_undeclare(ngx_http_fcfaas_function_t *f);
-static ngx_int_t ngx_http_fcfaas_registry_instance(
-    ngx_http_fcfaas_function_t *f, const fcf_key_t *key, const fcf_kv_t *kv,
-    fcf_err_t *err);
-static ngx_int_t ngx_http_fcfaas_registry_address(
-    ngx_http_fcfaas_instance_t *instance, const fcf_instance_t *value,
-    fcf_err_t *err);
-static ngx_int_t ngx_http_fcfaas_registry_slot(ngx_http_fcfaas_function_t *f,
-    const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
-static ngx_int_t ngx_http_fcfaas_registry_failure(
-    ngx_http_fcfaas_function_t *f, const fcf_key_t *key, const fcf_kv_t *kv,
-    fcf_err_t *err);
-static void ngx_http_fcfaas_registry_forget(ngx_http_fcfaas_function_t *f,
-    const fcf_key_t *key);
-static void ngx_http_fcfaas_registry_vanished(
-    ngx_http_fcfaas_instance_t *instance);
-
-
-typedef ngx_int_t (*ngx_http_fcfaas_registry_put_pt)(
-    ngx_http_fcfaas_function_t *f, const fcf_key_t *key, const fcf_kv_t *kv,
-    fcf_err_t *err);
-
-/* NULL: of no use to a gateway */
-static const ngx_http_fcfaas_registry_put_pt  ngx_http_fcfaas_puts[] = {
-    [FCF_KEY_SPEC]     = ngx_http_fcfaas_registry_spec,
-    [FCF_KEY_INSTANCE] = ngx_http_fcfaas_registry_instance,
-    [FCF_KEY_SLOT]     = ngx_http_fcfaas_registry_slot,
-    [FCF_KEY_FAILURE]  = ngx_http_fcfaas_registry_failure,
-    [FCF_KEY_WORKER]   = NULL
-};
 
 static const fcf_sync_handler_t  ngx_http_fcfaas_registry_handler = {
     .begin = ngx_http_fcfaas_registry_begin,
@@ -138,7 +105,7 @@ ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f)
     f->refs++;
 
     if (f->declared && f->spec_generation != generation) {
-        ngx_http_fcfaas_registry_undeclare(f);
+        ngx_http_fcfaas_apply_undeclare(f);
     }
 
     for (q = ngx_queue_head(&f->instances);
@@ -149,7 +116,7 @@ ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f)
         instance = ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue);
 
         if (instance->generation != generation) {
-            ngx_http_fcfaas_registry_vanished(instance);
+            ngx_http_fcfaas_apply_vanished(instance);
             ngx_http_fcfaas_ask_forget(f);
         }
     }
@@ -195,9 +162,7 @@ ngx_http_fcfaas_registry_put(void *arg, const fcf_kv_t *kv)
 
     fcf_key_parse(&key, w->prefix, kv->key, kv->key_len);
 
-    if ((size_t) key.kind >= sizeof(ngx_http_fcfaas_puts) / sizeof(void *)
-        || ngx_http_fcfaas_puts[key.kind] == NULL)
-    {
+    if (!ngx_http_fcfaas_apply_wants(&key)) {
         return;
     }
 
@@ -209,11 +174,11 @@ ngx_http_fcfaas_registry_put(void *arg, const fcf_kv_t *kv)
 
     f->refs++;
 
-    if (ngx_http_fcfaas_puts[key.kind](f, &key, kv, &err) != NGX_OK) {
+    if (ngx_http_fcfaas_apply_put(f, &key, kv, &err) != NGX_OK) {
         ngx_log_error(NGX_LOG_WARN, w->log, 0,
                       "fcfaas: ignored what etcd has at \"%s\": %s",
                       kv->key, err.msg);
-        ngx_http_fcfaas_registry_forget(f, &key);
+        ngx_http_fcfaas_apply_del(f, &key);
     }
 
     ngx_http_fcfaas_registry_changed(f);
@@ -241,290 +206,11 @@ ngx_http_fcfaas_registry_del(void *arg, const char *name, size_t len)
 
     f->refs++;
 
-    ngx_http_fcfaas_registry_forget(f, &key);
+    ngx_http_fcfaas_apply_del(f, &key);
     ngx_http_fcfaas_registry_changed(f);
 
     f->refs--;
     ngx_http_fcfaas_table_release(f);
-}
-
-
-static void
-ngx_http_fcfaas_registry_forget(ngx_http_fcfaas_function_t *f,
-    const fcf_key_t *key)
-{
-    ngx_http_fcfaas_slot_t      *slot;
-    ngx_http_fcfaas_instance_t  *instance;
-
-    switch (key->kind) {
-
-    case FCF_KEY_SPEC:
-        if (f->declared) {
-            ngx_http_fcfaas_registry_undeclare(f);
-        }
-
-        return;
-
-    case FCF_KEY_INSTANCE:
-        instance = ngx_http_fcfaas_table_instance(f, key->name);
-
-        if (instance) {
-            ngx_http_fcfaas_registry_vanished(instance);
-            ngx_http_fcfaas_ask_forget(f);
-        }
-
-        return;
-
-    case FCF_KEY_SLOT:
-        slot = ngx_http_fcfaas_table_slot(f, key->number, 0);
-
-        if (slot) {
-            ngx_http_fcfaas_table_slot_del(slot);
-            ngx_http_fcfaas_ask_forget(f);
-        }
-
-        return;
-
-    default:
-        return;
-    }
-}
-
-
-static void
-ngx_http_fcfaas_registry_vanished(ngx_http_fcfaas_instance_t *instance)
-{
-    if (!instance->draining) {
-        /* nobody said goodbye: its node, or its VM, is no more */
-        ngx_http_fcfaas_peer_vanished(instance);
-    }
-
-    ngx_http_fcfaas_table_instance_del(instance);
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_registry_spec(ngx_http_fcfaas_function_t *f,
-    const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
-{
-    fcf_spec_t  spec;
-
-    if (fcf_spec_decode(&spec, kv->value, kv->value_len, err) != 0) {
-        return NGX_ERROR;
-    }
-
-    if (!f->declared) {
-        f->declared = 1;
-        f->worker->nspecs++;
-    }
-
-    if (f->named) {
-        f->named = 0;
-        f->worker->nnamed--;
-    }
-
-    f->spec_generation = f->worker->generation;
-    f->spec.version = spec.version;
-    f->spec.cpu = spec.cpu;
-    f->spec.memory = spec.memory_mb;
-    f->spec.concurrency = spec.concurrency;
-    f->spec.min_instances = spec.min_instances;
-    f->spec.max_instances = spec.max_instances;
-    f->spec.timeout_s = spec.timeout_s;
-
-    /* a new declaration deserves a new try */
-    f->failed = 0;
-    f->attempt = 0;
-    f->denied = 0;
-
-    if (f->spec.min_instances && !f->in_minimum) {
-        f->in_minimum = 1;
-        ngx_queue_insert_tail(&f->worker->minimum, &f->minimum);
-
-    } else if (f->spec.min_instances == 0 && f->in_minimum) {
-        f->in_minimum = 0;
-        ngx_queue_remove(&f->minimum);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_fcfaas_registry_undeclare(ngx_http_fcfaas_function_t *f)
-{
-    f->declared = 0;
-    f->worker->nspecs--;
-    f->spec.min_instances = 0;
-    f->spec.version = 0;
-
-    if (f->in_minimum) {
-        f->in_minimum = 0;
-        ngx_queue_remove(&f->minimum);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_registry_instance(ngx_http_fcfaas_function_t *f,
-    const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
-{
-    fcf_instance_t               value;
-    ngx_http_fcfaas_instance_t   probe, *instance;
-
-    if (fcf_instance_decode(&value, kv->value, kv->value_len, err) != 0) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(&probe, sizeof(ngx_http_fcfaas_instance_t));
-    probe.name.data = probe.name_data;
-
-    if (ngx_http_fcfaas_registry_address(&probe, &value, err) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    instance = ngx_http_fcfaas_table_instance(f, key->name);
-
-    if (instance
-        && (instance->name.len != probe.name.len
-            || ngx_memcmp(instance->name.data, probe.name.data,
-                          probe.name.len) != 0))
-    {
-        /* moved: requests on their way hold on to the old address */
-        ngx_http_fcfaas_table_instance_del(instance);
-        instance = NULL;
-    }
-
-    if (instance == NULL) {
-        instance = ngx_http_fcfaas_table_instance_add(f, key->name);
-        if (instance == NULL) {
-            return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
-        }
-
-        instance->sockaddr = probe.sockaddr;
-        instance->socklen = probe.socklen;
-        instance->name.len = probe.name.len;
-        ngx_memcpy(instance->name_data, probe.name_data, probe.name.len);
-    }
-
-    instance->generation = f->worker->generation;
-    instance->version = value.version;
-    instance->concurrency = value.concurrency;
-    instance->draining = value.state == FCF_INSTANCE_DRAINING;
-
-    if (!instance->draining) {
-        f->attempt = 0;
-        f->failed = 0;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_registry_address(ngx_http_fcfaas_instance_t *instance,
-    const fcf_instance_t *value, fcf_err_t *err)
-{
-    size_t                len;
-    u_char               *text;
-    struct sockaddr_in   *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6  *sin6;
-#endif
-
-    text = (u_char *) value->worker_ip;
-    len = ngx_strlen(text);
-
-#if (NGX_HAVE_INET6)
-    if (ngx_strlchr(text, text + len, ':')) {
-
-        sin6 = &instance->sockaddr.sockaddr_in6;
-        sin6->sin6_family = AF_INET6;
-        sin6->sin6_port = htons((in_port_t) value->proxy_port);
-        instance->socklen = sizeof(struct sockaddr_in6);
-
-        if (ngx_inet6_addr(text, len, sin6->sin6_addr.s6_addr) != NGX_OK) {
-            goto invalid;
-        }
-
-        goto found;
-    }
-#endif
-
-    sin = &instance->sockaddr.sockaddr_in;
-    sin->sin_family = AF_INET;
-    sin->sin_port = htons((in_port_t) value->proxy_port);
-    sin->sin_addr.s_addr = ngx_inet_addr(text, len);
-    instance->socklen = sizeof(struct sockaddr_in);
-
-    if (sin->sin_addr.s_addr == INADDR_NONE) {
-        goto invalid;
-    }
-
-#if (NGX_HAVE_INET6)
-found:
-#endif
-
-    instance->name.len = ngx_sock_ntop(&instance->sockaddr.sockaddr,
-                                       instance->socklen,
-                                       instance->name_data,
-                                       NGX_SOCKADDR_STRLEN, 1);
-    return NGX_OK;
-
-invalid:
-
-    return fcf_err_set(err, FCF_E_INVALID,
-                       "worker_ip: \"%s\" is not an address",
-                       value->worker_ip);
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_registry_slot(ngx_http_fcfaas_function_t *f,
-    const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
-{
-    fcf_slot_t               value;
-    ngx_http_fcfaas_slot_t  *slot;
-
-    if (fcf_slot_decode(&value, kv->value, kv->value_len, err) != 0) {
-        return NGX_ERROR;
-    }
-
-    slot = ngx_http_fcfaas_table_slot(f, key->number, 1);
-    if (slot == NULL) {
-        return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
-    }
-
-    slot->generation = f->worker->generation;
-    slot->failed = 0;
-
-    (void) ngx_cpystrn(slot->worker_id, (u_char *) value.worker_id,
-                       sizeof(slot->worker_id));
-    (void) ngx_cpystrn(slot->request_id, (u_char *) value.request_id,
-                       sizeof(slot->request_id));
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_registry_failure(ngx_http_fcfaas_function_t *f,
-    const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
-{
-    fcf_failure_t  value;
-
-    if (fcf_failure_decode(&value, kv->value, kv->value_len, err) != 0) {
-        return NGX_ERROR;
-    }
-
-    if (f->worker->listing) {
-        /* of a time when nobody who waits now had asked */
-        return NGX_OK;
-    }
-
-    ngx_http_fcfaas_failure(f, key->name, &value);
-
-    return NGX_OK;
 }
 
 
