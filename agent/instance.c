@@ -243,6 +243,23 @@ fca_instance_boots(fca_t *agent, const char *function_id,
     return 0;
 }
 
+int
+fca_instance_revive(fca_t *agent, const char *function_id, int64_t version)
+{
+    fca_instance_t  *inst;
+
+    TAILQ_FOREACH(inst, &agent->instances, link) {
+        if (inst->state == FCA_S_DRAINING && inst->spec.version == version
+            && strcmp(inst->function_id, function_id) == 0)
+        {
+            fca_instance_event(inst, FCA_E_DEMAND, NULL);
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
 unsigned
 fca_instances_without_nic(fca_t *agent)
 {

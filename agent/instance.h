@@ -21,6 +21,10 @@ int fca_instance_new(fca_t *agent, fca_job_t *job, const fcf_spec_t *spec,
 /* an instance of this function and request is on its way up */
 int fca_instance_boots(fca_t *agent, const char *function_id,
     const char *request_id);
+/* An idle instance of this function and version that was being drained
+ * serves again: 1; 0 if there is none. */
+int fca_instance_revive(fca_t *agent, const char *function_id,
+    int64_t version);
 /* those that will need an address and have none yet */
 unsigned fca_instances_without_nic(fca_t *agent);
 

@@ -39,6 +39,7 @@ typedef enum {
     X(PUT,          "in etcd")                                              \
     X(SLOT_LOST,    "slot lost")                                            \
     X(DRAIN,        "drain")            /* is not wanted any more */        \
+    X(DEMAND,       "new demand")       /* while it drains, idle */         \
     X(ABORT,        "agent stops")                                          \
     X(STEP,         "step done")        /* of the way back */               \
     X(TIMEOUT,      "timeout")
@@ -173,6 +174,7 @@ FCA_ACTION(drain);
 FCA_ACTION(died);
 FCA_ACTION(idle_put);
 FCA_ACTION(idle_over);
+FCA_ACTION(revive);
 FCA_ACTION(late_nic);           /* instance_stop.c */
 FCA_ACTION(late);
 FCA_ACTION(stop_exit);

@@ -99,6 +99,15 @@ FCA_ACTION(tick)
     loop->timer_set(inst->timer, left);
 }
 
+FCA_ACTION(revive)
+{
+    (void) err;
+    fca_inst_log(inst, FCF_LOG_INFO, "revived: %s", fca_event_name(event));
+    inst->put_state = FCF_INSTANCE_READY;
+    fca_instance_set(inst, FCA_S_REGISTERED, event);
+    fca_put(inst);
+}
+
 /* gateways are being told; what is on its way comes within a moment */
 FCA_ACTION(idle_put)
 {
@@ -112,8 +121,6 @@ FCA_ACTION(idle_over)
 {
     const fca_route_stat_t  *stat = fca_route_stat(inst->route);
 
-    (void) err;
-
     /* as long as etcd has not taken the state nothing may end */
     if (inst->drain_put && atomic_load(&stat->inflight) == 0
         && atomic_load(&stat->requests) == inst->requests)
@@ -122,10 +129,7 @@ FCA_ACTION(idle_over)
         return;
     }
 
-    fca_inst_log(inst, FCF_LOG_INFO, "revived");
-    inst->put_state = FCF_INSTANCE_READY;
-    fca_instance_set(inst, FCA_S_REGISTERED, event);
-    fca_put(inst);
+    fca_on_revive(inst, event, err);
 }
 
 /* no way back from here: it is old, unwanted, broken, or the agent ends */

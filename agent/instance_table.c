@@ -80,6 +80,7 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
         [FCA_E_EXIT]       = fca_on_died,
         [FCA_E_SLOT_LOST]  = fca_on_drain,
         [FCA_E_DRAIN]      = fca_on_drain,
+        [FCA_E_DEMAND]     = fca_on_revive,
         [FCA_E_ABORT]      = fca_on_drain,
         [FCA_E_TIMEOUT]    = fca_on_idle_over,
     },

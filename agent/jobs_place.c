@@ -210,6 +210,11 @@ fca_job_place(fca_job_t *job)
         return 0;
     }
 
+    if (fca_instance_revive(agent, job->function_id, spec.version)) {
+        fca_job_finish(job, FCA_JOB_DONE, NULL);
+        return 0;
+    }
+
     if (fca_images_find(&images, &agent->conf, job->function_id, &spec, &err)
         != 0)
     {
