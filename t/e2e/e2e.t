@@ -219,7 +219,11 @@ subtest 'the agent killed' => sub {
     }, 30, 'instances and VMMs to be as many');
     pass('as many VMMs as instances');
     my @slots = grep { m{/slots/} } $s->etcd->keys('/functions/');
-    is(scalar @slots, scalar($s->vmms), 'and slots');
+    my @vmms = $s->vmms;
+    my @dirs = glob $s->run_dir . '/data/agent/local-*';
+    is(scalar @slots, scalar @vmms, 'as many slots');
+    is(scalar @dirs, scalar @vmms, 'as many directories');
+    cmp_ok(scalar($s->taps), '>=', scalar @vmms, 'TAPs: used or in the pool');
 };
 
 

@@ -46,6 +46,13 @@ refuses('not-built', qr{^fcfaas: /nowhere/agent/fcfaas-agent is missing}m,
 refuses('bad-bridge', qr/^fcfaas: agent ended at start: .*\(its log: /m,
     BRIDGE_ADDRESS => '172.16.0.1/99');
 
+my $small = tmpdir() . '/small-disk';
+mkdir $small;
+system('mount', '-t', 'tmpfs', '-o', 'size=2m', 'small', $small) == 0
+    or die "mount: $?";
+refuses('small-disk', qr/^fcfaas: only \d+ MB are free for \Q$small\E/m);
+system 'umount', $small;
+
 my $s = system_of('once')->up(120);
 my $again = system_of('once');
 is($again->proc->wait(20), 0, 'a second make run ends');
