@@ -89,6 +89,10 @@ fca_sock_close(fca_dloop_t *loop, fca_sock_t *sock)
         return;
     }
 
+    /* Closing does not do it while a child, between its fork and its exec,
+     * has a copy of the descriptor.  A listener that could not be added is
+     * not there either. */
+    (void) epoll_ctl(loop->ep, EPOLL_CTL_DEL, sock->fd, NULL);
     close(sock->fd);
     sock->fd = -1;
 

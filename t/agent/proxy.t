@@ -646,6 +646,31 @@ subtest 'close' => sub {
     is($h->line, 'closed dead', 'over');
 };
 
+# A child keeps the sockets open for a moment, so that closing one here does
+# not take it off epoll.
+subtest 'while a VMM is being started' => sub {
+    $r = $h->route('forked');
+    $c = client($r);
+    my $idle = client($r);
+    wr($c, req('GET /', fields => "Connection: close\r\n"));
+    $g = guest_accept($r);
+    rd($g, $END);
+    is($h->cmd('hold'), 'ok', 'a child has copies of all sockets');
+    wr($g, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+       . "Content-Length: 2\r\n\r\nok");
+    rd($c, qr/ok\z/);
+    ok(idle_stat('forked'), 'both connections are closed');
+    wr($c, 'x');
+    wr($g, 'x');
+    wr($idle, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, $OK);
+    like(rd($idle, qr/ok\z/), qr/200/, 'what comes on them is ignored');
+    is($h->cmd('release'), 'ok', 'the child is gone');
+    ok(ended($c), 'the client sees the end');
+};
+
 my ($status, $log) = $h->quit;
 is($status, 0, 'ends well with routes open');
 unlike($log, qr/Sanitizer|runtime error/, 'no sanitizer report');

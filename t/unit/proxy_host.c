@@ -8,16 +8,21 @@
  *   close <name> <linger_ms> <grace_ms> <guest_dead>      -> ok
  *                          ... and, when it is over,      -> closed <name>
  *   rss                                                   -> rss <KiB>
+ *   hold                  a child keeps a copy of every descriptor    -> ok
+ *   release               until now                                   -> ok
  *   quit                                                  -> ok
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "agent/log.h"
 #include "agent/loop.h"
@@ -36,6 +41,7 @@ static uv_loop_t     uv;
 static uv_poll_t     input;
 static char          line[4096];
 static size_t        line_len;
+static pid_t         holder;
 
 
 static slot_t *
@@ -150,6 +156,37 @@ print_rss(void)
 }
 
 
+/* as between the fork and the exec of a VMM */
+static void
+hold(void)
+{
+    holder = fork();
+
+    if (holder == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    printf(holder > 0 ? "ok\n" : "error fork\n");
+}
+
+
+static void
+release(void)
+{
+    if (holder > 0) {
+        kill(holder, SIGKILL);
+        waitpid(holder, NULL, 0);
+        holder = 0;
+    }
+
+    printf("ok\n");
+}
+
+
 static void
 obey(const char *text)
 {
@@ -170,6 +207,16 @@ obey(const char *text)
 
     if (strcmp(verb, "rss") == 0) {
         print_rss();
+        return;
+    }
+
+    if (strcmp(verb, "hold") == 0) {
+        hold();
+        return;
+    }
+
+    if (strcmp(verb, "release") == 0) {
+        release();
         return;
     }
 
