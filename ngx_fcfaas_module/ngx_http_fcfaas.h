@@ -119,7 +119,6 @@ typedef struct {
     ngx_str_t                    id;
     ngx_http_fcfaas_waiter_t     waiter;
     ngx_http_fcfaas_answer_t     answer;        /* filled before "refuse" */
-    ngx_msec_t                   arrived;
     ngx_msec_t                   waited;        /* all waits that ended */
     ngx_uint_t                   attempts;      /* instances tried */
     ngx_str_t                    instance;      /* the last one, "ip:port" */

@@ -10,7 +10,7 @@ static void ngx_http_fcfaas_limit_handler(ngx_event_t *ev);
 void
 ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp)
 {
-    ngx_msec_t           ms, gone;
+    ngx_msec_t           ms;
     ngx_http_request_t  *r;
 
     r = fp->ctx->request;
@@ -20,13 +20,11 @@ ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp)
         return;
     }
 
-    gone = ngx_current_msec - fp->ctx->arrived;
-
     fp->limit.handler = ngx_http_fcfaas_limit_handler;
     fp->limit.data = (void *) &ngx_http_fcfaas_no_connection;
     fp->limit.log = r->connection->log;
 
-    ngx_add_timer(&fp->limit, ms > gone ? ms - gone : 1);
+    ngx_add_timer(&fp->limit, ms);
 }
 
 

@@ -3,8 +3,8 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 
-/* The spec's timeout_s, from the arrival of the request; what of it went by
- * before the balancer counts, but does not end the request there. */
+/* The spec's timeout_s, from when the request is first on its way to an
+ * instance: what it takes to boot one is a matter of the park timeout. */
 void ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp);
 void ngx_http_fcfaas_limit_stop(ngx_http_fcfaas_peer_t *fp);
 
