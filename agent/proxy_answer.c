@@ -132,3 +132,17 @@ fca_answer(fca_conn_t *conn, unsigned status, const char *error,
 
     return FCA_STEP_NEXT;
 }
+
+
+fca_step_e
+fca_answer_unsent(fca_conn_t *conn, const char *error, const char *unsent,
+    const char *message)
+{
+    if (conn->retried) {
+        return fca_answer(conn, 502, "guest_closed", NULL,
+                          "the function closed the connection before it "
+                          "answered");
+    }
+
+    return fca_answer(conn, 503, error, unsent, message);
+}

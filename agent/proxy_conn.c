@@ -126,6 +126,27 @@ fca_conn_open(fca_route_t *route, int fd)
 }
 
 
+/* An answer that is not complete ends.  Where the end of the connection would
+ * be its end, only a reset tells the client that it was not. */
+static void
+reset_cut(fca_conn_t *conn)
+{
+    struct linger  linger;
+
+    if (conn->state != FCA_CONN_RELAY || !conn->sent_head
+        || !(conn->decode
+             || (conn->resp.kind == FCA_BODY_CLOSE && !conn->encode)))
+    {
+        return;
+    }
+
+    linger.l_onoff = 1;
+    linger.l_linger = 0;
+    (void) setsockopt(conn->sock.fd, SOL_SOCKET, SO_LINGER, &linger,
+                      sizeof(linger));
+}
+
+
 void
 fca_conn_close(fca_conn_t *conn)
 {
@@ -138,6 +159,7 @@ fca_conn_close(fca_conn_t *conn)
 
     route = conn->route;
     loop = route->loop;
+    reset_cut(conn);
 
     if (conn->guest) {
         fca_guest_close(conn->guest);

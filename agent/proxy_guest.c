@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "agent/proxy_int.h"
+#include "agent/proxy_relay.h"
 
 
 static void
@@ -96,7 +96,7 @@ failed(fca_guest_t *guest, const char *message)
     count_refused(guest->route);
 
     /* closes the guest connection */
-    if (fca_answer(conn, 503, "gone", FCF_UNSENT_GONE, message)
+    if (fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE, message)
         == FCA_STEP_NEXT)
     {
         fca_conn_run(conn);
@@ -108,8 +108,6 @@ failed(fca_guest_t *guest, const char *message)
 static void
 timed_out(void *arg)
 {
-    fca_buf_t    *buf;
-    fca_conn_t   *conn;
     fca_guest_t  *guest;
 
     guest = arg;
@@ -124,13 +122,8 @@ timed_out(void *arg)
         return;
     }
 
-    conn = guest->conn;
-    conn->replayable = 0;
-    buf = conn->in;
-
-    if (buf && buf->pos == buf->ready && buf->fed == buf->last) {
-        fca_buf_put(guest->route->loop, &conn->in);
-    }
+    guest->conn->replayable = 0;
+    fca_relay_request_sent(guest->conn);
 }
 
 

@@ -324,5 +324,8 @@ void fca_guest_event(fca_guest_t *guest);
  * nothing of a final answer may have been sent */
 fca_step_e fca_answer(fca_conn_t *conn, unsigned status, const char *error,
     const char *unsent, const char *message);
+/* 503, as the guest has seen nothing of it; 502 if it has, in a first try */
+fca_step_e fca_answer_unsent(fca_conn_t *conn, const char *error,
+    const char *unsent, const char *message);
 
 #endif /* _FCA_PROXY_INT_H_INCLUDED_ */

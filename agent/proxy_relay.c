@@ -22,20 +22,26 @@ fca_relay_answer(fca_conn_t *conn, unsigned status, const char *error,
 fca_flow_e
 fca_relay_start(fca_conn_t *conn, int fresh)
 {
+    fca_step_e  step;
+
     switch (fca_guest_get(conn, fresh)) {
 
     case FCA_GUEST_OK:
         return FLOW_MORE;
 
     case FCA_GUEST_REFUSED:
-        return fca_relay_answer(conn, 503, "gone", FCF_UNSENT_GONE,
-                                "the instance refused the connection");
+        step = fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
+                                 "the instance refused the connection");
+        break;
 
     default:
-        return fca_relay_answer(conn, 503, "busy", FCF_UNSENT_BUSY,
-                                "no connection to the instance can be made "
-                                "now");
+        step = fca_answer_unsent(conn, "busy", FCF_UNSENT_BUSY,
+                                 "no connection to the instance can be made "
+                                 "now");
+        break;
     }
+
+    return step == FCA_STEP_NEXT ? FLOW_ANSWERED : FLOW_GONE;
 }
 
 
@@ -88,7 +94,7 @@ fca_relay_request_sent(fca_conn_t *conn)
     guest = conn->guest;
     loop = conn->route->loop;
 
-    if (buf == NULL || buf->pos != buf->ready || buf->fed != buf->last) {
+    if (buf == NULL || buf->pos != buf->ready) {
         return;
     }
 
@@ -102,7 +108,10 @@ fca_relay_request_sent(fca_conn_t *conn)
         return;
     }
 
-    fca_buf_put(loop, &conn->in);
+    /* with the beginning of the next request it stays */
+    if (buf->fed == buf->last) {
+        fca_buf_put(loop, &conn->in);
+    }
 }
 
 
@@ -231,9 +240,10 @@ fca_relay_run(fca_conn_t *conn)
     int     turns, up, down;
     fca_flow_e  flow;
 
-    /* A client that half-closes counts as gone, as in nginx. */
+    /* A client that half-closes counts as gone, as in nginx, but for a
+     * tunnel's, whose last bytes are passed on. */
     if (conn->sock.err
-        || (conn->sock.hup && conn->req.done && !conn->eof))
+        || (conn->sock.hup && conn->req.kind != FCA_BODY_TUNNEL))
     {
         return fca_conn_drop(conn);
     }

@@ -1,7 +1,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "agent/log.h"
 #include "agent/proxy_relay.h"
 
@@ -376,24 +375,6 @@ read_guest(fca_conn_t *conn)
 }
 
 
-/* The end of an answer that its guest cut: what came was sent. */
-static fca_flow_e
-end_cut(fca_conn_t *conn)
-{
-    struct linger  linger;
-
-    if (conn->resp.kind == FCA_BODY_CLOSE) {
-        /* nothing else would tell this client that it was not the end */
-        linger.l_onoff = 1;
-        linger.l_linger = 0;
-        (void) setsockopt(conn->sock.fd, SOL_SOCKET, SO_LINGER, &linger,
-                          sizeof(linger));
-    }
-
-    return fca_relay_drop(conn);
-}
-
-
 fca_flow_e
 fca_relay_response(fca_conn_t *conn)
 {
@@ -426,7 +407,8 @@ fca_relay_response(fca_conn_t *conn)
     }
 
     if (conn->cut) {
-        return end_cut(conn);
+        /* what came was sent */
+        return fca_relay_drop(conn);
     }
 
     if (!conn->expect_more && conn->resp.done) {

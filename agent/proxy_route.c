@@ -404,8 +404,8 @@ cut_inflight(fca_route_t *route)
         }
 
         if (conn->guest == NULL || conn->guest->state == FCA_GUEST_CONNECT) {
-            (void) fca_answer(conn, 503, "gone", FCF_UNSENT_GONE,
-                              "the instance is gone");
+            (void) fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
+                                     "the instance is gone");
 
         } else {
             (void) fca_answer(conn, 502, "gone", NULL,

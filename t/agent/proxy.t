@@ -88,6 +88,18 @@ subtest 'heads and bodies in every split' => sub {
     is($bad, 0, 'chunks and trailers pass as they came');
 };
 
+subtest 'kept connections to a guest' => sub {
+    $r = $h->route('pool');
+    my @c = map { client($r) } 1 .. 70;
+    my @g = map { wr($_, req('GET /')); guest_accept($r) } @c;
+    rd($_, $END) for @g;
+    wr($_, $OK) for @g;
+    rd($_, qr/ok\z/) for @c;
+    ok(idle_stat('pool'), '70 answered');
+    my $gone = IO::Select->new(@g);
+    is(scalar(() = $gone->can_read(0)), 6, '64 of them are kept');
+};
+
 subtest 'pipelined' => sub {
     $r = $h->route('pipe');
     $c = client($r);
@@ -339,6 +351,25 @@ subtest 'guests that close kept connections' => sub {
     close $g;
     like(rd($c, qr/\}\n/), qr/^HTTP\/1.1 502/, 'but not twice');
 
+    # a request that is kept for a retry is so for a second only, whatever
+    # the client has sent after it
+    for my $more ('', req('GET /more')) {
+        $warm->();
+        wr($c, req('GET /long') . $more);
+        rd($g, $END);
+        my $since = time;
+        until_true { time - $since > 1.2 };
+        close $g;
+        like(rd($c, qr/\}\n/), qr/^HTTP\/1.1 502 .*guest_closed/s,
+             'a request the guest had for long is not repeated');
+        next if !$more;
+        $g = guest_accept($r);
+        like(rd($g, $END), qr{^GET /more}, 'the one after it is served');
+        wr($g, $OK);
+        rd($c, qr/ok\z/);
+        close $g;
+    }
+
     $warm->();
     wr($c, req('POST /', body => 'x'));
     is(rd($g, qr/x\z/) =~ /^POST/, 1, 'a POST takes one just used');
@@ -358,6 +389,15 @@ subtest 'guests that close kept connections' => sub {
     close $g2;
     $warm->();
     pass('connections that closed while idle are not used');
+
+    # the first try had reached the guest
+    wr($c, req('GET /'));
+    rd($g, $END);
+    close delete $r->{guest};
+    close $g;
+    $got = rd($c, qr/\}\n/);
+    like($got, qr/^HTTP\/1.1 502 .*guest_closed/s, 'no second try: 502');
+    unlike($got, qr/Unsent/, 'which was sent once');
 };
 
 subtest 'framing by the end of the connection' => sub {
@@ -397,6 +437,80 @@ subtest 'framing by the end of the connection' => sub {
     wr($g, $OK);
     like(rd($c, qr/ok\z/), qr/\r\nConnection: keep-alive\r\n/,
          '1.0 with keep-alive');
+};
+
+subtest 'answers that are cut' => sub {
+    $r = $h->route('trunc');
+    my $v10 = sub {
+        my ($answer) = @_;
+        $c = client($r);
+        wr($c, req('GET /', version => '1.0'));
+        $g = guest_accept($r);
+        rd($g, $END);
+        wr($g, $answer);
+        rd($c, qr/abc\z/);
+    };
+
+    # the end of the connection would be the end of a 1.0 answer
+    for my $case (
+        ['until close', "HTTP/1.1 200 OK\r\n\r\nabc"],
+        ['chunked', "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    . "3\r\nabc\r\n"])
+    {
+        $v10->($case->[1]);
+        reset_close($g);
+        ok(was_reset($c), "1.0, the guest resets: so is the client: "
+           . $case->[0]);
+    }
+
+    $v10->("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+           . "3\r\nabc\r\n");
+    close $g;
+    ok(was_reset($c), '1.0, the guest closes within a chunked answer');
+
+    $v10->("HTTP/1.1 200 OK\r\n\r\nabc");
+    my $len = $c;
+    $c = client($r);
+    wr($c, req('GET /', version => '1.0'));
+    my $g2 = guest_accept($r);
+    rd($g2, $END);
+    wr($g2, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+    rd($c, qr/abc\z/);
+    $h->cmd('close trunc 0 0 0');
+    ok(was_reset($len), '1.0, the route is closed');
+    ok(ended($c), 'an answer with a length just ends');
+    is($h->line, 'closed trunc', 'over');
+
+    # a 1.1 client knows from the last chunk, and loses nothing of the others
+    $r = $h->route('trunc2');
+    $c = client($r, rcvbuf => 4096);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, "HTTP/1.0 200 OK\r\n\r\n" . 'x' x 20000);
+    until_true { unread($g) == 0 };
+    $h->stat('trunc2');
+    reset_close($g);
+    ok(idle_stat('trunc2'), '1.1: over');
+    $got = slurp($c);
+    is($got =~ tr/x//, 20000, 'what came before the reset is delivered');
+    unlike($got, qr/^0\r\n/m, 'and no end is made up');
+};
+
+subtest 'a reset that a send tells of' => sub {
+    $r = $h->route('sendreset');
+    $c = client($r);
+    wr($c, req('POST /', raw => 1, fields => "Content-Length: 1000\r\n")
+       . 'x');
+    $g = guest_accept($r);
+    rd($g, qr/x\z/);
+    wr($g, "HTTP/1.0 200 OK\r\n\r\nabc");
+    rd($c, qr/abc\r\n\z/);
+    # both wait for the proxy, the client's bytes first: it sends them on, and
+    # the send takes the error that a read would have seen
+    $h->stopped(sub { wr($c, 'x'); reset_close($g) });
+    is(slurp($c), '', 'is no end of an answer');
+    ok(idle_stat('sendreset'), 'nothing in flight');
 };
 
 subtest 'answers without a body, and interim ones' => sub {
@@ -504,6 +618,24 @@ subtest 'clients that leave' => sub {
     close $c;
     ok(ended($g), 'in the middle of a body');
     ok(idle_stat('abort'), 'no longer in flight');
+
+    # The guest takes nothing more and the proxy is full, but the client has
+    # sent all of what it will.
+    $r = $h->route('stuck');
+    $c = client($r, sndbuf => 4096);
+    wr($c, req('POST /', raw => 1, fields => "Content-Length: 100000000\r\n"));
+    $g = guest_accept($r);
+    rd($g, $END);
+    fill($c);
+
+    until_true {
+        sysread $g, my $part, 65536 if IO::Select->new($g)->can_read(0);
+        !unread($c);
+    };
+
+    close $c;
+    ok(idle_stat('stuck'), 'while the guest reads nothing: noticed, too');
+    close $g;
 };
 
 subtest '4 MiB each way at once' => sub {

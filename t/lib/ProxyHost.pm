@@ -12,11 +12,13 @@ use IO::Handle;
 use IO::Select;
 use IO::Socket::INET;
 use IPC::Open3;
-use Socket qw(IPPROTO_TCP SOL_SOCKET SO_LINGER SO_RCVBUF TCP_NODELAY);
+use POSIX qw(WUNTRACED);
+use Socket qw(IPPROTO_TCP SOL_SOCKET SO_LINGER SO_RCVBUF SO_SNDBUF
+              TCP_NODELAY);
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(client guest_accept guest_idle rd wr ended reset_close
-                 req until_true slurp);
+                 req until_true slurp was_reset unread fill);
 
 our $WAIT = 10;                 # seconds, for what must happen
 
@@ -87,6 +89,17 @@ sub route {
 }
 
 
+# runs code while the proxy is stopped
+sub stopped {
+    my ($self, $code) = @_;
+
+    kill 'STOP', $self->{pid};
+    waitpid $self->{pid}, WUNTRACED;
+    $code->();
+    kill 'CONT', $self->{pid};
+}
+
+
 # ends it; its status and what it wrote to standard error
 sub quit {
     my ($self) = @_;
@@ -109,6 +122,7 @@ sub client {
         or die $!;
 
     setsockopt $s, SOL_SOCKET, SO_RCVBUF, $o{rcvbuf} if $o{rcvbuf};
+    setsockopt $s, SOL_SOCKET, SO_SNDBUF, $o{sndbuf} if $o{sndbuf};
     $s->connect($route->{port}, Socket::inet_aton('127.0.0.1'))
         or die "connect: $!";
     setsockopt $s, IPPROTO_TCP, TCP_NODELAY, 1;
@@ -186,6 +200,46 @@ sub ended {
     my ($s, $wait) = @_;
 
     return rd($s, qr/(?!)/, $wait) eq '!END';
+}
+
+
+# the peer has reset the connection, not closed it
+sub was_reset {
+    my ($s) = @_;
+
+    IO::Select->new($s)->can_read($WAIT) or return 0;
+    my $n = sysread $s, my $data, 1;
+
+    return !defined $n && $!{ECONNRESET};
+}
+
+
+# bytes written that the peer's kernel has not taken yet
+sub unread {
+    my ($s) = @_;
+    my $n = pack 'i', 0;
+
+    ioctl $s, 0x5411, $n or die "SIOCOUTQ: $!";
+
+    return unpack 'i', $n;
+}
+
+
+# writes until nobody takes any more for a while
+sub fill {
+    my ($s) = @_;
+    my $sent = 0;
+
+    local $SIG{PIPE} = 'IGNORE';
+    $s->blocking(0);
+
+    while (IO::Select->new($s)->can_write(0.5)) {
+        $sent += syswrite($s, 'x' x 65536) // 0;
+    }
+
+    $s->blocking(1);
+
+    return $sent;
 }
 
 
