@@ -57,10 +57,6 @@ sub _services {
     chmod 0755, FcfTest::tmpdir();
     $ENV{TEST_NGINX_TOKEN_FILE} =
         FcfTest::spew(FcfTest::tmpdir() . '/token', "secret\n");
-
-    my ($so) = FcfTest::Nginx::load_module() =~ /^load_module (.*);/;
-    $ENV{TEST_NGINX_LOAD_MODULES} //= $so if defined $so;
-    $ENV{TEST_NGINX_BINARY} //= FcfTest::Nginx::binary();
 }
 
 
@@ -77,12 +73,27 @@ my $http = <<'EOC';
 EOC
 
 
+# The stand-in takes nginx with sanitizers where there is one, which has the
+# module built in; the real Test::Nginx takes what TEST_NGINX_BINARY says.
+sub _load_module {
+    return '' if $ENV{TEST_NGINX_LOAD_MODULES};
+    return FcfTest::Nginx::load_module() . "\n"
+        if $INC{'Test/Nginx/Server.pm'};
+
+    return 'load_module ' . FcfTest::root()
+        . "/build/nginx/ngx_http_fcfaas_module.so;\n";
+}
+
+
 sub _prepare {
     my ($block) = @_;
 
     _end_listener();
     $etcd->del_prefix($_) for '/specs/', '/functions/', '/workers/';
     $redis->cli('FLUSHALL');
+
+    $block->set_value('main_config',
+        _load_module() . ($block->main_config // ''));
 
     if (!defined $block->bare) {
         $block->set_value('http_config', $http . ($block->http_config // ''));
@@ -151,6 +162,12 @@ sub jobs {
         reverse @{ $redis->cli('LRANGE', 'queue:vm_provision', 0, -1) };
 }
 
+
+# the real Test::Nginx evaluates "init" in its own package
+{
+    no strict 'refs';
+    *{"Test::Nginx::Util::$_"} = \&$_ for @EXPORT;
+}
 
 _services();
 main::add_block_preprocessor(\&_prepare);
