@@ -6,29 +6,22 @@
 
 #define FCF_HTTP_REPLY_MAX  65536
 
-typedef struct fcf_http_sock_s  fcf_http_sock_t;
-
-struct fcf_http_sock_s {
-    fcf_http_t          *http;
-    fcf_http_sock_t     *prev, *next;
-    curl_socket_t        fd;
-    fcf_io_t            *io;
-};
-
-struct fcf_http_s {
-    fcf_loop_t          *loop;
-    CURLM               *multi;
-    fcf_timer_t         *timer;
-    fcf_http_req_t      *reqs;
-    fcf_http_sock_t     *socks;
-    unsigned             busy;
-    unsigned             in_curl:1;
-    unsigned             unsettled:1;   /* some are QUEUED or DOOMED */
-    unsigned             dying:1;
-};
-
 
 static void fcf_http_destroy(fcf_http_t *http);
+
+
+/* the only place that assigns it: QUEUED -> ACTIVE -> DONE, or DOOMED from
+ * ACTIVE */
+
+static void
+fcf_http_req_state(fcf_http_req_t *req, fcf_http_state_e state)
+{
+    req->state = state;
+
+    if (state == FCF_HTTP_QUEUED || state == FCF_HTTP_DOOMED) {
+        req->http->unsettled = 1;
+    }
+}
 
 
 static void
@@ -147,7 +140,7 @@ fcf_http_finish(fcf_http_req_t *req, CURLcode rc)
         return;
     }
 
-    req->state = FCF_HTTP_DONE;
+    fcf_http_req_state(req, FCF_HTTP_DONE);
 
     if (rc == CURLE_OK) {
         req->on_done(req->arg, status, req->body.len ? req->body.data : "",
@@ -180,7 +173,7 @@ fcf_http_cancel_one(fcf_http_req_t *req)
     fcf_http_unlink(req);
 
     if (req->state != FCF_HTTP_DOOMED) {
-        req->state = FCF_HTTP_DONE;
+        fcf_http_req_state(req, FCF_HTTP_DONE);
         fcf_err_set(&err, FCF_E_CANCELED, "HTTP client closed");
         req->on_done(req->arg, 0, "", 0, &err);
     }
@@ -217,7 +210,7 @@ fcf_http_settle(fcf_http_t *http)
             }
 
             if (curl_multi_add_handle(http->multi, req->easy) == CURLM_OK) {
-                req->state = FCF_HTTP_ACTIVE;
+                fcf_http_req_state(req, FCF_HTTP_ACTIVE);
                 continue;
             }
 
@@ -238,7 +231,7 @@ fcf_http_leave(fcf_http_t *http)
 }
 
 
-static void
+void
 fcf_http_action(fcf_http_t *http, curl_socket_t fd, int mask)
 {
     int              n;
@@ -276,157 +269,6 @@ fcf_http_action(fcf_http_t *http, curl_socket_t fd, int mask)
     }
 
     fcf_http_leave(http);
-}
-
-
-static void
-fcf_http_io(void *arg, unsigned events)
-{
-    int               mask;
-    fcf_http_sock_t  *sock;
-
-    sock = arg;
-    mask = 0;
-
-    if (events & FCF_READ) {
-        mask |= CURL_CSELECT_IN;
-    }
-
-    if (events & FCF_WRITE) {
-        mask |= CURL_CSELECT_OUT;
-    }
-
-    /* sock may be gone once curl has run */
-
-    fcf_http_action(sock->http, sock->fd, mask);
-}
-
-
-static void
-fcf_http_timer(void *arg)
-{
-    fcf_http_action(arg, CURL_SOCKET_TIMEOUT, 0);
-}
-
-
-static void
-fcf_http_sock_free(fcf_http_sock_t *sock)
-{
-    if (sock->prev != NULL) {
-        sock->prev->next = sock->next;
-
-    } else {
-        sock->http->socks = sock->next;
-    }
-
-    if (sock->next != NULL) {
-        sock->next->prev = sock->prev;
-    }
-
-    sock->http->loop->io_del(sock->io);
-    free(sock);
-}
-
-
-static fcf_http_sock_t *
-fcf_http_sock_new(fcf_http_t *http, curl_socket_t fd)
-{
-    fcf_http_sock_t  *sock;
-
-    sock = calloc(1, sizeof(fcf_http_sock_t));
-
-    if (sock == NULL) {
-        return NULL;
-    }
-
-    sock->http = http;
-    sock->fd = fd;
-    sock->io = http->loop->io_add(http->loop, fd, fcf_http_io, sock);
-
-    if (sock->io == NULL) {
-        free(sock);
-        return NULL;
-    }
-
-    sock->next = http->socks;
-
-    if (sock->next != NULL) {
-        sock->next->prev = sock;
-    }
-
-    http->socks = sock;
-
-    (void) curl_multi_assign(http->multi, fd, sock);
-
-    return sock;
-}
-
-
-static int
-fcf_http_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
-    void *sockp)
-{
-    unsigned          events;
-    fcf_http_t       *http;
-    fcf_http_sock_t  *sock;
-
-    (void) easy;
-
-    http = arg;
-    sock = sockp;
-
-    if (what == CURL_POLL_REMOVE) {
-        if (sock != NULL) {
-            (void) curl_multi_assign(http->multi, fd, NULL);
-            fcf_http_sock_free(sock);
-        }
-
-        return 0;
-    }
-
-    if (sock == NULL) {
-        sock = fcf_http_sock_new(http, fd);
-    }
-
-    events = 0;
-
-    if (what & CURL_POLL_IN) {
-        events |= FCF_READ;
-    }
-
-    if (what & CURL_POLL_OUT) {
-        events |= FCF_WRITE;
-    }
-
-    /* a failure told to curl would end every transfer: this one runs into its
-     * timeout instead */
-
-    if (sock == NULL || http->loop->io_set(sock->io, events) != 0) {
-        fcf_log(http->loop, FCF_LOG_ERROR,
-                "HTTP client: descriptor %d cannot be watched", (int) fd);
-    }
-
-    return 0;
-}
-
-
-static int
-fcf_http_on_timer(CURLM *multi, long ms, void *arg)
-{
-    fcf_http_t  *http;
-
-    (void) multi;
-
-    http = arg;
-
-    if (ms < 0) {
-        http->loop->timer_stop(http->timer);
-
-    } else {
-        http->loop->timer_set(http->timer, (uint64_t) ms);
-    }
-
-    return 0;
 }
 
 
@@ -511,9 +353,7 @@ fcf_http_destroy(fcf_http_t *http)
 
     /* before curl closes them */
 
-    while (http->socks != NULL) {
-        fcf_http_sock_free(http->socks);
-    }
+    fcf_http_socks_free(http);
 
     if (http->multi != NULL) {
         curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, NULL);
@@ -600,11 +440,10 @@ fcf_http_start(fcf_http_t *http, const fcf_http_call_t *call, fcf_err_t *err)
     }
 
     if (http->in_curl) {
-        req->state = FCF_HTTP_QUEUED;
-        http->unsettled = 1;
+        fcf_http_req_state(req, FCF_HTTP_QUEUED);
 
     } else if (curl_multi_add_handle(http->multi, req->easy) == CURLM_OK) {
-        req->state = FCF_HTTP_ACTIVE;
+        fcf_http_req_state(req, FCF_HTTP_ACTIVE);
 
     } else {
         fcf_err_set(err, FCF_E_NOMEM, "HTTP request");
@@ -635,8 +474,7 @@ fcf_http_cancel(fcf_http_req_t *req)
     case FCF_HTTP_ACTIVE:
 
         if (req->http->in_curl) {
-            req->state = FCF_HTTP_DOOMED;
-            req->http->unsettled = 1;
+            fcf_http_req_state(req, FCF_HTTP_DOOMED);
             return;
         }
 

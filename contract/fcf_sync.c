@@ -5,12 +5,6 @@
 #include "contract/fcf_sync_private.h"
 
 
-static void fcf_sync_list(fcf_sync_t *sync);
-static void fcf_sync_resume(fcf_sync_t *sync);
-static void fcf_sync_open(fcf_sync_t *sync);
-static void fcf_sync_probe(fcf_sync_t *sync);
-
-
 static const char *const  fcf_sync_phases[] = {
 #define FCF_X(id)  #id,
     FCF_SYNC_PHASES(FCF_X)
@@ -18,10 +12,7 @@ static const char *const  fcf_sync_phases[] = {
 };
 
 
-/* the only place that assigns it; wait_ms: until the phase's timeout, 0 for
- * none of its own (the etcd call has one) */
-
-static void
+void
 fcf_sync_phase(fcf_sync_t *sync, fcf_sync_phase_e phase, uint64_t wait_ms)
 {
     fcf_log(sync->loop, FCF_LOG_DEBUG, "etcd sync: %s -> %s",
@@ -38,7 +29,7 @@ fcf_sync_phase(fcf_sync_t *sync, fcf_sync_phase_e phase, uint64_t wait_ms)
 }
 
 
-static void
+void
 fcf_sync_state(fcf_sync_t *sync, fcf_sync_state_e state, const char *why)
 {
     /* until there is a list nothing can be stale */
@@ -57,16 +48,14 @@ fcf_sync_state(fcf_sync_t *sync, fcf_sync_state_e state, const char *why)
 }
 
 
-static void
+void
 fcf_sync_alive(fcf_sync_t *sync)
 {
     sync->answered = sync->loop->now(sync->loop);
 }
 
 
-/* forgets list and stream under way */
-
-static void
+void
 fcf_sync_drop(fcf_sync_t *sync)
 {
     sync->loop->timer_stop(sync->turn_timer);
@@ -144,180 +133,23 @@ fcf_sync_distinct(const fcf_sync_t *sync, const fcf_etcd_header_t *header)
 }
 
 
-/* listing */
+/* linearizable, so that only a member with a leader answers */
 
-static void
-fcf_sync_on_page(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
+static fcf_etcd_call_t *
+fcf_sync_ask(fcf_sync_t *sync, fcf_etcd_kind_e kind,
+    fcf_etcd_answer_pt answered)
 {
-    fcf_sync_t       *sync;
-    fcf_etcd_kvs_t   *kvs;
-    fcf_sync_list_t  *list;
-
-    sync = arg;
-    sync->call = NULL;
-    list = &sync->list;
-
-    if (err != NULL && err->code == FCF_E_LIMIT && list->page > 1) {
-        list->page /= 2;
-        fcf_sync_list_page(sync);
-        return;
-    }
-
-    if (err != NULL) {
-        fcf_sync_restart(sync, 1, err->msg);
-        return;
-    }
-
-    fcf_sync_alive(sync);
-
-    if (list->first) {
-        list->first = 0;
-        list->header = answer->header;
-
-    } else if (answer->header.cluster_id != list->header.cluster_id) {
-        fcf_sync_restart(sync, 1, "another etcd cluster answers");
-        return;
-    }
-
-    list->kvs = answer->kvs;
-    list->kv = 0;
-    memset(&answer->kvs, 0, sizeof(fcf_etcd_kvs_t));
-
-    kvs = &list->kvs;
-    list->more = (answer->more && kvs->n != 0);
-
-    if (list->more) {
-
-        /* the key after a key is itself and a NUL, which stands there */
-
-        list->next_len = kvs->kvs[kvs->n - 1].key_len + 1;
-        free(list->next);
-        list->next = malloc(list->next_len);
-
-        if (list->next == NULL) {
-            fcf_sync_restart(sync, 1, "out of memory");
-            return;
-        }
-
-        memcpy(list->next, kvs->kvs[kvs->n - 1].key, list->next_len);
-    }
-
-    fcf_sync_on_turn(sync);
-}
-
-
-void
-fcf_sync_list_page(fcf_sync_t *sync)
-{
-    char                end[FCF_KEY_MAX];
-    fcf_sync_list_t    *list;
-    fcf_etcd_range_t    range;
-    fcf_sync_prefix_t  *prefix;
-
-    list = &sync->list;
-    prefix = &sync->prefixes[list->at];
+    fcf_etcd_range_t  range;
 
     memset(&range, 0, sizeof(range));
-    range.key = list->next_len ? list->next : prefix->key;
-    range.key_len = list->next_len ? list->next_len : prefix->len;
-    range.end = end;
-    range.end_len = fcf_etcd_range_end(end, prefix->key, prefix->len);
-    range.limit = list->page;
-    range.revision = list->header.revision;
+    range.key = sync->prefixes[0].key;
+    range.key_len = sync->prefixes[0].len;
+    range.limit = 1;
+    range.keys_only = 1;
 
-    sync->call = fcf_etcd_range(sync->etcd, FCF_ETCD_RANGE, &range,
-                                fcf_sync_on_page, sync);
-
-    if (sync->call == NULL) {
-        fcf_sync_restart(sync, 1, "out of memory");
-    }
+    return fcf_etcd_range(sync->etcd, kind, &range, answered, sync);
 }
 
-
-static void
-fcf_sync_list(fcf_sync_t *sync)
-{
-    memset(&sync->list, 0, sizeof(fcf_sync_list_t));
-    sync->list.first = 1;
-    sync->list.page = FCF_SYNC_PAGE;
-
-    fcf_sync_phase(sync, FCF_SYNC_LIST, 0);
-    fcf_sync_list_page(sync);
-}
-
-
-/* an empty list of another cluster, or of one that lost its past: more likely
- * somebody's new etcd on the old address than a world without functions */
-
-static int
-fcf_sync_distrusted(fcf_sync_t *sync)
-{
-    uint64_t  now;
-
-    if (sync->list.begun || sync->cluster_id == 0
-        || (sync->list.header.cluster_id == sync->cluster_id
-            && sync->list.header.revision >= sync->prefixes[0].revision))
-    {
-        sync->distrusted = 0;
-        return 0;
-    }
-
-    now = sync->loop->now(sync->loop);
-
-    if (sync->distrusted == 0) {
-        sync->distrusted = now ? now : 1;
-
-        fcf_log(sync->loop, FCF_LOG_ERROR,
-                "etcd sync: a new and empty etcd answers; what is known is "
-                "kept for %d s",
-                FCF_SYNC_DISTRUST_MS / 1000);
-    }
-
-    if (now - sync->distrusted < FCF_SYNC_DISTRUST_MS) {
-        return 1;
-    }
-
-    sync->distrusted = 0;
-
-    return 0;
-}
-
-
-void
-fcf_sync_list_end(fcf_sync_t *sync)
-{
-    size_t              i;
-    fcf_etcd_header_t   header;
-
-    header = sync->list.header;
-
-    if (fcf_sync_distrusted(sync)) {
-        fcf_sync_drop(sync);
-        fcf_sync_phase(sync, FCF_SYNC_IDLE, FCF_SYNC_PROBE_MS);
-        fcf_sync_state(sync, FCF_SYNC_STALE, "a new and empty etcd answers");
-        return;
-    }
-
-    sync->cluster_id = header.cluster_id;
-    sync->raft_term = header.raft_term;
-    sync->lists++;
-
-    for (i = 0; i < sync->nprefixes; i++) {
-        sync->prefixes[i].revision = header.revision;
-    }
-
-    if (!sync->list.begun) {
-        sync->handler.begin(sync->arg);
-    }
-
-    sync->listed = 1;
-    sync->handler.end(sync->arg);
-
-    fcf_sync_open(sync);
-}
-
-
-/* going on */
 
 static void
 fcf_sync_on_resume(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
@@ -356,24 +188,6 @@ fcf_sync_on_resume(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 }
 
 
-/* linearizable, so that only a member with a leader answers */
-
-static fcf_etcd_call_t *
-fcf_sync_ask(fcf_sync_t *sync, fcf_etcd_kind_e kind,
-    fcf_etcd_answer_pt answered)
-{
-    fcf_etcd_range_t  range;
-
-    memset(&range, 0, sizeof(range));
-    range.key = sync->prefixes[0].key;
-    range.key_len = sync->prefixes[0].len;
-    range.limit = 1;
-    range.keys_only = 1;
-
-    return fcf_etcd_range(sync->etcd, kind, &range, answered, sync);
-}
-
-
 static void
 fcf_sync_resume(fcf_sync_t *sync)
 {
@@ -384,129 +198,6 @@ fcf_sync_resume(fcf_sync_t *sync)
     if (sync->call == NULL) {
         fcf_sync_restart(sync, 0, "out of memory");
     }
-}
-
-
-/* watching */
-
-static int
-fcf_sync_on_data(void *arg, const char *data, size_t len)
-{
-    fcf_sync_t  *sync;
-
-    sync = arg;
-    fcf_sync_alive(sync);
-
-    if (fcf_watch_feed(&sync->watch, data, len) != 0) {
-        return -1;
-    }
-
-    /* inside libcurl nothing but this */
-
-    sync->loop->timer_set(sync->turn_timer, 0);
-
-    return 0;
-}
-
-
-static void
-fcf_sync_on_done(void *arg, long status, const char *body, size_t len,
-    const fcf_err_t *err)
-{
-    fcf_sync_t  *sync;
-
-    (void) body;
-    (void) len;
-
-    sync = arg;
-    sync->stream = NULL;
-    sync->ended = 1;
-
-    if (err != NULL) {
-        sync->ended_err = *err;
-
-    } else {
-        fcf_err_set(&sync->ended_err, FCF_E_UNAVAILABLE,
-                    "etcd ended the watch (%ld)", status);
-    }
-
-    sync->loop->timer_set(sync->turn_timer, 0);
-}
-
-
-static int
-fcf_sync_watch_body(fcf_sync_t *sync, fcf_buf_t *body)
-{
-    int                 rc;
-    size_t              i;
-    fcf_sync_prefix_t  *prefix;
-
-    rc = 0;
-
-    for (i = 0; i < sync->nprefixes && rc == 0; i++) {
-        prefix = &sync->prefixes[i];
-        prefix->created = 0;
-        rc = fcf_etcd_build_watch(body, prefix->key, prefix->revision + 1,
-                                  (unsigned) i + 1);
-    }
-
-    return rc;
-}
-
-
-static void
-fcf_sync_open(fcf_sync_t *sync)
-{
-    char              url[FCF_ETCD_URL_MAX];
-    size_t            n;
-    fcf_err_t         err;
-    fcf_buf_t         body;
-    const char       *headers[FCF_ETCD_HEADERS_MAX];
-    fcf_http_call_t   http;
-
-    fcf_sync_drop(sync);
-    sync->applied = 0;
-
-    fcf_buf_init(&body, FCF_ETCD_BODY_MAX);
-
-    if (fcf_sync_watch_body(sync, &body) != 0) {
-        fcf_sync_restart(sync, 0, "out of memory");
-        return;
-    }
-
-    fcf_etcd_http_call(sync->etcd, &http, url, headers, "/v3/watch");
-
-    for (n = 0; headers[n] != NULL; n++) { /* void */ }
-
-    headers[n++] = "Grpc-Metadata-hasleader: true";
-    headers[n] = NULL;
-
-    http.body = body.data;
-    http.body_len = body.len;
-    http.fresh = 1;
-    http.on_data = fcf_sync_on_data;
-    http.on_done = fcf_sync_on_done;
-    http.arg = sync;
-
-    sync->endpoint = sync->etcd->at;
-    sync->stream = fcf_http_start(sync->etcd->http, &http, &err);
-
-    fcf_buf_free(&body);
-
-    if (sync->stream == NULL) {
-        fcf_sync_restart(sync, 0, err.msg);
-        return;
-    }
-
-    fcf_sync_phase(sync, FCF_SYNC_OPEN, FCF_SYNC_PROBE_MS);
-}
-
-
-void
-fcf_sync_created(fcf_sync_t *sync)
-{
-    fcf_sync_phase(sync, FCF_SYNC_WATCH, FCF_SYNC_PROBE_MS);
-    fcf_sync_state(sync, FCF_SYNC_LIVE, "watching");
 }
 
 

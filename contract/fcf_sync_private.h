@@ -1,5 +1,6 @@
-/* What the halves of the sync share: fcf_sync.c (life: list, watch, probe,
- * start again) and fcf_sync_turn.c (delivery in bounded pieces). */
+/* What the parts of the sync share: fcf_sync.c (life: probe, start again),
+ * fcf_sync_list.c, fcf_sync_stream.c (the watch), fcf_sync_turn.c (delivery
+ * in bounded pieces). */
 
 #ifndef _FCF_SYNC_PRIVATE_H_INCLUDED_
 #define _FCF_SYNC_PRIVATE_H_INCLUDED_
@@ -82,12 +83,30 @@ struct fcf_sync_s {
 /* gives up what is under way and starts again: going on after the last
  * revision, or (relist) from a new list */
 void fcf_sync_restart(fcf_sync_t *sync, int relist, const char *why);
-void fcf_sync_list_page(fcf_sync_t *sync);
-void fcf_sync_list_end(fcf_sync_t *sync);
-void fcf_sync_created(fcf_sync_t *sync);
+/* the only place that assigns it; wait_ms: until the phase's timeout, 0 for
+ * none of its own (the etcd call has one) */
+void fcf_sync_phase(fcf_sync_t *sync, fcf_sync_phase_e phase,
+    uint64_t wait_ms);
+/* the only place that assigns it, and tells the handler */
+void fcf_sync_state(fcf_sync_t *sync, fcf_sync_state_e state,
+    const char *why);
+/* etcd answered something */
+void fcf_sync_alive(fcf_sync_t *sync);
+/* forgets list and stream under way */
+void fcf_sync_drop(fcf_sync_t *sync);
 /* what a header says about going on: NULL, or why not */
 const char *fcf_sync_distinct(const fcf_sync_t *sync,
     const fcf_etcd_header_t *header);
+
+/* fcf_sync_list.c */
+void fcf_sync_list(fcf_sync_t *sync);
+void fcf_sync_list_page(fcf_sync_t *sync);
+void fcf_sync_list_end(fcf_sync_t *sync);
+
+/* fcf_sync_stream.c */
+void fcf_sync_open(fcf_sync_t *sync);
+/* all watches of the stream are */
+void fcf_sync_created(fcf_sync_t *sync);
 
 /* fcf_sync_turn.c */
 void fcf_sync_on_turn(void *arg);
