@@ -1,4 +1,5 @@
-/* Requests and replies of etcd's v3 JSON API.  Private to contract/. */
+/* Requests (fcf_etcd_build.c) and replies (fcf_etcd_parse.c) of etcd's v3 JSON
+ * API.  Private to contract/. */
 
 #ifndef _FCF_ETCD_CODEC_H_INCLUDED_
 #define _FCF_ETCD_CODEC_H_INCLUDED_

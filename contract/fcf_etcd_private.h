@@ -1,6 +1,6 @@
-/* What the parts of the etcd client share: fcf_etcd.c (endpoints and calls),
- * fcf_etcd_auth.c (token), fcf_etcd_calls.c and fcf_etcd_list.c (the public
- * requests), and fcf_sync.c. */
+/* What the parts of the etcd client share: fcf_etcd.c (life, endpoints),
+ * fcf_etcd_call.c (one call), fcf_etcd_auth.c (token), fcf_etcd_api.c and
+ * fcf_etcd_list.c (the public requests), and fcf_sync*.c. */
 
 #ifndef _FCF_ETCD_PRIVATE_H_INCLUDED_
 #define _FCF_ETCD_PRIVATE_H_INCLUDED_
@@ -91,20 +91,15 @@ struct fcf_etcd_s {
     unsigned             dying:1;
 };
 
-/* fcf_etcd.c */
+/* fcf_etcd_call.c */
 /* body: taken over.  NULL: out of memory or closing. */
 fcf_etcd_call_t *fcf_etcd_call(fcf_etcd_t *etcd, fcf_etcd_kind_e kind,
     fcf_buf_t *body, fcf_etcd_pt done, fcf_etcd_answer_pt answered, void *arg);
 void fcf_etcd_call_send(fcf_etcd_call_t *call);
 /* the callback runs at the next turn */
 void fcf_etcd_call_fail(fcf_etcd_call_t *call, const fcf_err_t *err);
-/* what was sent to it failed: move on, unless that has been done already */
-void fcf_etcd_endpoint_failed(fcf_etcd_t *etcd, size_t endpoint,
-    const char *why);
-/* fills what is common to all requests; url has room for FCF_ETCD_URL_MAX */
-#define FCF_ETCD_URL_MAX  512
-void fcf_etcd_http_call(fcf_etcd_t *etcd, fcf_http_call_t *call, char *url,
-    const char **headers, const char *path);
+/* arg: the client; runs the callbacks of calls that failed */
+void fcf_etcd_calls_on_defer(void *arg);
 fcf_etcd_call_t *fcf_etcd_range(fcf_etcd_t *etcd, fcf_etcd_kind_e kind,
     const fcf_etcd_range_t *range, fcf_etcd_answer_pt answered, void *arg);
 
@@ -113,6 +108,15 @@ void fcf_etcd_call_finish(fcf_etcd_call_t *call, fcf_etcd_answer_t *answer,
     const fcf_err_t *err);
 void fcf_etcd_call_unlink(fcf_etcd_call_t *call);
 void fcf_etcd_call_free(fcf_etcd_call_t *call);
+
+/* fcf_etcd.c */
+/* what was sent to it failed: move on, unless that has been done already */
+void fcf_etcd_endpoint_failed(fcf_etcd_t *etcd, size_t endpoint,
+    const char *why);
+/* fills what is common to all requests; url has room for FCF_ETCD_URL_MAX */
+#define FCF_ETCD_URL_MAX  512
+void fcf_etcd_http_call(fcf_etcd_t *etcd, fcf_http_call_t *call, char *url,
+    const char **headers, const char *path);
 
 /* fcf_etcd_list.c: a page has come; asks for the next or ends the call */
 void fcf_etcd_call_next_page(fcf_etcd_call_t *call);

@@ -1,4 +1,5 @@
-/* What the halves of the Redis client share: fcf_redis.c (connection),
+/* What the parts of the Redis client share: fcf_redis.c (life, which address),
+ * fcf_redis_conn.c (one connection: hiredis' hooks, handshake),
  * fcf_redis_cmd.c (commands and their deadlines). */
 
 #ifndef _FCF_REDIS_PRIVATE_H_INCLUDED_
@@ -51,11 +52,17 @@ struct fcf_redis_conn_s {
     unsigned            events;
 };
 
+#define FCF_REDIS_STATES(X)                                                 \
+    X(DOWN)             /* waiting for the next attempt */                  \
+    X(CONNECTING)                                                           \
+    X(HANDSHAKE)        /* AUTH, SELECT, ROLE */                            \
+    X(READY)
+
 typedef enum {
-    FCF_REDIS_DOWN = 0,         /* waiting for the next attempt */
-    FCF_REDIS_CONNECTING,
-    FCF_REDIS_HANDSHAKE,        /* AUTH, SELECT, ROLE */
-    FCF_REDIS_READY
+#define FCF_X(id)  FCF_REDIS_##id,
+    FCF_REDIS_STATES(FCF_X)
+#undef FCF_X
+    FCF_REDIS_STATE_N
 } fcf_redis_state_e;
 
 struct fcf_redis_s {
@@ -87,7 +94,7 @@ struct fcf_redis_s {
     unsigned            busy;           /* frames that may run user code */
 };
 
-/* commands */
+/* fcf_redis_cmd.c */
 void fcf_redis_flush_waiting(fcf_redis_t *redis);
 /* waiting ones get UNAVAILABLE at the next turn */
 void fcf_redis_fail_waiting(fcf_redis_t *redis);
@@ -96,9 +103,21 @@ void fcf_redis_on_defer(void *arg);
 /* CANCELED for all that is left, at once */
 void fcf_redis_cancel_all(fcf_redis_t *redis);
 
-/* connection: gives it up and tries the next address */
+/* fcf_redis.c */
+/* the only place that assigns it */
+void fcf_redis_state(fcf_redis_t *redis, fcf_redis_state_e state);
+/* no use of the connection any more; what comes next is armed as a timer, so
+ * that nothing is started from inside hiredis */
+void fcf_redis_down(fcf_redis_t *redis, const char *why);
+/* gives the connection up and tries the next address */
 void fcf_redis_drop(fcf_redis_t *redis, const char *why);
 void fcf_redis_leave(fcf_redis_t *redis);
+
+/* fcf_redis_conn.c */
+void fcf_redis_connect(fcf_redis_t *redis);
+/* hiredis calls the cleanup hook, now or when it returns from the callback we
+ * are in, and NULL replies before that */
+void fcf_redis_detach(fcf_redis_t *redis);
 int fcf_redis_script_index(const fcf_script_t *script);
 
 #endif /* _FCF_REDIS_PRIVATE_H_INCLUDED_ */
