@@ -1,0 +1,101 @@
+#!/usr/bin/perl
+
+# What README.md and agent.conf.example say of settings, directives, variables
+# and packages, held against the code.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use Test::More;
+
+my $readme = slurp(root() . '/README.md');
+
+# name => default, as fcfaas-agent itself tells them; '' where there is none
+sub settings {
+    my ($text) = slurp(root() . '/agent/conf.c')
+        =~ /fca_settings\[\] = \{\n(.*?)\n\};/s or die 'no table of settings';
+    my %set;
+
+    for my $entry (split /\n(?=    FCA_)/, $text) {
+        my ($name, $rest) = $entry =~ /^ *FCA_\w+\((\w+),\s*(.*)\z/s or next;
+        $rest =~ s/^fca_conf_\w+,\s*//;
+        my ($default) = $rest =~ /^(?:"([^"]*)"|NULL)/
+            or die "$name: no default in $entry";
+        $set{$name} = $1 // '';
+    }
+
+    return %set;
+}
+
+# the rows of the table under a header row that begins so: [cells]
+sub table {
+    my ($header) = @_;
+    my ($rows) = $readme =~ /^\| \Q$header\E \|.*\n\|[ -|]+\n((?:\|.*\n)+)/m
+        or die "README.md has no table \"$header\"";
+    return map { [map { s/^\s+|\s+$//gr } (split /\|/)[1, 2]] }
+        split /\n/, $rows;
+}
+
+sub unticked { $_[0] =~ s/^`(.*)`$/$1/r }
+
+my %set = settings();
+cmp_ok(scalar keys %set, '>', 30, 'the settings are found');
+
+subtest 'the settings in README.md' => sub {
+    my %told = map { unticked($_->[0]) => unticked($_->[1]) }
+        table('setting');
+    is_deeply([sort keys %told], [sort keys %set], 'all, and no other');
+
+    for (sort keys %set) {
+        my $default = $_ eq 'node_id' ? "the host's name" : $set{$_};
+        is($told{$_}, $default, "default of $_");
+    }
+};
+
+subtest 'the settings in agent.conf.example' => sub {
+    my %told;
+    for (split /\n/, slurp(root() . '/agent.conf.example')) {
+        # "#name = x" is an example, where there is no default, or the default
+        $told{$2} = [$1, $3] if /^(#?)(\w+) = ?(.*)$/;
+    }
+    is_deeply([sort keys %told], [sort keys %set], 'all, and no other');
+
+    for (sort keys %set) {
+        my ($off, $value) = @{ $told{$_} // [] };
+        if ($off && $set{$_} eq '') {
+            pass("$_: none");
+        } else {
+            is($value, $set{$_}, "default of $_");
+        }
+    }
+};
+
+subtest 'the directives' => sub {
+    my $code = slurp(root() . '/ngx_fcfaas_module/ngx_http_fcfaas_module.c');
+    my ($table) = $code =~ /ngx_command_t[^{]*\{(.*?)\n\};/s;
+    my %known = map { $_ => 1 } $table =~ /\{ ngx_string\("(\w+)"\)/g;
+    my %told = map { $_ => 1 }
+        $readme =~ /^    Syntax: +(\w+)/mg;
+    cmp_ok(scalar keys %known, '>', 10, 'are found');
+    is_deeply([sort keys %told], [sort keys %known], 'each has its entry');
+};
+
+subtest 'the variables' => sub {
+    my $code =
+        slurp(root() . '/ngx_fcfaas_module/ngx_http_fcfaas_variables.c');
+    my @known = sort map { "\$$_" } $code =~ /\{ ngx_string\("(\w+)"\)/g;
+    my @told = sort map { unticked($_->[0]) } table('variable');
+    is_deeply(\@told, \@known, 'each has its row');
+};
+
+subtest 'the packages' => sub {
+    my @known = sort map { (split)[1] } grep { /^(?:run|test)\s/ }
+        split /\n/, slurp(root() . '/run/deps.list');
+    my @told = sort map { unticked($_->[0]) } table('package');
+    cmp_ok(scalar @known, '>', 20, 'are found');
+    is_deeply(\@told, \@known, 'each has its row');
+};
+
+done_testing();
