@@ -132,6 +132,8 @@ copy_conf(fca_proxy_t *proxy, const fca_proxy_conf_t *conf, fcf_err_t *err)
                                                  : 1000;
     proxy->head_ms = conf->head_timeout_ms ? conf->head_timeout_ms : 60000;
     proxy->idle_ms = conf->idle_timeout_ms ? conf->idle_timeout_ms : 75000;
+    proxy->client_ms = conf->client_timeout_ms ? conf->client_timeout_ms
+                                               : 60000;
     proxy->queue_max = conf->queue_max;
     proxy->queue_ms = conf->queue_ms;
     proxy->token_len = conf->token_len;

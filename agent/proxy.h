@@ -10,13 +10,14 @@
  * Answers of the proxy itself are JSON {"error","message","function_id"} with
  * X-Fcfaas-Error: <error>.  Before a byte has reached the guest, 503 with
  * X-Fcfaas-Unsent: wrong_function, draining, busy, gone; without it:
- * 400 bad_request, 403 forbidden, 405 method_not_allowed, 408 head_timeout,
- * 431 header_too_large, 505 bad_version; of the guest, 502: guest_closed,
+ * 400 bad_request, 403 forbidden, 405 method_not_allowed, 408 head_timeout
+ * and body_timeout, 431 header_too_large, 505 bad_version; of the guest, 502: guest_closed,
  * bad_response, response_head_too_large, gone (route closed meanwhile).
  *
  * A request is in flight from the moment it has a place until its answer is
- * sent, or its tunnel ended.  Bodies and answers have no timeout here: they
- * are the gateway's.  A guest cut off from the network is noticed by TCP
+ * sent, or its tunnel ended.  How long a guest may take is the gateway's to
+ * say; a client that stands still in a body or an answer is cut off here (but
+ * for tunnels: those have TCP keepalive).  A guest cut off from the network is noticed by TCP
  * keepalive only, so close the route, guest_dead, when the VM has ended.
  */
 
@@ -44,6 +45,9 @@ typedef struct {
     unsigned            connect_timeout_ms;     /* to the guest; 0: 1000 */
     unsigned            head_timeout_ms;        /* a request's head; 0: 60 s */
     unsigned            idle_timeout_ms;        /* kept connections; 0: 75 s */
+    unsigned            client_timeout_ms;      /* without a byte more of its
+                                                   body, or taken of its
+                                                   answer; 0: 60 s */
     unsigned            queue_max;              /* per route before busy */
     unsigned            queue_ms;               /* longest stay in it */
 } fca_proxy_conf_t;

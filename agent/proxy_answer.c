@@ -29,12 +29,13 @@ reason(unsigned status)
 
 
 /* May the rest of the request's body be read and thrown away, so that the
- * connection can be kept? */
+ * connection can be kept?  Whether a client that asked for a 100 still sends
+ * one nobody knows. */
 static int
 rest_is_cheap(const fca_conn_t *conn)
 {
     return conn->req.done
-           || (conn->req.kind == FCA_BODY_LENGTH
+           || (conn->req.kind == FCA_BODY_LENGTH && !conn->expect
                && conn->req.left <= FCA_DISCARD_MAX);
 }
 

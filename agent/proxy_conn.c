@@ -29,6 +29,8 @@ timeout_ms(const fca_proxy_t *proxy, fca_timer_class_e class)
         return proxy->idle_ms;
     case FCA_TIMER_HEAD:
         return proxy->head_ms;
+    case FCA_TIMER_CLIENT:
+        return proxy->client_ms;
     case FCA_TIMER_QUEUE:
         return proxy->queue_ms;
     default:
@@ -38,19 +40,14 @@ timeout_ms(const fca_proxy_t *proxy, fca_timer_class_e class)
 
 
 void
-fca_conn_set_state(fca_conn_t *conn, fca_conn_e state)
+fca_conn_set_timer(fca_conn_t *conn)
 {
     fca_dloop_t        *loop;
     fca_timer_class_e   class;
 
     loop = conn->route->loop;
-    conn->state = state;
-    class = states[state].timer;
-
-    if (class == FCA_TIMER_NCLASSES) {
-        fca_timer_stop(&conn->timer);
-        return;
-    }
+    class = states[conn->state].timer;
+    conn->moved = 0;
 
     fca_timer_set(&loop->timers, class, &conn->timer,
                   loop->now + timeout_ms(loop->proxy, class));
@@ -58,8 +55,17 @@ fca_conn_set_state(fca_conn_t *conn, fca_conn_e state)
 
 
 void
+fca_conn_set_state(fca_conn_t *conn, fca_conn_e state)
+{
+    conn->state = state;
+    fca_conn_set_timer(conn);
+}
+
+
+void
 fca_conn_run(fca_conn_t *conn)
 {
+    unsigned    turns;
     fca_step_e  step;
 
     if (conn->running) {
@@ -67,10 +73,18 @@ fca_conn_run(fca_conn_t *conn)
     }
 
     conn->running = 1;
+    step = FCA_STEP_NEXT;
 
-    do {
+    for (turns = 0; step == FCA_STEP_NEXT; turns++) {
+
+        if (turns == FCA_TURNS) {
+            /* pipelined requests that take no time: let others run */
+            fca_dloop_post(conn->route->loop, &conn->sock);
+            break;
+        }
+
         step = states[conn->state].run(conn);
-    } while (step == FCA_STEP_NEXT);
+    }
 
     /* closed ones stay in memory until the turn ends */
     conn->running = 0;
@@ -268,6 +282,7 @@ take_request(fca_conn_t *conn, const fca_head_t *head)
     conn->keep = head->minor ? !head->close
                              : head->keep_alive && !head->close;
     conn->upgrade = head->upgrade;
+    conn->expect = head->expect;
     conn->retried = 0;
     conn->encode = 0;
     conn->decode = 0;

@@ -20,6 +20,7 @@ static const name_t  names[] = {
     NAME("content-length", KIND_LENGTH),
     NAME("upgrade", KIND_UPGRADE),
     NAME("host", KIND_HOST),
+    NAME("expect", KIND_EXPECT),
     NAME("x-fcfaas-function", KIND_FUNCTION),
     NAME("x-fcfaas-token", KIND_TOKEN),
     { NULL, 0, 0 }
@@ -100,7 +101,9 @@ header_kind(const char *p, size_t len)
                ? KIND_ACCEL : KIND_OTHER;
     }
 
-    if (c != 'c' && c != 't' && c != 'k' && c != 'p' && c != 'u' && c != 'h') {
+    if (c != 'c' && c != 't' && c != 'k' && c != 'p' && c != 'u' && c != 'h'
+        && c != 'e')
+    {
         return KIND_OTHER;
     }
 
@@ -170,7 +173,7 @@ scan_connection(fca_head_t *head, const fca_span_t *value)
             head->upgrade = 1;
 
         } else {
-            head->nominated = 1;
+            head->nominated++;
         }
     }
 }
@@ -186,6 +189,10 @@ scan_known(fca_head_t *head, uint8_t kind, const fca_span_t *value)
 
     case KIND_CONNECTION:
         scan_connection(head, value);
+        return head->nominated > FCA_HEAD_NOMINATED ? 400 : 0;
+
+    case KIND_EXPECT:
+        head->expect = 1;
         return 0;
 
     case KIND_ENCODING:
@@ -263,11 +270,15 @@ scan_field(fca_head_t *head, fca_head_line_t *line, const char *p,
 
 
 /* "METHOD target HTTP/1.x": llhttp's loose mode lets control characters be
- * part of a target */
+ * part of a target, and it knows RTSP and ICE too */
 static int
 scan_request_line(const char *p, const char *end)
 {
     unsigned  spaces;
+
+    if (end - p < 8 || memcmp(end - 8, "HTTP/1.", 7) != 0) {
+        return 400;
+    }
 
     for (spaces = 0; p < end; p++) {
         if (*p == ' ') {

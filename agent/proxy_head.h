@@ -12,6 +12,7 @@
 #include <llhttp.h>
 
 #define FCA_HEAD_LINES      256
+#define FCA_HEAD_NOMINATED  32
 /* what a rewritten head may be longer than the original, at most */
 #define FCA_HEAD_GROWTH     128
 
@@ -37,7 +38,8 @@ typedef struct {
     unsigned          close:1;      /* options named in Connection */
     unsigned          keep_alive:1;
     unsigned          upgrade:1;    /* with an Upgrade field, too */
-    unsigned          nominated:1;
+    unsigned          expect:1;
+    unsigned          nominated;    /* other names in Connection */
     uint64_t          length;
     fca_span_t        token;        /* into the buffer */
     fca_span_t        function;

@@ -15,6 +15,7 @@ typedef enum {
     KIND_LENGTH,
     KIND_UPGRADE,
     KIND_HOST,
+    KIND_EXPECT,
     KIND_FUNCTION,
     KIND_TOKEN,
     KIND_FCFAAS,                    /* any other X-Fcfaas-* */

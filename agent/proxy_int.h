@@ -88,7 +88,7 @@ struct fca_sock_s {
     X(IDLE,     fca_conn_head,    fca_conn_drop,           FCA_TIMER_IDLE)   \
     X(HEAD,     fca_conn_head,    fca_conn_head_timeout,   FCA_TIMER_HEAD)   \
     X(QUEUED,   fca_conn_queued,  fca_conn_queue_timeout,  FCA_TIMER_QUEUE)  \
-    X(RELAY,    fca_relay_run,    NULL,                    FCA_TIMER_NCLASSES) \
+    X(RELAY,    fca_relay_run,    fca_relay_timeout,       FCA_TIMER_CLIENT) \
     X(ANSWER,   fca_conn_flush,   fca_conn_drop,           FCA_TIMER_LINGER) \
     X(DISCARD,  fca_conn_discard, fca_conn_drop,           FCA_TIMER_LINGER) \
     X(LINGER,   fca_conn_linger,  fca_conn_drop,           FCA_TIMER_LINGER)
@@ -129,6 +129,8 @@ struct fca_conn_s {
     unsigned      admitted:1;       /* counted in flight */
     unsigned      queued:1;
     unsigned      upgrade:1;        /* asked for */
+    unsigned      expect:1;         /* its body may wait for a 100 */
+    unsigned      moved:1;          /* bytes, since its timer was set */
     unsigned      expect_more:1;    /* the resp head is not complete yet */
     unsigned      replayable:1;
     unsigned      retried:1;
@@ -243,7 +245,8 @@ struct fca_proxy_s {
     int                 in_handler, freed;
 
     /* constant */
-    unsigned            connect_ms, head_ms, idle_ms, queue_ms, queue_max;
+    unsigned            connect_ms, head_ms, idle_ms, client_ms;
+    unsigned            queue_ms, queue_max;
     char               *token;
     size_t              token_len;
     fca_cidr_t         *allow;
@@ -293,6 +296,7 @@ void fca_conn_open(fca_route_t *route, int fd);
 void fca_conn_close(fca_conn_t *conn);
 void fca_conn_run(fca_conn_t *conn);
 void fca_conn_set_state(fca_conn_t *conn, fca_conn_e state);
+void fca_conn_set_timer(fca_conn_t *conn);          /* the state's, anew */
 fca_step_e fca_conn_head(fca_conn_t *conn);
 fca_step_e fca_conn_queued(fca_conn_t *conn);
 fca_step_e fca_conn_drop(fca_conn_t *conn);
@@ -307,6 +311,7 @@ fca_step_e fca_conn_linger(fca_conn_t *conn);
 
 /* proxy_relay.c */
 fca_step_e fca_relay_run(fca_conn_t *conn);
+fca_step_e fca_relay_timeout(fca_conn_t *conn);
 
 /* proxy_guest.c */
 typedef enum {

@@ -154,6 +154,7 @@ read_client(fca_conn_t *conn)
 
     if (n > 0) {
         buf->last += (uint32_t) n;
+        conn->moved = 1;
         return FLOW_MORE;
     }
 
@@ -234,10 +235,43 @@ over(fca_conn_t *conn)
 }
 
 
+/* Nothing can go on before the client takes some of the answer, or sends some
+ * of the body. */
+static int
+client_is_waited_for(const fca_conn_t *conn)
+{
+    if (conn->req.kind == FCA_BODY_TUNNEL) {
+        return 0;
+    }
+
+    if (conn->out && conn->out->pos < conn->out->ready) {
+        return 1;
+    }
+
+    return !conn->req.done && !conn->guest->broken
+           && (conn->guest->answered || !conn->expect)
+           && (conn->in == NULL || conn->in->pos == conn->in->ready);
+}
+
+
+fca_step_e
+fca_relay_timeout(fca_conn_t *conn)
+{
+    if (conn->sent_head) {
+        return fca_conn_drop(conn);
+    }
+
+    conn->keep = 0;
+
+    return fca_answer(conn, 408, "body_timeout", NULL,
+                      "the request's body took too long");
+}
+
+
 fca_step_e
 fca_relay_run(fca_conn_t *conn)
 {
-    int     turns, up, down;
+    int         turns, up, down;
     fca_flow_e  flow;
 
     /* A client that half-closes counts as gone, as in nginx, but for a
@@ -278,6 +312,13 @@ fca_relay_run(fca_conn_t *conn)
             fca_dloop_post(conn->route->loop, &conn->sock);
             break;
         }
+    }
+
+    if (!client_is_waited_for(conn)) {
+        fca_timer_stop(&conn->timer);
+
+    } else if (conn->moved || conn->timer.next == NULL) {
+        fca_conn_set_timer(conn);
     }
 
     return FCA_STEP_WAIT;

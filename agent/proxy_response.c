@@ -100,7 +100,8 @@ frame_response(fca_conn_t *conn, const fca_head_t *head, unsigned *flags)
         conn->keep = 0;
     }
 
-    conn->keep = conn->keep && !conn->route->closing;
+    conn->keep = conn->keep && !conn->route->closing
+                 && (conn->req.done || !conn->expect);
 
     *flags |= (conn->encode ? FCA_RESP_ENCODE : 0)
               | (conn->decode ? FCA_RESP_DECODE : 0)
@@ -258,6 +259,7 @@ send_response(fca_conn_t *conn)
 
     if (n > 0) {
         buf->pos += (uint32_t) n;
+        conn->moved = 1;
     }
 
     return conn->sock.wr ? FLOW_MORE : FLOW_WAIT;

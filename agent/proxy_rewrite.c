@@ -2,19 +2,15 @@
 #include <strings.h>
 #include "agent/proxy_head_int.h"
 
-#define NOMINATED_MAX  32           /* other names in Connection */
-
 
 /* drops what Connection names, but for what frames and routes the message */
 static void
 drop_nominated(fca_head_t *head, const char *start)
 {
-    unsigned          i, k, left;
+    unsigned          i, k;
     const char       *p, *end;
     fca_span_t        item;
     fca_head_line_t  *line;
-
-    left = NOMINATED_MAX;
 
     for (i = 1; i < head->nlines; i++) {
 
@@ -25,7 +21,7 @@ drop_nominated(fca_head_t *head, const char *start)
         p = start + head->lines[i].off + head->lines[i].name_len + 1;
         end = start + head->lines[i].off + head->lines[i].len - 2;
 
-        while (fca_list_next(&p, end, &item) && left-- > 0) {
+        while (fca_list_next(&p, end, &item)) {
             for (k = 1; k < head->nlines; k++) {
                 line = &head->lines[k];
 

@@ -147,7 +147,8 @@ fca_route_answer_draining(fca_conn_t *conn)
 
     route = conn->route;
 
-    if (route->guest_dead) {
+    /* control may be setting guest_dead just now, if it is not closing yet */
+    if (route->closing && route->guest_dead) {
         return fca_answer(conn, 503, "gone", FCF_UNSENT_GONE,
                           "the instance is gone");
     }
@@ -348,21 +349,32 @@ fca_route_leave(fca_conn_t *conn)
 }
 
 
-void
-fca_route_closing(fca_route_t *route)
+/* Nobody waits, and nothing begins, from now on. */
+static void
+set_closing(fca_route_t *route)
 {
-    fca_conn_t   *conn;
-    fca_dloop_t  *loop;
+    fca_conn_t  *conn;
 
-    loop = route->loop;
     route->closing = 1;
 
     while (route->queue) {
         conn = route->queue;
         fca_route_unqueue(conn);
-        (void) fca_route_answer_draining(conn);
-        fca_dloop_post(loop, &conn->sock);
+
+        if (fca_route_answer_draining(conn) == FCA_STEP_NEXT) {
+            fca_conn_run(conn);
+        }
     }
+}
+
+
+void
+fca_route_closing(fca_route_t *route)
+{
+    fca_dloop_t  *loop;
+
+    loop = route->loop;
+    set_closing(route);
 
     fca_timer_set(&loop->timers, FCA_TIMER_ROUTE, &route->linger,
                   loop->now + route->linger_ms);
@@ -427,7 +439,7 @@ grace_over(void *arg)
 void
 fca_route_cut(fca_route_t *route)
 {
-    route->closing = 1;
+    set_closing(route);
     cut_inflight(route);
     finish(route);
 }

@@ -13,6 +13,7 @@
 typedef enum {
     FCA_TIMER_IDLE = 0,         /* kept client connections */
     FCA_TIMER_HEAD,             /* a request's head */
+    FCA_TIMER_CLIENT,           /* its next byte, or room for one */
     FCA_TIMER_QUEUE,            /* waiting for a free place */
     FCA_TIMER_LINGER,           /* answers and rests of bodies at the end */
     FCA_TIMER_CONNECT,          /* to the guest */

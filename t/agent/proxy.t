@@ -543,6 +543,27 @@ subtest 'answers without a body, and interim ones' => sub {
     is(rd($g, qr/abc/), 'abc', 'then the body');
     wr($g, $OK);
     is(rd($c, qr/ok\z/), $OK, 'and its answer');
+
+    # A client that gets its answer instead of a 100 sends no body, or does:
+    # what comes next cannot be told apart.
+    $r = $h->route('expect');
+
+    for my $case (['ours', token => 'x'], ["the guest's", token => 'secret']) {
+        $c = client($r);
+        my ($name, @o) = @$case;
+        wr($c, req('POST /', raw => 1, @o,
+                   fields => "Expect: 100-continue\r\nContent-Length: 3\r\n"));
+
+        if ($name ne 'ours') {
+            $g = guest_accept($r);
+            rd($g, $END);
+            wr($g, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+        }
+
+        like(rd($c, $name eq 'ours' ? qr/\}\n\z/ : $END), qr/ 403 .*\r\nConnection: close\r\n/s,
+             "an answer without 100 ends the connection: $name");
+        ok(ended($c), 'it does');
+    }
 };
 
 subtest 'answers before the request is complete' => sub {
@@ -833,6 +854,28 @@ subtest 'limits of its own' => sub {
     ($status) = $h->quit;
     is($status, 0, 'ends well');
 
+    $h = ProxyHost->new('-q', 1, '-Q', 60000);
+    $r = $h->route('early', concurrency => 1);
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    my $queued = client($r);
+    my $third;
+    wr($queued, req('POST /', body => 'x'));
+    until_true {
+        $third = client($r);
+        wr($third, req('GET /'));
+        rd($third, qr/\}\n/, 0.1) =~ /503/;
+    };
+    $h->cmd('quit');
+    like(slurp($c), qr/^HTTP\/1.1 502 .*"gone"/s,
+         'ending it all cuts what is in flight');
+    like(slurp($queued), qr/^HTTP\/1.1 503 .*Unsent: /s,
+         'and tells those in the queue that they were not sent');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
+
     $h = ProxyHost->new;
     $r = $h->route('early');
     $c = client($r);
@@ -842,7 +885,7 @@ subtest 'limits of its own' => sub {
     $h->cmd('close early 60000 60000 0');
     $h->cmd('quit');
     like(slurp($c), qr/^HTTP\/1.1 502 .*"gone"/s,
-         'ending it all cuts what is in flight');
+         'with a close under way as well');
     is($h->line, 'closed early', 'and runs the callback');
     ($status) = $h->quit;
     is($status, 0, 'ends well');
@@ -851,6 +894,62 @@ subtest 'limits of its own' => sub {
     $r = $h->route('idle');
     $c = client($r);
     ok(ended($c), 'idle connections end');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
+};
+
+subtest 'clients that stand still' => sub {
+    $h = ProxyHost->new('-b', 700);
+    $r = $h->route('still');
+    my ($slow, $steady, $tunnel, $expect, $deaf) = map { client($r) } 1 .. 5;
+    my %g;
+    my $ask = sub {
+        my ($name, $s, @req) = @_;
+        wr($s, req(@req));
+        $g{$name} = guest_accept($r);
+        rd($g{$name}, $END);
+    };
+
+    $ask->('slow', $slow, 'GET /');
+    $ask->('steady', $steady, 'POST /', raw => 1,
+           fields => "Content-Length: 10\r\n");
+    $ask->('tunnel', $tunnel, 'GET /', fields => "Connection: Upgrade\r\n"
+           . "Upgrade: x\r\n");
+    wr($g{tunnel}, "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\n"
+       . "Upgrade: x\r\n\r\n");
+    rd($tunnel, $END);
+    $ask->('expect', $expect, 'POST /', raw => 1,
+           fields => "Expect: 100-continue\r\nContent-Length: 1\r\n");
+    $ask->('deaf', $deaf, 'GET /');
+    wr($g{deaf}, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+    fill($g{deaf});
+
+    $c = client($r);
+    $ask->('half', $c, 'POST /', raw => 1, fields => "Content-Length: 10\r\n");
+    $t = time;
+    wr($c, 'abc');
+
+    for my $n (1 .. 9) {
+        my $until = $t + $n * 0.15;
+        until_true { time > $until };
+        wr($steady, 'x');
+    }
+
+    $got = slurp($c);
+    like($got, qr/^HTTP\/1.1 408 .*Connection: close.*"body_timeout"/s,
+         'no more of a body: 408');
+    is(rd($g{half}, qr/(?!)/), 'abc!END', 'the guest sees the end of it');
+    like(rd($g{deaf}, qr/(?!)/), qr/!END\z/, 'a client that reads no more');
+    is($h->stat('still')->{inflight}, 4, 'both have left their places');
+
+    wr($steady, 'x');
+    rd($g{steady}, qr/x\z/);
+    wr($g{$_}, $OK) for qw(steady slow expect);
+    like(rd($steady, qr/ok\z/), qr/200/, 'a slow but steady body goes on');
+    like(rd($slow, qr/ok\z/), qr/200/, 'a slow guest is waited for');
+    like(rd($expect, qr/ok\z/), qr/200/, 'so is its 100');
+    wr($tunnel, 'up');
+    is(rd($g{tunnel}, qr/up/), 'up', 'tunnels may be silent');
     ($status) = $h->quit;
     is($status, 0, 'ends well');
 };

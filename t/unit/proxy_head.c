@@ -13,6 +13,7 @@ typedef struct {
 
 #define L  "GET /a%20b?x=1 HTTP/1.1\r\n"
 #define E  "\r\n"
+#define N31  "a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,"
 
 static const head_case_t  requests[] = {
     { "as it is", L "Host: h\r\nA:  b \r\n" E, 0, L "Host: h\r\nA:  b \r\n" E },
@@ -83,6 +84,15 @@ static const head_case_t  requests[] = {
     { "CONNECT", "CONNECT h:1 HTTP/1.1\r\n" E, 405, NULL },
     { "HTTP/2.0", "GET / HTTP/2.0\r\n" E, -2, NULL },
     { "HTTP/0.9", "GET / HTTP/0.9\r\n" E, -2, NULL },
+    { "RTSP", "DESCRIBE rtsp://h/x RTSP/1.0\r\n" E, -2, NULL },
+    { "ICE", "SOURCE /x ICE/1.0\r\n" E, -2, NULL },
+    { "an empty CL", "POST / HTTP/1.1\r\nContent-Length:\r\n" E, -2, NULL },
+    { "32 names in Connection",
+      L "Connection: foo," N31 "\r\nFoo: 1\r\nFoob: 2\r\n" E, 0,
+      L "Foob: 2\r\n" E },
+    { "more than that, over two lines",
+      L "Connection: " N31 "b,b\r\nConnection: foo\r\nFoo: 1\r\n" E, 400,
+      NULL },
     { "garbage", "\x16\x03\x01\x02\r\n\r\n", -1, NULL },
 };
 

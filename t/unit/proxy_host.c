@@ -301,7 +301,7 @@ options(int argc, char **argv, fca_proxy_conf_t *conf, fca_cidr_t *allow)
 {
     int  c;
 
-    while ((c = getopt(argc, argv, "t:T:c:h:i:q:Q:a:n:")) != -1) {
+    while ((c = getopt(argc, argv, "t:T:c:h:i:b:q:Q:a:n:")) != -1) {
         switch (c) {
         case 't':
             conf->threads = (unsigned) strtoul(optarg, NULL, 10);
@@ -318,6 +318,9 @@ options(int argc, char **argv, fca_proxy_conf_t *conf, fca_cidr_t *allow)
             break;
         case 'i':
             conf->idle_timeout_ms = (unsigned) strtoul(optarg, NULL, 10);
+            break;
+        case 'b':
+            conf->client_timeout_ms = (unsigned) strtoul(optarg, NULL, 10);
             break;
         case 'q':
             conf->queue_max = (unsigned) strtoul(optarg, NULL, 10);
