@@ -289,6 +289,7 @@ fcf_etcd_call_send(fcf_etcd_call_t *call)
     http.body = call->body.data;
     http.body_len = call->body.len;
     http.timeout_ms = (unsigned) (call->deadline - now);
+    http.once = (call->kind == FCF_ETCD_TXN || call->kind == FCF_ETCD_GRANT);
     http.on_done = fcf_etcd_on_done;
     http.arg = call;
 

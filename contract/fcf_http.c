@@ -91,8 +91,14 @@ fcf_http_code(CURLcode rc)
 static int
 fcf_http_unsent(fcf_http_req_t *req, CURLcode rc)
 {
-    long        num;
-    curl_off_t  connected;
+    long  num;
+
+    /* on a kept connection that ended, or is silent, it may have been: what
+     * libcurl tells is about the last connection, or none */
+
+    if (req->sent) {
+        return 0;
+    }
 
     if (rc == CURLE_COULDNT_CONNECT) {
         num = 0;
@@ -101,17 +107,7 @@ fcf_http_unsent(fcf_http_req_t *req, CURLcode rc)
         return num ? (int) num : ECONNREFUSED;
     }
 
-    connected = 0;
-
-    if (rc == CURLE_OPERATION_TIMEDOUT
-        && curl_easy_getinfo(req->easy, CURLINFO_CONNECT_TIME_T, &connected)
-           == CURLE_OK
-        && connected == 0)
-    {
-        return ETIMEDOUT;
-    }
-
-    return 0;
+    return (rc == CURLE_OPERATION_TIMEDOUT) ? ETIMEDOUT : 0;
 }
 
 
@@ -150,6 +146,8 @@ fcf_http_finish(fcf_http_req_t *req, CURLcode rc)
         fcf_err_set(&err, req->failed ? req->failed : fcf_http_code(rc),
                     "%s", req->failed == FCF_E_LIMIT ? "reply too large"
                           : req->failed == FCF_E_NOMEM ? "out of memory"
+                          : rc == CURLE_ABORTED_BY_CALLBACK
+                            ? "connection closed without an answer"
                           : req->errbuf[0] ? req->errbuf
                                            : curl_easy_strerror(rc));
         err.sys_errno = unsent;
@@ -418,6 +416,7 @@ fcf_http_start(fcf_http_t *http, const fcf_http_call_t *call, fcf_err_t *err)
     req->http = http;
     req->on_data = call->on_data;
     req->on_done = call->on_done;
+    req->once = (call->once != 0);
     req->arg = call->arg;
     req->easy = curl_easy_init();
 

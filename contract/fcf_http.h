@@ -35,6 +35,8 @@ typedef struct {
                                                0: 65536 */
     const char              *ca, *cert, *key;   /* PEM files or NULL */
     int                      fresh;         /* a connection of its own */
+    int                      once;          /* else repeated when a kept
+                                               connection ends unanswered */
     fcf_http_data_pt         on_data;       /* NULL: collect */
     fcf_http_done_pt         on_done;
     void                    *arg;

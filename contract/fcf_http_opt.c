@@ -72,6 +72,32 @@ fcf_http_set_method(CURL *easy, const fcf_http_call_t *call)
 }
 
 
+/* a connection stands and the request is about to be written to it; libcurl
+ * comes here again when that was a kept one that ended without an answer */
+
+static int
+fcf_http_on_send(void *arg, char *peer, char *local, int peer_port,
+    int local_port)
+{
+    fcf_http_req_t  *req;
+
+    (void) peer;
+    (void) local;
+    (void) peer_port;
+    (void) local_port;
+
+    req = arg;
+
+    if (req->once && req->sent) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    req->sent = 1;
+
+    return CURL_PREREQFUNC_OK;
+}
+
+
 CURLcode
 fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
 {
@@ -86,6 +112,8 @@ fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
     fcf_http_opt(rc, easy, CURLOPT_ERRORBUFFER, req->errbuf);
     fcf_http_opt(rc, easy, CURLOPT_WRITEFUNCTION, fcf_http_on_write);
     fcf_http_opt(rc, easy, CURLOPT_WRITEDATA, req);
+    fcf_http_opt(rc, easy, CURLOPT_PREREQFUNCTION, fcf_http_on_send);
+    fcf_http_opt(rc, easy, CURLOPT_PREREQDATA, req);
     fcf_http_opt(rc, easy, CURLOPT_NOSIGNAL, 1L);
     fcf_http_opt(rc, easy, CURLOPT_PROXY, "");
     fcf_http_opt(rc, easy, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -45,6 +45,8 @@ struct fcf_http_req_s {
     fcf_buf_t            body;
     fcf_http_state_e     state;
     fcf_code_e           failed;        /* why on_data ended the transfer */
+    unsigned             sent:1;        /* at least begun */
+    unsigned             once:1;
     fcf_http_data_pt     on_data;
     fcf_http_done_pt     on_done;
     void                *arg;

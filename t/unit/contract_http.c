@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <curl/curl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,6 +24,7 @@ static char              path[64];
 static fcf_buf_t         seen;
 static fcf_http_req_t   *other;
 static uv_timer_t        watchdog;
+static int              *vanished;      /* shared with the server */
 
 
 /* one connection at a time per child; by the request's path */
@@ -39,6 +41,11 @@ serve_one(int fd)
 
         if (strstr(req, "/hang") != NULL) {
             continue;
+        }
+
+        if (strstr(req, "/vanish") != NULL) {
+            __sync_fetch_and_add(vanished, 1);
+            return;
         }
 
         if (strstr(req, "/cut") != NULL) {
@@ -79,6 +86,13 @@ serve(void)
     if (fd < 0 || bind(fd, (struct sockaddr *) &addr, sizeof(addr)) != 0
         || listen(fd, 64) != 0)
     {
+        abort();
+    }
+
+    vanished = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (vanished == MAP_FAILED) {
         abort();
     }
 
@@ -125,6 +139,45 @@ done(void *arg, long status, const char *body, size_t len,
     snprintf(text, sizeof(text), "%s:%s:%ld:%.20s:%zu", (const char *) arg,
              err ? fcf_code_name(err->code) : "ok", status, body, len);
     note(text);
+}
+
+
+/* was it sent? */
+
+static void
+done_sent(void *arg, long status, const char *body, size_t len,
+    const fcf_err_t *err)
+{
+    char  text[128];
+
+    (void) status;
+    (void) body;
+    (void) len;
+
+    snprintf(text, sizeof(text), "%s:%s:%s", (const char *) arg,
+             err ? fcf_code_name(err->code) : "ok",
+             err && err->sys_errno ? "unsent" : "maybe");
+    note(text);
+}
+
+
+static void
+start_once(const char *what, unsigned ms)
+{
+    char             url[128];
+    fcf_http_call_t  call;
+
+    memset(&call, 0, sizeof(call));
+    snprintf(url, sizeof(url), "http://localhost%s", what);
+    call.method = "POST";
+    call.url = url;
+    call.unix_socket = path;
+    call.timeout_ms = ms;
+    call.once = 1;
+    call.on_done = done_sent;
+    call.arg = (void *) "once";
+
+    (void) fcf_http_start(http, &call, NULL);
 }
 
 
@@ -229,6 +282,38 @@ free_client(void *arg, long status, const char *body, size_t len,
 }
 
 
+/* a kept connection that ends instead of an answer: the request may have been
+ * done, and libcurl would send it again */
+
+static void
+test_once(void)
+{
+    char  away[80];
+
+    start("GET", "/a", "a", 0, NULL, done);
+    until("a:ok:201:GET /a HTTP/1.1:15 ", "a connection is kept");
+    start_once("/vanish", 0);
+    until("once:unavailable:maybe ", "closed without an answer");
+    is_int(*vanished, 1, "sent once");
+
+    start("GET", "/a", "a", 0, NULL, done);
+    until("a:ok:201:GET /a HTTP/1.1:15 ", "a connection is kept");
+    start_once("/hang", 100);
+    until("once:timeout:maybe ", "no answer on a kept connection");
+
+    start("GET", "/a", "a", 0, NULL, done);
+    until("a:ok:201:GET /a HTTP/1.1:15 ", "a connection is kept");
+    snprintf(away, sizeof(away), "%s.away", path);
+    is_int(rename(path, away), 0, "nobody listens any more");
+    start_once("/vanish", 0);
+    until("once:unavailable:maybe ", "closed, and no second connection");
+    is_int(*vanished, 2, "sent once");
+    start_once("/a", 0);
+    until("once:unavailable:unsent ", "a first connection: never sent");
+    is_int(rename(away, path), 0, "back");
+}
+
+
 int
 main(void)
 {
@@ -256,6 +341,8 @@ main(void)
     until("h:timeout:0::0 ", "no answer in time");
     start("GET", "/cut", "c", 0, NULL, done);
     until("c:unavailable:0::0 ", "cut in the middle of the body");
+
+    test_once();
 
     other = start("GET", "/hang", "never", 0, NULL, done);
     start("GET", "/b", "b", 0, cancel_other, done);
