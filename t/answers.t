@@ -41,7 +41,7 @@ GET /run/No
 --- response_headers
 Content-Type: application/json
 X-Fcfaas-Error: bad_name
---- response_body_like
+--- response_body_like chomp
 ^\{"error":"bad_name","message":".*","function_id":"No","request_id":"[\w.-]+"\}$
 
 
@@ -49,7 +49,7 @@ X-Fcfaas-Error: bad_name
 --- request
 GET /run/a%22b%5c
 --- error_code: 400
---- response_body_like
+--- response_body_like chomp
 "function_id":"a\\"b\\\\"
 
 
@@ -59,7 +59,7 @@ GET /run/nobody
 --- error_code: 404
 --- response_headers
 X-Fcfaas-Error: unknown_function
---- response_body_like
+--- response_body_like chomp
 ^\{"error":"unknown_function",.*"function_id":"nobody"
 
 
@@ -73,7 +73,7 @@ X-Fcfaas-Error: unknown_function
 
 
 === TEST 6: a spec that cannot be read declares nothing
---- init
+--- etcd
 etcd()->put("/specs/broken", "{not json");
 --- request
 GET /run/broken
@@ -83,7 +83,7 @@ GET /run/broken
 
 
 === TEST 7: nobody takes the job
---- init
+--- etcd
 spec("hello");
 --- request
 GET /run/hello
@@ -95,7 +95,7 @@ Retry-After: \d+
 
 
 === TEST 8: somebody is at it, but not in time
---- init
+--- etcd
 spec("hello");
 etcd()->put("/functions/hello/slots/0", { worker_id => "n1-1", version => 1 });
 --- request
@@ -122,7 +122,7 @@ mine
 
 
 === TEST 10: error_page to a named location, from a parked request
---- init
+--- etcd
 spec("hello");
 --- config
     location ~ ^/run/(?<function_id>[^/]+) {

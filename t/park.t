@@ -13,7 +13,6 @@ our $config = <<'EOC';
         fcfaas $function_id;
         fcfaas_park_timeout 5s;
         proxy_pass http://functions$fcfaas_uri;
-        add_header X-Start $fcfaas_start;
     }
 EOC
 
@@ -35,19 +34,17 @@ run_tests();
 __DATA__
 
 === TEST 1: parked, asked for, served
---- init
+--- etcd
 spec("hello");
 on_job(sub { instance($_[0]{function_id}) });
 --- request
 GET /run/hello/a%20b?c=d
 --- response_body
 hello /a%20b?c=d
---- response_headers
-X-Start: cold
 
 
 === TEST 2: with a body
---- init
+--- etcd
 spec("hello");
 on_job(sub { instance($_[0]{function_id}) });
 --- request eval
@@ -57,7 +54,7 @@ hello /
 
 
 === TEST 3: the job says what the spec says
---- init
+--- etcd
 spec("hello", version => 7, cpu => 2, memory_mb => 256);
 on_job(sub {
     my ($job) = @_;
@@ -75,7 +72,7 @@ hello /
 
 
 === TEST 4: one without an image: the reason, at once
---- init
+--- etcd
 spec("hello");
 on_job(sub {
     failure("hello", $_[0]{request_id}, error => "no_image",
@@ -87,12 +84,12 @@ GET /run/hello
 --- error_code: 502
 --- response_headers
 X-Fcfaas-Error: no_image
---- response_body_like
+--- response_body_like chomp
 "message":"[^"]*hello\.img is not there
 
 
 === TEST 5: a transient failure is tried three times
---- init
+--- etcd
 spec("hello");
 on_job(sub {
     failure("hello", $_[0]{request_id}, error => "boot_failed",
@@ -104,12 +101,12 @@ GET /run/hello
 --- error_code: 502
 --- response_headers
 X-Fcfaas-Error: boot_failed
---- response_body_like
+--- response_body_like chomp
 attempt 3
 
 
 === TEST 6: a transient failure, then an instance
---- init
+--- etcd
 spec("hello");
 on_job(sub {
     my ($job) = @_;
@@ -125,7 +122,7 @@ hello /
 
 
 === TEST 7: failures that no client sees
---- init
+--- etcd
 spec("hello");
 my $n = 0;
 on_job(sub {
@@ -148,7 +145,7 @@ hello /
 
 
 === TEST 8: a draining instance takes nothing
---- init
+--- etcd
 spec("hello");
 instance("hello", port => $ENV{TEST_NGINX_AGENT2}, state => "draining");
 on_job(sub { instance("hello", worker => "n1-2") });
@@ -159,7 +156,7 @@ hello /
 
 
 === TEST 9: an instance that cannot be read is none
---- init
+--- etcd
 spec("hello");
 etcd()->put("/functions/hello/instances/n1-9", '{"worker_ip":"here"}');
 on_job(sub { instance("hello", worker => "n1-2") });

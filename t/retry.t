@@ -54,7 +54,7 @@ our $both = 'spec("hello"); instance("hello");'
 
 add_block_preprocessor(sub {
     my ($block) = @_;
-    $block->set_value('init', $both) unless defined $block->init;
+    etcd_default($block, $both);
 });
 
 run_tests();
@@ -105,7 +105,7 @@ gone
 
 
 === TEST 6: a refused connection, and no other: a new one is asked for
---- init
+--- etcd
 spec("hello");
 instance("hello");
 on_job(sub {
@@ -121,7 +121,7 @@ POST 100000
 === TEST 7: the only instance says that it is draining: a new one
 --- unsent chomp
 draining
---- init
+--- etcd
 spec("hello");
 instance("hello");
 on_job(sub {
@@ -141,7 +141,7 @@ POST 3
         listen 127.0.0.1:$TEST_NGINX_AGENT;
         location / { return 503 "mine\n"; }
     }
---- init
+--- etcd
 spec("hello");
 instance("hello");
 --- request
@@ -161,7 +161,7 @@ mine
     }
 --- unsent chomp
 draining
---- init
+--- etcd
 spec("hello");
 instance("hello");
 --- request eval

@@ -35,7 +35,7 @@ run_tests();
 __DATA__
 
 === TEST 1: what is counted
---- init
+--- etcd
 spec("hello"); instance("hello");
 --- request eval
 ["GET /run/hello", "GET /run/hello", "GET /run/nobody", "GET /run/BAD",

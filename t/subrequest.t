@@ -48,7 +48,7 @@ run_tests();
 __DATA__
 
 === TEST 1: a warm one answers
---- init
+--- etcd
 spec("guard"); instance("guard");
 --- request
 GET /guarded
@@ -57,7 +57,7 @@ agent
 
 
 === TEST 2: a cold one is a 500 of auth_request, at once
---- init
+--- etcd
 spec("guard");
 --- request
 GET /guarded
@@ -66,7 +66,7 @@ GET /guarded
 
 
 === TEST 3: a page made of a function's answer
---- init
+--- etcd
 spec("guard"); instance("guard");
 --- request
 GET /mixed

@@ -26,7 +26,7 @@ run_tests();
 __DATA__
 
 === TEST 1: no answer in time
---- init
+--- etcd
 spec("slow", timeout_s => 1);
 instance("slow");
 --- tcp_listen eval: $ENV{TEST_NGINX_AGENT}
@@ -42,7 +42,7 @@ X-Fcfaas-Error: timeout
 
 
 === TEST 2: in time
---- init
+--- etcd
 spec("slow", timeout_s => 3);
 instance("slow");
 --- tcp_listen eval: $ENV{TEST_NGINX_AGENT}

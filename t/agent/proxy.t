@@ -560,7 +560,8 @@ subtest 'answers without a body, and interim ones' => sub {
             wr($g, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
         }
 
-        like(rd($c, $name eq 'ours' ? qr/\}\n\z/ : $END), qr/ 403 .*\r\nConnection: close\r\n/s,
+        $got = rd($c, $name eq 'ours' ? qr/\}\n\z/ : $END);
+        like($got, qr/ 403 .*\r\nConnection: close\r\n/s,
              "an answer without 100 ends the connection: $name");
         ok(ended($c), 'it does');
     }

@@ -32,6 +32,7 @@ for my $workers (1, 3) {
     my %seen = map { (split ' ', $_->{body})[1] => 1 } @r;
     is(scalar keys %seen, 100, 'each with its own request');
     $g->wait_parked(0);
+    is($g->status->{requests}{cold}, 100, 'and counted as cold');
 
     $g->stop;
     $g->agent->stop;

@@ -16,7 +16,8 @@ package FcfSuite;
 # themselves: $TEST_NGINX_AGENT and $TEST_NGINX_AGENT2.  A block whose
 # no_error_log says nothing gets [alert] and [emerg].
 #
-# In "--- init" a block says what is in etcd and how its jobs end:
+# In "--- etcd" a block says, in Perl that runs before nginx starts ("init"
+# runs after), what is in etcd and how its jobs end:
 #
 #   spec('hello', concurrency => 2);                # /specs/hello
 #   instance('hello', port => $ENV{TEST_NGINX_AGENT}, worker => 'n1-1', ...);
@@ -25,6 +26,7 @@ package FcfSuite;
 #       # in a child, for each job that comes to the queue, right end first;
 #       # it may call the three above; the jobs are kept: jobs()
 #
+# etcd_default($block, $code), in a preprocessor: for blocks without "etcd".
 # etcd() and redis() are the FcfTest objects.
 
 use strict;
@@ -34,7 +36,7 @@ use Exporter qw(import);
 use FcfTest ();
 use POSIX qw(_exit);
 
-our @EXPORT = qw(spec instance failure on_job jobs etcd redis);
+our @EXPORT = qw(spec instance failure on_job jobs etcd redis etcd_default);
 
 my ($etcd, $redis, $listener);
 my $seen = 'test:jobs';         # Redis list of the jobs that on_job took
@@ -92,6 +94,9 @@ sub _prepare {
     $etcd->del_prefix($_) for '/specs/', '/functions/', '/workers/';
     $redis->cli('FLUSHALL');
 
+    $block->set_value('prepared', 1);
+    _run($block, $block->etcd) if defined $block->etcd;
+
     $block->set_value('main_config',
         _load_module() . ($block->main_config // ''));
 
@@ -102,6 +107,25 @@ sub _prepare {
     if (!defined $block->no_error_log) {
         $block->set_value('no_error_log', "[alert]\n[emerg]\n");
     }
+}
+
+
+sub _run {
+    my ($block, $code) = @_;
+
+    eval "package main; $code; 1"
+        or die $block->name . " - etcd: $@";
+}
+
+# The real Test::Nginx calls the last preprocessor first, the stand-in the
+# first one: _prepare() may have been here, or not.
+sub etcd_default {
+    my ($block, $code) = @_;
+
+    return if defined $block->etcd;
+
+    $block->set_value('etcd', $code);
+    _run($block, $code) if defined $block->prepared;
 }
 
 
@@ -162,12 +186,6 @@ sub jobs {
         reverse @{ $redis->cli('LRANGE', 'queue:vm_provision', 0, -1) };
 }
 
-
-# the real Test::Nginx evaluates "init" in its own package
-{
-    no strict 'refs';
-    *{"Test::Nginx::Util::$_"} = \&$_ for @EXPORT;
-}
 
 _services();
 main::add_block_preprocessor(\&_prepare);

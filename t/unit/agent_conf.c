@@ -121,6 +121,10 @@ bad(void)
         { "[gateway]", { ":2: ", "section", "gateway" } },
         { "just words", { ":2: ", "just words", "name = value" } },
         { "etcd_cert = /x", { "etcd_cert", "/x", "without" } },
+        { "etcd_user = u", { "etcd_user", "\"u\"", "without" } },
+        { "redis_user = u", { "redis_user", "\"u\"", "without" } },
+        { "state_dir =", { ":2: ", "state_dir", "empty" } },
+        { "functions =", { ":2: ", "functions", "empty" } },
     };
 
     for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -170,14 +174,21 @@ secrets(void)
 {
     fcf_err_t   err;
     fca_conf_t  conf;
-
-    char  option[64];
+    char        option[64], longest[FCA_TOKEN_MAX + 16];
 
     file("node_id = n1\n");
     snprintf(option, sizeof(option), "--token_file=%s", path);
     is_int(load(&conf, option, &err), 0, "a token file");
     is_int(fca_conf_secrets(&conf, &err), 0, "is read");
     is_str(conf.token, "node_id = n1", "without the line's end");
+    memset(longest, 'x', FCA_TOKEN_MAX);
+    snprintf(longest + FCA_TOKEN_MAX, 16, "\nmore\n");
+    file(longest);
+    is_int(fca_conf_secrets(&conf, &err), 0, "the longest there may be");
+    is_int(strlen(conf.token), FCA_TOKEN_MAX, "whole, without what follows");
+    longest[FCA_TOKEN_MAX] = 'x';
+    file(longest);
+    is_int(fca_conf_secrets(&conf, &err), -1, "one more is refused");
     file("");
     is_int(fca_conf_secrets(&conf, &err), -1, "an empty one is refused");
     ok(strstr(err.msg, "token_file"), "by name: %s", err.msg);

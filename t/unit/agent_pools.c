@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "agent/capacity.h"
 #include "agent/ports.h"
@@ -136,6 +137,17 @@ state(void)
     write_file(dir, "counter", "12");
     is_int(fca_state_open(&a, dir, &err), -1, "half a number is refused");
     ok(strstr(err.msg, "\"12\""), "%s", err.msg);
+    write_file(dir, "counter", "");
+    is_int(fca_state_open(&a, dir, &err), -1, "an empty file is refused");
+    write_file(dir, "counter", "-5\n");
+    is_int(fca_state_open(&a, dir, &err), -1, "and a number below 1");
+    snprintf(path, sizeof(path), "%s/counter", dir);
+    unlink(path);
+    mkdir(path, 0700);
+    is_int(fca_state_open(&a, dir, &err), -1, "and what cannot be read");
+    ok(strstr(err.msg, "directory"), "%s", err.msg);
+    rmdir(path);
+    write_file(dir, "counter", "12");
 
     for (i = 0; i < 3; i++) {
         snprintf(path, sizeof(path), "%s/%s", dir, names[i]);

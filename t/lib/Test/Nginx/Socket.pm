@@ -106,13 +106,13 @@ sub run_block($) {
     my ($block) = @_;
     my $name = $block->name;
 
-    if (defined(my $init = $block->init)) {
-        eval "package main; $init; 1" or die "$name - init: $@";
-    }
-
     my $failed = failures();
     my $tcp = Test::Nginx::Tcp->start($block, $server);
     my $started = $server->start($block);
+
+    if ($started && defined(my $init = $block->init)) {
+        eval "$init; 1" or die "$name - init: $@";
+    }
 
     if (defined $block->must_die) {
         Test::More::ok(!$started, "$name - nginx refuses to start");
