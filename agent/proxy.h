@@ -11,14 +11,16 @@
  * X-Fcfaas-Error: <error>.  Before a byte has reached the guest, 503 with
  * X-Fcfaas-Unsent: wrong_function, draining, busy, gone; without it:
  * 400 bad_request, 403 forbidden, 405 method_not_allowed, 408 head_timeout
- * and body_timeout, 431 header_too_large, 505 bad_version; of the guest, 502: guest_closed,
- * bad_response, response_head_too_large, gone (route closed meanwhile).
+ * and body_timeout, 431 header_too_large, 505 bad_version; of the guest, 502:
+ * guest_closed, bad_response, response_head_too_large, gone (route closed
+ * meanwhile).
  *
  * A request is in flight from the moment it has a place until its answer is
  * sent, or its tunnel ended.  How long a guest may take is the gateway's to
  * say; a client that stands still in a body or an answer is cut off here (but
- * for tunnels: those have TCP keepalive).  A guest cut off from the network is noticed by TCP
- * keepalive only, so close the route, guest_dead, when the VM has ended.
+ * for tunnels: those have TCP keepalive).  A guest cut off from the network is
+ * noticed by TCP keepalive only, so close the route, guest_dead, when the VM
+ * has ended.
  */
 
 #ifndef _FCA_PROXY_H_INCLUDED_
@@ -72,8 +74,8 @@ typedef struct {
 typedef struct {
     _Atomic uint32_t  inflight;         /* requests, tunnels included */
     _Atomic uint64_t  requests;
-    _Atomic uint64_t  last_ms;          /* CLOCK_MONOTONIC ms when inflight
-                                           last became 0, or the route's birth */
+    _Atomic uint64_t  last_ms;          /* CLOCK_MONOTONIC ms when inflight last
+                                           became 0, or of the route's birth */
     _Atomic uint32_t  refused;          /* guest connects refused or timed
                                            out in a row */
     _Atomic uint64_t  drained;          /* requests answered "draining" */

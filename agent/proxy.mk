@@ -11,7 +11,7 @@ PROXY_INC  := -I/usr/share/include/llhttp
 PROXY_LIB  := $(B)/llhttp/libllhttp.a
 
 PROXY_UNIT := $(B)/t/unit/proxy_timer $(B)/t/unit/proxy_body \
-              $(B)/t/unit/proxy_head
+              $(B)/t/unit/proxy_head $(B)/t/unit/proxy_buf
 UNIT_TESTS += $(PROXY_UNIT)
 
 PROXY_TEST_OBJS := $(patsubst $(B)/t/unit/%,$(B)/t/unit/%.o,$(PROXY_UNIT)) \
@@ -28,6 +28,10 @@ $(B)/t/unit/proxy_body: $(B)/t/unit/proxy_body.o $(B)/agent/proxy_body.o
 $(B)/t/unit/proxy_head: $(B)/t/unit/proxy_head.o $(B)/agent/proxy_head.o \
                         $(B)/agent/proxy_rewrite.o \
                         $(PROXY_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+$(B)/t/unit/proxy_buf: $(B)/t/unit/proxy_buf.o $(B)/agent/proxy_buf.o \
+                       $(B)/agent/proxy_timer.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 # Not a test: the proxy alone, driven over standard input, for t/agent/proxy.t

@@ -11,18 +11,18 @@ typedef struct {
 #define NAME(s, k)  { s, sizeof(s) - 1, k }
 
 static const name_t  names[] = {
-    NAME("connection", KIND_CONNECTION),
-    NAME("keep-alive", KIND_HOP),
-    NAME("proxy-connection", KIND_HOP),
-    NAME("te", KIND_HOP),
-    NAME("trailer", KIND_TRAILER),
-    NAME("transfer-encoding", KIND_ENCODING),
-    NAME("content-length", KIND_LENGTH),
-    NAME("upgrade", KIND_UPGRADE),
-    NAME("host", KIND_HOST),
-    NAME("expect", KIND_EXPECT),
-    NAME("x-fcfaas-function", KIND_FUNCTION),
-    NAME("x-fcfaas-token", KIND_TOKEN),
+    NAME("connection", FCA_KIND_CONNECTION),
+    NAME("keep-alive", FCA_KIND_HOP),
+    NAME("proxy-connection", FCA_KIND_HOP),
+    NAME("te", FCA_KIND_HOP),
+    NAME("trailer", FCA_KIND_TRAILER),
+    NAME("transfer-encoding", FCA_KIND_ENCODING),
+    NAME("content-length", FCA_KIND_LENGTH),
+    NAME("upgrade", FCA_KIND_UPGRADE),
+    NAME("host", FCA_KIND_HOST),
+    NAME("expect", FCA_KIND_EXPECT),
+    NAME("x-fcfaas-function", FCA_KIND_FUNCTION),
+    NAME("x-fcfaas-token", FCA_KIND_TOKEN),
     { NULL, 0, 0 }
 };
 
@@ -90,21 +90,21 @@ header_kind(const char *p, size_t len)
     if (c == 'x') {
         if (len > 9 && strncasecmp(p, "x-fcfaas-", 9) == 0) {
             if (len == 17 && strncasecmp(p + 9, "function", 8) == 0) {
-                return KIND_FUNCTION;
+                return FCA_KIND_FUNCTION;
             }
 
             return len == 14 && strncasecmp(p + 9, "token", 5) == 0
-                   ? KIND_TOKEN : KIND_FCFAAS;
+                   ? FCA_KIND_TOKEN : FCA_KIND_FCFAAS;
         }
 
         return len > 8 && strncasecmp(p, "x-accel-", 8) == 0
-               ? KIND_ACCEL : KIND_OTHER;
+               ? FCA_KIND_ACCEL : FCA_KIND_OTHER;
     }
 
     if (c != 'c' && c != 't' && c != 'k' && c != 'p' && c != 'u' && c != 'h'
         && c != 'e')
     {
-        return KIND_OTHER;
+        return FCA_KIND_OTHER;
     }
 
     for (n = names; n->name; n++) {
@@ -113,7 +113,7 @@ header_kind(const char *p, size_t len)
         }
     }
 
-    return KIND_OTHER;
+    return FCA_KIND_OTHER;
 }
 
 
@@ -187,15 +187,15 @@ scan_known(fca_head_t *head, uint8_t kind, const fca_span_t *value)
 
     switch (kind) {
 
-    case KIND_CONNECTION:
+    case FCA_KIND_CONNECTION:
         scan_connection(head, value);
         return head->nominated > FCA_HEAD_NOMINATED ? 400 : 0;
 
-    case KIND_EXPECT:
+    case FCA_KIND_EXPECT:
         head->expect = 1;
         return 0;
 
-    case KIND_ENCODING:
+    case FCA_KIND_ENCODING:
         if (head->chunked || !span_is(value, "chunked", 7)) {
             return 400;
         }
@@ -203,7 +203,7 @@ scan_known(fca_head_t *head, uint8_t kind, const fca_span_t *value)
         head->chunked = 1;
         return 0;
 
-    case KIND_LENGTH:
+    case FCA_KIND_LENGTH:
         if (head->has_length) {
             return 400;
         }
@@ -211,9 +211,9 @@ scan_known(fca_head_t *head, uint8_t kind, const fca_span_t *value)
         head->has_length = 1;
         return 0;
 
-    case KIND_FUNCTION:
-    case KIND_TOKEN:
-        mine = kind == KIND_TOKEN ? &head->token : &head->function;
+    case FCA_KIND_FUNCTION:
+    case FCA_KIND_TOKEN:
+        mine = kind == FCA_KIND_TOKEN ? &head->token : &head->function;
 
         if (mine->data) {
             return 400;
@@ -250,7 +250,7 @@ scan_field(fca_head_t *head, fca_head_line_t *line, const char *p,
     line->name_len = colon - p < 255 ? (uint8_t) (colon - p) : 255;
     line->kind = header_kind(p, (size_t) (colon - p));
 
-    if (line->kind == KIND_OTHER) {
+    if (line->kind == FCA_KIND_OTHER) {
         return 0;
     }
 
@@ -321,7 +321,7 @@ scan_lines(fca_head_t *head, int request, const char *start, const char *end)
         line->drop = 0;
 
         if (p == start) {
-            line->kind = KIND_START;
+            line->kind = FCA_KIND_START;
             line->name_len = 0;
             rc = request ? scan_request_line(p, lf - 1) : 0;
 

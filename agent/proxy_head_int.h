@@ -6,20 +6,20 @@
 #include "agent/proxy_head.h"
 
 typedef enum {
-    KIND_OTHER = 0,
-    KIND_START,
-    KIND_CONNECTION,
-    KIND_HOP,                       /* always dropped */
-    KIND_TRAILER,
-    KIND_ENCODING,
-    KIND_LENGTH,
-    KIND_UPGRADE,
-    KIND_HOST,
-    KIND_EXPECT,
-    KIND_FUNCTION,
-    KIND_TOKEN,
-    KIND_FCFAAS,                    /* any other X-Fcfaas-* */
-    KIND_ACCEL                      /* X-Accel-* */
+    FCA_KIND_OTHER = 0,
+    FCA_KIND_START,
+    FCA_KIND_CONNECTION,
+    FCA_KIND_HOP,                       /* always dropped */
+    FCA_KIND_TRAILER,
+    FCA_KIND_ENCODING,
+    FCA_KIND_LENGTH,
+    FCA_KIND_UPGRADE,
+    FCA_KIND_HOST,
+    FCA_KIND_EXPECT,
+    FCA_KIND_FUNCTION,
+    FCA_KIND_TOKEN,
+    FCA_KIND_FCFAAS,                    /* any other X-Fcfaas-* */
+    FCA_KIND_ACCEL                      /* X-Accel-* */
 } fca_head_kind_e;
 
 /* the next element of a comma list; 0 at the end */

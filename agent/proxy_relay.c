@@ -6,7 +6,7 @@ fca_relay_drop(fca_conn_t *conn)
 {
     fca_conn_close(conn);
 
-    return FLOW_GONE;
+    return FCA_FLOW_GONE;
 }
 
 
@@ -15,7 +15,7 @@ fca_relay_answer(fca_conn_t *conn, unsigned status, const char *error,
     const char *unsent, const char *message)
 {
     return fca_answer(conn, status, error, unsent, message)
-           == FCA_STEP_NEXT ? FLOW_ANSWERED : FLOW_GONE;
+           == FCA_STEP_NEXT ? FCA_FLOW_ANSWERED : FCA_FLOW_GONE;
 }
 
 
@@ -27,7 +27,7 @@ fca_relay_start(fca_conn_t *conn, int fresh)
     switch (fca_guest_get(conn, fresh)) {
 
     case FCA_GUEST_OK:
-        return FLOW_MORE;
+        return FCA_FLOW_MORE;
 
     case FCA_GUEST_REFUSED:
         step = fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
@@ -41,7 +41,7 @@ fca_relay_start(fca_conn_t *conn, int fresh)
         break;
     }
 
-    return step == FCA_STEP_NEXT ? FLOW_ANSWERED : FLOW_GONE;
+    return step == FCA_STEP_NEXT ? FCA_FLOW_ANSWERED : FCA_FLOW_GONE;
 }
 
 
@@ -59,11 +59,11 @@ send_request(fca_conn_t *conn)
     if (guest->broken) {
         /* its answer may be on the way nevertheless */
         buf->pos = buf->ready;
-        return FLOW_WAIT;
+        return FCA_FLOW_WAIT;
     }
 
     if (guest->state != FCA_GUEST_BUSY || !guest->sock.wr) {
-        return FLOW_WAIT;
+        return FCA_FLOW_WAIT;
     }
 
     n = fca_sock_send(&guest->sock, buf->data + buf->pos,
@@ -72,14 +72,14 @@ send_request(fca_conn_t *conn)
     if (n == -2) {
         guest->broken = 1;
         guest->sock.rd = 1;
-        return FLOW_WAIT;
+        return FCA_FLOW_WAIT;
     }
 
     if (n > 0) {
         buf->pos += (uint32_t) n;
     }
 
-    return guest->sock.wr ? FLOW_MORE : FLOW_WAIT;
+    return guest->sock.wr ? FCA_FLOW_MORE : FCA_FLOW_WAIT;
 }
 
 
@@ -122,7 +122,7 @@ read_client(fca_conn_t *conn)
     fca_buf_t  *buf;
 
     if (!conn->sock.rd || conn->guest->broken) {
-        return FLOW_WAIT;
+        return FCA_FLOW_WAIT;
     }
 
     buf = conn->in;
@@ -149,18 +149,18 @@ read_client(fca_conn_t *conn)
     if (n == 0) {
         conn->eof = 1;
         conn->req.done = 1;
-        return FLOW_MORE;
+        return FCA_FLOW_MORE;
     }
 
     if (n > 0) {
         buf->last += (uint32_t) n;
         conn->moved = 1;
-        return FLOW_MORE;
+        return FCA_FLOW_MORE;
     }
 
     fca_buf_put(conn->route->loop, &conn->in);
 
-    return FLOW_WAIT;
+    return FCA_FLOW_WAIT;
 }
 
 
@@ -200,7 +200,7 @@ request_step(fca_conn_t *conn)
         }
 
         fca_relay_request_sent(conn);
-        return FLOW_WAIT;
+        return FCA_FLOW_WAIT;
     }
 
     return read_client(conn);
@@ -284,28 +284,28 @@ fca_relay_run(fca_conn_t *conn)
 
     up = 1;
     down = 1;
-    flow = conn->guest ? FLOW_MORE : fca_relay_start(conn, 0);
+    flow = conn->guest ? FCA_FLOW_MORE : fca_relay_start(conn, 0);
 
     for (turns = 0; up || down; turns++) {
 
-        if (flow == FLOW_MORE && up) {
+        if (flow == FCA_FLOW_MORE && up) {
             flow = request_step(conn);
-            up = flow == FLOW_MORE;
-            flow = flow == FLOW_WAIT ? FLOW_MORE : flow;
+            up = flow == FCA_FLOW_MORE;
+            flow = flow == FCA_FLOW_WAIT ? FCA_FLOW_MORE : flow;
         }
 
-        if (flow == FLOW_MORE && down) {
+        if (flow == FCA_FLOW_MORE && down) {
             flow = fca_relay_response(conn);
-            down = flow == FLOW_MORE;
-            flow = flow == FLOW_WAIT ? FLOW_MORE : flow;
+            down = flow == FCA_FLOW_MORE;
+            flow = flow == FCA_FLOW_WAIT ? FCA_FLOW_MORE : flow;
         }
 
-        if (flow == FLOW_OVER) {
+        if (flow == FCA_FLOW_OVER) {
             return over(conn);
         }
 
-        if (flow != FLOW_MORE) {
-            return flow == FLOW_GONE ? FCA_STEP_GONE : FCA_STEP_NEXT;
+        if (flow != FCA_FLOW_MORE) {
+            return flow == FCA_FLOW_GONE ? FCA_STEP_GONE : FCA_STEP_NEXT;
         }
 
         if (turns == 2 * FCA_TURNS) {

@@ -8,11 +8,11 @@
 
 /* what one step of either way led to */
 typedef enum {
-    FLOW_WAIT = 0,
-    FLOW_MORE,                      /* go round again */
-    FLOW_OVER,                      /* the response is complete and sent */
-    FLOW_ANSWERED,                  /* by us; the state has changed */
-    FLOW_GONE                       /* the client connection is closed */
+    FCA_FLOW_WAIT = 0,
+    FCA_FLOW_MORE,                      /* go round again */
+    FCA_FLOW_OVER,                      /* the response is complete and sent */
+    FCA_FLOW_ANSWERED,                  /* by us; the state has changed */
+    FCA_FLOW_GONE                       /* the client connection is closed */
 } fca_flow_e;
 
 fca_flow_e fca_relay_drop(fca_conn_t *conn);

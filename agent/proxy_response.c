@@ -144,7 +144,7 @@ response_head(fca_conn_t *conn)
         if (conn->minor == 0) {
             buf->pos = buf->fed;
             buf->ready = buf->fed;
-            return FLOW_MORE;
+            return FCA_FLOW_MORE;
         }
 
     } else {
@@ -156,7 +156,7 @@ response_head(fca_conn_t *conn)
     buf->pos = (uint32_t) (from - buf->data);
     buf->ready = buf->fed;
 
-    return FLOW_MORE;
+    return FCA_FLOW_MORE;
 }
 
 
@@ -178,7 +178,7 @@ feed_head(fca_conn_t *conn)
                             "sent a malformed response");
     }
 
-    return rc > 0 ? response_head(conn) : FLOW_MORE;
+    return rc > 0 ? response_head(conn) : FCA_FLOW_MORE;
 }
 
 
@@ -213,7 +213,7 @@ feed_body(fca_conn_t *conn)
 
     if (conn->encode) {
         encode_chunk(buf);
-        return FLOW_MORE;
+        return FCA_FLOW_MORE;
     }
 
     n = fca_body_feed(&conn->resp, buf->data + buf->fed,
@@ -223,7 +223,7 @@ feed_body(fca_conn_t *conn)
         complain(conn, "sent a malformed chunk");
         conn->cut = 1;
         buf->last = buf->fed;
-        return FLOW_MORE;
+        return FCA_FLOW_MORE;
     }
 
     buf->ready = buf->fed + (uint32_t) (conn->decode ? data : (size_t) n);
@@ -235,7 +235,7 @@ feed_body(fca_conn_t *conn)
         buf->last = buf->fed;
     }
 
-    return FLOW_MORE;
+    return FCA_FLOW_MORE;
 }
 
 
@@ -246,7 +246,7 @@ send_response(fca_conn_t *conn)
     fca_buf_t  *buf;
 
     if (!conn->sock.wr) {
-        return FLOW_WAIT;
+        return FCA_FLOW_WAIT;
     }
 
     buf = conn->out;
@@ -262,7 +262,7 @@ send_response(fca_conn_t *conn)
         conn->moved = 1;
     }
 
-    return conn->sock.wr ? FLOW_MORE : FLOW_WAIT;
+    return conn->sock.wr ? FCA_FLOW_MORE : FCA_FLOW_WAIT;
 }
 
 
@@ -290,11 +290,11 @@ guest_ended(fca_conn_t *conn, int reset)
                 buf->ready = buf->last;
             }
 
-            return FLOW_MORE;
+            return FCA_FLOW_MORE;
         }
 
         conn->cut = 1;
-        return FLOW_MORE;
+        return FCA_FLOW_MORE;
     }
 
     if (!guest->answered && guest->reused && conn->replayable
@@ -330,7 +330,7 @@ read_guest(fca_conn_t *conn)
             fca_buf_put(conn->route->loop, &conn->out);
         }
 
-        return FLOW_WAIT;
+        return FCA_FLOW_WAIT;
     }
 
     if (buf == NULL) {
@@ -373,7 +373,7 @@ read_guest(fca_conn_t *conn)
         }
     }
 
-    return FLOW_MORE;
+    return FCA_FLOW_MORE;
 }
 
 
@@ -414,7 +414,7 @@ fca_relay_response(fca_conn_t *conn)
     }
 
     if (!conn->expect_more && conn->resp.done) {
-        return FLOW_OVER;
+        return FCA_FLOW_OVER;
     }
 
     return read_guest(conn);

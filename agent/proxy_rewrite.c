@@ -14,7 +14,7 @@ drop_nominated(fca_head_t *head, const char *start)
 
     for (i = 1; i < head->nlines; i++) {
 
-        if (head->lines[i].kind != KIND_CONNECTION) {
+        if (head->lines[i].kind != FCA_KIND_CONNECTION) {
             continue;
         }
 
@@ -25,7 +25,7 @@ drop_nominated(fca_head_t *head, const char *start)
             for (k = 1; k < head->nlines; k++) {
                 line = &head->lines[k];
 
-                if (line->kind == KIND_OTHER
+                if (line->kind == FCA_KIND_OTHER
                     && line->name_len == item.len
                     && strncasecmp(start + line->off, item.data, item.len)
                        == 0)
@@ -93,9 +93,9 @@ fca_head_request(fca_head_t *head, char *start, char *end)
     for (i = 1; i < head->nlines; i++) {
         kind = head->lines[i].kind;
 
-        if (kind == KIND_CONNECTION || kind == KIND_HOP
-            || kind == KIND_FUNCTION || kind == KIND_TOKEN
-            || (kind == KIND_UPGRADE && !head->upgrade))
+        if (kind == FCA_KIND_CONNECTION || kind == FCA_KIND_HOP
+            || kind == FCA_KIND_FUNCTION || kind == FCA_KIND_TOKEN
+            || (kind == FCA_KIND_UPGRADE && !head->upgrade))
         {
             head->lines[i].drop = 1;
         }
@@ -111,24 +111,24 @@ response_drops(uint8_t kind, unsigned flags)
 {
     switch (kind) {
 
-    case KIND_CONNECTION:
-    case KIND_HOP:
-    case KIND_FUNCTION:
-    case KIND_TOKEN:
-    case KIND_FCFAAS:
-    case KIND_ACCEL:
+    case FCA_KIND_CONNECTION:
+    case FCA_KIND_HOP:
+    case FCA_KIND_FUNCTION:
+    case FCA_KIND_TOKEN:
+    case FCA_KIND_FCFAAS:
+    case FCA_KIND_ACCEL:
         return 1;
 
-    case KIND_UPGRADE:
+    case FCA_KIND_UPGRADE:
         return !(flags & FCA_RESP_UPGRADE);
 
-    case KIND_ENCODING:
+    case FCA_KIND_ENCODING:
         return !!(flags & (FCA_RESP_ENCODE | FCA_RESP_DECODE));
 
-    case KIND_TRAILER:
+    case FCA_KIND_TRAILER:
         return !!(flags & FCA_RESP_DECODE);
 
-    case KIND_LENGTH:
+    case FCA_KIND_LENGTH:
         return !!(flags & FCA_RESP_NO_LENGTH);
 
     default:
