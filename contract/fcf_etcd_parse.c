@@ -81,7 +81,8 @@ fcf_etcd_parse_header(const json_t *reply, fcf_etcd_header_t *out,
 
     if (fcf_etcd_int64(header, "revision", &out->revision) != 0
         || fcf_etcd_uint64(header, "cluster_id", &out->cluster_id) != 0
-        || fcf_etcd_uint64(header, "raft_term", &out->raft_term) != 0)
+        || fcf_etcd_uint64(header, "raft_term", &out->raft_term) != 0
+        || out->revision < 0)
     {
         return fcf_err_set(err, FCF_E_PROTOCOL, "etcd: bad header");
     }

@@ -133,6 +133,13 @@ fcf_sync_distinct(const fcf_sync_t *sync, const fcf_etcd_header_t *header)
 }
 
 
+int
+fcf_sync_headless(const fcf_etcd_header_t *header)
+{
+    return header->cluster_id == 0 || header->revision == 0;
+}
+
+
 /* linearizable, so that only a member with a leader answers */
 
 static fcf_etcd_call_t *
@@ -163,6 +170,11 @@ fcf_sync_on_resume(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 
     if (err != NULL) {
         fcf_sync_restart(sync, 0, err->msg);
+        return;
+    }
+
+    if (fcf_sync_headless(&answer->header)) {
+        fcf_sync_restart(sync, 0, "an answer without etcd's header");
         return;
     }
 
@@ -212,6 +224,11 @@ fcf_sync_on_probe(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 
     if (err != NULL) {
         fcf_sync_restart(sync, 0, err->msg);
+        return;
+    }
+
+    if (fcf_sync_headless(&answer->header)) {
+        fcf_sync_restart(sync, 0, "an answer without etcd's header");
         return;
     }
 

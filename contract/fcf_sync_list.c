@@ -26,6 +26,11 @@ fcf_sync_on_page(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
         return;
     }
 
+    if (fcf_sync_headless(&answer->header)) {
+        fcf_sync_restart(sync, 1, "an answer without etcd's header");
+        return;
+    }
+
     fcf_sync_alive(sync);
 
     if (list->first) {

@@ -68,6 +68,7 @@ struct fcf_sync_s {
 
     fcf_http_req_t     *stream;
     size_t              endpoint;       /* of the stream */
+    unsigned            token;          /* generation it was opened with */
     fcf_watch_t         watch;
     fcf_watch_msg_t     msg;            /* being delivered */
     size_t              event;
@@ -97,6 +98,8 @@ void fcf_sync_drop(fcf_sync_t *sync);
 /* what a header says about going on: NULL, or why not */
 const char *fcf_sync_distinct(const fcf_sync_t *sync,
     const fcf_etcd_header_t *header);
+/* not etcd's: each of its answers says cluster and revision */
+int fcf_sync_headless(const fcf_etcd_header_t *header);
 
 /* fcf_sync_list.c */
 void fcf_sync_list(fcf_sync_t *sync);

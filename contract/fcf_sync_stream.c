@@ -103,6 +103,7 @@ fcf_sync_open(fcf_sync_t *sync)
     http.arg = sync;
 
     sync->endpoint = sync->etcd->at;
+    sync->token = sync->etcd->token;
     sync->stream = fcf_http_start(sync->etcd->http, &http, &err);
 
     fcf_buf_free(&body);

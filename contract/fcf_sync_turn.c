@@ -103,6 +103,12 @@ fcf_sync_on_created(fcf_sync_t *sync, const fcf_watch_msg_t *msg)
     size_t              i;
     fcf_sync_prefix_t  *prefix;
 
+    /* said again: nothing new, and the probe may be under way */
+
+    if (sync->phase != FCF_SYNC_OPEN) {
+        return;
+    }
+
     prefix = &sync->prefixes[msg->watch_id - 1];
 
     /* a watch on the future is created too, and silent for ever */
@@ -133,7 +139,7 @@ fcf_sync_on_canceled(fcf_sync_t *sync, const fcf_watch_msg_t *msg)
     }
 
     if (msg->err.code == FCF_E_AUTH) {
-        fcf_etcd_token_refused(sync->etcd, sync->etcd->token);
+        fcf_etcd_token_refused(sync->etcd, sync->token);
     }
 
     fcf_sync_restart(sync, 0, msg->err.msg);
@@ -194,7 +200,8 @@ fcf_sync_stream_ended(fcf_sync_t *sync)
 {
     int  relist;
 
-    /* one line larger than the buffer would be met again and again */
+    /* one line larger than the buffer, like one that is not understood, would
+     * be met again and again */
 
     relist = (sync->ended_err.code == FCF_E_LIMIT && !sync->applied);
 
@@ -227,16 +234,19 @@ fcf_sync_deliver_stream(fcf_sync_t *sync)
 
         rc = fcf_watch_next(&sync->watch, sync->ended, &sync->msg, &err);
 
+        /* the end may have come in the middle of a line */
+
+        if (rc <= 0 && sync->ended) {
+            fcf_sync_stream_ended(sync);
+            return;
+        }
+
         if (rc < 0) {
-            fcf_sync_restart(sync, 0, err.msg);
+            fcf_sync_restart(sync, !sync->applied, err.msg);
             return;
         }
 
         if (rc == 0) {
-            if (sync->ended) {
-                fcf_sync_stream_ended(sync);
-            }
-
             return;
         }
 
