@@ -44,6 +44,7 @@ fcf_redis_down(fcf_redis_t *redis, const char *why)
 {
     uint64_t  ms;
 
+    ms = 0;
     (void) snprintf(redis->why, sizeof(redis->why), "%s", why);
 
     if (redis->state == FCF_REDIS_READY) {
@@ -51,13 +52,24 @@ fcf_redis_down(fcf_redis_t *redis, const char *why)
                 redis->addrs[redis->at], why);
         redis->tried = 0;
 
+        /* at once, but for one that keeps ending right after it stood */
+
+        if (redis->loop->now(redis->loop) - redis->ready_at
+            >= FCF_REDIS_LASTED_MS)
+        {
+            redis->short_lived = 0;
+        }
+
+        if (redis->short_lived++ != 0) {
+            ms = fcf_backoff(redis->short_lived, FCF_REDIS_BACKOFF_MAX);
+        }
+
     } else {
         redis->tried++;
     }
 
     fcf_redis_state(redis, FCF_REDIS_DOWN);
     redis->conn = NULL;
-    ms = 0;
 
     if (redis->tried >= redis->naddrs) {
         redis->tried = 0;

@@ -155,6 +155,7 @@ fcf_redis_ready(fcf_redis_t *redis)
     redis->loop->timer_stop(redis->connect_timer);
 
     fcf_redis_state(redis, FCF_REDIS_READY);
+    redis->ready_at = redis->loop->now(redis->loop);
     redis->failures = 0;
     redis->tried = 0;
 

@@ -10,6 +10,7 @@
 
 #define FCF_REDIS_SCRIPTS      6
 #define FCF_REDIS_BACKOFF_MAX  2000
+#define FCF_REDIS_LASTED_MS    2000
 #define FCF_REDIS_SHA_LEN      40
 
 typedef struct fcf_redis_cmd_s   fcf_redis_cmd_t;
@@ -77,6 +78,8 @@ struct fcf_redis_s {
     unsigned            connect_timeout_ms;
     unsigned            timeout_ms;
 
+    uint64_t            ready_at;
+    unsigned            short_lived;    /* connections, in a row */
     fcf_redis_state_e   state;
     fcf_redis_conn_t   *conn;
     fcf_timer_t        *connect_timer;  /* deadline or backoff, by state */

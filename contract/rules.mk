@@ -14,7 +14,7 @@ $(B)/contract/libfcf.a: $(CONTRACT_OBJS)
 	rm -f $@
 	ar rcs $@ $^
 
-$(B)/t/unit/contract_http: $(B)/agent/loop.o
+$(B)/t/unit/contract_http $(B)/t/unit/contract_redis: $(B)/agent/loop.o
 
 # an object given here stands in for the one of the library
 $(B)/t/unit/contract_sync $(B)/t/unit/contract_etcd: $(B)/t/unit/fake_http.o
