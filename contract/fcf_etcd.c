@@ -78,7 +78,7 @@ static int
 fcf_etcd_copy(fcf_etcd_t *etcd, const fcf_etcd_conf_t *conf)
 {
     int     rc;
-    size_t  i, len;
+    size_t  i;
 
     rc = fcf_etcd_dup(&etcd->user, conf->user);
     rc |= fcf_etcd_dup(&etcd->password, conf->password);
@@ -89,14 +89,6 @@ fcf_etcd_copy(fcf_etcd_t *etcd, const fcf_etcd_conf_t *conf)
     for (i = 0; i < conf->nendpoints && rc == 0; i++) {
         rc = fcf_etcd_dup(&etcd->endpoints[i], conf->endpoints[i]);
         etcd->nendpoints++;
-    }
-
-    for (i = 0; i < etcd->nendpoints && rc == 0; i++) {
-        len = strlen(etcd->endpoints[i]);
-
-        while (len > 0 && etcd->endpoints[i][len - 1] == '/') {
-            etcd->endpoints[i][--len] = '\0';
-        }
     }
 
     return rc;

@@ -66,7 +66,7 @@ fcf_etcd_get(fcf_etcd_t *etcd, const char *key, fcf_etcd_pt done, void *arg)
     fcf_buf_t  body;
 
     fcf_buf_init(&body, FCF_ETCD_BODY_MAX);
-    rc = fcf_etcd_build_delete(&body, key);
+    rc = fcf_etcd_build_key(&body, key);
 
     return fcf_etcd_go(etcd, FCF_ETCD_RANGE, rc, &body, done, arg);
 }
@@ -93,7 +93,7 @@ fcf_etcd_delete(fcf_etcd_t *etcd, const char *key, fcf_etcd_pt done, void *arg)
     fcf_buf_t  body;
 
     fcf_buf_init(&body, FCF_ETCD_BODY_MAX);
-    rc = fcf_etcd_build_delete(&body, key);
+    rc = fcf_etcd_build_key(&body, key);
 
     return fcf_etcd_go(etcd, FCF_ETCD_DELETE, rc, &body, done, arg);
 }

@@ -125,7 +125,7 @@ fcf_etcd_build_put(fcf_buf_t *buf, const char *key, const char *value,
 
 
 int
-fcf_etcd_build_delete(fcf_buf_t *buf, const char *key)
+fcf_etcd_build_key(fcf_buf_t *buf, const char *key)
 {
     fcf_etcd_range_t  range;
 
@@ -209,7 +209,7 @@ fcf_etcd_build_op(fcf_buf_t *buf, const fcf_etcd_op_t *op)
         rc = fcf_buf_addf(buf, "{\"request_delete_range\":");
 
         if (rc == 0) {
-            rc = fcf_etcd_build_delete(buf, op->key);
+            rc = fcf_etcd_build_key(buf, op->key);
         }
 
         break;
@@ -218,7 +218,7 @@ fcf_etcd_build_op(fcf_buf_t *buf, const fcf_etcd_op_t *op)
         rc = fcf_buf_addf(buf, "{\"request_range\":");
 
         if (rc == 0) {
-            rc = fcf_etcd_build_delete(buf, op->key);
+            rc = fcf_etcd_build_key(buf, op->key);
         }
 
         break;

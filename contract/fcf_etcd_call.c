@@ -180,7 +180,11 @@ fcf_etcd_call_failed(fcf_etcd_call_t *call, const fcf_err_t *err)
 
     etcd = call->etcd;
 
-    if (err->code == FCF_E_UNAVAILABLE || err->code == FCF_E_TIMEOUT) {
+    /* what does not speak etcd's language is no endpoint either */
+
+    if (err->code == FCF_E_UNAVAILABLE || err->code == FCF_E_TIMEOUT
+        || err->code == FCF_E_PROTOCOL)
+    {
         fcf_etcd_endpoint_failed(etcd, call->endpoint, err->msg);
     }
 

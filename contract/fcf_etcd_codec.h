@@ -42,7 +42,8 @@ int fcf_etcd_put_base64(fcf_buf_t *buf, const char *data, size_t len);
 int fcf_etcd_build_range(fcf_buf_t *buf, const fcf_etcd_range_t *range);
 int fcf_etcd_build_put(fcf_buf_t *buf, const char *key, const char *value,
     size_t len, int64_t lease);
-int fcf_etcd_build_delete(fcf_buf_t *buf, const char *key);
+/* the body of a get as of a delete */
+int fcf_etcd_build_key(fcf_buf_t *buf, const char *key);
 int fcf_etcd_build_cmp(fcf_buf_t *buf, const fcf_etcd_cmp_t *cmp);
 int fcf_etcd_build_op(fcf_buf_t *buf, const fcf_etcd_op_t *op);
 /* with a newline at the end: several may stand in one body */

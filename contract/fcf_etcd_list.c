@@ -95,6 +95,13 @@ fcf_etcd_call_next_page(fcf_etcd_call_t *call)
 
     last = &call->pages[call->npages - 1];
 
+    if (last->header.cluster_id != call->pages[0].header.cluster_id) {
+        fcf_err_set(&err, FCF_E_UNAVAILABLE,
+                    "etcd: another cluster answers in the middle of a list");
+        fcf_etcd_call_finish(call, NULL, &err);
+        return;
+    }
+
     if (!last->more || last->kvs.n == 0) {
         fcf_etcd_call_finish_list(call);
         return;
@@ -119,6 +126,7 @@ fcf_etcd_list(fcf_etcd_t *etcd, const char *prefix, fcf_etcd_pt done,
     void *arg)
 {
     fcf_buf_t         body;
+    fcf_err_t         err;
     fcf_etcd_call_t  *call;
 
     fcf_buf_init(&body, FCF_ETCD_BODY_MAX);
@@ -127,6 +135,13 @@ fcf_etcd_list(fcf_etcd_t *etcd, const char *prefix, fcf_etcd_pt done,
 
     if (call == NULL) {
         return NULL;
+    }
+
+    if (strlen(prefix) >= FCF_KEY_MAX) {
+        fcf_err_set(&err, FCF_E_INVALID, "etcd: prefix \"%.80s\" too long",
+                    prefix);
+        fcf_etcd_call_fail(call, &err);
+        return call;
     }
 
     call->prefix = strdup(prefix);

@@ -288,8 +288,8 @@ fcf_etcd_parse_error(long status, const char *body, size_t len, fcf_err_t *err)
     message = json_string_value(json_object_get(obj, "message"));
 
     if (message == NULL) {
-        fcf_err_set(err, status == 503 || status == 502 ? FCF_E_UNAVAILABLE
-                         : status == 504 ? FCF_E_TIMEOUT
+        fcf_err_set(err, status == 504 ? FCF_E_TIMEOUT
+                         : status >= 500 ? FCF_E_UNAVAILABLE
                          : status == 401 || status == 403 ? FCF_E_AUTH
                          : FCF_E_REFUSED,
                     "etcd answered %ld: %.200s", status, body);

@@ -166,6 +166,56 @@ test_failover(void)
 }
 
 
+/* something else than an etcd on one of the endpoints */
+
+static void
+test_foreign(void)
+{
+    start(NULL);
+    fcf_etcd_get(etcd, "k", done, (void *) "a");
+    fake_http_answer("1:1/v3/kv/range", 200, "<html>");
+    saw("a:protocol ", "not etcd's answer");
+    fcf_etcd_get(etcd, "k", done, (void *) "b");
+    ok(fake_http_answer("1:2/v3/kv/range", 200, OK),
+       "the other endpoint is asked from now on");
+    fcf_etcd_get(etcd, "k", done, (void *) "c");
+    fake_http_answer("1:2/v3/kv/range", 500, "<html>");
+    ok(fake_http_answer("1:1/v3/kv/range", 200, OK),
+       "a proxy's own 500 is a failure of the endpoint");
+    saw("b:ok c:ok ", "answered");
+    stop();
+}
+
+
+static void
+test_list(void)
+{
+    char  prefix[2 * FCF_KEY_MAX];
+
+    memset(prefix, 'p', sizeof(prefix) - 1);
+    prefix[sizeof(prefix) - 1] = '\0';
+
+    start(NULL);
+    ok(fcf_etcd_list(etcd, prefix, done, (void *) "l") != NULL,
+       "a prefix longer than any key");
+    saw("", "is not refused inside the call");
+    fake_loop_settle(loop);
+    saw("l:invalid ", "but at the next turn");
+
+    /* pages of two clusters are no list */
+
+    fcf_etcd_list(etcd, "p", done, (void *) "l");
+    fake_http_answer("1:1/v3/kv/range", 200, "{\"header\":{\"cluster_id\":"
+                     "\"1\",\"revision\":\"5\"},\"kvs\":[{\"key\":"
+                     "\"cGE=\"}],\"more\":true}");
+    fake_http_answer("1:1/v3/kv/range", 200, "{\"header\":{\"cluster_id\":"
+                     "\"2\",\"revision\":\"9\"},\"kvs\":[{\"key\":"
+                     "\"cGI=\"}]}");
+    saw("l:unavailable ", "another cluster in the middle of a list");
+    stop();
+}
+
+
 static void
 test_answers(void)
 {
@@ -264,7 +314,7 @@ test_ends(void)
     static const char *const  bad[] = {
         "127.0.0.1:2379", "http://127.0.0.1", "http://localhost:2379",
         "ftp://127.0.0.1:1", "http://127.0.0.1:0", "http://127.0.0.1:65536",
-        "http://127.0.0.1:1x", "http://::1:1", "http://[127.0.0.1]:1", ""
+        "http://127.0.0.1:1x", "http://127.0.0.1:1/", "http://::1:1", "http://[127.0.0.1]:1", ""
     };
 
     start(NULL);
@@ -296,6 +346,8 @@ main(void)
 {
     test_bodies();
     test_failover();
+    test_foreign();
+    test_list();
     test_answers();
     test_auth();
     test_ends();
