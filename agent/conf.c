@@ -12,6 +12,8 @@
 
 #define FCA_STR(name, def, help)                                            \
     { #name, fca_conf_str, offsetof(fca_conf_t, name), def, 0, 0, help }
+#define FCA_PATH(name, def, help)                                           \
+    { #name, fca_conf_path, offsetof(fca_conf_t, name), def, 0, 0, help }
 #define FCA_INT(name, def, min, max, help)                                  \
     { #name, fca_conf_int, offsetof(fca_conf_t, name), def, min, max, help }
 #define FCA_ANY(name, parse, def, help)                                     \
@@ -39,15 +41,15 @@ static const fca_setting_t  fca_settings[] = {
             "IPv4 address where gateways reach this node's VMs"),
     FCA_ANY(allow, fca_conf_allow, "",
             "networks that gateways may come from; none: everywhere"),
-    FCA_STR(state_dir, "/var/lib/fcfaas/agent", "directory of this agent"),
-    FCA_STR(functions, "/var/lib/fcfaas/functions",
-            "directory of function images"),
-    FCA_STR(runtimes, "/usr/lib/fcfaas/runtimes",
-            "directory of runtime images"),
-    FCA_STR(kernel, "/usr/lib/fcfaas/vmlinux", "guest kernel, ELF"),
+    FCA_PATH(state_dir, "/var/lib/fcfaas/agent", "directory of this agent"),
+    FCA_PATH(functions, "/var/lib/fcfaas/functions",
+             "directory of function images"),
+    FCA_PATH(runtimes, "/usr/lib/fcfaas/runtimes",
+             "directory of runtime images"),
+    FCA_PATH(kernel, "/usr/lib/fcfaas/vmlinux", "guest kernel, ELF"),
     FCA_STR(initrd, "/usr/lib/fcfaas/initrd", "guest initramfs; may be empty"),
     FCA_STR(kernel_args, "", "added to the guest's kernel command line"),
-    FCA_STR(vmm, "firecracker", "the VMM's program"),
+    FCA_PATH(vmm, "firecracker", "the VMM's program"),
     FCA_ANY(vmm_args, fca_conf_words, "", "arguments for it, by words"),
     FCA_ANY(bridge, fca_conf_ifname, "fc-bridge0", "bridge of the guests"),
     FCA_ANY(bridge_address, fca_conf_net, "172.16.0.1/24",
@@ -248,8 +250,7 @@ fca_conf_command(fca_conf_t *conf, const char *arg, fcf_err_t *err)
 static int
 fca_conf_option(fca_conf_t *conf, const char *arg, fcf_err_t *err)
 {
-    int    rc;
-    char   name[64], *c;
+    char         name[64], *c;
     const char  *eq;
 
     eq = strchr(arg, '=');
@@ -267,9 +268,7 @@ fca_conf_option(fca_conf_t *conf, const char *arg, fcf_err_t *err)
         *c = *c == '-' ? '_' : *c;
     }
 
-    rc = fca_conf_set(conf, "command line", name, eq + 1, err);
-
-    return rc;
+    return fca_conf_set(conf, "command line", name, eq + 1, err);
 }
 
 static int
@@ -315,6 +314,19 @@ fca_conf_whole(const fca_conf_t *conf, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_INVALID, "etcd_cert = \"%s\" and "
                            "etcd_key = \"%s\": one without the other",
                            conf->etcd_cert, conf->etcd_key);
+    }
+
+    if ((conf->etcd_user[0] == '\0') != (conf->etcd_password_file[0] == '\0'))
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "etcd_user = \"%s\" and "
+                           "etcd_password_file = \"%s\": one without the "
+                           "other", conf->etcd_user,
+                           conf->etcd_password_file);
+    }
+
+    if (conf->redis_user[0] && conf->redis_password_file[0] == '\0') {
+        return fcf_err_set(err, FCF_E_INVALID, "redis_user = \"%s\": without "
+                           "redis_password_file", conf->redis_user);
     }
 
     return 0;

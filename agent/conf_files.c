@@ -39,7 +39,7 @@ fca_conf_secret(char **out, const char *name, const char *path, size_t max,
 
     text[strcspn(text, "\r\n")] = '\0';
 
-    if (*text == '\0' || (size_t) n > max) {
+    if (*text == '\0' || strlen(text) > max) {
         free(text);
         return fcf_err_set(err, FCF_E_INVALID, "%s = \"%s\": must hold one "
                            "line of 1 to %zu bytes", name, path, max);

@@ -32,6 +32,17 @@ fca_conf_str(void *field, const fca_setting_t *s, const char *value,
 }
 
 int
+fca_conf_path(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    if (*value == '\0') {
+        return fcf_err_set(err, FCF_E_INVALID, "must not be empty");
+    }
+
+    return fca_conf_str(field, s, value, err);
+}
+
+int
 fca_conf_int(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err)
 {
@@ -387,7 +398,8 @@ fca_conf_is_list(const fca_setting_t *s)
 int
 fca_conf_is_string(const fca_setting_t *s)
 {
-    return s->parse == fca_conf_str || s->parse == fca_conf_id
+    return s->parse == fca_conf_str || s->parse == fca_conf_path
+           || s->parse == fca_conf_id
            || s->parse == fca_conf_prefix || s->parse == fca_conf_ifname;
 }
 

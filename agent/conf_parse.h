@@ -24,6 +24,8 @@ struct fca_setting_s {
 
 int fca_conf_str(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
+int fca_conf_path(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
 int fca_conf_int(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_id(void *field, const fca_setting_t *s, const char *value,

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -67,36 +68,37 @@ fca_state_write(const fca_state_t *state, const char *name, const char *text,
     return 0;
 }
 
-/* the file's text in buf; 0 if there is none */
-static size_t
+/* the file's text in buf, and how much; -1 with errno */
+static ssize_t
 fca_state_read(const fca_state_t *state, const char *name, char *buf,
     size_t size)
 {
-    int        fd;
+    int        fd, e;
     char       path[PATH_MAX];
     ssize_t    n;
 
     buf[0] = '\0';
 
     if (fca_state_path(path, sizeof(path), state->dir, name, NULL) != 0) {
-        return 0;
+        errno = ENAMETOOLONG;
+        return -1;
     }
 
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1) {
-        return 0;
+        return -1;
     }
 
     n = read(fd, buf, size - 1);
+    e = errno;
     close(fd);
+    errno = e;
 
-    if (n < 0) {
-        n = 0;
+    if (n >= 0) {
+        buf[n] = '\0';
     }
 
-    buf[n] = '\0';
-
-    return (size_t) n;
+    return n;
 }
 
 /* parents too, as "mkdir -p" */
@@ -147,10 +149,37 @@ fca_state_lock(fca_state_t *state, fcf_err_t *err)
     return 0;
 }
 
+/* Going on from a guess could give a number out twice. */
+static int
+fca_state_counter(fca_state_t *state, fcf_err_t *err)
+{
+    char     text[64], *end;
+    ssize_t  n;
+
+    state->next = 1;
+    n = fca_state_read(state, "counter", text, sizeof(text));
+
+    if (n < 0) {
+        return errno == ENOENT ? 0 : fcf_err_sys(err, errno, "%s/counter",
+                                                 state->dir);
+    }
+
+    errno = 0;
+    state->next = strtoull(text, &end, 10);
+
+    if (!isdigit((unsigned char) text[0]) || *end != '\n' || errno
+        || state->next == 0)
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "%s/counter: \"%.40s\" is not "
+                           "a number", state->dir, text);
+    }
+
+    return 0;
+}
+
 int
 fca_state_open(fca_state_t *state, const char *dir, fcf_err_t *err)
 {
-    char  text[64], *end;
 
     state->lock = -1;
     state->dir = strdup(dir);
@@ -158,23 +187,11 @@ fca_state_open(fca_state_t *state, const char *dir, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_NOMEM, "state_dir = \"%s\"", dir);
     }
 
-    if (fca_state_mkdir(dir, err) != 0 || fca_state_lock(state, err) != 0) {
+    if (fca_state_mkdir(dir, err) != 0 || fca_state_lock(state, err) != 0
+        || fca_state_counter(state, err) != 0)
+    {
         fca_state_close(state);
         return -1;
-    }
-
-    state->next = 1;
-
-    if (fca_state_read(state, "counter", text, sizeof(text)) > 0) {
-        state->next = strtoull(text, &end, 10);
-
-        /* going on from a guess could give a number out twice */
-        if (end == text || *end != '\n' || state->next == 0) {
-            fcf_err_set(err, FCF_E_INVALID, "%s/counter: \"%.40s\" is not a "
-                        "number", dir, text);
-            fca_state_close(state);
-            return -1;
-        }
     }
 
     state->end = state->next;
@@ -221,7 +238,9 @@ fca_state_leases_load(fca_state_t *state, int64_t *leases, size_t max)
     char    text[FCA_STATE_LEASES_MAX * 32], *p, *end;
     size_t  n;
 
-    fca_state_read(state, "leases", text, sizeof(text));
+    if (fca_state_read(state, "leases", text, sizeof(text)) < 0) {
+        return 0;           /* they end by themselves */
+    }
 
     for (n = 0, p = text; n < max && *p; n++, p = end + 1) {
         leases[n] = strtoll(p, &end, 10);
