@@ -76,16 +76,70 @@ fca_check_tun(fca_check_t *check)
 static void
 fca_check_dir(fca_check_t *check, const char *name, const char *dir)
 {
+    int          e;
     struct stat  st;
 
-    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
+    e = stat(dir, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+
+    if (e) {
         fca_check_say(check, name, "make it and put the images there, or set "
                       "it to where they are", "%s = \"%s\": %s", name, dir,
-                      strerror(errno ? errno : ENOTDIR));
+                      strerror(e));
         return;
     }
 
     fca_check_say(check, name, NULL, "%s", dir);
+}
+
+static void
+fca_check_net(fca_check_t *check, const fca_conf_t *conf)
+{
+    fcf_err_t       err;
+    fca_net_conf_t  net = {
+        .bridge = conf->bridge, .tap_prefix = conf->tap_prefix,
+        .node_id = conf->node_id, .address = conf->bridge_address,
+        .prefix_len = conf->bridge_prefix_len,
+    };
+
+    if (fca_net_check(&net, &err) != 0) {
+        fca_check_say(check, "network", "set bridge, bridge_address and "
+                      "tap_prefix to what nothing else on this host uses; an "
+                      "agent that runs already holds its own", "%s", err.msg);
+        return;
+    }
+
+    fca_check_say(check, "network", NULL, "%s and its addresses are free",
+                  conf->bridge);
+}
+
+/* VMs take the next port where somebody has one: a few are no lack. */
+static void
+fca_check_ports(fca_check_t *check, const fca_conf_t *conf)
+{
+    int        fd, port, nfree;
+    fcf_err_t  err;
+
+    nfree = 0;
+
+    for (port = conf->port_first; port <= conf->port_last; port++) {
+        fd = fca_route_listen(conf->advertise, (unsigned) port, &err);
+
+        if (fd != -1) {
+            close(fd);
+            nfree++;
+
+        } else if (err.code != FCF_E_EXISTS) {
+            fca_check_say(check, "ports", "set advertise to an address of "
+                          "this host, port_first and port_last to ports for "
+                          "VMs alone", "%s", err.msg);
+            return;
+        }
+    }
+
+    fca_check_say(check, "ports", nfree ? NULL : "set port_first and "
+                  "port_last to ports that nobody else listens on",
+                  "%d of %d to %d are free", nfree, conf->port_first,
+                  conf->port_last);
 }
 
 typedef struct {
@@ -97,13 +151,14 @@ static void
 fca_check_peer(fca_check_peer_t *peer, const fcf_err_t *err)
 {
     if (err && err->code == FCF_E_CANCELED) {
+        /* nobody waits any more: a stop now would be the next one's */
         fca_check_say(peer->check, peer->what, peer->remedy,
                       "%s: no answer in time", peer->where);
-    } else {
-        fca_check_say(peer->check, peer->what, err ? peer->remedy : NULL,
-                      "%s: %s", peer->where, err ? err->msg : "answers");
+        return;
     }
 
+    fca_check_say(peer->check, peer->what, err ? peer->remedy : NULL,
+                  "%s: %s", peer->where, err ? err->msg : "answers");
     uv_stop(&peer->check->uv);
 }
 
@@ -242,6 +297,8 @@ fca_check(fca_conf_t *conf)
 
     fca_check_root(&check);
     fca_check_tun(&check);
+    fca_check_net(&check, conf);
+    fca_check_ports(&check, conf);
     fca_check_dir(&check, "functions", conf->functions);
     fca_check_dir(&check, "runtimes", conf->runtimes);
 

@@ -80,19 +80,9 @@ net_check_conf(const fca_net_conf_t *conf, fcf_err_t *err)
 }
 
 
-static int
-net_init(fca_net_t *net, uv_loop_t *uv, const fca_net_conf_t *conf,
-    fcf_err_t *err)
+static void
+net_name(fca_net_t *net, const fca_net_conf_t *conf)
 {
-    int       rc;
-    uint32_t  mask;
-
-    STAILQ_INIT(&net->idle);
-    STAILQ_INIT(&net->jobs);
-    STAILQ_INIT(&net->results);
-    TAILQ_INIT(&net->out);
-    TAILQ_INIT(&net->armed);
-
     snprintf(net->bridge, sizeof(net->bridge), "%s", conf->bridge);
     snprintf(net->tap_prefix, sizeof(net->tap_prefix), "%s",
              conf->tap_prefix);
@@ -103,6 +93,23 @@ net_init(fca_net_t *net, uv_loop_t *uv, const fca_net_conf_t *conf,
     net->prefix_len = conf->prefix_len;
     net->egress = conf->egress;
     net->pool_max = conf->pool_max;
+}
+
+
+static int
+net_init(fca_net_t *net, uv_loop_t *uv, const fca_net_conf_t *conf,
+    fcf_err_t *err)
+{
+    int       rc;
+    uint32_t  mask;
+
+    net_name(net, conf);
+
+    STAILQ_INIT(&net->idle);
+    STAILQ_INIT(&net->jobs);
+    STAILQ_INIT(&net->results);
+    TAILQ_INIT(&net->out);
+    TAILQ_INIT(&net->armed);
 
     /* host numbers, without the network's, the broadcast's and our own */
     mask = 0xffffffffu << (32 - conf->prefix_len);
@@ -193,6 +200,35 @@ fca_net_open(uv_loop_t *uv, const fca_net_conf_t *conf, fcf_err_t *err)
     }
 
     return net;
+}
+
+
+int
+fca_net_check(const fca_net_conf_t *conf, fcf_err_t *err)
+{
+    int         rc;
+    fca_net_t  *net;
+
+    if (net_check_conf(conf, err) != 0) {
+        return -1;
+    }
+
+    net = calloc(1, sizeof(*net));
+    if (net == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "network: out of memory");
+    }
+
+    net_name(net, conf);
+    rc = fca_net_look(net, err);
+
+    if (net->sk != NULL) {
+        nl_socket_free(net->sk);
+    }
+
+    fca_nft_free(net);
+    free(net);
+
+    return rc;
 }
 
 

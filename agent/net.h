@@ -39,6 +39,8 @@ typedef struct {
  * still has open is a refusal, so fca_vmm_reclaim() goes first. */
 fca_net_t *fca_net_open(uv_loop_t *uv, const fca_net_conf_t *conf,
     fcf_err_t *err);
+/* What fca_net_open() would refuse, without changing anything. */
+int fca_net_check(const fca_net_conf_t *conf, fcf_err_t *err) fcf_must_check;
 /* remove: TAPs, bridge and nftables table go too.  No NIC may be out.  Takes
  * under way get FCF_E_CANCELED from within; the loop must run once more, for
  * a handle to close.  Not remove: the next open takes all of it over. */

@@ -133,6 +133,8 @@ int fca_nft_verify(fca_net_t *net, fca_net_queue_t *nics, fcf_err_t *err)
 
 /* net_open.c */
 int fca_net_setup(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+/* only whether that may be tried */
+int fca_net_look(fca_net_t *net, fcf_err_t *err) fcf_must_check;
 /* logs what could not be removed, and goes on */
 void fca_net_teardown(fca_net_t *net);
 /* a warning, where rc says so, for what cannot be undone or is only tidying */

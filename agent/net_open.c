@@ -304,12 +304,13 @@ setup_apply(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
 }
 
 
-int
-fca_net_setup(fca_net_t *net, fcf_err_t *err)
+/* *links are the caller's to free, also of a failure */
+static int
+setup_look(fca_net_t *net, fca_link_t **links, size_t *n, fcf_err_t *err)
 {
-    int          rc;
-    size_t       i, n;
-    fca_link_t  *links;
+    size_t  i;
+
+    *links = NULL;
 
     if (fca_tap_check(err) != 0) {
         return -1;
@@ -320,21 +321,44 @@ fca_net_setup(fca_net_t *net, fcf_err_t *err)
     if (net->sk == NULL
         || fca_nft_init(net, err) != 0
         || setup_check_bridge(net, err) != 0
-        || fca_link_list(net->sk, &links, &n, err) != 0)
+        || fca_link_list(net->sk, links, n, err) != 0)
     {
         return -1;
     }
 
-    rc = 0;
-
-    for (i = 0; i < n && rc == 0; i++) {
-        rc = setup_check_link(net, &links[i], err);
+    for (i = 0; i < *n; i++) {
+        if (setup_check_link(net, &(*links)[i], err) != 0) {
+            return -1;
+        }
     }
 
-    if (rc == 0) {
-        rc = fca_link_check_overlap(net->sk, net->ifindex, net->address,
-                                    net->prefix_len, err);
-    }
+    return fca_link_check_overlap(net->sk, net->ifindex, net->address,
+                                  net->prefix_len, err);
+}
+
+
+int
+fca_net_look(fca_net_t *net, fcf_err_t *err)
+{
+    int          rc;
+    size_t       n;
+    fca_link_t  *links;
+
+    rc = setup_look(net, &links, &n, err);
+    free(links);
+
+    return rc;
+}
+
+
+int
+fca_net_setup(fca_net_t *net, fcf_err_t *err)
+{
+    int          rc;
+    size_t       n;
+    fca_link_t  *links;
+
+    rc = setup_look(net, &links, &n, err);
 
     if (rc == 0) {
         rc = setup_apply(net, links, n, err);
