@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "agent/agent.h"
 #include "agent/failures.h"
 #include "agent/instance.h"
@@ -116,14 +117,27 @@ fca_agent_worker(const fca_t *agent)
     return fcf_worker_encode(&worker);
 }
 
+/* The proxy goes first, with all its routes: what lingers ends now. */
+static void
+fca_agent_hurry(fca_t *agent, const char *why)
+{
+    if (agent->hurried || agent->phase != FCA_STOP_VMS) {
+        return;
+    }
+
+    agent->hurried = 1;
+    fca_log(FCF_LOG_WARN, NULL, "%s: VMs are killed", why);
+
+    fca_proxy_free(agent->proxy);
+    agent->proxy = NULL;
+    fca_instances_stop(agent, 1);
+}
+
 static void
 fca_agent_stop(fca_t *agent)
 {
-    agent->stop_asked++;
-
     if (agent->phase != FCA_RUNNING) {
-        fca_log(FCF_LOG_WARN, NULL, "told to stop again: VMs are killed");
-        fca_instances_stop(agent, 1);
+        fca_agent_hurry(agent, "told to stop again");
         return;
     }
 
@@ -158,8 +172,8 @@ fca_agent_stop_check(void *arg)
     ms = fca_now(agent) - agent->stop_since;
 
     if (agent->phase == FCA_STOP_VMS) {
-        if (ms >= FCA_STOP_HURRY_MS && agent->stop_asked == 1) {
-            fca_agent_stop(agent);
+        if (ms >= FCA_STOP_HURRY_MS) {
+            fca_agent_hurry(agent, "the end takes too long");
         }
 
         if ((TAILQ_EMPTY(&agent->instances)
@@ -315,13 +329,24 @@ fca_agent_open_peers(fca_t *agent, fcf_err_t *err)
     return 0;
 }
 
+/* VMs that cannot be ended: no loop can run any more that would tell them
+ * something, so nothing is taken apart either.  The next start reclaims. */
+static void
+fca_agent_give_up(fca_t *agent)
+{
+    if (TAILQ_EMPTY(&agent->instances)) {
+        return;
+    }
+
+    fca_instances_abandon(agent);
+    fca_log(FCF_LOG_ERROR, NULL, "some VMs did not end; the next start "
+            "reclaims them");
+    _exit(1);
+}
+
 static void
 fca_agent_close(fca_t *agent)
 {
-    int  left;
-
-    left = !TAILQ_EMPTY(&agent->instances);
-
     fca_specs_free(agent->specs);
     fca_node_free(agent->node);
     fca_failures_free(agent->failures);
@@ -345,12 +370,7 @@ fca_agent_close(fca_t *agent)
         fcf_http_free(agent->http);
     }
 
-    if (left) {
-        fca_log(FCF_LOG_ERROR, NULL, "some VMs did not end; the next start "
-                "reclaims them");
-        agent->status = 1;
-
-    } else if (agent->net) {
+    if (agent->net) {
         fca_net_close(agent->net, 1);
     }
 
@@ -400,6 +420,7 @@ fca_agent_run(fca_conf_t *conf)
         fca_log(FCF_LOG_INFO, NULL, "fcfaas-agent %s starts", FCA_VERSION);
         fca_node_start(agent.node);
         uv_run(&agent.uv, UV_RUN_DEFAULT);
+        fca_agent_give_up(&agent);
         fca_log(FCF_LOG_INFO, NULL, "stopped");
     }
 

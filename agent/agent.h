@@ -62,7 +62,7 @@ struct fca_s {
 
     fca_phase_e                           phase;
     uint64_t                              stop_since;
-    unsigned                              stop_asked;   /* signals so far */
+    int                                   hurried;      /* VMs are killed */
     int                                   announced;    /* READY was said */
     int                                   status;       /* of the process */
     uint64_t                              illegal;      /* events refused by

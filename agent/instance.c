@@ -345,3 +345,18 @@ fca_instances_stop(fca_t *agent, int hurry)
         }
     }
 }
+
+void
+fca_instances_abandon(fca_t *agent)
+{
+    fca_instance_t  *inst;
+
+    TAILQ_FOREACH(inst, &agent->instances, link) {
+        fca_inst_log(inst, FCF_LOG_ERROR, "does not end, in state %s",
+                     fca_state_name(inst->state));
+
+        if (inst->vmm && !inst->vmm_exited) {
+            fca_vmm_kill(inst->vmm);
+        }
+    }
+}

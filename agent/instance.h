@@ -35,6 +35,8 @@ void fca_instances_spec(fca_t *agent, const char *function_id);
 /* the agent ends: what boots is given up and its job given back, what serves
  * is drained; hurry: killed */
 void fca_instances_stop(fca_t *agent, int hurry);
+/* SIGKILL for every VMM that there still is; the process is about to end */
+void fca_instances_abandon(fca_t *agent);
 
 /* Deletions that etcd has not taken yet (after an instance's end, too). */
 int fca_unputs_pending(const fca_t *agent);

@@ -7,6 +7,7 @@
 #include "agent/failures.h"
 #include "agent/guest_config.h"
 #include "agent/instance_int.h"
+#include "agent/node.h"
 
 #define FCA_PORT_TRIES  16
 
@@ -80,6 +81,10 @@ FCA_ACTION(claimed)
     (void) err;
     fca_instance_set(inst, FCA_S_NETWORK, event);
     inst->backoff = 0;
+
+    if (inst->slot_lease != fca_node_lease(inst->agent->node)) {
+        fca_put(inst);      /* claimed under a lease that was lost since */
+    }
 
     if (fca_net_take(inst->agent->net, fca_nic_done, inst, &why) != 0) {
         fca_instance_event(inst, FCA_E_NIC_FAILED, &why);

@@ -17,6 +17,7 @@ fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,
 
     if (err) {
         fca_inst_log(inst, FCF_LOG_WARN, "claiming a slot: %s", err->msg);
+        inst->doubt = 1;
         fca_node_doubt(inst->agent->node);
         fca_put_later(inst);
         return;

@@ -94,6 +94,8 @@ struct fca_instance_s {
     fcf_timer_t                  *retry;        /* claim or put, again */
     unsigned                      backoff;
     int                           put_wanted;   /* once more when done */
+    int                           doubt;        /* an answer was lost: it may
+                                                   still be carried out */
     int                           in_etcd;      /* the instance's key may be */
     fcf_instance_state_e          put_state;
 

@@ -11,12 +11,16 @@
 #include "agent/instance_int.h"
 #include "agent/node.h"
 
+/* how much later than a deletion a put before it may be carried out */
+#define FCA_UNPUT_AGAIN_MS  2000
+
 struct fca_unput_s {
     TAILQ_ENTRY(fca_unput_s)   link;
     fca_t                     *agent;
     fcf_timer_t               *timer;
     fcf_etcd_call_t           *call;
     unsigned                   backoff;
+    int                        twice;   /* a put may come after this */
     char                      *slot_value;
     char                       slot[FCF_KEY_MAX], instance[FCF_KEY_MAX];
 };
@@ -44,6 +48,7 @@ fca_put_result(fca_instance_t *inst, const fcf_etcd_reply_t *reply,
 
     if (err) {
         fca_inst_log(inst, FCF_LOG_WARN, "putting into etcd: %s", err->msg);
+        inst->doubt = 1;
         inst->slot_lease = 0;           /* not known: put it again */
         fca_node_doubt(inst->agent->node);
         fca_put_later(inst);
@@ -53,6 +58,8 @@ fca_put_result(fca_instance_t *inst, const fcf_etcd_reply_t *reply,
     inst->backoff = 0;
 
     if (reply->succeeded) {
+        inst->doubt = 0;
+
         if (inst->put_wanted) {
             fca_put(inst);
         } else {
@@ -225,6 +232,13 @@ fca_unput_done(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
     (void) reply;
     unput->call = NULL;
 
+    if (err == NULL && unput->twice) {
+        unput->twice = 0;
+        unput->backoff = 0;
+        unput->agent->loop.timer_set(unput->timer, FCA_UNPUT_AGAIN_MS);
+        return;
+    }
+
     if (err == NULL) {
         fca_unput_free(unput);
         return;
@@ -264,14 +278,17 @@ fca_unput_send(void *arg)
     }
 }
 
-/* Goes on by itself, whatever becomes of the instance. */
+/* Goes on by itself, whatever becomes of the instance.  A put whose answer
+ * was not waited for may lie in etcd's socket still, and demand that the slot
+ * be absent: then what it made is deleted by the second time. */
 void
 fca_unput(fca_instance_t *inst)
 {
-    int           k;
+    int           k, doubt;
     fca_t        *agent = inst->agent;
     fca_unput_t  *unput;
 
+    doubt = inst->doubt || inst->call;
     fca_put_cancel(inst);
 
     k = inst->slot >= 0 ? inst->slot : inst->slot_tried;
@@ -288,6 +305,7 @@ fca_unput(fca_instance_t *inst)
     }
 
     unput->agent = agent;
+    unput->twice = doubt;
     TAILQ_INSERT_TAIL(&agent->unputs, unput, link);
 
     unput->slot_value = strdup(inst->slot_value);

@@ -59,7 +59,7 @@ fca_limits(const fca_instance_t *inst, int *min_instances, int *idle_s)
 FCA_ACTION(tick)
 {
     int                      min_instances, idle_s;
-    uint64_t                 idle, limit, left;
+    uint64_t                 idle, last, limit, left, now, requests;
     fcf_loop_t              *loop = &inst->agent->loop;
     const fca_route_stat_t  *stat = fca_route_stat(inst->route);
 
@@ -76,12 +76,18 @@ FCA_ACTION(tick)
     limit = (uint64_t) idle_s * 1000;
     left = fca_instance_timeout(inst, FCA_S_REGISTERED);
 
+    /* in this order: what comes in between is counted, and the data loop's
+     * stamp is never later than our clock */
+    requests = atomic_load(&stat->requests);
+
     if (inst->slot >= min_instances && atomic_load(&stat->inflight) == 0) {
-        idle = fca_monotonic_ms() - atomic_load(&stat->last_ms);
+        last = atomic_load(&stat->last_ms);
+        now = fca_monotonic_ms();
+        idle = now > last ? now - last : 0;
 
         if (idle >= limit && !inst->call) {
             fca_inst_log(inst, FCF_LOG_INFO, "idle for %" PRIu64 " ms", idle);
-            inst->requests = atomic_load(&stat->requests);
+            inst->requests = requests;
             inst->put_state = FCF_INSTANCE_DRAINING;
             inst->drain_put = 0;
             fca_instance_set(inst, FCA_S_DRAINING, event);

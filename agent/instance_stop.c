@@ -165,6 +165,10 @@ fca_stop_step(fca_instance_t *inst)
 
     loop->timer_set(inst->timer, fca_state_ms(FCA_S_STOPPING));
 
+    if (agent->proxy == NULL) {
+        inst->route = NULL;         /* it went with the proxy */
+    }
+
     if (inst->route && !inst->route_closing) {
         inst->route_closing = 1;
         fca_route_close(inst->route,

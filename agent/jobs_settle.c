@@ -51,10 +51,8 @@ fca_job_answered(fca_job_t *job, unsigned part, const fcf_err_t *err)
         return;
     }
 
-    if (err && err->code == FCF_E_REFUSED) {
-        fca_log(FCF_LOG_ERROR, &ctx, "settling a job: %s", err->msg);
-
-    } else if (err) {
+    /* also what Redis refuses: it may be loading, full, or a replica now */
+    if (err) {
         job->failed |= part;
     }
 

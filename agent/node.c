@@ -312,12 +312,16 @@ fca_node_refreshed(void *arg, const fcf_etcd_reply_t *reply,
 {
     fca_node_t  *node = arg;
 
-    (void) reply;
     node->refresh = NULL;
 
     if (err) {
         fca_node_doubt(node);
         fca_node_changed(node);
+
+    } else if (!reply->succeeded && node->step == FCA_NODE_LIVE) {
+        fca_log(FCF_LOG_WARN, NULL, "the node's key is not ours any more; "
+                "putting it again");
+        fca_node_goto(node, FCA_NODE_CLAIM);
     }
 }
 

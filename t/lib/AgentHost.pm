@@ -1,0 +1,146 @@
+package AgentHost;
+
+# What tests of the agent stand on: a network namespace of the test's own with
+# etcd and Redis, and agents on the instant backend in it, each with its own
+# name, state directory, bridge and TAPs.
+#
+#   AgentHost::begin('stop');           # the test is in the namespace then
+#   image('hello', boot_ms => 100);     # a function's image, and how it behaves
+#   my $agent = started('a', settings('a', max_vms => 3));
+#   job('hello', 'req-1');              # as a foreign producer does
+#   our_job('hello', 'req-2', 1);       # as a gateway does
+#   my ($key, $i) = instance('hello');  # waits for it
+#   call('hello', $i->{proxy_port});    # as a gateway does
+#   nothing_left_of('hello', 'a');      # a test by itself
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use FcfTest;
+use Test::More ();
+
+use constant QUEUE => 'queue:vm_provision';
+
+our @EXPORT = qw(QUEUE $ns $dir $etcd $redis image agent settings started job
+    our_job instances instance call failure vmms vm_dirs taps pending taken
+    nothing_left_of);
+
+our ($ns, $dir, $etcd, $redis);
+our $life = 0;
+
+sub begin {
+    my ($name) = @_;
+
+    $ns = FcfTest::Netns->new($name);
+    $ns->enter;
+    $dir = tmpdir();
+    $etcd = FcfTest::Etcd->start;
+    $redis = FcfTest::Redis->start;
+
+    mkdir "$dir/$_" for qw(functions runtimes);
+    spew("$dir/$_", 'x') for qw(vmlinux initrd);
+    spew("$dir/token", "sesame\n");
+    spew("$dir/runtimes/base.img", "\0" x 4096);
+}
+
+sub image {
+    my ($name, %set) = @_;
+    my $text = join '', "fcfaas-instant\n", map { "$_=$set{$_}\n" } keys %set;
+    spew("$dir/functions/$name.img", $text . "\n" . "\0" x 4096);
+}
+
+# an agent of its own name, state directory and network, or of the one given
+sub agent {
+    my ($name, %set) = @_;
+    my $agent = FcfTest::Proc->spawn(
+        name => "agent-$name-" . ++$life, grace => 40,
+        argv => [build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
+            map { "--$_=$set{$_}" } keys %set],
+    );
+    return $agent;
+}
+
+sub settings {
+    my ($name, %more) = @_;
+    return (node_id => $name, etcd => $etcd->endpoint, redis => $redis->addr,
+        token_file => "$dir/token", state_dir => "$dir/state-$name",
+        functions => "$dir/functions", runtimes => "$dir/runtimes",
+        kernel => "$dir/vmlinux", initrd => "$dir/initrd",
+        vmm => build_dir() . '/vm/vmm/fcfaas-vmm',
+        vmm_args => '--backend instant', bridge => "br-$name",
+        tap_prefix => "t$name", log_level => 'debug', %more);
+}
+
+sub started {
+    my $agent = agent(@_);
+    $agent->line_matching(qr/"msg":"ready: /, 20);
+    return $agent;
+}
+
+sub job {
+    my ($function, $request, %more) = @_;
+    $redis->cli('LPUSH', QUEUE, json_encode({ request_id => $request,
+        function_id => $function, cpu => 1, memory_mb => 128, %more }));
+}
+
+# as a gateway asks: the agent waits for the version that it names
+sub our_job {
+    my ($function, $request, $version) = @_;
+    $redis->cli('ZADD', "{queue:vm_provision}:pending:$function", 1e15,
+        $request);
+    job($function, $request, version => $version, attempt => 1);
+}
+
+sub instances {
+    my ($function) = @_;
+    return $etcd->keys("/functions/$function/instances/");
+}
+
+sub instance {
+    my ($function, $timeout) = @_;
+    my ($key) = wait_for(sub { (instances($function))[0] }, $timeout // 10,
+        "an instance of $function");
+    return ($key, $etcd->get_json($key));
+}
+
+sub call {
+    my ($function, $port, %more) = @_;
+    return http_get($port, '/x?y=1', headers => {
+        'X-Fcfaas-Function' => $function, 'X-Fcfaas-Token' => 'sesame',
+        %more });
+}
+
+sub failure {
+    my ($function, $request, $timeout) = @_;
+    my $key = "/functions/$function/failures/$request";
+    wait_for(sub { $etcd->get($key) }, $timeout // 10, $key);
+    return $etcd->get_json($key);
+}
+
+# pids of the VMMs that stand in this agent's VM directories
+sub vmms {
+    my ($name) = @_;
+    return grep {
+        (readlink("/proc/$_/cwd") // '') =~ m{^\Q$dir\E/state-$name/}
+    } map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
+}
+
+sub vm_dirs { grep { -d } glob "$dir/state-$_[0]/*" }
+sub taps { my ($n) = @_; () = $ns->run('ip', '-o', 'link') =~ /: t\Q$n\E\d+/g }
+sub pending { $redis->cli('ZCARD', "{queue:vm_provision}:pending:$_[0]") }
+sub taken { $redis->cli('LLEN', "{queue:vm_provision}:taken:$_[0]") }
+
+# others: VMs of other functions that go on
+sub nothing_left_of {
+    my ($function, $name, $others) = @_;
+    $others //= 0;
+    wait_for(sub { vmms($name) == $others && vm_dirs($name) == $others
+            && !$etcd->keys("/functions/$function/instances/")
+            && !$etcd->keys("/functions/$function/slots/") }, 10,
+        "nothing to be left of $function");
+    wait_for(sub { taken($name) == 0 }, 5, "$function: its job settled");
+    Test::More::pass("$function: nothing is left");
+}
+
+1;
