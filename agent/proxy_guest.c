@@ -140,6 +140,7 @@ guest_connect(fca_conn_t *conn)
 
     fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
+        fca_route_complain(route, "connecting to the guest", errno);
         return FCA_GUEST_NO_ROOM;
     }
 
@@ -155,6 +156,7 @@ guest_connect(fca_conn_t *conn)
         if (rc == EADDRNOTAVAIL || rc == EAGAIN || rc == ENOBUFS
             || rc == ENOMEM)
         {
+            fca_route_complain(route, "connecting to the guest", rc);
             return FCA_GUEST_NO_ROOM;
         }
 
@@ -203,10 +205,16 @@ fca_guest_get(fca_conn_t *conn, int fresh)
     loop = conn->route->loop;
     guest = conn->route->pool;
 
-    if (guest == NULL || fresh
-        || (!conn->replayable
-            && loop->now - guest->used_ms >= FCA_POOL_FRESH_MS))
+    if (guest && !conn->replayable
+        && loop->now - guest->used_ms >= FCA_POOL_FRESH_MS)
     {
+        /* not beside it: a guest that serves one connection at a time would
+         * wait on the idle one */
+        fca_guest_close(guest);
+        fresh = 1;
+    }
+
+    if (guest == NULL || fresh) {
         return guest_connect(conn);
     }
 

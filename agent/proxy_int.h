@@ -228,7 +228,7 @@ struct fca_dloop_s {
     fca_timer_t         trim;
     fca_route_t        *routes;
     fca_head_t          head;
-    uint64_t            complained;     /* last line about descriptors */
+    uint64_t            complained;     /* by fca_route_complain() */
     int                 stopped;
 
     pthread_mutex_t     lock;           /* for the two below */
@@ -286,6 +286,8 @@ void fca_route_opened(fca_route_t *route);          /* messages */
 void fca_route_closing(fca_route_t *route);
 void fca_route_cut(fca_route_t *route);             /* now, whatever runs */
 void fca_route_accept(fca_route_t *route);
+/* of what the process lacks: a line now and then for the whole loop */
+void fca_route_complain(fca_route_t *route, const char *what, int error);
 fca_step_e fca_route_admit(fca_conn_t *conn);
 void fca_route_leave(fca_conn_t *conn);             /* idempotent */
 void fca_route_unqueue(fca_conn_t *conn);

@@ -66,8 +66,8 @@ allowed(const fca_proxy_t *proxy, const struct sockaddr_in *peer)
 }
 
 
-static void
-complain(fca_route_t *route, int error)
+void
+fca_route_complain(fca_route_t *route, const char *what, int error)
 {
     fca_dloop_t    *loop;
     fca_log_ctx_t   ctx;
@@ -84,8 +84,7 @@ complain(fca_route_t *route, int error)
     ctx.function_id = route->function_id;
     ctx.vm = route->worker_id;
 
-    fca_log(FCF_LOG_WARN, &ctx, "proxy: accept: %s; trying again every "
-            "%d ms", strerror(error), ACCEPT_AGAIN);
+    fca_log(FCF_LOG_WARN, &ctx, "proxy: %s: %s", what, strerror(error));
 }
 
 
@@ -118,7 +117,8 @@ fca_route_accept(fca_route_t *route)
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS
             || errno == ENOMEM)
         {
-            complain(route, errno);
+            fca_route_complain(route, "accept, tried again every 100 ms",
+                               errno);
             fca_timer_set(&route->loop->timers, FCA_TIMER_ROUTE,
                           &route->accept, route->loop->now + ACCEPT_AGAIN);
             return;

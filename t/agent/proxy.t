@@ -383,6 +383,7 @@ subtest 'guests that close kept connections' => sub {
     wr($c, req('POST /', body => 'x'));
     my $g2 = guest_accept($r);
     like(rd($g2, qr/x\z/), qr/^POST/, 'a POST takes no connection idle long');
+    ok(ended($g), 'which ends: the guest may be waiting on it alone');
     wr($g2, $OK);
     rd($c, qr/ok\z/);
     close $g;
@@ -847,7 +848,31 @@ subtest 'limits of its own' => sub {
     ok($g = guest_accept($r), 'served when there is room again');
     ($status, $log) = $h->quit;
     is($status, 0, 'ends well');
-    is(() = $log =~ /trying again/g, 1, 'one line tells of it');
+    is(() = $log =~ /"proxy: /g, 1, 'one line tells of it');
+
+    # with the one limit or the other, the last client has no guest
+    my ($refused, $told) = (0, 0);
+
+    for my $files (24, 25) {
+        $h = ProxyHost->new('-n', $files, '-T', 'secret');
+        $r = $h->route('few');
+        @c = ();
+
+        do {
+            push @c, $c = client($r);
+            wr($c, req('GET /'));
+            push @c, $g = guest_accept($r, 0.5);
+            $got = $g ? '' : rd($c, qr/\}\n/, 0.5);
+        } until $got;
+
+        ($status, $log) = $h->quit;
+        next if $got !~ /Unsent: busy\r\n/;
+        $refused++;
+        $told += () = $log =~ /: Too many open files/g;
+    }
+
+    is($refused, 1, 'none left for a guest: 503 busy');
+    is($told, 1, 'one line tells of it');
 
     $h = ProxyHost->new('-a', '127.0.0.9', '-i', 200);
     $r = $h->route('deny');
@@ -891,6 +916,18 @@ subtest 'limits of its own' => sub {
     ($status) = $h->quit;
     is($status, 0, 'ends well');
 
+    $h = ProxyHost->new;
+    $r = $h->route('last');
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    $h->cmd('end last');
+    like(slurp($c), qr/^HTTP\/1.1 502 .*"gone"/s, 'a route is closed');
+    is($h->line, 'closed last', 'its callback ends the proxy');
+    waitpid $h->{pid}, 0;
+    is($?, 0, 'ends well');
+
     $h = ProxyHost->new('-i', 200);
     $r = $h->route('idle');
     $c = client($r);
@@ -900,7 +937,7 @@ subtest 'limits of its own' => sub {
 };
 
 subtest 'clients that stand still' => sub {
-    $h = ProxyHost->new('-b', 700);
+    $h = ProxyHost->new('-b', 1000);
     $r = $h->route('still');
     my ($slow, $steady, $tunnel, $expect, $deaf) = map { client($r) } 1 .. 5;
     my %g;
@@ -912,8 +949,6 @@ subtest 'clients that stand still' => sub {
     };
 
     $ask->('slow', $slow, 'GET /');
-    $ask->('steady', $steady, 'POST /', raw => 1,
-           fields => "Content-Length: 10\r\n");
     $ask->('tunnel', $tunnel, 'GET /', fields => "Connection: Upgrade\r\n"
            . "Upgrade: x\r\n");
     wr($g{tunnel}, "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\n"
@@ -924,7 +959,8 @@ subtest 'clients that stand still' => sub {
     $ask->('deaf', $deaf, 'GET /');
     wr($g{deaf}, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
     fill($g{deaf});
-
+    $ask->('steady', $steady, 'POST /', raw => 1,
+           fields => "Content-Length: 10\r\n");
     $c = client($r);
     $ask->('half', $c, 'POST /', raw => 1, fields => "Content-Length: 10\r\n");
     $t = time;

@@ -7,6 +7,7 @@
  *   stat <name>           -> stat inflight requests refused drained idle_ms
  *   close <name> <linger_ms> <grace_ms> <guest_dead>      -> ok
  *                          ... and, when it is over,      -> closed <name>
+ *   end <name>            closes it, then the proxy in its callback   -> ok
  *   rss                                                   -> rss <KiB>
  *   hold                  a child keeps a copy of every descriptor    -> ok
  *   release               until now                                   -> ok
@@ -42,6 +43,7 @@ static uv_poll_t     input;
 static char          line[4096];
 static size_t        line_len;
 static pid_t         holder;
+static int           ending;
 
 
 static slot_t *
@@ -68,6 +70,12 @@ closed(void *arg)
     printf("closed %s\n", slot->name);
     slot->name[0] = '\0';
     slot->route = NULL;
+
+    if (ending) {
+        fca_proxy_free(proxy);
+        proxy = NULL;
+        uv_stop(&uv);
+    }
 }
 
 
@@ -234,6 +242,11 @@ obey(const char *text)
 
     if (strcmp(verb, "stat") == 0) {
         print_stat(slot);
+
+    } else if (strcmp(verb, "end") == 0) {
+        ending = 1;
+        fca_route_close(slot->route, 0, 0, 0, closed, slot);
+        printf("ok\n");
 
     } else if (sscanf(text, "drain %*s %u", &a) == 1) {
         fca_route_drain(slot->route, (int) a);
