@@ -5,6 +5,21 @@
 #include "contract/fcf_err.h"
 
 
+/* peers' words are in it too, and a message is one line of a log */
+
+static void
+fcf_err_line(fcf_err_t *err)
+{
+    char  *p;
+
+    for (p = err->msg; *p != '\0'; p++) {
+        if ((unsigned char) *p < ' ' || *p == 0x7f) {
+            *p = '?';
+        }
+    }
+}
+
+
 int
 fcf_err_set(fcf_err_t *err, fcf_code_e code, const char *fmt, ...)
 {
@@ -20,6 +35,8 @@ fcf_err_set(fcf_err_t *err, fcf_code_e code, const char *fmt, ...)
     va_start(args, fmt);
     (void) vsnprintf(err->msg, sizeof(err->msg), fmt, args);
     va_end(args);
+
+    fcf_err_line(err);
 
     return -1;
 }
@@ -48,6 +65,8 @@ fcf_err_sys(fcf_err_t *err, int sys_errno, const char *fmt, ...)
     (void) snprintf(err->msg + len, sizeof(err->msg) - len, ": %s",
                     strerror(sys_errno));
 
+    fcf_err_line(err);
+
     return -1;
 }
 
@@ -71,6 +90,8 @@ fcf_err_wrap(fcf_err_t *err, const char *fmt, ...)
 
     len = strlen(err->msg);
     (void) snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", old);
+
+    fcf_err_line(err);
 
     return -1;
 }
