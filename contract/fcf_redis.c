@@ -84,10 +84,9 @@ fcf_redis_down(fcf_redis_t *redis, const char *why)
         fcf_redis_fail_waiting(redis);
     }
 
-    if (redis->tried != 0 || redis->failures != 0) {
-        redis->at = (redis->at + 1) % redis->naddrs;
-    }
+    /* until then the failure is that address' */
 
+    redis->move_on = (redis->tried != 0 || redis->failures != 0);
     redis->loop->timer_set(redis->connect_timer, ms);
 }
 
@@ -112,6 +111,10 @@ fcf_redis_on_timer(void *arg)
     redis = arg;
 
     if (redis->state == FCF_REDIS_DOWN) {
+        if (redis->move_on) {
+            redis->at = (redis->at + 1) % redis->naddrs;
+        }
+
         fcf_redis_connect(redis);
         return;
     }

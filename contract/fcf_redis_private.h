@@ -70,7 +70,7 @@ struct fcf_redis_s {
     fcf_loop_t         *loop;
     char               *addrs[FCF_REDIS_ADDRS_MAX];
     size_t              naddrs;
-    size_t              at;             /* address in use or to try next */
+    size_t              at;             /* address in use or tried last */
     size_t              tried;          /* addresses of this round */
     unsigned            failures;       /* whole rounds in vain */
     int                 db;
@@ -93,6 +93,7 @@ struct fcf_redis_s {
 
     uint64_t            reconnects, commands;
     unsigned            ever:1;         /* was connected once */
+    unsigned            move_on:1;      /* the next attempt: next address */
     unsigned            dying:1;
     unsigned            busy;           /* frames that may run user code */
 };

@@ -99,6 +99,10 @@ fcf_sync_restart(fcf_sync_t *sync, int relist, const char *why)
         sync->listed = 0;
     }
 
+    /* only what it says all the time is believed in the end */
+
+    sync->distrusted = 0;
+
     /* the first attempt comes at once, and at least a turn later */
 
     sync->failures++;

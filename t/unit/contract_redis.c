@@ -135,6 +135,45 @@ on_reply_free(void *arg, const redisReply *reply, const fcf_err_t *err)
 }
 
 
+static void
+on_refused(void *arg, const redisReply *reply, const fcf_err_t *err)
+{
+    fcf_redis_stat_t  stat;
+
+    on_reply(arg, reply, err);
+    fcf_redis_stat(redis, &stat);
+    is_str(stat.addr, arg, "the address tried last is told");
+    ok(err != NULL && strstr(err->msg, arg) != NULL,
+       "and blamed: %s", err ? err->msg : "");
+
+    if (answers == 1) {
+        (void) !fcf_redis_command(redis, 0, 1, (const char *[]) { "PING" },
+                                  NULL, on_refused, arg);
+    }
+}
+
+
+static void
+test_blame(void)
+{
+    const char        *addrs[] = { "unix:/nowhere/1", "unix:/nowhere/2" };
+    fcf_redis_conf_t   conf;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.addrs = addrs;
+    conf.naddrs = 2;
+
+    answers = 0;
+    redis = fcf_redis_new(&loop, &conf, NULL);
+    (void) !fcf_redis_command(redis, 0, 1, (const char *[]) { "PING" }, NULL,
+                              on_refused, (void *) addrs[1]);
+    run_for(20);
+    is_int(answers, 2, "both commands failed");
+    fcf_redis_free(redis);
+    run_for(1);
+}
+
+
 int
 main(void)
 {
@@ -146,6 +185,9 @@ main(void)
     signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&uv);
     fca_loop_init(&loop, &uv, NULL);
+
+    test_blame();
+    answers = 0;
 
     memset(&conf, 0, sizeof(conf));
     conf.addrs = addrs;

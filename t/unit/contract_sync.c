@@ -427,6 +427,25 @@ test_distrust(void)
 
     saw("", "another cluster, and empty: not believed for 14 s");
 
+    /* nor by a look now and another when it was away in between */
+
+    while (fake_http_body(RANGE) == NULL) {
+        fake_loop_advance(loop, 100);
+    }
+
+    fake_http_fail(RANGE, FCF_E_UNAVAILABLE, 0);
+    from = loop->now(loop);
+
+    while (loop->now(loop) < from + 14000) {
+        if (!fake_http_answer(RANGE, 200, "{\"header\":{\"cluster_id\":"
+                              "\"2\",\"revision\":\"1\"}}"))
+        {
+            fake_loop_advance(loop, 100);
+        }
+    }
+
+    saw("", "away in between: the time begins anew");
+
     while (fake_http_body(WATCH) == NULL && loop->now(loop) < from + 60000) {
         if (!fake_http_answer(RANGE, 200, "{\"header\":{\"cluster_id\":\"2\","
                               "\"revision\":\"1\"}}"))
