@@ -34,7 +34,7 @@ $(B)/t/unit/proxy_buf: $(B)/t/unit/proxy_buf.o $(B)/agent/proxy_buf.o \
                        $(B)/agent/proxy_timer.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
-# Not a test: the proxy alone, driven over standard input, for t/agent/proxy.t
+# Not a test: the proxy alone, driven over standard input, for t/agent/proxy*.t
 # and bench/proxy.
 PROXY_HOST := $(B)/t/unit/proxy_host
 
@@ -43,4 +43,5 @@ $(PROXY_HOST): $(B)/t/unit/proxy_host.o $(PROXY_OBJS) $(B)/agent/log.o \
 	$(CC) $(LDFLAGS) -o $@ $^ -luv
 
 tests-built: $(PROXY_HOST)
-PROVE_FILES += t/agent/proxy.t t/agent/proxy_chaos.t
+PROVE_FILES += t/agent/proxy.t t/agent/proxy_guest.t t/agent/proxy_life.t \
+               t/agent/proxy_chaos.t

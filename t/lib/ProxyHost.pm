@@ -74,6 +74,14 @@ sub stat {
 }
 
 
+# nothing is in flight, or will be soon
+sub idle {
+    my ($self, $name) = @_;
+
+    return until_true(sub { $self->stat($name)->{inflight} == 0 });
+}
+
+
 # opens a route of function "f" to a new listening guest, or a given port
 sub route {
     my ($self, $name, %o) = @_;

@@ -1,5 +1,5 @@
 /*
- * The proxy alone on a libuv loop, for t/agent/proxy.t and bench/proxy.
+ * The proxy alone on a libuv loop, for t/agent/proxy*.t and bench/proxy.
  * Commands on standard input, a line of answer for each on standard output:
  *
  *   open <name> <function_id> <guest port> <concurrency>  -> port <port>

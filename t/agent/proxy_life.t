@@ -1,0 +1,323 @@
+#!/usr/bin/perl
+
+# The agent's reverse proxy: places, drain and close, limits and timeouts.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use ProxyHost;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+my $END = qr/\r\n\r\n/;
+
+my $h = ProxyHost->new('-T', 'secret', '-q', 2, '-Q', 300, '-h', 400,
+                       '-c', 500);
+my ($r, $c, $g, $got, $t);
+
+
+subtest 'full, queued, busy' => sub {
+    $r = $h->route('conc', concurrency => 1);
+    my @c = map { client($r) } 1 .. 4;
+    wr($c[0], req('GET /0'));
+    $g = guest_accept($r);
+    rd($g, $END);
+
+    for (1, 2) {
+        wr($c[$_], req("GET /$_"));
+        $h->stat('conc');
+    }
+
+    # these two are in the queue once a third is refused
+    my $busy;
+    until_true {
+        my $s = client($r);
+        wr($s, req('GET /3'));
+        $busy = rd($s, qr/\}\n/, 0.1);
+        $busy =~ /503/;
+    };
+    like($busy, qr/Unsent: busy\r\n/, '503 busy at once: the queue is full');
+    is($h->stat('conc')->{inflight}, 1, 'one in flight');
+    ok(guest_idle($r, $g), 'nothing else reached the guest');
+
+    wr($g, $OK);
+    rd($c[0], qr/ok\z/);
+    like(rd($g, $END), qr{^GET /1 }, 'the first in the queue is next');
+    close $c[2];
+    wr($g, $OK);
+    like(rd($c[1], qr/ok\z/), qr/200/, 'answered');
+    ok($h->idle('conc'), 'one that left the queue is forgotten');
+
+    wr($c[0], req('GET /4'));
+    rd($g, $END);
+    wr($c[1], req('GET /5'));
+    $t = time;
+    like(rd($c[1], qr/\}\n/), qr/Unsent: busy\r\n/, '503 busy: queued');
+    cmp_ok(time - $t, '>', 0.25, 'for queue_ms');
+    cmp_ok(time - $t, '<', 3, 'and not longer');
+    wr($g, $OK);
+    rd($c[0], qr/ok\z/);
+};
+
+subtest 'drain' => sub {
+    $r = $h->route('drain');
+    $c = client($r);
+    my $c2 = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    $h->cmd('drain drain 1');
+    wr($c2, req('POST /', body => 'x' x 100));
+    $got = rd($c2, qr/\}\n/);
+    like($got, qr{^HTTP/1.1 503 .*Unsent: draining\r\n}s, '503 draining');
+    unlike($got, qr/Connection: close/, 'the connection is kept');
+    ok(guest_idle($r, $g), 'nothing reached the guest');
+    is($h->stat('drain')->{drained}, 1, 'counted');
+    is($h->stat('drain')->{inflight}, 1, 'the one before goes on');
+    wr($g, $OK);
+    like(rd($c, qr/ok\z/), qr/200/, 'and is answered');
+    $h->cmd('drain drain 0');
+    wr($c2, req('GET /'));
+    rd($g, $END);
+    wr($g, $OK);
+    like(rd($c2, qr/ok\z/), qr/200/, 'revived');
+};
+
+subtest 'close' => sub {
+    $r = $h->route('end');
+    my ($busy, $idle, $new) = map { client($r) } 1 .. 3;
+    wr($busy, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    $h->cmd('close end 300 5000 0');
+    wr($new, req('GET /'));
+    like(rd($new, qr/\}\n/), qr{Unsent: draining\r\n.*Connection: close}s,
+         'draining, and the connection ends');
+    is($h->line(0.6), undef, 'not over before those in flight');
+    wr($g, $OK);
+    like(slurp($busy), qr/Connection: close\r\n.*ok\z/s, 'answered');
+    is($h->line, 'closed end', 'then it is over');
+    ok(ended($idle), 'idle connections end with it');
+    ok(!IO::Socket::INET->new("127.0.0.1:$r->{port}"), 'the port is free');
+
+    $r = $h->route('grace');
+    $busy = client($r);
+    my $mid = client($r);
+    wr($busy, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($mid, req('GET /'));
+    my $g2 = guest_accept($r);
+    rd($g2, $END);
+    wr($g2, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+    rd($mid, qr/abc\z/);
+    $h->cmd('close grace 0 200 0');
+    like(slurp($busy), qr/^HTTP\/1.1 502 .*"gone"/s,
+         'after the grace: 502 where no answer had begun');
+    ok(ended($mid), 'the end where one had');
+    ok(ended($g) && ended($g2), 'the guest connections too');
+    is($h->line, 'closed grace', 'over');
+
+    $r = $h->route('dead');
+    $c = client($r);
+    $h->cmd('close dead 300 0 1');
+    wr($c, req('POST /', body => 'x'));
+    like(rd($c, qr/\}\n/), qr/Unsent: gone\r\n/, 'a dead guest is "gone"');
+    is($h->line, 'closed dead', 'over');
+};
+
+# A child keeps the sockets open for a moment, so that closing one here does
+# not take it off epoll.
+subtest 'while a VMM is being started' => sub {
+    $r = $h->route('forked');
+    $c = client($r);
+    my $idle = client($r);
+    wr($c, req('GET /', fields => "Connection: close\r\n"));
+    $g = guest_accept($r);
+    rd($g, $END);
+    is($h->cmd('hold'), 'ok', 'a child has copies of all sockets');
+    wr($g, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+       . "Content-Length: 2\r\n\r\nok");
+    rd($c, qr/ok\z/);
+    ok($h->idle('forked'), 'both connections are closed');
+    wr($c, 'x');
+    wr($g, 'x');
+    wr($idle, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, $OK);
+    like(rd($idle, qr/ok\z/), qr/200/, 'what comes on them is ignored');
+    is($h->cmd('release'), 'ok', 'the child is gone');
+    ok(ended($c), 'the client sees the end');
+};
+
+my ($status, $log) = $h->quit;
+is($status, 0, 'ends well with routes open');
+unlike($log, qr/Sanitizer|runtime error/, 'no sanitizer report');
+
+subtest 'limits of its own' => sub {
+    $h = ProxyHost->new('-n', 24, '-T', 'secret');
+    $r = $h->route('fds');
+    my @c = map { client($r) } 1 .. 40;
+    wr($c[0], req('GET /'));
+    like(rd($c[0], qr/\}\n/), qr/Unsent: busy\r\n/,
+         '503 busy: no descriptor for the guest');
+    my $cpu = sub { open my $f, '<', "/proc/$h->{pid}/stat" or die $!;
+                    my @f = split ' ', <$f>; $f[13] + $f[14] };
+    my $before = $cpu->();
+    is($h->line(1), undef, 'a second passes');
+    cmp_ok($cpu->() - $before, '<', 20, 'without spinning');
+    close $_ for @c[1 .. 39];
+    $c = client($r);
+    wr($c, req('GET /'));
+    ok($g = guest_accept($r), 'served when there is room again');
+    ($status, $log) = $h->quit;
+    is($status, 0, 'ends well');
+    is(() = $log =~ /"proxy: /g, 1, 'one line tells of it');
+
+    # with the one limit or the other, the last client has no guest
+    my ($refused, $told) = (0, 0);
+
+    for my $files (24, 25) {
+        $h = ProxyHost->new('-n', $files, '-T', 'secret');
+        $r = $h->route('few');
+        @c = ();
+
+        do {
+            push @c, $c = client($r);
+            wr($c, req('GET /'));
+            push @c, $g = guest_accept($r, 0.5);
+            $got = $g ? '' : rd($c, qr/\}\n/, 0.5);
+        } until $got;
+
+        ($status, $log) = $h->quit;
+        next if $got !~ /Unsent: busy\r\n/;
+        $refused++;
+        $told += () = $log =~ /: Too many open files/g;
+    }
+
+    is($refused, 1, 'none left for a guest: 503 busy');
+    is($told, 1, 'one line tells of it');
+
+    $h = ProxyHost->new('-a', '127.0.0.9', '-i', 200);
+    $r = $h->route('deny');
+    ok(ended(client($r)), 'a client that is not allowed is closed');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
+
+    $h = ProxyHost->new('-q', 1, '-Q', 60000);
+    $r = $h->route('early', concurrency => 1);
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    my $queued = client($r);
+    my $third;
+    wr($queued, req('POST /', body => 'x'));
+    until_true {
+        $third = client($r);
+        wr($third, req('GET /'));
+        rd($third, qr/\}\n/, 0.1) =~ /503/;
+    };
+    $h->cmd('quit');
+    like(slurp($c), qr/^HTTP\/1.1 502 .*"gone"/s,
+         'ending it all cuts what is in flight');
+    like(slurp($queued), qr/^HTTP\/1.1 503 .*Unsent: /s,
+         'and tells those in the queue that they were not sent');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
+
+    $h = ProxyHost->new;
+    $r = $h->route('early');
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    $h->cmd('close early 60000 60000 0');
+    $h->cmd('quit');
+    like(slurp($c), qr/^HTTP\/1.1 502 .*"gone"/s,
+         'with a close under way as well');
+    is($h->line, 'closed early', 'and runs the callback');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
+
+    $h = ProxyHost->new;
+    $r = $h->route('last');
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    $h->cmd('end last');
+    like(slurp($c), qr/^HTTP\/1.1 502 .*"gone"/s, 'a route is closed');
+    is($h->line, 'closed last', 'its callback ends the proxy');
+    waitpid $h->{pid}, 0;
+    is($?, 0, 'ends well');
+
+    $h = ProxyHost->new('-i', 200);
+    $r = $h->route('idle');
+    $c = client($r);
+    ok(ended($c), 'idle connections end');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
+};
+
+subtest 'clients that stand still' => sub {
+    $h = ProxyHost->new('-b', 1000);
+    $r = $h->route('still');
+    my ($slow, $steady, $tunnel, $expect, $deaf) = map { client($r) } 1 .. 5;
+    my %g;
+    my $ask = sub {
+        my ($name, $s, @req) = @_;
+        wr($s, req(@req));
+        $g{$name} = guest_accept($r);
+        rd($g{$name}, $END);
+    };
+
+    $ask->('slow', $slow, 'GET /');
+    $ask->('tunnel', $tunnel, 'GET /', fields => "Connection: Upgrade\r\n"
+           . "Upgrade: x\r\n");
+    wr($g{tunnel}, "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\n"
+       . "Upgrade: x\r\n\r\n");
+    rd($tunnel, $END);
+    $ask->('expect', $expect, 'POST /', raw => 1,
+           fields => "Expect: 100-continue\r\nContent-Length: 1\r\n");
+    $ask->('deaf', $deaf, 'GET /');
+    wr($g{deaf}, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+    fill($g{deaf});
+    $ask->('steady', $steady, 'POST /', raw => 1,
+           fields => "Content-Length: 10\r\n");
+    $c = client($r);
+    $ask->('half', $c, 'POST /', raw => 1, fields => "Content-Length: 10\r\n");
+    $t = time;
+    wr($c, 'abc');
+
+    for my $n (1 .. 9) {
+        my $until = $t + $n * 0.15;
+        until_true { time > $until };
+        wr($steady, 'x');
+    }
+
+    $got = slurp($c);
+    like($got, qr/^HTTP\/1.1 408 .*Connection: close.*"body_timeout"/s,
+         'no more of a body: 408');
+    is(rd($g{half}, qr/(?!)/), 'abc!END', 'the guest sees the end of it');
+    like(rd($g{deaf}, qr/(?!)/), qr/!END\z/, 'a client that reads no more');
+    is($h->stat('still')->{inflight}, 4, 'both have left their places');
+
+    wr($steady, 'x');
+    rd($g{steady}, qr/x\z/);
+    wr($g{$_}, $OK) for qw(steady slow expect);
+    like(rd($steady, qr/ok\z/), qr/200/, 'a slow but steady body goes on');
+    like(rd($slow, qr/ok\z/), qr/200/, 'a slow guest is waited for');
+    like(rd($expect, qr/ok\z/), qr/200/, 'so is its 100');
+    wr($tunnel, 'up');
+    is(rd($g{tunnel}, qr/up/), 'up', 'tunnels may be silent');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
+};
+
+done_testing();
