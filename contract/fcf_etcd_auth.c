@@ -102,7 +102,9 @@ fcf_etcd_auth_done(void *arg, long status, const char *body, size_t len,
         return;
     }
 
-    if (err.code == FCF_E_UNAVAILABLE || err.code == FCF_E_TIMEOUT) {
+    if (err.code == FCF_E_UNAVAILABLE || err.code == FCF_E_TIMEOUT
+        || err.code == FCF_E_PROTOCOL)
+    {
         fcf_etcd_endpoint_failed(etcd, etcd->auth_endpoint, err.msg);
     }
 

@@ -180,9 +180,10 @@ fcf_redis_cmd_refused(fcf_redis_cmd_t *cmd, const redisReply *reply)
 static void
 fcf_redis_reply(redisAsyncContext *ac, void *data, void *arg)
 {
-    redisReply       *reply;
-    fcf_redis_t      *redis;
-    fcf_redis_cmd_t  *cmd;
+    redisReply        *reply;
+    fcf_redis_t       *redis;
+    fcf_redis_cmd_t   *cmd;
+    fcf_redis_conn_t  *conn;
 
     cmd = arg;
     reply = data;
@@ -208,6 +209,11 @@ fcf_redis_reply(redisAsyncContext *ac, void *data, void *arg)
     }
 
     redis->busy++;
+    conn = ac->data;
+
+    if (redis->conn == conn && fcf_redis_surplus(ac)) {
+        fcf_redis_drop(redis, FCF_REDIS_SURPLUS);
+    }
 
     if (cmd->state == FCF_REDIS_CMD_FAILED) {
         /* its callback is due */

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "contract/fcf_redis_addr.h"
 #include "contract/fcf_redis_private.h"
@@ -125,6 +126,20 @@ fcf_redis_detach(fcf_redis_t *redis)
 }
 
 
+int
+fcf_redis_surplus(const redisAsyncContext *ac)
+{
+    char  c;
+
+    if (ac->replies.head != NULL) {
+        return 0;
+    }
+
+    return ac->c.reader->pos < ac->c.reader->len
+           || recv(ac->c.fd, &c, 1, MSG_PEEK|MSG_DONTWAIT) > 0;
+}
+
+
 static void
 fcf_redis_io(void *arg, unsigned events)
 {
@@ -135,7 +150,10 @@ fcf_redis_io(void *arg, unsigned events)
     redis = conn->redis;
     redis->busy++;
 
-    if (events & FCF_READ) {
+    if ((events & FCF_READ) && fcf_redis_surplus(conn->ac)) {
+        fcf_redis_drop(redis, FCF_REDIS_SURPLUS);
+
+    } else if (events & FCF_READ) {
         redisAsyncHandleRead(conn->ac);
     }
 
@@ -207,6 +225,11 @@ fcf_redis_on_role(redisAsyncContext *ac, void *data, void *arg)
     conn = ac->data;
 
     if (reply == NULL || conn->redis == NULL) {
+        return;
+    }
+
+    if (fcf_redis_surplus(ac)) {
+        fcf_redis_drop(conn->redis, FCF_REDIS_SURPLUS);
         return;
     }
 

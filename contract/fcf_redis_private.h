@@ -118,6 +118,9 @@ void fcf_redis_drop(fcf_redis_t *redis, const char *why);
 void fcf_redis_leave(fcf_redis_t *redis);
 
 /* fcf_redis_conn.c */
+#define FCF_REDIS_SURPLUS  "sends answers to nothing"
+/* more was received than asked for: hiredis has an assert against that */
+int fcf_redis_surplus(const redisAsyncContext *ac);
 void fcf_redis_connect(fcf_redis_t *redis);
 /* hiredis calls the cleanup hook, now or when it returns from the callback we
  * are in, and NULL replies before that */

@@ -1,6 +1,7 @@
 /* fcf_redis.h on libuv, against a small server of our own on a unix socket
  * that says it is a master and hangs up. */
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ static fcf_loop_t    loop;
 static fcf_redis_t  *redis;
 static char          addr[80];
 static int          *accepted;          /* shared with the server */
+static int          *surplus;           /* likewise: what it sends too much */
 static int           answers, canceled;
 
 
@@ -34,6 +36,8 @@ serve_one(int fd)
     size_t   len;
     ssize_t  n;
 
+    struct pollfd  idle = { .fd = fd, .events = POLLIN };
+
     len = 0;
 
     while (len < sizeof(buf) - 1
@@ -43,7 +47,16 @@ serve_one(int fd)
         buf[len] = '\0';
 
         if (strstr(buf, "\r\nROLE\r\n") != NULL) {
-            dprintf(fd, SHA SHA SHA SHA SHA SHA ROLE);
+            dprintf(fd, SHA SHA SHA SHA SHA SHA ROLE "%s",
+                    *surplus == 1 ? ":1\r\n:2\r\n" : "");
+
+            if (*surplus >= 2 && read(fd, buf, sizeof(buf)) > 0) {
+                dprintf(fd, "+PONG\r\n%s", *surplus == 2 ? ":1\r\n" : "");
+                poll(&idle, 1, 50);
+                dprintf(fd, ":2\r\n");
+                poll(&idle, 1, 2000);
+            }
+
             return;
         }
     }
@@ -64,7 +77,7 @@ serve(void)
     memcpy(sun.sun_path, addr + 5, strlen(addr + 5));
 
     fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    accepted = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE,
+    accepted = mmap(NULL, 2 * sizeof(int), PROT_READ | PROT_WRITE,
                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (fd < 0 || accepted == MAP_FAILED
@@ -74,6 +87,7 @@ serve(void)
         abort();
     }
 
+    surplus = accepted + 1;
     pid = fork();
 
     if (pid != 0) {
@@ -174,6 +188,30 @@ test_blame(void)
 }
 
 
+/* answers to nothing, which hiredis takes for a broken promise of ours: with
+ * the handshake's, with another one, alone */
+
+static void
+test_surplus(fcf_redis_conf_t *conf)
+{
+    const char  *ping[] = { "PING" };
+
+    for (*surplus = 1; *surplus <= 3; (*surplus)++) {
+        answers = 0;
+        *accepted = 0;
+        redis = fcf_redis_new(&loop, conf, NULL);
+        (void) !fcf_redis_command(redis, 0, 1, ping, NULL, on_reply, NULL);
+        run_for(400);
+        is_int(answers, 1, "surplus answers (%d): ours came", *surplus);
+        ok(*accepted >= 2, "and another connection was made");
+        fcf_redis_free(redis);
+        run_for(1);
+    }
+
+    *surplus = 0;
+}
+
+
 int
 main(void)
 {
@@ -192,6 +230,10 @@ main(void)
     memset(&conf, 0, sizeof(conf));
     conf.addrs = addrs;
     conf.naddrs = 1;
+
+    test_surplus(&conf);
+    answers = 0;
+    *accepted = 0;
 
     redis = fcf_redis_new(&loop, &conf, NULL);
     is_int(fcf_redis_command(redis, 0, 1, ping, NULL, on_reply, NULL), 0,
