@@ -236,7 +236,8 @@ over(fca_conn_t *conn)
 
 
 /* Nothing can go on before the client takes some of the answer, or sends some
- * of the body. */
+ * of the body.  Once the answer has begun the rest of the body is optional:
+ * nginx sends no more of it. */
 static int
 client_is_waited_for(const fca_conn_t *conn)
 {
@@ -248,7 +249,7 @@ client_is_waited_for(const fca_conn_t *conn)
         return 1;
     }
 
-    return !conn->req.done && !conn->guest->broken
+    return !conn->req.done && !conn->sent_head && !conn->guest->broken
            && (conn->guest->answered || !conn->expect)
            && (conn->in == NULL || conn->in->pos == conn->in->ready);
 }
