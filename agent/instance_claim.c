@@ -70,16 +70,49 @@ fca_claim_refuse(fca_instance_t *inst, fcf_failure_e why)
     fca_instance_event(inst, FCA_E_CLAIM_NO, NULL);
 }
 
+typedef enum { FCA_CLAIM_NONE = 0, FCA_CLAIM_OURS, FCA_CLAIM_DUPLICATE }
+    fca_claim_e;
+
+/* what one slot means to us; marks it in used */
+static fca_claim_e
+fca_claim_look(fca_instance_t *inst, const fcf_kv_t *kv, char *used)
+{
+    fcf_key_t   key;
+    fcf_slot_t  slot;
+
+    fcf_key_parse(&key, inst->agent->conf.prefix, kv->key, kv->key_len);
+
+    if (key.kind != FCF_KEY_SLOT) {
+        return FCA_CLAIM_NONE;
+    }
+
+    if (key.number >= 0 && key.number < inst->spec.max_instances) {
+        used[key.number] = 1;
+    }
+
+    if (fcf_slot_decode(&slot, kv->value, kv->value_len, NULL) != 0) {
+        return FCA_CLAIM_NONE;      /* taken, by whomever */
+    }
+
+    if (strcmp(slot.worker_id, inst->worker_id) == 0) {
+        inst->slot = inst->slot_tried = (int) key.number;
+        inst->slot_lease = kv->lease;
+        return FCA_CLAIM_OURS;
+    }
+
+    return strcmp(slot.request_id, inst->request_id) == 0
+           ? FCA_CLAIM_DUPLICATE : FCA_CLAIM_NONE;
+}
+
 static void
 fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
     const fcf_err_t *err)
 {
-    int               k, max;
-    char             *used;
-    size_t            i;
-    fcf_key_t         key;
-    fcf_slot_t        slot;
-    fca_instance_t   *inst = arg;
+    int              k, max;
+    char            *used;
+    size_t           i;
+    fca_claim_e      is;
+    fca_instance_t  *inst = arg;
 
     inst->call = NULL;
 
@@ -96,48 +129,27 @@ fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
         return;
     }
 
-    for (i = 0; i < reply->nkvs; i++) {
-        fcf_key_parse(&key, inst->agent->conf.prefix, reply->kvs[i].key,
-                      reply->kvs[i].key_len);
+    is = FCA_CLAIM_NONE;
 
-        if (key.kind != FCF_KEY_SLOT) {
-            continue;
-        }
-
-        if (key.number >= 0 && key.number < max) {
-            used[key.number] = 1;
-        }
-
-        if (fcf_slot_decode(&slot, reply->kvs[i].value,
-                            reply->kvs[i].value_len, NULL) != 0)
-        {
-            continue;       /* taken, by whomever */
-        }
-
-        if (strcmp(slot.worker_id, inst->worker_id) == 0) {
-            free(used);
-            inst->slot = inst->slot_tried = (int) key.number;
-            inst->slot_lease = reply->kvs[i].lease;
-            fca_instance_event(inst, FCA_E_CLAIM_OK, NULL);
-            return;
-        }
-
-        if (strcmp(slot.request_id, inst->request_id) == 0) {
-            free(used);
-            fca_claim_refuse(inst, FCF_FAILURE_DUPLICATE);
-            return;
-        }
+    for (i = 0; i < reply->nkvs && is == FCA_CLAIM_NONE; i++) {
+        is = fca_claim_look(inst, &reply->kvs[i], used);
     }
 
     for (k = 0; k < max && used[k]; k++) { /* void */ }
     free(used);
 
-    if (k == max) {
-        fca_claim_refuse(inst, FCF_FAILURE_AT_MAX);
-        return;
-    }
+    if (is == FCA_CLAIM_OURS) {
+        fca_instance_event(inst, FCA_E_CLAIM_OK, NULL);
 
-    fca_claim_slot(inst, k);
+    } else if (is == FCA_CLAIM_DUPLICATE) {
+        fca_claim_refuse(inst, FCF_FAILURE_DUPLICATE);
+
+    } else if (k == max) {
+        fca_claim_refuse(inst, FCF_FAILURE_AT_MAX);
+
+    } else {
+        fca_claim_slot(inst, k);
+    }
 }
 
 void

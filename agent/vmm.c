@@ -11,6 +11,8 @@
 #include "agent/log.h"
 #include "agent/vmm_int.h"
 
+#define VMM_REAP_MS  100
+
 static const struct {
     const char  *name;
     int          busy;
@@ -32,6 +34,7 @@ static const struct {
 
 
 static void vmm_timer(uv_timer_t *timer);
+static void vmm_exited(uv_poll_t *poll, int status, int events);
 
 
 static void
@@ -138,6 +141,12 @@ vmm_timer(uv_timer_t *timer)
     fcf_err_t   err;
     fca_vmm_t  *vmm = timer->data;
 
+    if (vmm->unreaped) {
+        vmm->unreaped = 0;
+        uv_poll_start(&vmm->exit, UV_READABLE, vmm_exited);
+        return;
+    }
+
     /* the handlers may free vmm */
     err = vmm->deferred;
 
@@ -193,6 +202,10 @@ vmm_exited(uv_poll_t *poll, int status, int events)
     } while (rc != 0 && errno == EINTR);
 
     if (rc == 0 && info.si_pid == 0) {
+        /* a debugger reaps it first, and until then it stays readable */
+        uv_poll_stop(poll);
+        vmm->unreaped = 1;
+        uv_timer_start(&vmm->timer, vmm_timer, VMM_REAP_MS, 0);
         return;
     }
 

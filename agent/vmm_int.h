@@ -77,6 +77,7 @@ struct fca_vmm_s {
     int                    pidfd;
     int                    sync;        /* the child's errno if exec fails */
     int                    freed, killed;
+    int                    unreaped;    /* dead; the timer looks again */
     /* the worker thread has the vmm: making directory and process */
     int                    working;
     int                    work_rc;

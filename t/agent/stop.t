@@ -98,6 +98,15 @@ subtest 'told to stop twice' => sub {
 };
 
 subtest 'a VM that does not end' => sub {
+    my $cpu = sub {
+        my @stat = split ' ', slurp('/proc/' . $stuck->pid . '/stat')
+            =~ s/.*\)//sr;
+        return $stat[11] + $stat[12];           # hundredths of a second
+    };
+    my ($t, $used) = (now(), $cpu->());
+    wait_for(sub { now() - $t > 2 }, 5, 'two seconds');
+    cmp_ok($cpu->() - $used, '<', 100, 'its agent waits at rest');
+
     my $status = $stuck->wait(45);
     is(defined $status ? $status >> 8 : 'no end', 1, 'is given up: status 1');
     cmp_ok(now() - $stop_since, '>', 25, 'not too early');
