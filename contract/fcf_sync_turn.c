@@ -151,10 +151,12 @@ fcf_sync_on_canceled(fcf_sync_t *sync, const fcf_watch_msg_t *msg)
 static void
 fcf_sync_on_msg(fcf_sync_t *sync)
 {
-    const char       *why;
-    fcf_watch_msg_t   msg;
+    const char         *why;
+    fcf_watch_msg_t     msg;
+    fcf_etcd_header_t   header;
 
     msg = sync->msg;
+    header = msg.header;
 
     if (msg.kind == FCF_WATCH_ERROR) {
         if (msg.err.code == FCF_E_UNAVAILABLE) {
@@ -165,9 +167,15 @@ fcf_sync_on_msg(fcf_sync_t *sync)
         return;
     }
 
+    /* what is buffered here may be of the term before the last probe's */
+
+    if (msg.kind == FCF_WATCH_EVENTS || msg.kind == FCF_WATCH_PROGRESS) {
+        header.raft_term = 0;
+    }
+
     /* a compacted watch is told without a revision */
 
-    why = fcf_sync_distinct(sync, &msg.header);
+    why = fcf_sync_distinct(sync, &header);
 
     if (why != NULL) {
         fcf_watch_msg_free(&sync->msg);

@@ -137,6 +137,24 @@ test_twice(void)
 }
 
 
+/* a probe's answer overtakes what the stream brought before an election */
+
+static void
+test_election(void)
+{
+    start_live();
+    fake_loop_advance(loop, 2000);
+    answer("1", 12, 3, "", 0);
+    fake_http_data(WATCH, "{\"result\":{\"header\":{\"cluster_id\":\"1\","
+                   "\"revision\":\"12\",\"raft_term\":\"2\"},"
+                   "\"watch_id\":\"1\",\"events\":[{\"kv\":{\"key\":"
+                   "\"L2YvYg==\",\"mod_revision\":\"12\"}}]}}\n");
+    fake_loop_settle(loop);
+    saw("+/f/b ", "an event of the term before is one all the same");
+    stop();
+}
+
+
 /* answers that an etcd does not give */
 
 static void
@@ -179,6 +197,7 @@ main(void)
     test_distrust();
     test_tail();
     test_twice();
+    test_election();
     test_headless();
 
     return tap_done();

@@ -106,7 +106,7 @@ sub reply {
     my $reply;
 
     wait_for(sub {
-        ($reply) = $self->{proc}->output =~ /^reply $tag (.*)$/m;
+        ($reply) = $self->{proc}->output =~ /^reply $tag (.*)\n/m;
         defined $reply;
     }, $timeout // 10, "reply $tag");
 
