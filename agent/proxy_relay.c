@@ -10,38 +10,37 @@ fca_relay_drop(fca_conn_t *conn)
 }
 
 
+static fca_flow_e
+answered(fca_step_e step)
+{
+    return step == FCA_STEP_NEXT ? FCA_FLOW_ANSWERED : FCA_FLOW_GONE;
+}
+
+
 fca_flow_e
 fca_relay_answer(fca_conn_t *conn, unsigned status, const char *error,
     const char *unsent, const char *message)
 {
-    return fca_answer(conn, status, error, unsent, message)
-           == FCA_STEP_NEXT ? FCA_FLOW_ANSWERED : FCA_FLOW_GONE;
+    return answered(fca_answer(conn, status, error, unsent, message));
 }
 
 
 fca_flow_e
 fca_relay_start(fca_conn_t *conn, int fresh)
 {
-    fca_step_e  step;
-
     switch (fca_guest_get(conn, fresh)) {
 
     case FCA_GUEST_OK:
         return FCA_FLOW_MORE;
 
     case FCA_GUEST_REFUSED:
-        step = fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
-                                 "the instance refused the connection");
-        break;
+        return answered(fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
+                        "the instance refused the connection"));
 
     default:
-        step = fca_answer_unsent(conn, "busy", FCF_UNSENT_BUSY,
-                                 "no connection to the instance can be made "
-                                 "now");
-        break;
+        return answered(fca_answer_unsent(conn, "busy", FCF_UNSENT_BUSY,
+                        "no connection to the instance can be made now"));
     }
-
-    return step == FCA_STEP_NEXT ? FCA_FLOW_ANSWERED : FCA_FLOW_GONE;
 }
 
 

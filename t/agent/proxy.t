@@ -94,6 +94,14 @@ subtest 'pipelined' => sub {
     like(rd($g, $END), qr{^GET /3 }, 'the third');
     wr($g, $OK);
     is(() = rd($c, qr/(?:ok.*){3}/s) =~ /200 OK/g, 3, 'three answers');
+
+    # more than the proxy takes in one go, before others have their turn
+    wr($c, req('GET /', token => 'x') x 300 . req('GET /last'));
+    is(() = rd($c, qr/(?:[^}]*\}\n){300}/) =~ / 403 /g, 300,
+       'and as many refusals as there are requests');
+    like(rd($g, $END), qr{^GET /last }, 'then the one that may');
+    wr($g, $OK);
+    rd($c, qr/ok\z/);
 };
 
 subtest 'who may ask' => sub {
@@ -357,10 +365,10 @@ subtest 'clients that leave' => sub {
     rd($g, $END);
     fill($c);
 
-    until_true {
+    ok(until_true {
         sysread $g, my $part, 65536 if IO::Select->new($g)->can_read(0);
         !unread($c);
-    };
+    }, 'all of it is with the proxy');
 
     close $c;
     ok($h->idle('stuck'), 'while the guest reads nothing: noticed, too');
