@@ -60,6 +60,8 @@ sub line {
 sub cmd {
     my ($self, $text) = @_;
 
+    # it may have ended
+    local $SIG{PIPE} = 'IGNORE';
     syswrite $self->{in}, "$text\n";
 
     return $self->line;
