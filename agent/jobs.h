@@ -22,6 +22,7 @@ struct fca_job_s {
     int                      outcome;   /* fca_outcome_e, once finished */
     unsigned                 waits;     /* scripts not answered */
     unsigned                 failed;    /* of them, to be done again */
+    int                      said;      /* this trouble was logged */
     char                    *again;     /* text for the queue, or NULL */
     char                    *reason;    /* for the dead */
 
@@ -53,6 +54,9 @@ void fca_jobs_kick(fca_jobs_t *jobs);
  * again: replaces the job's text when it goes back, or NULL. */
 void fca_job_finish(fca_job_t *job, fca_outcome_e outcome,
     const char *again);
+/* Back to the queue as it is, a moment later: this node would take it again at
+ * once, over and over. */
+void fca_job_back_later(fca_job_t *job);
 /* Keeps the job's id pending.  done gets 0 if it no longer was, else 1 (also
  * when Redis does not answer), and number, by which the caller knows whether
  * what it asked for still exists. */

@@ -115,6 +115,7 @@ fca_job_refused(const fcf_job_t *decoded, const char *node_id)
 static void
 fca_job_refuse(fca_job_t *job, const fcf_spec_t *spec)
 {
+    int         ours;
     char        why[FCF_ERR_MSG_MAX], *again;
     fca_t      *agent = job->jobs->agent;
     fcf_job_t   decoded;
@@ -128,9 +129,9 @@ fca_job_refuse(fca_job_t *job, const fcf_spec_t *spec)
         return;
     }
 
-    if (!fca_job_refused(&decoded, agent->conf.node_id)
-        && decoded.nrefused < FCF_REFUSED_MAX)
-    {
+    ours = fca_job_refused(&decoded, agent->conf.node_id);
+
+    if (!ours && decoded.nrefused < FCF_REFUSED_MAX) {
         snprintf(decoded.refused_by[decoded.nrefused++],
                  sizeof(decoded.refused_by[0]), "%s", agent->conf.node_id);
     }
@@ -139,9 +140,15 @@ fca_job_refuse(fca_job_t *job, const fcf_spec_t *spec)
 
     if (decoded.nrefused == FCF_REFUSED_MAX
         || fca_job_refused_by_all(agent, &decoded)
-        || (again = fcf_job_encode(&decoded)) == NULL)
+        || (!ours && (again = fcf_job_encode(&decoded)) == NULL))
     {
         fca_job_fail(job, FCF_FAILURE_NO_CAPACITY, why);
+        return;
+    }
+
+    /* the others are busy, or are just looking */
+    if (ours) {
+        fca_job_back_later(job);
         return;
     }
 
@@ -238,7 +245,7 @@ fca_job_place(fca_job_t *job)
 
     if (fca_instance_new(agent, job, &spec, declared, &images, &err) != 0) {
         fca_log(FCF_LOG_ERROR, &ctx, "job given back: %s", err.msg);
-        fca_job_finish(job, FCA_JOB_BACK, NULL);
+        fca_job_back_later(job);
     }
 
     return 0;

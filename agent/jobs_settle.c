@@ -8,6 +8,7 @@
 #define FCA_SETTLE   1u
 #define FCA_ENTRY    2u
 #define FCA_JOB_RETRY_MS  500
+#define FCA_JOB_LATER_MS  1000
 
 typedef struct {
     fca_t               *agent;
@@ -65,9 +66,13 @@ fca_job_answered(fca_job_t *job, unsigned part, const fcf_err_t *err)
         return;
     }
 
-    if (job->retry == NULL) {
+    if (!job->said) {
+        job->said = 1;
         fca_log(FCF_LOG_WARN, &ctx, "settling a job: %s; trying again",
                 err ? err->msg : "no answer");
+    }
+
+    if (job->retry == NULL) {
         job->retry = loop->timer_new(loop, fca_job_retry, job);
     }
 
@@ -169,6 +174,22 @@ fca_job_finish(fca_job_t *job, fca_outcome_e outcome, const char *again)
     }
 
     fca_job_send(job);
+}
+
+void
+fca_job_back_later(fca_job_t *job)
+{
+    fcf_loop_t  *loop = &job->jobs->agent->loop;
+
+    job->outcome = FCA_JOB_BACK;
+    job->failed = FCA_ENTRY;
+    job->retry = loop->timer_new(loop, fca_job_retry, job);
+
+    if (job->retry) {
+        loop->timer_set(job->retry, FCA_JOB_LATER_MS);
+    } else {
+        fca_job_send(job);
+    }
 }
 
 static void

@@ -26,9 +26,27 @@ fca_state_path(char *buf, size_t size, const char *dir, const char *name,
     return 0;
 }
 
+/* The name, too, is on the disk only when the directory is. */
+static int
+fca_state_sync_dir(const fca_state_t *state)
+{
+    int  fd, e;
+
+    fd = open(state->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd == -1) {
+        return errno;
+    }
+
+    e = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+
+    return e;
+}
+
+/* durable: outlives a crash of the host, which takes the disk's time */
 static int
 fca_state_write(const fca_state_t *state, const char *name, const char *text,
-    fcf_err_t *err)
+    int durable, fcf_err_t *err)
 {
     int      fd, e;
     char     path[PATH_MAX], tmp[PATH_MAX];
@@ -51,13 +69,17 @@ fca_state_write(const fca_state_t *state, const char *name, const char *text,
     e = n < 0 ? errno : ENOSPC;
 
     if (n == (ssize_t) len) {
-        e = fdatasync(fd) == 0 ? 0 : errno;
+        e = !durable || fdatasync(fd) == 0 ? 0 : errno;
     }
 
     close(fd);
 
     if (e == 0 && rename(tmp, path) != 0) {
         e = errno;
+    }
+
+    if (e == 0 && durable) {
+        e = fca_state_sync_dir(state);
     }
 
     if (e) {
@@ -220,7 +242,7 @@ fca_state_number(fca_state_t *state, uint64_t *n, fcf_err_t *err)
         snprintf(text, sizeof(text), "%" PRIu64 "\n",
                  state->next + FCA_STATE_BLOCK);
 
-        if (fca_state_write(state, "counter", text, err) != 0) {
+        if (fca_state_write(state, "counter", text, 1, err) != 0) {
             return -1;
         }
 
@@ -268,5 +290,6 @@ fca_state_leases_store(fca_state_t *state, const int64_t *leases, size_t n,
                         leases[i]);
     }
 
-    return fca_state_write(state, "leases", text, err);
+    /* not durable: a lease ends before a host is up again */
+    return fca_state_write(state, "leases", text, 0, err);
 }

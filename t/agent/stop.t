@@ -73,6 +73,26 @@ subtest 'the key of the node is deleted' => sub {
     is(call('node', $i->{proxy_port})->{status}, 200, 'and VMs serve on');
 };
 
+subtest 'more than this node has, and others are busy' => sub {
+    $etcd->put('/workers/other', { address => '10.1.2.3', cpu => 1,
+        memory_mb => 1, cpu_free => 1, memory_mb_free => 1, vms => 0,
+        agent_version => '0' });
+    image('big');
+    job('big', 'req-big', memory_mb => 1 << 22);
+    wait_for(sub { grep { ($_->{refused_by}[0] // '') eq 'a' }
+        map { json_decode($_) } map { @{ $redis->cli('LRANGE', $_, 0, -1) } }
+        QUEUE, '{queue:vm_provision}:taken:a' }, 5, 'it to be refused');
+    my ($t, $n) = (now(), $redis->calls('blmove'));
+    wait_for(sub { now() - $t > 2 }, 5, 'two seconds');
+    cmp_ok($redis->calls('blmove') - $n, '<', 10, 'it does not go in circles');
+    job('warm', 'req-w');
+    ok((instance('warm'))[0], 'other jobs are done meanwhile');
+    $etcd->del('/workers/other');
+    is(failure('big', 'req-big')->{error}, 'no_capacity',
+        'no_capacity when all nodes have refused it');
+    wait_for(sub { taken('a') == 0 }, 5, 'it to be settled');
+};
+
 subtest 'told to stop twice' => sub {
     image('busy', answer_ms => 30000);
     job('busy', 'req-b');
