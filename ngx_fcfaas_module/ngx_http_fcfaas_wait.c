@@ -113,6 +113,12 @@ ngx_http_fcfaas_wait_connection(ngx_http_fcfaas_peer_t *fp,
         return NGX_ERROR;
     }
 
+    /* worker_shutdown_timeout reads from it */
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->recv_chain = ngx_recv_chain;
+    c->send_chain = ngx_send_chain;
+
     c->type = SOCK_STREAM;
     c->log_error = NGX_ERROR_IGNORE_ECONNRESET;
     c->read->log = pc->log;
@@ -157,6 +163,11 @@ ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter)
 
     c = fp->upstream->peer.connection;
 
+    if (c == NULL) {
+        /* ended by nginx, and only waits to be freed */
+        return;
+    }
+
     /* proxy_next_upstream_timeout is not for waiting */
     fp->upstream->peer.start_time = ngx_current_msec;
 
@@ -172,7 +183,9 @@ ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter)
 
     ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
 
-    ngx_http_fcfaas_wait_end(ctx->peer);
+    if (ctx->peer->upstream->cleanup) {
+        ngx_http_fcfaas_wait_end(ctx->peer);
+    }
 }
 
 
