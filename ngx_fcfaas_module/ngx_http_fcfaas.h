@@ -91,7 +91,10 @@ struct ngx_http_fcfaas_waiter_s {
     ngx_http_fcfaas_wake_pt      refuse;
     ngx_event_t                  timer;         /* not cancelable: a worker
                                                    stays for its parked */
-    ngx_msec_t                   since;
+    ngx_msec_t                   arrived;       /* joined first; valid while
+                                                   came is set */
+    ngx_msec_t                   since;         /* joined last */
+    unsigned                     came:1;
     unsigned                     queued:1;
 };
 
@@ -122,10 +125,12 @@ typedef struct {
     ngx_msec_t                   waited;        /* all waits that ended */
     ngx_uint_t                   attempts;      /* instances tried */
     ngx_str_t                    instance;      /* the last one, "ip:port" */
+    ngx_http_event_handler_pt    read_handler;  /* valid while reading */
     ngx_http_fcfaas_stage_e      stage;
     unsigned                     cold:1;        /* once counted */
     unsigned                     counted:1;
     unsigned                     reading:1;     /* its body, meanwhile */
+    unsigned                     refused:1;     /* answered after that */
     unsigned                     undeclared:1;  /* "fcfaas_declared off" */
     u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
 } ngx_http_fcfaas_ctx_t;

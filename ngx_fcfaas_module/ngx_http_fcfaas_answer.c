@@ -11,8 +11,6 @@
     (a)->retry_after = again
 
 
-static ngx_uint_t ngx_http_fcfaas_answer_replaced(ngx_http_request_t *r,
-    ngx_uint_t status);
 static ngx_int_t ngx_http_fcfaas_answer_headers(ngx_http_request_t *r,
     ngx_http_fcfaas_answer_t *a);
 static ngx_int_t ngx_http_fcfaas_answer_header(ngx_http_request_t *r,
@@ -79,7 +77,7 @@ ngx_http_fcfaas_answer(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 
 
 /* as ngx_http_special_response_handler() would choose */
-static ngx_uint_t
+ngx_uint_t
 ngx_http_fcfaas_answer_replaced(ngx_http_request_t *r, ngx_uint_t status)
 {
     ngx_uint_t                 i;

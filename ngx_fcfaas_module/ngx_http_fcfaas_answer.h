@@ -11,6 +11,9 @@
 /* Sends ctx->answer.  The result is for ngx_http_finalize_request(). */
 ngx_int_t ngx_http_fcfaas_answer(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
+/* 1 if an error_page takes the place of an answer with this status */
+ngx_uint_t ngx_http_fcfaas_answer_replaced(ngx_http_request_t *r,
+    ngx_uint_t status);
 
 /* The answers there are; messages are static but for failure's. */
 void ngx_http_fcfaas_answer_bad_name(ngx_http_fcfaas_answer_t *a);

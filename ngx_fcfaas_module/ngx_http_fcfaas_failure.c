@@ -47,13 +47,20 @@ ngx_http_fcfaas_failure(ngx_http_fcfaas_function_t *f, const char *request_id,
                   fcf_failure_name(failure->error), failure->message);
 
     ngx_http_fcfaas_failure_slots(f, request_id);
-    ngx_http_fcfaas_ask_forget(f);
+
+    /* where others serve or boot, asking again waits for the timer: agents
+     * without room would be asked in a circle */
 
     if (kind == NGX_HTTP_FCFAAS_SILENT
-        || f->nwaiters == 0
         || ngx_http_fcfaas_slots_ready(f)
         || ngx_http_fcfaas_slots_booting(f))
     {
+        return;
+    }
+
+    ngx_http_fcfaas_ask_forget(f);
+
+    if (f->nwaiters == 0) {
         return;
     }
 

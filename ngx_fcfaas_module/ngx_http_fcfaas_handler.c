@@ -5,6 +5,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_phase.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
@@ -216,6 +217,11 @@ ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
 
     f = ngx_http_fcfaas_table_find(w, ctx->id.data, ctx->id.len);
 
+    if (f && !f->declared && !flcf->declared) {
+        f->spec.cpu = flcf->cpu;
+        f->spec.memory = flcf->memory;
+    }
+
     if (f && ngx_http_fcfaas_registry_known(f)) {
         return f;
     }
@@ -303,10 +309,16 @@ ngx_http_fcfaas_cold(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
         return ngx_http_fcfaas_refuse(r, ctx);
     }
 
-    rc = ngx_http_fcfaas_park(r, ctx);
+    f->refs++;
+
+    /* the request may be gone afterwards */
+    rc = ngx_http_fcfaas_phase_park(r, ctx);
 
     /* somebody may have left the queue since it was last looked at */
     ngx_http_fcfaas_park_kick(f);
+
+    f->refs--;
+    ngx_http_fcfaas_table_release(f);
 
     return rc;
 }

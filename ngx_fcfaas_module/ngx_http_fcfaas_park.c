@@ -9,207 +9,19 @@
 /* requests resumed in one turn of the loop */
 #define NGX_HTTP_FCFAAS_TURN  256
 
-#define NGX_HTTP_FCFAAS_LARGE_BODY  32768
-
 #define ngx_http_fcfaas_park_ctx(q)                                         \
     ngx_queue_data(ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue),      \
                    ngx_http_fcfaas_ctx_t, waiter)
 
 
-extern ngx_module_t  ngx_http_proxy_module;
-
-
-static ngx_int_t ngx_http_fcfaas_park_watch(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_fcfaas_park_large(ngx_http_request_t *r);
-static ngx_int_t ngx_http_fcfaas_park_read(ngx_http_request_t *r,
-    ngx_http_fcfaas_ctx_t *ctx);
-static void ngx_http_fcfaas_park_body(ngx_http_request_t *r);
-static void ngx_http_fcfaas_park_resume(ngx_http_fcfaas_waiter_t *waiter);
-static void ngx_http_fcfaas_park_answer(ngx_http_fcfaas_waiter_t *waiter);
+static void ngx_http_fcfaas_park_insert(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_waiter_t *waiter);
 static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx);
 static void ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev);
 static void ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f);
 static void ngx_http_fcfaas_park_retry_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f,
     ngx_uint_t limit);
-
-
-ngx_int_t
-ngx_http_fcfaas_park(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
-{
-    ngx_http_fcfaas_waiter_t  *waiter;
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "fcfaas park: \"%V\"", &ctx->id);
-
-    /* the ctx's clean-up handler takes it out of the queue when the client
-     * leaves */
-
-    waiter = &ctx->waiter;
-    waiter->wake = ngx_http_fcfaas_park_resume;
-    waiter->refuse = ngx_http_fcfaas_park_answer;
-
-    ctx->stage = NGX_HTTP_FCFAAS_PARKED;
-    ngx_http_fcfaas_park_join(ctx);
-
-    ngx_http_fcfaas_ask_look(ctx->function);
-
-    if (ngx_http_fcfaas_park_large(r)) {
-        return ngx_http_fcfaas_park_read(r, ctx);
-    }
-
-    if (ngx_http_fcfaas_park_watch(r) != NGX_OK) {
-        ngx_http_fcfaas_park_leave(ctx);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_AGAIN;
-}
-
-
-/* a client that leaves ends the request */
-static ngx_int_t
-ngx_http_fcfaas_park_watch(ngx_http_request_t *r)
-{
-    if (r->connection->read->ready) {
-        ngx_post_event(r->connection->read, &ngx_posted_events);
-
-    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    return NGX_OK;
-}
-
-
-/*
- * The end of a client's stream hides behind a body that does not fit into the
- * socket's buffers.  Such a body is read while the request is parked, unless
- * the proxy module shall stream it.
- */
-
-static ngx_uint_t
-ngx_http_fcfaas_park_large(ngx_http_request_t *r)
-{
-    ngx_http_upstream_conf_t  *ucf;
-
-    if (r != r->main
-        || (!r->headers_in.chunked
-            && r->headers_in.content_length_n < NGX_HTTP_FCFAAS_LARGE_BODY))
-    {
-        return 0;
-    }
-
-    /* the first member of the proxy module's conf */
-    ucf = ngx_http_get_module_loc_conf(r, ngx_http_proxy_module);
-
-    return ucf->request_buffering;
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_park_read(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
-{
-    ngx_int_t  rc;
-
-    ctx->reading = 1;
-
-    rc = ngx_http_read_client_request_body(r, ngx_http_fcfaas_park_body);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        ngx_http_fcfaas_park_leave(ctx);
-        return rc;
-    }
-
-    /* gives back the count that reading the body took */
-    ngx_http_finalize_request(r, NGX_DONE);
-
-    return NGX_DONE;
-}
-
-
-/* the body is there; its turn may have come before */
-static void
-ngx_http_fcfaas_park_body(ngx_http_request_t *r)
-{
-    ngx_http_fcfaas_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
-    ctx->reading = 0;
-
-    if (ctx->stage == NGX_HTTP_FCFAAS_ANSWERED) {
-        return;
-    }
-
-    if (ctx->waiter.queued) {
-        if (ngx_http_fcfaas_park_watch(r) != NGX_OK) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        }
-
-        return;
-    }
-
-    r->write_event_handler = ngx_http_core_run_phases;
-    ngx_http_core_run_phases(r);
-}
-
-
-static void
-ngx_http_fcfaas_park_resume(ngx_http_fcfaas_waiter_t *waiter)
-{
-    ngx_connection_t       *c;
-    ngx_http_request_t     *r;
-    ngx_http_fcfaas_ctx_t  *ctx;
-
-    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                   "fcfaas resume: \"%V\"", &ctx->id);
-
-    ctx->stage = NGX_HTTP_FCFAAS_PASSED;
-
-    if (ctx->reading) {
-        /* ngx_http_fcfaas_park_body() goes on */
-        return;
-    }
-
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-
-    } else {
-        ngx_http_core_run_phases(r);
-    }
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_fcfaas_park_answer(ngx_http_fcfaas_waiter_t *waiter)
-{
-    ngx_connection_t       *c;
-    ngx_http_request_t     *r;
-    ngx_http_fcfaas_ctx_t  *ctx;
-
-    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_http_finalize_request(r, ngx_http_fcfaas_answer(r, ctx));
-    ngx_http_run_posted_requests(c);
-}
 
 
 void
@@ -236,11 +48,45 @@ ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx)
         ngx_queue_insert_tail(&w->waiting, &f->waiting);
     }
 
-    ngx_queue_insert_tail(&f->waiters, &waiter->queue);
+    ngx_http_fcfaas_park_insert(f, waiter);
 
     w->stat->parked++;
 
     ngx_http_fcfaas_park_retry(f);
+}
+
+
+/* One that was sent to an instance in vain comes back to its old place: among
+ * the oldest, so that it is found from the head. */
+
+static void
+ngx_http_fcfaas_park_insert(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_waiter_t *waiter)
+{
+    ngx_queue_t               *q;
+    ngx_http_fcfaas_waiter_t  *other;
+
+    if (!waiter->came) {
+        waiter->came = 1;
+        waiter->arrived = waiter->since;
+
+        ngx_queue_insert_tail(&f->waiters, &waiter->queue);
+        return;
+    }
+
+    for (q = ngx_queue_head(&f->waiters);
+         q != ngx_queue_sentinel(&f->waiters);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
+
+        if ((ngx_msec_int_t) (other->arrived - waiter->arrived) > 0) {
+            break;
+        }
+    }
+
+    /* before q */
+    ngx_queue_insert_tail(q, &waiter->queue);
 }
 
 
@@ -427,7 +273,7 @@ ngx_http_fcfaas_park_refuse_all(ngx_http_fcfaas_function_t *f,
         ctx = ngx_http_fcfaas_park_ctx(q);
 
         /* oldest first: nobody behind is older */
-        if ((ngx_msec_int_t) (ctx->waiter.since - before) > 0) {
+        if ((ngx_msec_int_t) (ctx->waiter.arrived - before) > 0) {
             break;
         }
 
@@ -472,10 +318,13 @@ ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev)
     while (!ngx_queue_empty(&w->kicked)) {
 
         if (left == 0) {
-            if (!ev->posted) {
-                ngx_post_event(ev, &ngx_posted_next_events);
+            /* what was resumed may have kicked for this turn again */
+
+            if (ev->posted) {
+                ngx_delete_posted_event(ev);
             }
 
+            ngx_post_event(ev, &ngx_posted_next_events);
             return;
         }
 

@@ -8,12 +8,9 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
-/* Parks a request in its phase: NGX_AGAIN or NGX_DONE, or an HTTP status. */
-ngx_int_t ngx_http_fcfaas_park(ngx_http_request_t *r,
-    ngx_http_fcfaas_ctx_t *ctx);
-
 /* Joins the queue of ctx->function, with the deadline that its park timeout
- * leaves; the caller has set wake and refuse. */
+ * leaves; the caller has set wake and refuse.  One that comes back has the
+ * place that its first arrival gives it. */
 void ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx);
 /* Counts the request as warm or cold, by what there is now, once. */
 void ngx_http_fcfaas_park_count(ngx_http_fcfaas_ctx_t *ctx);
@@ -28,7 +25,7 @@ void ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w);
 void ngx_http_fcfaas_park_kick(ngx_http_fcfaas_function_t *f);
 void ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev);
 
-/* Answers one that waits; or those that joined at "before" or earlier.  The
+/* Answers one that waits; or those that arrived at "before" or earlier.  The
  * function may be gone afterwards unless the caller holds a reference. */
 void ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_ctx_t *ctx,
     const ngx_http_fcfaas_answer_t *answer);

@@ -340,7 +340,11 @@ ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f)
         ms = (ngx_msec_int_t) ((instance->full ? instance->full_until
                                                : instance->retry_at)
                                - ngx_current_msec);
-        ms = ngx_max(ms, 1);
+
+        if (ms <= 0) {
+            /* its time has come: the end of a request there will tell */
+            continue;
+        }
 
         if (least == 0 || (ngx_msec_t) ms < least) {
             least = (ngx_msec_t) ms;

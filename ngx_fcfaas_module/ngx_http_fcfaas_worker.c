@@ -278,7 +278,7 @@ ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w)
         waiter = ngx_queue_data(ngx_queue_head(&f->waiters),
                                 ngx_http_fcfaas_waiter_t, queue);
 
-        age = ngx_current_msec - waiter->since;
+        age = ngx_current_msec - waiter->arrived;
         stat->oldest_parked = ngx_max(stat->oldest_parked, age);
     }
 }

@@ -1,0 +1,253 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_phase.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+
+
+#define NGX_HTTP_FCFAAS_LARGE_BODY  32768
+
+
+extern ngx_module_t  ngx_http_proxy_module;
+
+
+static ngx_int_t ngx_http_fcfaas_phase_watch(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_fcfaas_phase_large(ngx_http_request_t *r);
+static ngx_int_t ngx_http_fcfaas_phase_read(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx);
+static void ngx_http_fcfaas_phase_body(ngx_http_request_t *r);
+static void ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *waiter);
+static void ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *waiter);
+static ngx_uint_t ngx_http_fcfaas_phase_ended(ngx_http_fcfaas_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_fcfaas_phase_park(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_waiter_t  *waiter;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "fcfaas park: \"%V\"", &ctx->id);
+
+    /* the ctx's clean-up handler takes it out of the queue when the client
+     * leaves */
+
+    waiter = &ctx->waiter;
+    waiter->wake = ngx_http_fcfaas_phase_resume;
+    waiter->refuse = ngx_http_fcfaas_phase_answer;
+
+    ctx->stage = NGX_HTTP_FCFAAS_PARKED;
+    ngx_http_fcfaas_park_join(ctx);
+
+    ngx_http_fcfaas_ask_look(ctx->function);
+
+    if (ngx_http_fcfaas_phase_large(r)) {
+        return ngx_http_fcfaas_phase_read(r, ctx);
+    }
+
+    if (ngx_http_fcfaas_phase_watch(r) != NGX_OK) {
+        ngx_http_fcfaas_park_leave(ctx);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* a client that leaves ends the request */
+static ngx_int_t
+ngx_http_fcfaas_phase_watch(ngx_http_request_t *r)
+{
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The end of a client's stream hides behind a body that does not fit into the
+ * socket's buffers.  Such a body is read while the request is parked, unless
+ * the proxy module shall stream it.
+ */
+
+static ngx_uint_t
+ngx_http_fcfaas_phase_large(ngx_http_request_t *r)
+{
+    ngx_http_upstream_conf_t  *ucf;
+
+    if (r != r->main
+        || (!r->headers_in.chunked
+            && r->headers_in.content_length_n < NGX_HTTP_FCFAAS_LARGE_BODY))
+    {
+        return 0;
+    }
+
+    /* the first member of the proxy module's conf */
+    ucf = ngx_http_get_module_loc_conf(r, ngx_http_proxy_module);
+
+    return ucf->request_buffering;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_phase_read(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    ctx->reading = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_fcfaas_phase_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_fcfaas_park_leave(ctx);
+        return rc;
+    }
+
+    ctx->read_handler = r->read_event_handler;
+
+    /* gives back the count that reading the body took */
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+/* the body is there; its turn, or an answer, may have come before */
+static void
+ngx_http_fcfaas_phase_body(ngx_http_request_t *r)
+{
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
+
+    if (ctx == NULL || !ctx->reading) {
+        /* another location's request by now */
+        return;
+    }
+
+    ctx->reading = 0;
+
+    if (ctx->refused) {
+        ngx_http_finalize_request(r, ngx_http_fcfaas_answer(r, ctx));
+        return;
+    }
+
+    if (ctx->waiter.queued) {
+        if (ngx_http_fcfaas_phase_watch(r) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+
+        return;
+    }
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+
+static void
+ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *waiter)
+{
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    r = ctx->request;
+    c = r->connection;
+
+    if (ngx_http_fcfaas_phase_ended(ctx)) {
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "fcfaas resume: \"%V\"", &ctx->id);
+
+    ctx->stage = NGX_HTTP_FCFAAS_PASSED;
+
+    if (ctx->reading) {
+        /* ngx_http_fcfaas_phase_body() goes on */
+        return;
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+
+    } else {
+        ngx_http_core_run_phases(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *waiter)
+{
+    ngx_str_t              *message;
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    r = ctx->request;
+    c = r->connection;
+
+    if (ngx_http_fcfaas_phase_ended(ctx)) {
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (ctx->reading
+        && ngx_http_fcfaas_answer_replaced(r, ctx->answer.status))
+    {
+        /*
+         * The location of an error_page would take what there is of the body
+         * for the whole; ngx_http_fcfaas_phase_body() goes on.  The message
+         * may belong to the function, and change until then.
+         */
+
+        ctx->refused = 1;
+        message = &ctx->answer.message;
+        message->data = ngx_pstrdup(r->pool, message);
+
+        if (message->data == NULL) {
+            message->len = 0;
+        }
+
+        return;
+    }
+
+    ngx_http_finalize_request(r, ngx_http_fcfaas_answer(r, ctx));
+    ngx_http_run_posted_requests(c);
+}
+
+
+/*
+ * nginx itself may have ended a request whose body could not be read, or
+ * taken it to another location: it only waits to be freed.
+ */
+
+static ngx_uint_t
+ngx_http_fcfaas_phase_ended(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    return ngx_http_get_module_ctx(r, ngx_http_fcfaas_module) != ctx
+           || (ctx->reading && r->read_event_handler != ctx->read_handler);
+}

@@ -1,0 +1,74 @@
+# Which jobs are asked for, besides those of who waits.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use Test::More;
+
+my $g = FcfTest::Gateway->start(workers => 2, park_timeout => '20s',
+    server => <<'EOC');
+    location ~ ^/any/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        fcfaas_declared off;
+        fcfaas_cpu 2;
+        fcfaas_memory 256;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+EOC
+
+# min_instances, without a request
+$g->spec('always', min_instances => 2);
+my @jobs = map { $g->redis->take_job(5) } 1, 2;
+is(join(' ', map { $_->{function_id} // 'none' } @jobs), 'always always',
+    'two of min_instances are asked for');
+wait_for(sub { $g->status->{jobs}{not_needed} >= 2 }, 10,
+    'being told that no more are needed');
+is(scalar $g->redis->jobs, 0, 'and no third');
+
+$g->instance('always', worker => "n1-$_") for 1, 2;
+$g->wait_known('instances', 2);
+$g->redis->cli('DEL', '{queue:vm_provision}:pending:always');
+$g->etcd->no_instance('always', 'n1-2');
+my $job = $g->redis->take_job(5);
+is($job && $job->{function_id}, 'always', 'one that vanished is replaced');
+$g->etcd->del('/specs/always');
+$g->etcd->no_instance('always', 'n1-1');
+$g->wait_known('specs', 0);
+
+# a version without an instance
+$g->spec('new', version => 1);
+$g->instance('new', worker => 'n1-3', version => 1);
+$g->ready('new');
+is(scalar $g->redis->jobs, 0, 'warm: nobody is asked');
+$g->etcd->spec('new', version => 2);
+wait_for(sub { $g->get('/run/new')->{status} == 200 && $g->redis->jobs }, 5,
+    'a job for the new version');
+is($g->get('/run/new')->{status}, 200, 'the old one serves on');
+($job) = $g->redis->jobs;
+is($job->{version}, 2, 'the job is for the new one');
+is(scalar $g->redis->jobs, 1, 'one job');
+
+# not declared: what the location says, before and after a reload
+$g->redis->cli('DEL', 'queue:vm_provision');
+my $q = $g->send('/any/surprise');
+$job = $g->redis->take_job(5);
+is("$job->{function_id} $job->{cpu} $job->{memory_mb}", 'surprise 2 256',
+    'undeclared: CPU and memory of the location');
+$g->instance('surprise', worker => 'n1-4');
+is($q->response(5)->{status}, 200, 'undeclared: served');
+
+$g->nginx->reload;
+$g->wait_known('instances', 2);
+$g->instance('surprise', worker => 'n1-4', state => 'draining');
+$g->redis->cli('DEL', '{queue:vm_provision}:pending:surprise');
+$q = $g->send('/any/surprise');
+wait_for(sub { $job = $g->redis->take_job(1);
+    $job && $job->{function_id} eq 'surprise' }, 10, 'its job');
+is("$job->{cpu} $job->{memory_mb}", '2 256', 'and after a reload');
+$g->instance('surprise', worker => 'n1-4');
+is($q->response(5)->{status}, 200, 'undeclared: served again');
+
+$g->stop;
+done_testing;
