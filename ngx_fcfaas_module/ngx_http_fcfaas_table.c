@@ -259,7 +259,16 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
     instance->name.data = instance->name_data;
     ngx_queue_init(&instance->requests);
 
-    ngx_queue_insert_head(&f->instances, &instance->queue);
+    /* the list decides between equals: another order in each worker, so that
+     * they do not all begin with the same instance */
+
+    if (ngx_random() & 1) {
+        ngx_queue_insert_head(&f->instances, &instance->queue);
+
+    } else {
+        ngx_queue_insert_tail(&f->instances, &instance->queue);
+    }
+
     f->ninstances++;
     f->refs++;
     f->worker->ninstances++;
