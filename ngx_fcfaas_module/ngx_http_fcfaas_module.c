@@ -283,6 +283,20 @@ ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_fcfaas_loc_conf_t *prev = parent;
     ngx_http_fcfaas_loc_conf_t *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->id != NGX_CONF_UNSET_PTR
+        && clcf->handler == NULL
+        && !clcf->noname)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "location \"%V\" has \"fcfaas\" but no "
+                      "\"proxy_pass\": its requests wait for an instance "
+                      "and do not go there", &clcf->name);
+    }
+
     ngx_conf_merge_ptr_value(conf->id, prev->id, NULL);
     ngx_conf_merge_msec_value(conf->park_timeout, prev->park_timeout, 30000);
     ngx_conf_merge_value(conf->park_limit, prev->park_limit, 1024);

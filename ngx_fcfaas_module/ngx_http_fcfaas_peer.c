@@ -38,6 +38,13 @@ ngx_http_fcfaas_init_upstream(ngx_conf_t *cf,
     }
 #endif
 
+    if (us->servers->nelts > 1) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"server\" has no use beside \"fcfaas\" in upstream "
+                      "\"%V\" in %s:%ui", &us->host, us->file_name, us->line);
+        return NGX_ERROR;
+    }
+
     us->peer.init = ngx_http_fcfaas_init_peer;
 
     return NGX_OK;
