@@ -48,7 +48,8 @@ static const fca_setting_t  fca_settings[] = {
              "directory of runtime images"),
     FCA_PATH(kernel, "/usr/lib/fcfaas/vmlinux", "guest kernel, ELF"),
     FCA_STR(initrd, "/usr/lib/fcfaas/initrd", "guest initramfs; may be empty"),
-    FCA_STR(kernel_args, "", "added to the guest's kernel command line"),
+    FCA_ANY(kernel_args, fca_conf_kernel_args, "",
+            "added to the guest's kernel command line"),
     FCA_PATH(vmm, "firecracker", "the VMM's program"),
     FCA_ANY(vmm_args, fca_conf_words, "", "arguments for it, by words"),
     FCA_ANY(bridge, fca_conf_ifname, "fc-bridge0", "bridge of the guests"),
@@ -103,8 +104,9 @@ fca_conf_set(fca_conf_t *conf, const char *where, const char *name,
     }
 
     if (s->parse((char *) conf + s->offset, s, value, &why) != 0) {
-        return fcf_err_set(err, why.code, "%s: %s = \"%s\": %s", where, name,
-                           value, why.msg);
+        return fcf_err_set(err, why.code, "%s: %s = \"%.100s%s\": %s", where,
+                           name, value, strlen(value) > 100 ? "..." : "",
+                           why.msg);
     }
 
     return 0;

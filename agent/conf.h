@@ -13,7 +13,9 @@
 
 #define FCA_CONF_PATH       "/etc/fcfaas/agent.conf"
 #define FCA_CIDRS_MAX       32
-#define FCA_VMM_ARGS_MAX    32
+#define FCA_VMM_ARGS_MAX    24
+/* a kernel takes 2048 bytes, ours included */
+#define FCA_KERNEL_ARGS_MAX 1024
 #define FCA_TOKEN_MAX       256
 
 typedef enum { FCA_RUN = 0, FCA_RUN_CHECK, FCA_RUN_TRIAL, FCA_RUN_VERSION,

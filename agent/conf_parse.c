@@ -43,6 +43,18 @@ fca_conf_path(void *field, const fca_setting_t *s, const char *value,
 }
 
 int
+fca_conf_kernel_args(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    if (strlen(value) > FCA_KERNEL_ARGS_MAX) {
+        return fcf_err_set(err, FCF_E_INVALID, "must be at most %d bytes",
+                           FCA_KERNEL_ARGS_MAX);
+    }
+
+    return fca_conf_str(field, s, value, err);
+}
+
+int
 fca_conf_int(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err)
 {
@@ -399,7 +411,7 @@ int
 fca_conf_is_string(const fca_setting_t *s)
 {
     return s->parse == fca_conf_str || s->parse == fca_conf_path
-           || s->parse == fca_conf_id
+           || s->parse == fca_conf_kernel_args || s->parse == fca_conf_id
            || s->parse == fca_conf_prefix || s->parse == fca_conf_ifname;
 }
 

@@ -26,6 +26,8 @@ int fca_conf_str(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_path(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
+int fca_conf_kernel_args(void *field, const fca_setting_t *s,
+    const char *value, fcf_err_t *err);
 int fca_conf_int(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_id(void *field, const fca_setting_t *s, const char *value,

@@ -153,7 +153,8 @@ int
 fca_trial(const fca_conf_t *conf, int timeout_s, unsigned *ms, fcf_err_t *err)
 {
     int           rc;
-    char          dir[] = "/tmp/fcfaas-trial-XXXXXX", args[1024];
+    char          dir[] = "/tmp/fcfaas-trial-XXXXXX";
+    char          args[FCA_KERNEL_ARGS_MAX + sizeof(" " FCA_TRIAL_ARG)];
     fcf_http_t   *http;
     fca_trial_t   trial;
 

@@ -85,6 +85,8 @@ option_first(void)
     fca_conf_free(&conf);
 }
 
+#define TEN(s)  s s s s s s s s s s
+
 static void
 bad(void)
 {
@@ -123,12 +125,16 @@ bad(void)
         { "etcd_cert = /x", { "etcd_cert", "/x", "without" } },
         { "etcd_user = u", { "etcd_user", "\"u\"", "without" } },
         { "redis_user = u", { "redis_user", "\"u\"", "without" } },
+        { "vmm_args =" TEN(" -a") TEN(" -a") TEN(" -a"),
+          { ":2: ", "vmm_args", "items" } },
+        { "kernel_args =" TEN(TEN(" quiet quiet")),
+          { ":2: ", "kernel_args", "at most" } },
         { "state_dir =", { ":2: ", "state_dir", "empty" } },
         { "functions =", { ":2: ", "functions", "empty" } },
     };
 
     for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-        char    text[256];
+        char    text[2048];
         size_t  k;
         int     rc;
 
