@@ -157,3 +157,29 @@ GET /run/surprise
 --- error_code: 503
 --- response_headers
 X-Fcfaas-Error: not_taken
+
+
+=== TEST 12: an upstream of functions, from a location without one
+--- config
+    location /plain { proxy_pass http://functions; }
+--- request
+GET /plain
+--- error_code: 500
+--- error_log
+upstream "functions" is for locations with "fcfaas" only
+
+
+=== TEST 13: error_page leads to a location that does the same
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        error_page 404 /plain;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+
+    location /plain { proxy_pass http://functions; }
+--- request
+GET /run/nobody
+--- error_code: 500
+--- error_log
+upstream "functions" is for locations with "fcfaas" only

@@ -71,6 +71,12 @@ sub rss {
     return $kb;
 }
 
+sub fds {
+    my ($pid) = $g->nginx->workers;
+    my @fds = glob "/proc/$pid/fd/*";
+    return scalar @fds;
+}
+
 sub thousand {
     my @q = map { $g->send('/run/hello') } 1 .. 500;
     $g->wait_parked(500, 20);
@@ -79,12 +85,16 @@ sub thousand {
 }
 
 thousand() for 1 .. 4;
-my $before = rss();
+my ($before, $open) = (rss(), fds());
 thousand() for 1 .. 16;
 my $grown = rss() - $before;
 
 cmp_ok($grown, '<', FcfTest::Nginx::asan() ? 20000 : 1000,
     "8000 that left: $grown kB more");
+
+# its own status request's connection comes and goes
+wait_for(sub { fds() <= $open + 1 }, 5, 'its descriptors to be closed');
+pass('as many descriptors as before');
 
 my ($active) = $g->status->{parked};
 is($active, 0, 'nobody is parked in the end');

@@ -120,5 +120,19 @@ bad('fcfaas twice', qr/is duplicate/,
     location => 'fcfaas $function_id; fcfaas other;');
 bad('a fixed bad name', qr/No_Name!/, location => 'fcfaas No_Name!;');
 bad('an argument in an upstream', qr/fcfaas/, upstream => 'fcfaas x;');
+bad('a server before it', qr/no "server" beside it/,
+    upstream => 'server 127.0.0.1:1; fcfaas;');
+bad('a server behind it', qr/"server" has no use beside "fcfaas"/,
+    upstream => 'fcfaas; server 127.0.0.1:1;');
+bad('behind keepalive', qr/before "keepalive"/,
+    upstream => 'keepalive 4; fcfaas;');
+
+my ($ok, $out) = FcfTest::Nginx->check(conf(
+    server => 'location /alone { fcfaas hello; }'));
+ok($ok, 'no proxy_pass: taken');
+like($out, qr{\[warn\].*"/alone" has "fcfaas" but no "proxy_pass"},
+    'no proxy_pass: but noted');
+($ok, $out) = FcfTest::Nginx->check(conf());
+unlike($out, qr/\[warn\]/, 'with proxy_pass: nothing');
 
 done_testing;
