@@ -18,7 +18,7 @@ AGENT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/agent_*.c)))
 
 TARGETS     += $(AGENT_BIN)
 UNIT_TESTS  += $(AGENT_TESTS)
-PROVE_FILES += t/agent/agent.t t/agent/check.t t/agent/docs.t \
+PROVE_FILES += t/agent/agent.t t/agent/chaos.t t/agent/check.t t/agent/docs.t \
                t/agent/examples.t t/agent/late.t t/agent/stop.t
 
 $(AGENT_BIN): $(B)/agent/main.o $(AGENT_OBJS) $(HOST_OBJS) $(PROXY_OBJS) \
