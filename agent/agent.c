@@ -255,7 +255,8 @@ fca_agent_open_host(fca_t *agent, fcf_err_t *err)
         || fca_state_open(&agent->state, conf->state_dir, err) != 0
         || fca_state_number(&agent->state, &number, err) != 0
         || fca_ports_init(&agent->ports, (unsigned) conf->port_first,
-                          (unsigned) conf->port_last, number, err) != 0)
+                          (unsigned) conf->port_last,
+                          number / FCA_STATE_BLOCK, err) != 0)
     {
         return -1;
     }

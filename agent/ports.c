@@ -4,8 +4,9 @@
 
 int
 fca_ports_init(fca_ports_t *ports, unsigned first, unsigned last,
-    uint64_t start, fcf_err_t *err)
+    uint64_t life, fcf_err_t *err)
 {
+    uint64_t  start;
     unsigned  i;
 
     ports->size = last - first + 1;
@@ -17,6 +18,8 @@ fca_ports_init(fca_ports_t *ports, unsigned first, unsigned last,
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for %u ports",
                            ports->size);
     }
+
+    start = life % ports->size * (ports->size / 3 + 1);
 
     for (i = 0; i < ports->size; i++) {
         ports->ring[i].port = (uint16_t) (first + (start + i) % ports->size);
@@ -70,7 +73,14 @@ fca_ports_give(fca_ports_t *ports, unsigned port, uint64_t now)
 
     assert(ports->n < ports->size);
 
-    p = &ports->ring[(ports->head + ports->n) % ports->size];
+    if (now == 0) {
+        ports->head = (ports->head + ports->size - 1) % ports->size;
+        p = &ports->ring[ports->head];
+
+    } else {
+        p = &ports->ring[(ports->head + ports->n) % ports->size];
+    }
+
     p->port = (uint16_t) port;
     p->since = now;
     ports->n++;

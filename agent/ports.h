@@ -20,13 +20,14 @@ typedef struct {
     unsigned     size, head, n;
 } fca_ports_t;
 
-/* start turns the first order: an agent that was killed goes on behind the
- * ports of its last life */
+/* life: one more at each start of the agent.  Each begins a third of the range
+ * further, behind what the last one, if it was killed, may just have used. */
 int fca_ports_init(fca_ports_t *ports, unsigned first, unsigned last,
-    uint64_t start, fcf_err_t *err) fcf_must_check;
+    uint64_t life, fcf_err_t *err) fcf_must_check;
 void fca_ports_free(fca_ports_t *ports);
 /* 0: none is free and rested.  now: any monotonic ms, above 0. */
 unsigned fca_ports_take(fca_ports_t *ports, uint64_t now);
+/* now 0: it was never listened on, and is the next to be taken */
 void fca_ports_give(fca_ports_t *ports, unsigned port, uint64_t now);
 int fca_ports_any(const fca_ports_t *ports, uint64_t now);
 

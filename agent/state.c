@@ -11,9 +11,6 @@
 #include <unistd.h>
 #include "agent/state.h"
 
-/* numbers reserved by one write */
-#define FCA_STATE_BLOCK  1000
-
 static int
 fca_state_path(char *buf, size_t size, const char *dir, const char *name,
     fcf_err_t *err)

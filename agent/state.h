@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include "contract/fcf_err.h"
 
+/* numbers reserved by one write, and so by each start */
+#define FCA_STATE_BLOCK       1000
 #define FCA_STATE_LEASES_MAX  8
 
 typedef struct {

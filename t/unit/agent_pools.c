@@ -14,10 +14,11 @@
 static void
 ports(void)
 {
+    unsigned     port;
     fcf_err_t    err;
     fca_ports_t  p;
 
-    is_int(fca_ports_init(&p, 100, 102, 4, &err), 0, "three ports");
+    is_int(fca_ports_init(&p, 100, 102, 5, &err), 0, "three ports");
     is_int(fca_ports_take(&p, 1000), 101, "the first order is turned");
     is_int(fca_ports_take(&p, 1000), 102, "then the next");
     is_int(fca_ports_take(&p, 1000), 100, "round the end");
@@ -36,6 +37,17 @@ ports(void)
 
     fca_ports_give(&p, 101, 0);
     is_int(fca_ports_take(&p, 1), 101, "one that never listened need not");
+
+    fca_ports_give(&p, 102, 90000);
+    fca_ports_give(&p, 101, 0);
+    is_int(fca_ports_take(&p, 90001), 101, "nor wait behind one that rests");
+    fca_ports_free(&p);
+
+    is_int(fca_ports_init(&p, 30000, 30999, 1, &err), 0, "a first life");
+    port = fca_ports_take(&p, 1);
+    fca_ports_free(&p);
+    is_int(fca_ports_init(&p, 30000, 30999, 2, &err), 0, "and the next");
+    is_int(fca_ports_take(&p, 1), port + 334, "begins far from its ports");
     fca_ports_free(&p);
 }
 
