@@ -96,7 +96,7 @@ ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f)
 {
     ngx_msec_t  ms;
 
-    if (f->retry_timer.timer_set || f->nwaiters == 0) {
+    if (f->nwaiters == 0) {
         return;
     }
 
@@ -104,6 +104,18 @@ ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f)
 
     if (ms == 0) {
         return;
+    }
+
+    if (f->retry_timer.timer_set) {
+
+        if ((ngx_msec_int_t) (f->retry_timer.timer.key
+                              - (ngx_current_msec + ms)) <= 0)
+        {
+            return;
+        }
+
+        /* another instance comes sooner */
+        ngx_del_timer(&f->retry_timer);
     }
 
     f->retry_timer.handler = ngx_http_fcfaas_park_retry_handler;

@@ -217,7 +217,11 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
             ngx_http_fcfaas_slots_refused(instance);
             ended = 0;
 
-            if (u->request_sent) {
+            /* what was read of a body that is streamed is gone, though */
+
+            if (u->request_sent
+                && !fp->ctx->request->request_body_no_buffering)
+            {
                 fp->reinit = 1;
                 u->request_sent = 0;
             }
