@@ -83,5 +83,23 @@ ok(!(grep { $_->{status} != 200 && $_->{status} != 0 } @r),
     'the others are served, the dead worker\'s are cut');
 $g->wait_parked(0);
 
+# another size of the zone, then another name, while some are parked
+$g->spec('later');
+
+for my $zone ('fcfaas 2m', 'other 1m') {
+    my $q = $g->send('/run/later');
+    $g->wait_parked(1);
+
+    my $http = $g->nginx->{http} =~ s/fcfaas_zone \w+ \w+;/fcfaas_zone $zone;/r;
+    $g->nginx->config(http => $http)->reload;
+    $g->ready('warm');
+    is($g->parked, 0, "zone $zone: a new count");
+
+    $g->instance('later', worker => 'n1-5');
+    is($q->response(5)->{status}, 200, "zone $zone: one parked is served");
+    $g->etcd->no_instance('later', 'n1-5');
+    $g->wait_known('instances', 2);
+}
+
 $g->stop;
 done_testing;
