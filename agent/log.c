@@ -1,13 +1,17 @@
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/log.h"
 #include "contract/fcf_names.h"
 
+/* not over PIPE_BUF: a pipe that polls writable takes a line whole */
 #define FCA_LOG_LINE  4096
 #define FCA_LOG_MSG   1024
 
@@ -17,6 +21,13 @@ static struct {
     fcf_log_e  min;
     char       node_id[FCF_ID_MAX + 1];
 } fca_log_conf = { STDERR_FILENO, FCF_LOG_INFO, "" };
+
+/* One line at a time: what poll(2) says of a pipe holds for one writer.  Held
+ * for a write that does not block. */
+static pthread_mutex_t  fca_log_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* lines that nobody took, since the last that was written */
+static unsigned  fca_log_lost;
 
 static const char  *fca_log_names[] = {
     [FCF_LOG_DEBUG] = "debug",
@@ -184,22 +195,49 @@ put_start(char *p, const char *end, fcf_log_e level)
 }
 
 
-void
-fca_log(fcf_log_e level, const fca_log_ctx_t *ctx, const char *fmt, ...)
+/* 0, or -1 if the log's reader stands still: a loop must not wait for it.
+ * Sockets (journald's is one) are asked not to block; the flag of a pipe or a
+ * terminal would be its other users' too. */
+static int
+put_line(const char *line, size_t len)
 {
-    char         line[FCA_LOG_LINE], msg[FCA_LOG_MSG], *p;
-    va_list      args;
-    const char  *end;
+    int            fd;
+    ssize_t        n;
+    struct pollfd  pfd;
 
-    if (level < fca_log_conf.min || (size_t) level >= FCA_LOG_LEVELS) {
-        return;
+    fd = fca_log_conf.fd;
+
+    do {
+        n = send(fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+
+    if (n >= 0 || errno != ENOTSOCK) {
+        return n < 0 ? -1 : 0;
     }
 
-    va_start(args, fmt);
-    vsnprintf(msg, sizeof(msg), fmt, args);
-    va_end(args);
+    pfd.fd = fd;
+    pfd.events = POLLOUT;
 
-    end = line + sizeof(line) - sizeof("}\n");      /* kept for the end */
+    if (poll(&pfd, 1, 0) != 1) {
+        return -1;
+    }
+
+    do {
+        n = write(fd, line, len);
+    } while (n < 0 && errno == EINTR);
+
+    return n < 0 ? -1 : 0;
+}
+
+
+static size_t
+format_line(char *line, fcf_log_e level, const fca_log_ctx_t *ctx,
+    const char *msg)
+{
+    char        *p;
+    const char  *end;
+
+    end = line + FCA_LOG_LINE - sizeof("}\n");      /* kept for the end */
 
     p = put_start(line, end, level);
     p = put_field(p, end, "msg", msg);
@@ -214,10 +252,55 @@ fca_log(fcf_log_e level, const fca_log_ctx_t *ctx, const char *fmt, ...)
     *p++ = '}';
     *p++ = '\n';
 
-    /* a log that cannot be written has nowhere to complain */
-    while (write(fca_log_conf.fd, line, (size_t) (p - line)) < 0
-           && errno == EINTR)
-    {
-        /* again */
+    return (size_t) (p - line);
+}
+
+
+/* says how many were lost, as soon as a line can be written again */
+static int
+put_lost(void)
+{
+    char  line[FCA_LOG_LINE], msg[64];
+
+    if (fca_log_lost == 0) {
+        return 0;
     }
+
+    snprintf(msg, sizeof(msg), "%u lines of this log were lost",
+             fca_log_lost);
+
+    if (put_line(line, format_line(line, FCF_LOG_WARN, NULL, msg)) != 0) {
+        return -1;
+    }
+
+    fca_log_lost = 0;
+
+    return 0;
+}
+
+
+void
+fca_log(fcf_log_e level, const fca_log_ctx_t *ctx, const char *fmt, ...)
+{
+    char     line[FCA_LOG_LINE], msg[FCA_LOG_MSG];
+    size_t   len;
+    va_list  args;
+
+    if (level < fca_log_conf.min || (size_t) level >= FCA_LOG_LEVELS) {
+        return;
+    }
+
+    va_start(args, fmt);
+    vsnprintf(msg, sizeof(msg), fmt, args);
+    va_end(args);
+
+    len = format_line(line, level, ctx, msg);
+
+    pthread_mutex_lock(&fca_log_mutex);
+
+    if (put_lost() != 0 || put_line(line, len) != 0) {
+        fca_log_lost++;
+    }
+
+    pthread_mutex_unlock(&fca_log_mutex);
 }

@@ -2,7 +2,9 @@
  * Log: one JSON object a line on standard error (or the given fd):
  *   {"ts":"2026-11-23T07:00:00.123Z","level":"info","msg":"...","node_id":..,
  *    "function_id":..,"request_id":..,"vm":..}
- * Fields that are not known are left out.  Thread safe (one write(2) a line).
+ * Fields that are not known are left out.  Thread safe (one write(2) a line),
+ * and never blocks: what a full pipe or socket does not take is lost, and the
+ * next line that is written says how many were.
  */
 
 #ifndef _FCA_LOG_H_INCLUDED_

@@ -93,6 +93,59 @@ test_escapes(void)
 }
 
 
+/* a log whose reader stands still: SIGALRM would end a test that blocks */
+static void
+test_full(void)
+{
+    int            i, fd[2];
+    char           buf[65536], *last;
+    size_t         n;
+    ssize_t        r;
+    json_error_t   why;
+    json_t        *line;
+
+    if (pipe2(fd, 0) != 0) {
+        ok(0, "a pipe");
+        return;
+    }
+
+    fca_log_init(fd[1], FCF_LOG_INFO, "node-1");
+    alarm(20);
+
+    for (i = 0; i < 5000; i++) {
+        fca_log(FCF_LOG_INFO, NULL, "line %d", i);
+    }
+
+    alarm(0);
+    ok(1, "a full log does not block");
+
+    fcntl(fd[0], F_SETFL, O_NONBLOCK);
+    while (read(fd[0], buf, sizeof(buf)) > 0) { /* drain */ }
+
+    fca_log(FCF_LOG_INFO, NULL, "after");
+
+    for (n = 0; (r = read(fd[0], buf + n, sizeof(buf) - 1 - n)) > 0; ) {
+        n += (size_t) r;
+    }
+
+    buf[n] = '\0';
+    last = strchr(buf, '\n');
+    ok(last != NULL && strstr(last, "after") != NULL, "then lines come again");
+
+    if (last != NULL) {
+        *last = '\0';
+        line = json_loads(buf, 0, &why);
+        is_str(field(line, "level"), "warn", "the first is a warning");
+        ok(strstr(field(line, "msg"), "lines of this log were lost") != NULL,
+           "of how many were lost: %s", field(line, "msg"));
+        json_decref(line);
+    }
+
+    close(fd[0]);
+    close(fd[1]);
+}
+
+
 int
 main(void)
 {
@@ -106,6 +159,7 @@ main(void)
 
     test_fields();
     test_escapes();
+    test_full();
 
     is_int(fca_log_level_parse("error", &level), 0, "a level's name");
     is_int(level, FCF_LOG_ERROR, "is that level");
