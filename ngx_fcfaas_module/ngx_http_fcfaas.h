@@ -91,10 +91,8 @@ struct ngx_http_fcfaas_waiter_s {
     ngx_http_fcfaas_wake_pt      refuse;
     ngx_event_t                  timer;         /* not cancelable: a worker
                                                    stays for its parked */
-    ngx_msec_t                   arrived;       /* joined first; valid while
-                                                   came is set */
-    ngx_msec_t                   since;         /* joined last */
-    unsigned                     came:1;
+    ngx_msec_t                   arrived;       /* the request, here */
+    ngx_msec_t                   since;         /* it waits; while queued */
     unsigned                     queued:1;
 };
 

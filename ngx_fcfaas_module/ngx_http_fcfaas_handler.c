@@ -115,6 +115,7 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
     cln->data = ctx;
 
     ctx->request = r;
+    ctx->waiter.arrived = ngx_current_msec;
     ctx->conf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
 
     ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);

@@ -16,6 +16,8 @@
 
 static void ngx_http_fcfaas_park_insert(ngx_http_fcfaas_function_t *f,
     ngx_http_fcfaas_waiter_t *waiter);
+static ngx_uint_t ngx_http_fcfaas_park_later(ngx_queue_t *q,
+    ngx_http_fcfaas_waiter_t *waiter);
 static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx);
 static void ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev);
 static void ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f);
@@ -56,37 +58,47 @@ ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx)
 }
 
 
-/* One that was sent to an instance in vain comes back to its old place: among
- * the oldest, so that it is found from the head. */
+/*
+ * By arrival: one that was sent to an instance in vain, or whose body took
+ * long, comes to the place that it would have had.  That is near one of the
+ * ends, so it is looked for from both.
+ */
 
 static void
 ngx_http_fcfaas_park_insert(ngx_http_fcfaas_function_t *f,
     ngx_http_fcfaas_waiter_t *waiter)
 {
-    ngx_queue_t               *q;
+    ngx_queue_t  *head, *last;
+
+    head = ngx_queue_head(&f->waiters);
+    last = ngx_queue_last(&f->waiters);
+
+    while (last != ngx_queue_sentinel(&f->waiters)
+           && ngx_http_fcfaas_park_later(last, waiter))
+    {
+        if (ngx_http_fcfaas_park_later(head, waiter)) {
+            /* before head */
+            ngx_queue_insert_tail(head, &waiter->queue);
+            return;
+        }
+
+        head = ngx_queue_next(head);
+        last = ngx_queue_prev(last);
+    }
+
+    /* after last */
+    ngx_queue_insert_head(last, &waiter->queue);
+}
+
+
+static ngx_uint_t
+ngx_http_fcfaas_park_later(ngx_queue_t *q, ngx_http_fcfaas_waiter_t *waiter)
+{
     ngx_http_fcfaas_waiter_t  *other;
 
-    if (!waiter->came) {
-        waiter->came = 1;
-        waiter->arrived = waiter->since;
+    other = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
-        ngx_queue_insert_tail(&f->waiters, &waiter->queue);
-        return;
-    }
-
-    for (q = ngx_queue_head(&f->waiters);
-         q != ngx_queue_sentinel(&f->waiters);
-         q = ngx_queue_next(q))
-    {
-        other = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
-
-        if ((ngx_msec_int_t) (other->arrived - waiter->arrived) > 0) {
-            break;
-        }
-    }
-
-    /* before q */
-    ngx_queue_insert_tail(q, &waiter->queue);
+    return (ngx_msec_int_t) (other->arrived - waiter->arrived) > 0;
 }
 
 

@@ -9,8 +9,8 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
 /* Joins the queue of ctx->function, with the deadline that its park timeout
- * leaves; the caller has set wake and refuse.  One that comes back has the
- * place that its first arrival gives it. */
+ * leaves; the caller has set wake and refuse.  Its place is that of its
+ * arrival, however late it joins. */
 void ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx);
 /* Counts the request as warm or cold, by what there is now, once. */
 void ngx_http_fcfaas_park_count(ngx_http_fcfaas_ctx_t *ctx);
