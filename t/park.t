@@ -166,3 +166,44 @@ GET /run/hello
 hello /
 --- error_log
 /functions/hello/instances/n1-9
+
+
+=== TEST 10: in a named location
+--- config
+    location / {
+        error_page 418 = @function;
+        return 418;
+    }
+
+    location @function {
+        fcfaas hello;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- etcd
+spec("hello");
+on_job(sub { instance("hello") });
+--- request
+POST /a%20b
+text
+--- response_body
+hello /a%20b
+
+
+=== TEST 11: one of two ways of access
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        satisfy any;
+        allow 127.0.0.1;
+        deny all;
+        auth_basic closed;
+        auth_basic_user_file /no/such/file;
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- etcd
+spec("hello");
+on_job(sub { instance("hello") });
+--- request
+GET /run/hello
+--- response_body
+hello /

@@ -82,6 +82,32 @@ is($r->{headers}{'x-fcfaas-error'}, 'no_image', 'with the reason');
 $q->close;
 $g->wait_parked(0);
 
+# its turn comes in the middle of its body
+$g->spec('early');
+$q = half('/run/early/x');
+$g->wait_parked(1);
+$g->instance('early');
+$g->wait_parked(0);
+ok(!$q->answered, 'in the middle of a body: its turn');
+$q->sock->print('y' x 100000);
+$r = $q->response(5);
+is($r->{status}, 200, 'served once the body is there');
+like($r->{body}, qr{^POST /x HTTP}, 'by the function');
+$q->close;
+
+# one that leaves between its turn and the end of its body
+$g->etcd->no_instance('early', 'n1-1');
+$g->wait_known('instances', 0);
+$q = half('/run/early');
+$g->wait_parked(1);
+$g->instance('early');
+$g->wait_parked(0);
+$q->close;
+wait_for(sub { $g->nginx->logged(qr/client prematurely closed/) }, 5,
+    'its leaving to be seen');
+$g->etcd->no_instance('early', 'n1-1');
+$g->wait_known('instances', 0);
+
 # another location's proxy_pass needs the whole body
 $g->spec('two');
 $q = half('/other/two');
