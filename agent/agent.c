@@ -62,7 +62,7 @@ fca_agent_announce(fca_t *agent)
         agent->announced = 1;
         fca_log(FCF_LOG_INFO, NULL, "ready: %d vCPUs, %d MB",
                 agent->capacity.cpu, agent->capacity.memory_mb);
-        fca_notify_ready();
+        fca_notify_ready(&agent->notify);
         fca_agent_vms_changed(agent);
     }
 }
@@ -85,8 +85,8 @@ fca_agent_specs_live(fca_t *agent)
 void
 fca_agent_vms_changed(fca_t *agent)
 {
-    fca_notify_status("%d VMs, %d of them starting", agent->capacity.vms,
-                      agent->capacity.boots);
+    fca_notify_status(&agent->notify, "%d VMs, %d of them starting",
+                      agent->capacity.vms, agent->capacity.boots);
     fca_node_changed(agent->node);
 
     if (agent->phase == FCA_RUNNING) {
@@ -142,7 +142,7 @@ fca_agent_stop(fca_t *agent)
     }
 
     fca_log(FCF_LOG_INFO, NULL, "stopping: %d VMs", agent->capacity.vms);
-    fca_notify_stopping();
+    fca_notify_stopping(&agent->notify);
 
     agent->phase = FCA_STOP_VMS;
     agent->stop_since = fca_now(agent);

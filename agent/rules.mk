@@ -11,7 +11,7 @@ AGENT_SRCS := $(addprefix agent/,agent.c capacity.c check.c conf.c \
               jobs_settle.c loop.c node.c notify.c ports.c specs.c state.c \
               trial.c)
 AGENT_OBJS := $(AGENT_SRCS:%.c=$(B)/%.o)
-AGENT_LIBS := $(HOST_LIBS) -lhiredis -lsystemd
+AGENT_LIBS := $(HOST_LIBS) -lhiredis
 AGENT_BIN  := $(B)/agent/fcfaas-agent
 
 AGENT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/agent_*.c)))
