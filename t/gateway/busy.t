@@ -72,7 +72,8 @@ $g->wait_parked(1);
 my ($pid) = $g->nginx->workers;
 
 sub switches {
-    my ($n) = slurp("/proc/$pid/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
+    my $status = slurp("/proc/$pid/status");
+    my ($n) = $status =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
     return $n;
 }
 
