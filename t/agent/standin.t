@@ -39,6 +39,8 @@ instant_serves();
 instant_many();
 instant_control();
 instant_fails();
+instant_slow_readers();
+instant_without_tap();
 qemu_fails();
 qemu_serves();
 qemu_dies_with_us();
@@ -506,6 +508,97 @@ sub instant_fails {
     wait_for(sub { tcp(80, Timeout => 0.2) }, 5, 'the port');
     ok(now() - $t >= 0.4, 'then it accepts');
     stop($vm);
+}
+
+
+# kB of memory
+sub memory {
+    my ($vm) = @_;
+    my ($kb) = slurp('/proc/' . $vm->{proc}->pid . '/status')
+        =~ /^VmRSS:\s+(\d+) kB/m;
+
+    return $kb;
+}
+
+
+# writes without reading, as far as the peer takes it; the bytes written
+sub stuff {
+    my ($sock, $data) = @_;
+    my $sent = 0;
+
+    $sock->blocking(0);
+
+    while ($sent < length $data && IO::Select->new($sock)->can_write(1)) {
+        $sent += $sock->syswrite($data, length($data) - $sent, $sent) // last;
+    }
+
+    $sock->blocking(1);
+    return $sent;
+}
+
+
+# so many bytes, or what came until the end
+sub drink {
+    my ($sock, $n) = @_;
+    my $got = '';
+
+    while (length $got < $n && IO::Select->new($sock)->can_read(10)) {
+        $sock->sysread($got, $n - length $got, length $got) or last;
+    }
+
+    return $got;
+}
+
+
+sub instant_slow_readers {
+    my $vm = instant('body=' . 'x' x 4000);
+    my $before = memory($vm);
+    my $sock = tcp(80);
+
+    stuff($sock, "GET / HTTP/1.1\r\n\r\n" x 18000);
+    is(guest_get('/')->{status}, 200, 'beside 70 MiB of answers nobody reads');
+    cmp_ok(memory($vm) - $before, '<', 16384, 'they are not heaped up');
+
+    my $got = drink($sock, 4 * 1024 * 1024);
+    cmp_ok(scalar(() = $got =~ m{^HTTP/1.1 200 }mg)
+        + scalar(() = $got =~ m{xHTTP/1.1 200 }g), '>', 1000,
+        'and come when they are read');
+    close $sock;
+
+    $sock = tcp(1024);
+    my $frames = int(stuff($sock, pack('N/a*', '{}') x 40000) / 6);
+    my $one = pack 'N/a*', '{"ok":false,"error":"op is not a string"}';
+    $got = drink($sock, $frames * length $one);
+    ok($got eq $one x $frames, "$frames frames are answered as well");
+    stop($vm);
+}
+
+
+# its TAP deleted under it
+sub instant_without_tap {
+    $ns->run(qw(ip tuntap add dev tap1 mode tap));
+    $ns->run(qw(ip link set tap1 up));
+
+    my $vm = vmm();
+    my $file = spew(tmpdir() . '/kernel', '');
+
+    configure($vm, kernel => $file, runtime => $file,
+        function => instant_image());
+    is(put($vm, '/network-interfaces/eth0', iface_id => 'eth0',
+        host_dev_name => 'tap1')->{status}, 204, 'another TAP');
+    is(start($vm)->{status}, 204, 'started');
+    $ns->run(qw(ip link del tap1));
+
+    my $ticks = sub {
+        my @stat = split ' ', slurp('/proc/' . $vm->{proc}->pid . '/stat');
+        return $stat[13] + $stat[14];
+    };
+    my $before = $ticks->();
+
+    select undef, undef, undef, 0.5;
+    cmp_ok($ticks->() - $before, '<', 5, 'it does not turn round and round');
+    is(call($vm, 'GET', '/')->{status}, 200, 'its API answers');
+    quit($vm);
 }
 
 

@@ -253,7 +253,9 @@ take_frames(control_t *conn)
     fcf_err_t    err;
     const char  *text;
 
-    for ( ;; ) {
+    /* each frame's answer fits, and a frame of output behind them */
+
+    while (conn->tcp.out.len < FCV_FRAME_MAX) {
         p = fcv_frame_room(&conn->in, &room);
         n = conn->tcp.in.len < room ? conn->tcp.in.len : room;
 
@@ -280,6 +282,8 @@ take_frames(control_t *conn)
 
         fcv_frame_drop(&conn->in);
     }
+
+    return 0;
 }
 
 
@@ -290,7 +294,9 @@ control_input(fcv_tcp_t *tcp)
 
     conn = (control_t *) tcp;
 
-    if (take_frames(conn) != 0 || send_output(conn) != 0 || tcp->eof) {
+    if (take_frames(conn) != 0 || send_output(conn) != 0
+        || (tcp->eof && tcp->out.len < FCV_FRAME_MAX))
+    {
         tcp->closing = 1;
     }
 }
@@ -308,13 +314,8 @@ control_drained(fcv_tcp_t *tcp)
         return;
     }
 
-    if (conn->logs && conn->pos < fcv_instant.output.total) {
-        if (send_output(conn) != 0) {
-            tcp->closing = 1;
-        }
-
-        fcv_tcp_push(tcp);
-    }
+    control_input(tcp);
+    fcv_tcp_push(tcp);
 }
 
 

@@ -11,6 +11,8 @@
 #define FCV_HEAD_MAX    65536
 #define FCV_BODY_MAX    (64 * 1024 * 1024)
 #define FCV_BODIES_MAX  ((size_t) 256 * 1024 * 1024)    /* all at once */
+#define FCV_OUT_FULL    65536           /* no request is taken beyond this */
+#define FCV_OUT_MAX     (FCV_OUT_FULL + FCV_BODY_MAX + 4 * FCV_HEAD_MAX)
 
 typedef struct {
     fcv_tcp_t    tcp;                   /* first: the owner of it */
@@ -343,7 +345,9 @@ http_input(fcv_tcp_t *tcp)
 
     conn = (http_t *) tcp;
 
-    while (tcp->in.len && !conn->busy && !conn->ending && !tcp->closing) {
+    while (tcp->in.len && !conn->busy && !conn->ending && !tcp->closing
+           && tcp->out.len < FCV_OUT_FULL)
+    {
         rc = llhttp_execute(&conn->parser, tcp->in.data, tcp->in.len);
 
         if (rc == HPE_OK) {
@@ -368,7 +372,7 @@ http_input(fcv_tcp_t *tcp)
         }
     }
 
-    if (tcp->eof && !conn->ending
+    if (tcp->eof && !conn->ending && tcp->out.len < FCV_OUT_FULL
         && (!conn->busy || fcv_instant.conf.fail == FCV_FAIL_HANG))
     {
         tcp->closing = 1;
@@ -381,7 +385,11 @@ http_drained(fcv_tcp_t *tcp)
 {
     if (((http_t *) tcp)->ending) {
         fcv_instant_end(NULL);
+        return;
     }
+
+    http_input(tcp);
+    fcv_tcp_push(tcp);
 }
 
 
@@ -421,7 +429,7 @@ http_accept(struct in_addr peer)
         return NULL;
     }
 
-    fcv_tcp_init(&conn->tcp, &handler, FCV_BODY_MAX + FCV_HEAD_MAX);
+    fcv_tcp_init(&conn->tcp, &handler, FCV_OUT_MAX);
     fcf_buf_init(&conn->head, FCV_HEAD_MAX);
     fcf_buf_init(&conn->body, FCV_BODY_MAX);
 

@@ -58,13 +58,20 @@ tap_handler(void *arg, uint32_t events)
     ssize_t       n;
     struct pbuf  *p;
 
-    (void) arg;
     (void) events;
 
     for (i = 0; i < FCV_FRAMES; i++) {
         n = read(net.source.fd, frame, sizeof(frame));
 
         if (n <= 0) {
+
+            /* EIO: down, which ends.  EBADFD: the TAP was deleted, and would
+             * be ready for ever. */
+
+            if (n == -1 && errno != EAGAIN && errno != EIO) {
+                fcv_loop_del(arg, &net.source);
+            }
+
             return;
         }
 
@@ -114,6 +121,7 @@ fcv_net_open(fcv_loop_t *loop, const fcv_net_conf_t *conf, fcf_err_t *err)
 
     net.source.fd = conf->tap_fd;
     net.source.handler = tap_handler;
+    net.source.arg = loop;
     net.conf = conf;
 
     lwip_init();
@@ -225,6 +233,14 @@ hand_over(fcv_tcp_t *tcp)
 {
     u8_t    flags;
     size_t  n, room;
+
+    /* what the owner added did not fit, and out has emptied itself */
+
+    if (tcp->out_pos > tcp->out.len) {
+        fcf_buf_free(&tcp->out);
+        tcp->out_pos = 0;
+        tcp->closing = 1;
+    }
 
     while (tcp->pcb && tcp->out_pos < tcp->out.len) {
         n = tcp->out.len - tcp->out_pos;

@@ -32,7 +32,8 @@ typedef struct fcv_tcp_s  fcv_tcp_t;
 typedef struct {
     /* in has grown, or the peer will send no more (eof) */
     void  (*input)(fcv_tcp_t *tcp);
-    /* all of out was acknowledged; may be NULL */
+    /* all of out was acknowledged: an owner that answers what it reads goes
+     * on here, having left in alone while out was long; may be NULL */
     void  (*drained)(fcv_tcp_t *tcp);
     /* last: the owner frees what holds *tcp */
     void  (*gone)(fcv_tcp_t *tcp);
