@@ -37,6 +37,7 @@ $(VM)/version: vm/kernel/fetch vm/kernel/vmlinux vm/kernel/modules
 	@touch $@
 
 $(VM)/vmlinux: $(VM)/version
+	vm/kernel/fetch $(VM)
 	@touch $@
 
 # a small one for boot speed, by hand: make -C vm kernel

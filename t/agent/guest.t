@@ -24,6 +24,7 @@ my $count = 0;
 my $ns;
 
 making_functions();
+making_kernel();
 
 SKIP: {
     skip 'needs root', 1 if $> != 0;
@@ -84,6 +85,48 @@ sub making_functions {
 
     my ($one, $two) = (shell('a'), shell('a'));
     ok(slurp($one) eq slurp($two), 'the same bytes for the same input');
+
+    my $tree = tmpdir() . '/private';
+    mkdir $_ or die $! for $tree, "$tree/etc";
+    spew("$tree/bootstrap", "#!/bin/sh\n");
+    spew("$tree/etc/data", '');
+    my @same = map {
+        chmod 0711 & ~$_, $tree, "$tree/etc", "$tree/bootstrap";
+        chmod 0644 & ~$_, "$tree/etc/data";
+        qx{@{[root()]}/vm/mkfunction $tree $tree.$_.img 2>&1};
+        slurp("$tree.$_.img");
+    } 0, 077;
+    ok($same[0] eq $same[1], 'also when the builder\'s umask keeps all private');
+    unlike(qx{unsquashfs -ll $tree.63.img}, qr/^.(?!rw.r-.r-|rwxrwx)/m,
+        'all can be read in it') if $same[0];
+}
+
+
+# A kernel that has gone is fetched again, not made of nothing; nor is an
+# interrupted fetch taken for a whole one.  apt-cache knows nothing here.
+sub making_kernel {
+    my $dir = tmpdir() . '/vm';
+    my $bin = tmpdir() . '/none';
+    my $make = sub {
+        qx{cd @{[root()]} && PATH=$bin:\$PATH make VM=$dir $dir/vmlinux 2>&1};
+    };
+
+    mkdir $_ or die $! for $dir, "$dir/modules", $bin;
+    spew("$bin/apt-cache", "#!/bin/sh\n");
+    chmod 0755, "$bin/apt-cache";
+
+    my ($wanted) = slurp(root() . '/vm/kernel/fetch') =~ /^wanted="(.*)"$/m;
+    spew("$dir/modules/list", "x.ko\n");
+    spew("$dir/version", "Package: x\nVersion: 1\nModules: $wanted\n");
+    like($make->(), qr{^vm/kernel/fetch: apt knows no package }m,
+        'a missing kernel is fetched');
+    ok(! -e "$dir/vmlinux", 'none is made up');
+
+    spew("$dir/vmlinux", 'ELF');
+    is(system("@{[root()]}/vm/kernel/fetch $dir"), 0, 'a whole one is kept');
+    spew("$dir/version", "Package: x\nVersion: 1\nModules: virtio_mmio\n");
+    like($make->(), qr{^vm/kernel/fetch: apt knows no package }m,
+        'one with other modules is fetched again');
 }
 
 
