@@ -134,26 +134,29 @@ typedef struct {
 } ngx_http_fcfaas_ctx_t;
 
 
+/* what a warm request touches comes first, together: with thousands of them
+ * each line of the cache is a miss */
 struct ngx_http_fcfaas_instance_s {
     ngx_http_fcfaas_function_t  *function;
     ngx_queue_t                  queue;         /* in function->instances */
     ngx_queue_t                  requests;      /* of peers bound to it */
-    ngx_sockaddr_t               sockaddr;
-    socklen_t                    socklen;
-    ngx_str_t                    name;          /* "ip:port", in name_data */
-    int64_t                      version;
-    ngx_int_t                    concurrency;   /* -1: the spec's, 0: none */
     ngx_uint_t                   busy;          /* requests of this worker */
-    ngx_uint_t                   generation;    /* of the last list or put */
-    ngx_msec_t                   refused_since; /* valid while suspect */
-    ngx_msec_t                   retry_at;      /* valid while suspect */
-    ngx_msec_t                   full_until;    /* valid while full */
-    ngx_uint_t                   full_times;
+    ngx_int_t                    concurrency;   /* -1: the spec's, 0: none */
+    socklen_t                    socklen;
     unsigned                     draining:1;
     unsigned                     suspect:1;
     unsigned                     full:1;
     unsigned                     probing:1;     /* by one request */
     unsigned                     gone:1;        /* its key vanished */
+    int64_t                      version;
+    ngx_str_t                    name;          /* "ip:port", in name_data */
+    ngx_sockaddr_t               sockaddr;
+
+    ngx_uint_t                   generation;    /* of the last list or put */
+    ngx_msec_t                   refused_since; /* valid while suspect */
+    ngx_msec_t                   retry_at;      /* valid while suspect */
+    ngx_msec_t                   full_until;    /* valid while full */
+    ngx_uint_t                   full_times;
     u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
     u_char                       name_data[NGX_SOCKADDR_STRLEN];
 };
@@ -181,20 +184,29 @@ typedef struct {
 } ngx_http_fcfaas_spec_t;
 
 
+/* as above: what a warm request touches comes first */
 struct ngx_http_fcfaas_function_s {
     ngx_http_fcfaas_function_t  *next;          /* in its bucket */
-    ngx_http_fcfaas_worker_t    *worker;
     uint32_t                     hash;
+    unsigned                     declared:1;
+    unsigned                     named:1;       /* counted in nnamed */
+    unsigned                     in_kicked:1;
+    unsigned                     in_minimum:1;
+    unsigned                     failed:1;
+    unsigned                     outdated:1;    /* none of this version */
+    unsigned                     asking:1;      /* a script call is under way */
     ngx_str_t                    id;            /* in id_data, with NUL */
-    ngx_http_fcfaas_spec_t       spec;
-    ngx_uint_t                   spec_generation;
+    ngx_http_fcfaas_worker_t    *worker;
     ngx_uint_t                   refs;
-
-    ngx_queue_t                  instances;
+    ngx_uint_t                   nwaiters;
     ngx_uint_t                   ninstances;
+    ngx_queue_t                  instances;
+    ngx_http_fcfaas_spec_t       spec;
+    u_char                       id_data[FCF_ID_MAX + 1];
+
+    ngx_uint_t                   spec_generation;
     ngx_queue_t                  slots;
     ngx_queue_t                  waiters;       /* oldest first */
-    ngx_uint_t                   nwaiters;
 
     ngx_queue_t                  waiting;       /* in worker->waiting */
     ngx_queue_t                  kicked;        /* in worker->kicked */
@@ -214,15 +226,6 @@ struct ngx_http_fcfaas_function_s {
     /* the last final failure: ngx_http_fcfaas_failure.c */
     ngx_msec_t                   failed_until;
     ngx_http_fcfaas_answer_t     failure;
-
-    unsigned                     declared:1;
-    unsigned                     named:1;       /* counted in nnamed */
-    unsigned                     in_kicked:1;
-    unsigned                     in_minimum:1;
-    unsigned                     failed:1;
-    unsigned                     outdated:1;    /* none of this version */
-    unsigned                     asking:1;      /* a script call is under way */
-    u_char                       id_data[FCF_ID_MAX + 1];
 };
 
 
