@@ -616,6 +616,28 @@ sub qemu_fails {
     like(fault(start($vm)), qr/QEMU cannot be run/, 'also the second time');
     quit($vm);
 
+    # one that agrees to everything but to run
+
+    mkdir tmpdir() . '/fake' or die $!;
+    my $fake = spew(tmpdir() . '/fake/qemu-system-x86_64', <<"END");
+#!$^X
+my (\$fd) = "\@ARGV" =~ /id=qmp,fd=(\\d+)/;
+open my \$qmp, '+<&=', \$fd or die;
+syswrite \$qmp, qq({"QMP":{}}\n);
+1 while sysread(\$qmp, \$got, 1000, length \$got) && \$got !~ /"start"/;
+syswrite \$qmp, qq({"return":{}}\n{"id":"start","error":{"desc":"not now"}}\n);
+sleep 1000;
+END
+    chmod 0755, $fake;
+    $vm = vmm(backend => 'qemu', env => {
+        PATH => tmpdir() . "/fake:$ENV{PATH}" });
+    is(configure($vm, %have, kernel => $^X), '', 'configured');
+    my $t = now();
+    is(fault(start($vm)), 'Start microvm error: QEMU was ended by signal 9: '
+        . 'not now', 'QEMU refuses to run the guest');
+    cmp_ok(now() - $t, '<', 10, 'at once');
+    quit($vm);
+
   SKIP: {
         skip 'no QEMU', 3 unless have_qemu();
 

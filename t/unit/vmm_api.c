@@ -22,6 +22,10 @@ static int          later_runs, refuse_start;
 #define DRIVE(id, rest)  "{\"drive_id\":\"" id "\",\"is_root_device\":" rest
 #define FILE_A           ",\"path_on_host\":\"@a\"}"
 #define MACHINE          "/machine-config"
+#define X64              "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+                         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X256             X64 X64 X64 X64
+#define X1024            X256 X256 X256 X256
 #define JSON_ERROR       "An error occurred when deserializing the json body "\
                          "of a request: "
 
@@ -124,6 +128,14 @@ static const case_t  before[] = {
     { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\","
       "\"initrd_path\":\"@none\"}", 400, "Boot source error: The initrd file "
       "cannot be opened: @none: No such file or directory" },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\","
+      "\"boot_args\":\"quiet \\u00e9\"}", 400, "Boot source error: The "
+      "kernel command line is invalid: byte 6 of boot_args is not printable" },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\","
+      "\"boot_args\":\"a\\nb\"}", 400, "byte 1 of boot_args is not" },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\","
+      "\"boot_args\":\"" X1024 X1024 "\"}", 400,
+      "boot_args has 2048 bytes, at most 2047 are taken" },
     { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\","
       "\"initrd_path\":7}", 400, "field `initrd_path`: invalid type: 7, "
       "expected a string." },

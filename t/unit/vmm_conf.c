@@ -115,10 +115,15 @@ test_cmdline(void)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        got = fcv_qemu_cmdline(cases[i].args, 5);
+        got = fcv_qemu_cmdline(cases[i].args, NULL, 5);
         is_str(got, cases[i].want, "cmdline \"%s\"", cases[i].args);
         free(got);
     }
+
+    got = fcv_qemu_cmdline("root=/dev/vdb -- b", "root=/dev/vda ro", 5);
+    is_str(got, "root=/dev/vdb root=/dev/vda ro tsc_early_khz=5 tsc=reliable "
+           "no_timer_check -- b", "the root device's own words count");
+    free(got);
 }
 
 
@@ -164,6 +169,7 @@ test_args(void)
 
     is_int(fcv_qemu_args(&args, &model, &conf, &err), 0, "command line");
     is_str(arg_of(&args, "-kernel", 0), "/k,ernel", "kernel");
+    ok(strstr(arg_of(&args, "-append", 0), "root=") == NULL, "no root device");
     ok(arg_of(&args, "-initrd", 0) == NULL, "no initrd");
     is_str(arg_of(&args, "-smp", 0), "1", "vcpus");
     is_str(arg_of(&args, "-m", 0), "128", "memory");
@@ -176,6 +182,19 @@ test_args(void)
     is_str(arg_of(&args, "-netdev", 0), "tap,id=nic0,fd=9", "TAP");
     is_str(arg_of(&args, "-device", 3), "virtio-net-device,netdev=nic0,"
            "bus=virtio-mmio-bus.5,mac=06:00:ac:10:00:02", "NIC");
+    fcv_args_free(&args);
+
+    json_object_set_new(model.drives[0].json, "is_root_device", json_true());
+    is_int(fcv_qemu_args(&args, &model, &conf, &err), 0, "with a root device");
+    ok(strstr(arg_of(&args, "-append", 0), " root=/dev/vda ro tsc") != NULL,
+       "it is named as Firecracker does");
+    fcv_args_free(&args);
+
+    json_object_set_new(model.drives[0].json, "is_read_only", json_false());
+    json_object_set_new(model.drives[0].json, "partuuid", json_string("0-1"));
+    is_int(fcv_qemu_args(&args, &model, &conf, &err), 0, "by its partition");
+    ok(strstr(arg_of(&args, "-append", 0), " root=PARTUUID=0-1 rw ") != NULL,
+       "to be written");
     fcv_args_free(&args);
 
     for (i = 2; i < FCV_DRIVES_MAX; i++) {

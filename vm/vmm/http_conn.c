@@ -251,10 +251,11 @@ conn_bad(fcv_http_conn_t *conn)
     status = conn->refusal ? 413 : 400;
     why = conn->refusal ? conn->refusal
                         : llhttp_get_error_reason(&conn->parser);
+    why = why ? why : "bad HTTP";
     conn->closing = 1;
     fcf_buf_reset(&conn->in);
 
-    return fcv_http_conn_answer(conn, status, fcv_api_fault(why ? why : "bad HTTP"));
+    return fcv_http_conn_answer(conn, status, fcv_api_fault(why));
 }
 
 

@@ -146,13 +146,44 @@ open_image(const char *path, int flags, fcf_err_t *err)
 }
 
 
+static int
+check_boot_args(const char *args, fcf_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; args[i]; i++) {
+        if (args[i] < ' ' || args[i] > '~') {
+            return fcf_err_set(err, FCF_E_INVALID,
+                               "byte %zu of boot_args is not printable ASCII",
+                               i);
+        }
+    }
+
+    if (i >= FCV_CMDLINE_MAX) {
+        return fcf_err_set(err, FCF_E_LIMIT,
+                           "boot_args has %zu bytes, at most %d are taken", i,
+                           FCV_CMDLINE_MAX - 1);
+    }
+
+    return 0;
+}
+
+
 int
 fcv_model_put_boot(fcv_model_t *model, json_t *obj, fcf_err_t *err)
 {
     int          kernel, initrd;
-    const char  *path;
+    const char  *path, *args;
 
+    kernel = -1;
     initrd = -1;
+    args = fcv_str(obj, "boot_args");
+
+    if (args && check_boot_args(args, err) != 0) {
+        (void) fcf_err_wrap(err, "Boot source error: The kernel command line "
+                                 "is invalid");
+        goto refused;
+    }
 
     kernel = open_image(fcv_str(obj, "kernel_image_path"), O_RDONLY, err);
 

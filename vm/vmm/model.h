@@ -14,6 +14,8 @@
 #define FCV_NICS_MAX    4
 #define FCV_VCPUS_MAX   32
 
+#define FCV_CMDLINE_MAX  2048           /* x86's COMMAND_LINE_SIZE */
+
 /* Firecracker's own, when no boot_args are given */
 #define FCV_DEFAULT_BOOT_ARGS                                                \
     "reboot=k panic=1 pci=off nomodule 8250.nr_uarts=0 i8042.noaux "         \

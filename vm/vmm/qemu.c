@@ -30,7 +30,6 @@
 #define FCV_MEASURE_NS       10000000   /* 10 ms: 10 ppm or better */
 #define FCV_START_MS         30000
 #define FCV_WORDS_MAX        1024       /* of QEMU's last words */
-#define FCV_BZIMAGE_MAGIC    0x202
 #define FCV_DRAIN_READS      64
 
 typedef enum { QEMU_IDLE, QEMU_MEASURING, QEMU_LAUNCHED, QEMU_RUNNING }
@@ -222,7 +221,21 @@ qmp_message(const json_t *message)
 
     } else if (error) {
         text = json_string_value(json_object_get(error, "desc"));
-        fprintf(stderr, "fcfaas-vmm: QEMU: %s\n", text ? text : "an error");
+        text = text ? text : "an error";
+
+        if (qemu.state == QEMU_LAUNCHED) {
+
+            /* it does not start: the refusal comes when it is reaped */
+
+            if (fcf_buf_add(&qemu.last_words, text, strlen(text)) != 0) {
+                fcf_buf_reset(&qemu.last_words);
+            }
+
+            (void) kill(qemu.pid, SIGKILL);
+
+        } else {
+            fprintf(stderr, "fcfaas-vmm: QEMU: %s\n", text);
+        }
     }
 }
 
@@ -318,32 +331,10 @@ qemu_init(fcv_vm_t *vm, fcf_err_t *err)
 }
 
 
-/* QEMU would run any file as a kernel of old. */
-static int
-check_kernel(const fcv_model_t *model, fcf_err_t *err)
-{
-    char     head[FCV_BZIMAGE_MAGIC + 4];
-    ssize_t  n;
-
-    n = pread(model->kernel_fd, head, sizeof(head), 0);
-
-    if ((n >= 4 && memcmp(head, "\177ELF", 4) == 0)
-        || (n == sizeof(head)
-            && memcmp(head + FCV_BZIMAGE_MAGIC, "HdrS", 4) == 0))
-    {
-        return 0;
-    }
-
-    return fcf_err_set(err, FCF_E_INVALID,
-                       "kernel %s: neither ELF nor bzImage",
-                       fcv_str(model->boot, "kernel_image_path"));
-}
-
-
 static int
 qemu_start(fcf_err_t *err)
 {
-    if (check_kernel(qemu.vm->model, err) != 0) {
+    if (fcv_qemu_check_kernel(qemu.vm->model, err) != 0) {
         return -1;
     }
 

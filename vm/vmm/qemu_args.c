@@ -2,17 +2,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "contract/fcf_buf.h"
 #include "vm/vmm/qemu_args.h"
 #include "vm/vmm/schema.h"
 
 #define FCV_TRANSPORTS   8              /* virtio-mmio places of microvm */
-#define FCV_CMDLINE_MAX  2048           /* x86's COMMAND_LINE_SIZE */
 
 /* MiB of translated code.  In 8 Debian's kernel does not fit: it boots three
  * times as long; 64 gain nothing. */
 #define FCV_TB_SIZE      "32"
+
+#define FCV_BZIMAGE_MAGIC  0x202        /* where "HdrS" stands */
 
 
 void
@@ -72,7 +74,8 @@ has_word(const char *text, const char *word)
 
 
 char *
-fcv_qemu_cmdline(const char *boot_args, unsigned long tsc_khz)
+fcv_qemu_cmdline(const char *boot_args, const char *root,
+    unsigned long tsc_khz)
 {
     int          rc;
     char         tsc[40];
@@ -92,6 +95,12 @@ fcv_qemu_cmdline(const char *boot_args, unsigned long tsc_khz)
 
     fcf_buf_init(&out, 2 * FCV_CMDLINE_MAX);
     rc = fcf_buf_add(&out, boot_args, head);
+
+    /* last, and so the one that counts, as Firecracker does it */
+
+    if (root && rc == 0) {
+        rc = fcf_buf_addf(&out, "%s%s", out.len ? " " : "", root);
+    }
 
     for (i = 0; i < sizeof(extra) / sizeof(extra[0]) && rc == 0; i++) {
         char  word[40];
@@ -152,15 +161,44 @@ add_machine(fcv_args_t *args, const fcv_model_t *model,
 }
 
 
+/* "root=... ro" for a root device among the drives (it is the first), NULL if
+ * there is none or no memory: then *failed. */
+static char *
+root_words(const fcv_model_t *model, int *failed)
+{
+    char          *words;
+    const char    *id;
+    const json_t  *drive;
+
+    *failed = 0;
+    drive = model->ndrives ? model->drives[0].json : NULL;
+
+    if (!fcv_bool(drive, "is_root_device")) {
+        return NULL;
+    }
+
+    id = fcv_str(drive, "partuuid");
+
+    *failed = asprintf(&words, "root=%s%s %s", id ? "PARTUUID=" : "/dev/vda",
+                       id ? id : "",
+                       fcv_bool(drive, "is_read_only") ? "ro" : "rw") < 0;
+
+    return *failed ? NULL : words;
+}
+
+
 static int
 add_kernel(fcv_args_t *args, const fcv_model_t *model,
     const fcv_qemu_conf_t *conf)
 {
     int          rc;
-    char        *cmdline;
+    char        *root, *cmdline;
     const char  *initrd;
 
-    cmdline = fcv_qemu_cmdline(fcv_model_boot_args(model), conf->tsc_khz);
+    root = root_words(model, &rc);
+    cmdline = rc ? NULL : fcv_qemu_cmdline(fcv_model_boot_args(model), root,
+                                           conf->tsc_khz);
+    free(root);
 
     if (cmdline == NULL) {
         return -1;
@@ -269,4 +307,25 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     }
 
     return 0;
+}
+
+
+int
+fcv_qemu_check_kernel(const fcv_model_t *model, fcf_err_t *err)
+{
+    char     head[FCV_BZIMAGE_MAGIC + 4];
+    ssize_t  n;
+
+    n = pread(model->kernel_fd, head, sizeof(head), 0);
+
+    if ((n >= 4 && memcmp(head, "\177ELF", 4) == 0)
+        || (n == sizeof(head)
+            && memcmp(head + FCV_BZIMAGE_MAGIC, "HdrS", 4) == 0))
+    {
+        return 0;
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID,
+                       "kernel %s: neither ELF nor bzImage",
+                       fcv_str(model->boot, "kernel_image_path"));
 }

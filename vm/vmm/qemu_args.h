@@ -25,10 +25,16 @@ typedef struct {
 /* -1: out of memory, or more devices than QEMU's machine has places for */
 int fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     const fcv_qemu_conf_t *conf, fcf_err_t *err) fcf_must_check;
+/* -1: the kernel of the PUT is none that boots; QEMU would run any file as a
+ * kernel of old. */
+int fcv_qemu_check_kernel(const fcv_model_t *model, fcf_err_t *err)
+    fcf_must_check;
 void fcv_args_free(fcv_args_t *args);
 
-/* The kernel's command line with what only emulation needs; the caller frees
- * it.  NULL: out of memory. */
-char *fcv_qemu_cmdline(const char *boot_args, unsigned long tsc_khz);
+/* The kernel's command line with what names the root device (root, may be
+ * NULL) and what only emulation needs; the caller frees it.  NULL: out of
+ * memory. */
+char *fcv_qemu_cmdline(const char *boot_args, const char *root,
+    unsigned long tsc_khz);
 
 #endif /* _FCV_QEMU_ARGS_H_INCLUDED_ */
