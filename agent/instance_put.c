@@ -22,6 +22,7 @@ struct fca_unput_s {
     unsigned                   backoff;
     int                        twice;   /* a put may come after this */
     char                      *slot_value;
+    char                      *goodbye; /* to be put first; NULL: not, or is */
     char                       slot[FCF_KEY_MAX], instance[FCF_KEY_MAX];
 };
 
@@ -221,7 +222,24 @@ fca_unput_free(fca_unput_t *unput)
     }
 
     free(unput->slot_value);
+    free(unput->goodbye);
     free(unput);
+}
+
+static void
+fca_unput_later(fca_unput_t *unput, const fcf_err_t *err)
+{
+    if (unput->backoff == 0) {
+        fca_log(FCF_LOG_WARN, NULL, "deleting %s: %s; trying again",
+                unput->instance, err->msg);
+    }
+
+    unput->backoff = unput->backoff ? unput->backoff * 2 : FCA_BACKOFF_MIN_MS;
+    if (unput->backoff > FCA_BACKOFF_MAX_MS) {
+        unput->backoff = FCA_BACKOFF_MAX_MS;
+    }
+
+    unput->agent->loop.timer_set(unput->timer, unput->backoff);
 }
 
 static void
@@ -244,24 +262,13 @@ fca_unput_done(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
         return;
     }
 
-    if (unput->backoff == 0) {
-        fca_log(FCF_LOG_WARN, NULL, "deleting %s: %s; trying again",
-                unput->instance, err->msg);
-    }
-
-    unput->backoff = unput->backoff ? unput->backoff * 2 : FCA_BACKOFF_MIN_MS;
-    if (unput->backoff > FCA_BACKOFF_MAX_MS) {
-        unput->backoff = FCA_BACKOFF_MAX_MS;
-    }
-
-    unput->agent->loop.timer_set(unput->timer, unput->backoff);
+    fca_unput_later(unput, err);
 }
 
 /* The slot only if it is ours; the instance's key is nobody else's ever. */
 static void
-fca_unput_send(void *arg)
+fca_unput_delete(fca_unput_t *unput)
 {
-    fca_unput_t     *unput = arg;
     fcf_etcd_op_t    del[2];
     fcf_etcd_cmp_t   ours;
 
@@ -273,6 +280,58 @@ fca_unput_send(void *arg)
 
     unput->call = fcf_etcd_txn(unput->agent->etcd, &ours, 1, del, 2, del, 1,
                                fca_unput_done, unput);
+    if (unput->call == NULL) {
+        unput->agent->loop.timer_set(unput->timer, FCA_BACKOFF_MAX_MS);
+    }
+}
+
+static void
+fca_unput_goodbye_done(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fca_unput_t  *unput = arg;
+
+    (void) reply;
+    unput->call = NULL;
+
+    if (err) {
+        fca_unput_later(unput, err);
+        return;
+    }
+
+    free(unput->goodbye);
+    unput->goodbye = NULL;
+    unput->backoff = 0;
+    fca_unput_delete(unput);
+}
+
+/* Gateways cut what waits for an instance whose key vanishes, for so does a
+ * dead node's; not so if it was draining.  Without a lease the key is gone,
+ * or goes with it; carried out late the put finds no key and does nothing. */
+static void
+fca_unput_send(void *arg)
+{
+    int64_t          lease;
+    fca_unput_t     *unput = arg;
+    fcf_etcd_op_t    put;
+    fcf_etcd_cmp_t   there;
+
+    lease = fca_node_lease(unput->agent->node);
+
+    if (unput->goodbye == NULL || lease == 0) {
+        fca_unput_delete(unput);
+        return;
+    }
+
+    there = (fcf_etcd_cmp_t) { .what = FCF_CMP_PRESENT,
+                               .key = unput->instance };
+    put = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = unput->instance,
+                            .value = unput->goodbye,
+                            .value_len = strlen(unput->goodbye),
+                            .lease = lease };
+
+    unput->call = fcf_etcd_txn(unput->agent->etcd, &there, 1, &put, 1, NULL, 0,
+                               fca_unput_goodbye_done, unput);
     if (unput->call == NULL) {
         unput->agent->loop.timer_set(unput->timer, FCA_BACKOFF_MAX_MS);
     }
@@ -310,6 +369,11 @@ fca_unput(fca_instance_t *inst)
 
     unput->slot_value = strdup(inst->slot_value);
     unput->timer = agent->loop.timer_new(&agent->loop, fca_unput_send, unput);
+
+    if (inst->graceful && inst->in_etcd) {
+        inst->put_state = FCF_INSTANCE_DRAINING;
+        unput->goodbye = fca_put_value(inst);
+    }
 
     if (!unput->slot_value || !unput->timer) {
         fca_inst_log(inst, FCF_LOG_ERROR, "no memory to delete its keys");

@@ -106,6 +106,20 @@ subtest 'all slots taken' => sub {
     is(scalar(instances('hello')), 1, 'and no second instance');
 };
 
+# what a key that is gone held last
+sub last_of {
+    my ($key) = @_;
+    my $revision = $etcd->put('/now', 1);
+    my $value;
+
+    $etcd->del('/now');
+
+    until ($value = $etcd->ctl('get', '--print-value-only', '--rev',
+        --$revision, $key)) {}
+
+    return json_decode($value);
+}
+
 subtest 'the VMM is killed' => sub {
     my ($key, $i) = instance('hello');
     my ($pid) = vmms('a');
@@ -113,6 +127,7 @@ subtest 'the VMM is killed' => sub {
     kill 'KILL', $pid;
     wait_for(sub { !instances('hello') }, 2, 'the key to go');
     cmp_ok(now() - $t, '<', 1, 'keys go at once');
+    is(last_of($key)->{state}, 'ready', 'without a goodbye');
     is(scalar($etcd->keys('/functions/hello/slots/')), 0, 'the slot too');
     wait_for(sub { !vmms('a') && !vm_dirs('a') }, 10, 'clean-up');
 };
@@ -145,9 +160,12 @@ subtest 'a newer version, and none' => sub {
     our_job('ver', 'req-v2', 2);
     wait_for(sub { my @k = instances('ver'); @k == 1 && $k[0] ne $old }, 10,
         'the old one to be drained');
-    is($etcd->get_json((instances('ver'))[0])->{version}, 2, 'version 2');
+    my ($new) = instances('ver');
+    is($etcd->get_json($new)->{version}, 2, 'version 2');
+    is(last_of($old)->{state}, 'draining', 'the old one said goodbye');
     $etcd->del('/specs/ver');
     wait_for(sub { !instances('ver') }, 10, 'none after its deletion');
+    is(last_of($new)->{state}, 'draining', 'and so did the other');
     nothing_left_of('ver', 'a');
 };
 
