@@ -1,10 +1,12 @@
 # What runs inside the guests.  It is built static and optimised whatever V
-# says, into build/vm.
+# says, into build/vm; the same bytes wherever the tree lies.
 
 VM := build/vm
 
 GUEST_CC     := gcc
 GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -O2 -g
+GUEST_CFLAGS += -ffile-prefix-map=$(CURDIR)=.
+GUEST_LD     := $(GUEST_CC) -static -Wl,--build-id=none
 GUEST_OBJ    := $(VM)/obj
 
 INIT_SRCS := $(sort $(wildcard vm/init/*.c)) contract/fcf_err.c \
@@ -51,8 +53,8 @@ $(VM)/vmlinux-small: vm/kernel/build vm/kernel/microvm.config
 
 # init
 
-$(VM)/init: $(INIT_OBJS)
-	$(GUEST_CC) -static -o $@ $^ -ljansson
+$(VM)/init: $(INIT_OBJS) vm/rules.mk
+	$(GUEST_LD) -o $@ $(INIT_OBJS) -ljansson
 	strip $@
 
 $(VM)/initramfs.img: $(VM)/init $(VM)/version vm/init/pack
@@ -80,9 +82,9 @@ $(GUEST_OBJ)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
 	$(GUEST_CC) -std=gnu11 -O2 -I/usr/share/include/llhttp -c -o $@ $<
 
-$(VM)/functions/echo/bootstrap: $(ECHO_OBJS)
+$(VM)/functions/echo/bootstrap: $(ECHO_OBJS) vm/rules.mk
 	@mkdir -p $(@D)
-	$(GUEST_CC) -static -o $@ $^
+	$(GUEST_LD) -o $@ $(ECHO_OBJS)
 	strip $@
 
 $(VM)/functions/echo.img: $(VM)/functions/echo/bootstrap

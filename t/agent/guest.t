@@ -25,6 +25,7 @@ my $ns;
 
 making_functions();
 making_kernel();
+making_programs();
 
 SKIP: {
     skip 'needs root', 1 if $> != 0;
@@ -99,6 +100,17 @@ sub making_functions {
     ok($same[0] eq $same[1], 'also when the builder\'s umask keeps all private');
     unlike(qx{unsquashfs -ll $tree.63.img}, qr/^.(?!rw.r-.r-|rwxrwx)/m,
         'all can be read in it') if $same[0];
+}
+
+
+# The build id would be a hash of debugging data, and so of the tree's place.
+sub making_programs {
+    for (qw(init functions/echo/bootstrap)) {
+        my $notes = qx{readelf -n $images/$_};
+        is($?, 0, "$_ is built");
+        unlike($notes, qr/Build ID/, 'the same wherever it is built');
+        ok(index(slurp("$images/$_"), root() . '/') < 0, 'and names no path');
+    }
 }
 
 
