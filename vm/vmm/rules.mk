@@ -42,4 +42,4 @@ $(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf:
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
 UNIT_TESTS  += $(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf
-PROVE_FILES += t/agent/standin.t
+PROVE_FILES += t/agent/standin.t t/agent/instant.t
