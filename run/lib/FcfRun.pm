@@ -3,8 +3,8 @@ package FcfRun;
 # What run/up, run/down and run/deploy share: the settings, the directory of
 # one running system, and its lock.
 #
-# RUN_DIR holds everything: lock (held while it runs), address, conf/, log/,
-# data/, functions/, and pid/<service> with "pid starttime".
+# RUN_DIR holds everything: lock (held while it runs), address, settings,
+# conf/, log/, data/, functions/, and pid/<service> with "pid starttime".
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path remove_tree);
 
 our @EXPORT_OK = qw(%set root tell fail slurp spew try_lock own_lock
-    lock_owner clear_run_dir etcdctl);
+    lock_owner clear_run_dir remember recall etcdctl);
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
 sub root { $root }
@@ -38,7 +38,7 @@ our %set = map { $_->[0] => _setting(@$_) } (
     [BRIDGE         => 'fc-bridge0'],
     [BRIDGE_ADDRESS => '172.16.0.1/24'],
     [TAP_PREFIX     => 'fctap'],
-    [NODE_ID        => 'local'],
+    [NODE_ID        => 'local'],    # with another BRIDGE: local-<BRIDGE>
     [EGRESS         => 'internet'],
     [MAX_VMS        => 100],
     [PARK_TIMEOUT   => '60s'],
@@ -48,6 +48,10 @@ our %set = map { $_->[0] => _setting(@$_) } (
     [RUN_DETACH     => 0],          # return when it is up
     [RUN_CALLS      => 1],          # make the two example calls
 );
+
+# An agent takes a host's bridge and TAPs that bear its name for its own.
+$set{NODE_ID} = 'local-' . lc($set{BRIDGE}) =~ s/[^a-z0-9]/-/gr
+    if !$ENV{NODE_ID} && $set{BRIDGE} ne 'fc-bridge0';
 
 for my $name (qw(RUN_DIR RUN_BUILD)) {
     $set{$name} = "$root/$set{$name}" unless $set{$name} =~ m{^/};
@@ -61,6 +65,9 @@ for my $name (grep { /_PORT/ } keys %set) {
 
 fail("RUN_VMM=$set{RUN_VMM} is none of auto, firecracker, qemu, instant")
     unless $set{RUN_VMM} =~ /^(?:auto|firecracker|qemu|instant)$/;
+
+# etcd and etcdctl refuse to start with one that contradicts an option
+delete @ENV{grep { /^ETCD(?:CTL)?_/ } keys %ENV};
 
 $ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
 $| = 1;
@@ -120,7 +127,20 @@ sub lock_owner {
 # Everything but the logs, and the lock, which the caller holds.
 sub clear_run_dir {
     remove_tree(map { "$set{RUN_DIR}/$_" }
-        qw(address conf data functions pid token));
+        qw(address conf data functions pid settings token));
+}
+
+
+# Where the running system is found, by whoever has not its settings.
+sub remember {
+    spew("$set{RUN_DIR}/settings",
+        join '', map { "$_=$set{$_}\n" } qw(GATEWAY_PORT ETCD_PORT));
+}
+
+sub recall {
+    my $text = slurp("$set{RUN_DIR}/settings") // return;
+
+    $set{$1} = $2 while $text =~ /^(\w+)=(\d+)$/mg;
 }
 
 

@@ -71,6 +71,11 @@ isnt($s->make('deploy', $dir, 'Bad_'), 0, 'a bad name');
 like($s->last_output, qr/"Bad_" cannot be a function's name/, 'is told');
 isnt($s->make('deploy', $dir, 'mine', '[1]'), 0, 'a bad SPEC');
 like($s->last_output, qr/SPEC is not a JSON object/, 'is told');
+isnt($s->make('deploy', $dir, 'mine', '{"concurrency":"x"}'), 0,
+    'a SPEC that nobody would take');
+like($s->last_output, qr/^spec: concurrency: not an integer$/m, 'is told');
+is($s->etcd->get('/specs/mine'), undef, 'and not declared');
+is_deeply([glob $s->run_dir . '/functions/mine*'], [], 'nor is its image kept');
 
 is($s->make('deploy', $dir), 0, 'deploy') or diag($s->last_output);
 is($s->get('/run/mine')->{status}, 200, 'and it is served');
@@ -79,6 +84,22 @@ my $spec = $s->etcd->get_json('/specs/mine');
 is($spec->{version}, 2, 'the next version');
 is($spec->{previous}, 1, 'after the first');
 is($spec->{memory_mb}, 256, 'with what SPEC says');
+
+# settings are those of the system that runs; etcd's own are not heard
+my $odd = system_of('odd', GATEWAY_PORT => 8099, ETCD_PORT => 12399,
+    ETCD_PEER_PORT => 12398, REDIS_PORT => 16399, VM_PORT_FIRST => 31000,
+    VM_PORT_LAST => 31099, BRIDGE => 'fc-odd', TAP_PREFIX => 'odd',
+    BRIDGE_ADDRESS => '172.17.0.1/24', ETCD_NAME => 'other',
+    ETCDCTL_ENDPOINTS => 'http://127.0.0.1:1')->up(120);
+delete @{ $odd->{env} }{qw(GATEWAY_PORT ETCD_PORT)};
+is($odd->make('deploy', $dir), 0, 'deploy finds the ports by itself')
+    or diag($odd->last_output);
+like($odd->last_output, qr{curl http://127\.0\.0\.1:8099/run/mine$}m,
+    'and names the right one');
+is($odd->get('/run/mine')->{status}, 200, 'served there');
+is($odd->make('stop'), 0, 'make stop ends it');
+is($odd->proc->wait(60), 0, 'with 0');
+is($s->get('/run/mine')->{status}, 200, 'and not the other');
 
 # a service that ends is started again
 my $old = $s->pid('agent');
