@@ -86,6 +86,22 @@ sub protocol {
     is(call($vm, 'PUT', '/serial', '{}', '-H', 'Transfer-Encoding: chunked')
         ->{status}, 204, 'chunked');
 
+    my $slow = IO::Socket::UNIX->new(Peer => $vm->{sock}) or die $!;
+    $slow->syswrite("PUT /serial HTTP/1.1\r\nExp");
+    is(call($vm, 'GET', '/')->{status}, 200, 'another connection meanwhile');
+    $slow->syswrite("ect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    $got = '';
+    ok(IO::Select->new($slow)->can_read(5) && $slow->sysread($got, 4096),
+        'a name in two pieces');
+    like($got, qr{\AHTTP/1.1 100 Continue\r\n}, 'is understood');
+    close $slow;
+
+    my $long = IO::Socket::UNIX->new(Peer => $vm->{sock}) or die $!;
+    $long->syswrite("GET / HTTP/1.1\r\n" . ('X: ' . 'y' x 997 . "\r\n") x 17);
+    $got = '';
+    $long->sysread($got, 4096) if IO::Select->new($long)->can_read(5);
+    like($got, qr{\AHTTP/1.1 413 .*head is too long}s, 'a head above 16 KiB');
+
     my $bad = IO::Socket::UNIX->new(Peer => $vm->{sock}) or die $!;
     $bad->syswrite("this is not HTTP\r\n\r\n");
     $got = '';

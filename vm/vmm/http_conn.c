@@ -23,6 +23,7 @@ fcv_http_conn_close(fcv_http_conn_t *conn)
 
     fcf_buf_free(&conn->in);
     fcf_buf_free(&conn->url);
+    fcf_buf_free(&conn->word);
     fcf_buf_free(&conn->body);
     fcf_buf_free(&conn->out);
 }
@@ -141,28 +142,56 @@ on_body(llhttp_t *parser, const char *at, size_t len)
 }
 
 
+/* names and values may come in pieces */
 static int
-on_header_field(llhttp_t *parser, const char *at, size_t len)
+on_header(llhttp_t *parser, const char *at, size_t len)
 {
     fcv_http_conn_t  *conn;
 
     conn = parser->data;
-    conn->expect_name = (len == 6 && strncasecmp(at, "expect", 6) == 0);
+    conn->head_len += len;
+
+    if (conn->head_len > FCV_HTTP_HEAD_MAX) {
+        conn->refusal = "The request head is too long.";
+        return HPE_USER;
+    }
+
+    return fcf_buf_add(&conn->word, at, len) == 0 ? 0 : HPE_USER;
+}
+
+
+static int
+word_is(fcv_http_conn_t *conn, const char *word)
+{
+    int  same;
+
+    same = conn->word.len && strcasecmp(conn->word.data, word) == 0;
+    fcf_buf_reset(&conn->word);
+
+    return same;
+}
+
+
+static int
+on_header_field_end(llhttp_t *parser)
+{
+    fcv_http_conn_t  *conn;
+
+    conn = parser->data;
+    conn->expect_name = word_is(conn, "expect") ? 1 : 0;
 
     return 0;
 }
 
 
 static int
-on_header_value(llhttp_t *parser, const char *at, size_t len)
+on_header_value_end(llhttp_t *parser)
 {
     fcv_http_conn_t  *conn;
 
     conn = parser->data;
 
-    if (conn->expect_name && len == 12
-        && strncasecmp(at, "100-continue", 12) == 0)
-    {
+    if (word_is(conn, "100-continue") && conn->expect_name) {
         conn->expect = 1;
     }
 
@@ -232,6 +261,7 @@ conn_request(fcv_http_conn_t *conn)
     fcf_buf_reset(&conn->url);
     fcf_buf_reset(&conn->body);
     conn->expect = 0;
+    conn->head_len = 0;
 
     if (reply.status == FCV_LATER) {
         conn->waiting = 1;
@@ -343,8 +373,10 @@ fcv_http_settings(llhttp_settings_t *settings)
 {
     llhttp_settings_init(settings);
     settings->on_url = on_url;
-    settings->on_header_field = on_header_field;
-    settings->on_header_value = on_header_value;
+    settings->on_header_field = on_header;
+    settings->on_header_field_complete = on_header_field_end;
+    settings->on_header_value = on_header;
+    settings->on_header_value_complete = on_header_value_end;
     settings->on_headers_complete = on_headers_complete;
     settings->on_body = on_body;
     settings->on_message_complete = on_message_complete;
@@ -366,6 +398,7 @@ fcv_http_conn_open(fcv_http_t *http, fcv_http_conn_t *conn, int fd)
 
     fcf_buf_init(&conn->in, FCV_HTTP_IN_MAX + 8192);
     fcf_buf_init(&conn->url, FCV_HTTP_URL_MAX + 1);
+    fcf_buf_init(&conn->word, FCV_HTTP_HEAD_MAX + 1);
     fcf_buf_init(&conn->body, FCV_HTTP_BODY_MAX + 1);
     fcf_buf_init(&conn->out, 1024 * 1024);
 

@@ -15,6 +15,8 @@ typedef struct {
     llhttp_t       parser;
     fcf_buf_t      in;                  /* read, not yet parsed */
     fcf_buf_t      url, body;
+    fcf_buf_t      word;                /* a header's name, or its value */
+    size_t         head_len;            /* of all names and values */
     fcf_buf_t      out;
     const char    *refusal;             /* why it is too large */
     unsigned       expect:1;            /* Expect: 100-continue */
