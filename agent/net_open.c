@@ -111,8 +111,8 @@ setup_check_link(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
 
         if (busy > 0) {
             return fcf_err_set(err, FCF_E_EXISTS,
-                               "TAP %s of an earlier run is still in use by a "
-                               "process", link->name);
+                               "TAP %s, of an agent with this node_id, is in "
+                               "use by a process", link->name);
         }
 
         return busy;
