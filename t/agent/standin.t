@@ -228,7 +228,8 @@ sub qemu_children {
 
     for my $dir (glob '/proc/[0-9]*') {
         my $line = eval { slurp("$dir/cmdline") } // '';
-        push @found, $dir if $line =~ /\Aqemu-system-x86_64\0-name\0\Q$_[0]\E\0/;
+        push @found, $dir
+            if $line =~ /\Aqemu-system-x86_64\0-name\0\Q$_[0]\E\0/;
     }
 
     return @found;
