@@ -55,6 +55,16 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_function_t *f)
         return;
     }
 
+    if (!ngx_http_fcfaas_park_allowed(f)) {
+        /* it was removed while requests were on their way */
+
+        if (f->ninstances == 0) {
+            ngx_http_fcfaas_park_kick(f);
+        }
+
+        return;
+    }
+
     live = ngx_http_fcfaas_slots_live(f);
     wanted = ngx_http_fcfaas_ask_wanted(f, live);
 

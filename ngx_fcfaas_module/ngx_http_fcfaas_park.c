@@ -367,6 +367,31 @@ ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev)
 }
 
 
+ngx_uint_t
+ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_function_t *f)
+{
+    ngx_queue_t            *q;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    if (f->declared) {
+        return 1;
+    }
+
+    for (q = ngx_queue_head(&f->waiters);
+         q != ngx_queue_sentinel(&f->waiters);
+         q = ngx_queue_next(q))
+    {
+        ctx = ngx_http_fcfaas_park_ctx(q);
+
+        if (ctx->undeclared) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* resumes the oldest while there is room; returns what is left of limit */
 static ngx_uint_t
 ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)

@@ -24,6 +24,9 @@ void ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w);
  * changed.  Safe anywhere, cheap when nobody waits. */
 void ngx_http_fcfaas_park_kick(ngx_http_fcfaas_function_t *f);
 void ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev);
+/* whether somebody who waits may have a new instance: the function is
+ * declared, or a waiter's location does not ask for that */
+ngx_uint_t ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_function_t *f);
 
 /* Answers one that waits; or those that arrived at "before" or earlier.  The
  * function may be gone afterwards unless the caller holds a reference. */

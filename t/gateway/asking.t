@@ -5,6 +5,7 @@ use warnings;
 
 use lib 't/lib';
 use FcfTest;
+use IO::Socket::INET;
 use Test::More;
 
 my $g = FcfTest::Gateway->start(workers => 2, park_timeout => '20s',
@@ -69,6 +70,22 @@ wait_for(sub { $job = $g->redis->take_job(1);
 is("$job->{cpu} $job->{memory_mb}", '2 256', 'and after a reload');
 $g->instance('surprise', worker => 'n1-4');
 is($q->response(5)->{status}, 200, 'undeclared: served again');
+
+# a function that is removed while a request is inside its instance
+$g->redis->cli('FLUSHALL');
+my $mute = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.1');
+$g->spec('going');
+$g->etcd->instance('going', worker => 'n1-5', port => $mute->sockport);
+$g->wait_known('instances', 3);
+$q = $g->send('/run/going');
+$mute->timeout(5);
+my $inside = $mute->accept;
+ok($inside, 'a request is inside');
+$g->etcd->del('/specs/going');
+$g->wait_known('specs', 1);
+$g->etcd->no_instance('going', 'n1-5');
+is($q->response(5)->{status}, 404, 'removed under a request: 404');
+is(scalar $g->redis->jobs, 0, 'and nobody is asked for a new one');
 
 $g->stop;
 done_testing;
