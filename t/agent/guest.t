@@ -45,6 +45,7 @@ SKIP: {
     control();
     stubborn();
     endings();
+    memory();
     trial();
 }
 
@@ -536,6 +537,25 @@ sub endings {
     ends(boot($hello, config => config_drive(port => 99999)),
         qr{^fcfaas: config drive /dev/vdc: port is 99999, not within }m,
         'a bad config');
+}
+
+
+# a function that takes all memory is killed, the guest does not hang
+sub memory {
+    my $dir = tmpdir() . '/eater';
+    mkdir $dir;
+    spew("$dir.c", <<'    EOC');
+        #include <stdlib.h>
+        #include <string.h>
+        int main(void) { for ( ;; ) { memset(malloc(1 << 20), 1, 1 << 20); } }
+    EOC
+    system('gcc', '-static', '-O0', '-o', "$dir/bootstrap", "$dir.c") == 0
+        or die 'gcc';
+    system(root() . '/vm/mkfunction', $dir, "$dir.img") == 0
+        or die 'mkfunction';
+
+    ends(boot("$dir.img"), qr/^fcfaas: the function ended: signal 9 /m,
+        "all memory, $_") for 1 .. 2;
 }
 
 

@@ -14,6 +14,8 @@
 #define LAYER  "/mnt/layer"
 #define ROOT   "/mnt/root"
 
+#define LRU_GEN  "/sys/kernel/mm/lru_gen"
+
 typedef struct {
     const char     *source, *target, *type;
     unsigned long   flags;
@@ -23,8 +25,7 @@ typedef struct {
 
 static const mount_t  kernel_mounts[] = {
     { "proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, NULL },
-    { "sysfs", "/sys", "sysfs", MS_NOSUID|MS_NODEV|MS_NOEXEC|MS_RDONLY,
-      NULL },
+    { "sysfs", "/sys", "sysfs", MS_NOSUID|MS_NODEV|MS_NOEXEC, NULL },
     { "dev", "/dev", "devtmpfs", MS_NOSUID|MS_NOEXEC, "mode=0755" },
 };
 
@@ -113,13 +114,47 @@ mount_image(const char *drive, const char *target, const char *what,
 }
 
 
+/*
+ * A function that takes all memory is to be killed.  Without this the kernel
+ * gives up the pages of its program instead, which it needs back at once, and
+ * a guest spins like that for minutes.  The multi-generational LRU (Linux
+ * 6.1, Documentation/admin-guide/mm/multigen_lru.rst) kills before it takes
+ * what was used in the last second.  A kernel without it goes on as it is.
+ */
+static int
+protect_memory(fcf_err_t *err)
+{
+    if (access(LRU_GEN "/min_ttl_ms", W_OK) < 0) {
+        return 0;
+    }
+
+    if (fcv_write_file(LRU_GEN "/enabled", "y", err) < 0) {
+        return -1;
+    }
+
+    return fcv_write_file(LRU_GEN "/min_ttl_ms", "1000", err);
+}
+
+
 int
 fcv_mount_kernel(fcf_err_t *err)
 {
     umask(022);
 
-    return mount_all(kernel_mounts,
-                     sizeof(kernel_mounts) / sizeof(kernel_mounts[0]), err);
+    if (mount_all(kernel_mounts,
+                  sizeof(kernel_mounts) / sizeof(kernel_mounts[0]), err) < 0
+        || protect_memory(err) < 0)
+    {
+        return -1;
+    }
+
+    if (mount(NULL, "/sys", NULL, MS_REMOUNT|MS_RDONLY|MS_NOSUID|MS_NODEV
+              |MS_NOEXEC, NULL) < 0)
+    {
+        return fcf_err_sys(err, errno, "remount /sys read-only");
+    }
+
+    return 0;
 }
 
 
