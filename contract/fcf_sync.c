@@ -162,6 +162,29 @@ fcf_sync_ask(fcf_sync_t *sync, fcf_etcd_kind_e kind,
 }
 
 
+/* what a resume and a probe have in common: -1 if it starts anew */
+static int
+fcf_sync_answered(fcf_sync_t *sync, fcf_etcd_answer_t *answer,
+    const fcf_err_t *err)
+{
+    sync->call = NULL;
+
+    if (err != NULL) {
+        fcf_sync_restart(sync, 0, err->msg);
+        return -1;
+    }
+
+    if (fcf_sync_headless(&answer->header)) {
+        fcf_sync_restart(sync, 0, "an answer without etcd's header");
+        return -1;
+    }
+
+    fcf_sync_alive(sync);
+
+    return 0;
+}
+
+
 static void
 fcf_sync_on_resume(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 {
@@ -170,19 +193,10 @@ fcf_sync_on_resume(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
     const char  *why;
 
     sync = arg;
-    sync->call = NULL;
 
-    if (err != NULL) {
-        fcf_sync_restart(sync, 0, err->msg);
+    if (fcf_sync_answered(sync, answer, err) < 0) {
         return;
     }
-
-    if (fcf_sync_headless(&answer->header)) {
-        fcf_sync_restart(sync, 0, "an answer without etcd's header");
-        return;
-    }
-
-    fcf_sync_alive(sync);
 
     why = fcf_sync_distinct(sync, &answer->header);
 
@@ -224,19 +238,10 @@ fcf_sync_on_probe(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
     const char  *why;
 
     sync = arg;
-    sync->call = NULL;
 
-    if (err != NULL) {
-        fcf_sync_restart(sync, 0, err->msg);
+    if (fcf_sync_answered(sync, answer, err) < 0) {
         return;
     }
-
-    if (fcf_sync_headless(&answer->header)) {
-        fcf_sync_restart(sync, 0, "an answer without etcd's header");
-        return;
-    }
-
-    fcf_sync_alive(sync);
 
     why = fcf_sync_distinct(sync, &answer->header);
 
