@@ -187,8 +187,9 @@ ngx_http_fcfaas_slots_lost(ngx_http_fcfaas_instance_t *instance)
 }
 
 
-ngx_uint_t
-ngx_http_fcfaas_slots_live(ngx_http_fcfaas_function_t *f)
+/* those that serve or soon will again; "current": of the spec's version */
+static ngx_uint_t
+ngx_http_fcfaas_slots_count(ngx_http_fcfaas_function_t *f, ngx_uint_t current)
 {
     ngx_uint_t                   n;
     ngx_queue_t                 *q;
@@ -203,7 +204,7 @@ ngx_http_fcfaas_slots_live(ngx_http_fcfaas_function_t *f)
         instance = ngx_http_fcfaas_slots_of(q);
 
         if (!instance->draining
-            && ngx_http_fcfaas_slots_current(instance)
+            && (!current || ngx_http_fcfaas_slots_current(instance))
             && !ngx_http_fcfaas_slots_lost(instance))
         {
             n++;
@@ -215,26 +216,16 @@ ngx_http_fcfaas_slots_live(ngx_http_fcfaas_function_t *f)
 
 
 ngx_uint_t
+ngx_http_fcfaas_slots_live(ngx_http_fcfaas_function_t *f)
+{
+    return ngx_http_fcfaas_slots_count(f, 1);
+}
+
+
+ngx_uint_t
 ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_function_t *f)
 {
-    ngx_uint_t                   n;
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_instance_t  *instance;
-
-    n = 0;
-
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
-         q = ngx_queue_next(q))
-    {
-        instance = ngx_http_fcfaas_slots_of(q);
-
-        if (!instance->draining && !ngx_http_fcfaas_slots_lost(instance)) {
-            n++;
-        }
-    }
-
-    return n;
+    return ngx_http_fcfaas_slots_count(f, 0);
 }
 
 
