@@ -1,30 +1,44 @@
-# The agent.  host.mk: log, guest network, VMM driver; proxy.mk: data path.
+# The agent and its rooms.  All of it but main.c is one library, from which
+# the programs and the tests take what they need.  llhttp's library is made in
+# vm/vmm/rules.mk.
 
-include agent/host.mk
-include agent/proxy.mk
-
-AGENT_SRCS := $(addprefix agent/,agent.c capacity.c check.c conf.c \
-              conf_files.c conf_parse.c failures.c guest_config.c image.c \
-              instance.c instance_boot.c instance_claim.c instance_probe.c \
-              instance_put.c instance_serve.c instance_stop.c \
-              instance_table.c jobs.c jobs_nodes.c jobs_place.c \
-              jobs_settle.c loop.c node.c notify.c ports.c specs.c state.c \
-              trial.c)
+AGENT_DIRS := agent $(patsubst %/,%,$(sort $(wildcard agent/*/ \
+              agent/*/*/)))
+AGENT_SRCS := $(filter-out agent/main.c,\
+              $(sort $(wildcard $(AGENT_DIRS:%=%/*.c))))
 AGENT_OBJS := $(AGENT_SRCS:%.c=$(B)/%.o)
-AGENT_LIBS := $(HOST_LIBS) -lhiredis
+AGENT_LIB  := $(B)/agent/libfca.a
 AGENT_BIN  := $(B)/agent/fcfaas-agent
 
-AGENT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/agent_*.c)))
+AGENT_INC  := -I/usr/share/include/llhttp -I/usr/include/libnl3
+AGENT_LIBS := -Wl,--as-needed -lnftables -lnl-route-3 -lnl-3 -luv -ljansson \
+              -lcurl -lhiredis
 
-TARGETS     += $(AGENT_BIN)
+AGENT_LINK := $(AGENT_LIB) $(B)/contract/libfcf.a $(B)/llhttp/libllhttp.a
+
+# t/unit: tests by what they test; programs that t/agent and bench drive
+AGENT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(filter-out %_host.c %_fake.c \
+               t/unit/vmm_api.c t/unit/vmm_conf.c,$(wildcard \
+               t/unit/agent_*.c t/unit/log.c t/unit/net_*.c t/unit/proxy_*.c \
+               t/unit/vmm_*.c))))
+AGENT_HOSTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*_host.c)))
+
+TARGETS     += $(AGENT_BIN) $(AGENT_HOSTS)
 UNIT_TESTS  += $(AGENT_TESTS)
-PROVE_FILES += t/agent/agent.t t/agent/chaos.t t/agent/check.t t/agent/docs.t \
-               t/agent/examples.t t/agent/late.t t/agent/stop.t
+PROVE_FILES += $(filter-out t/agent/guest.t t/agent/standin.t \
+               t/agent/instant.t,$(sort $(wildcard t/agent/*.t)))
 
-$(AGENT_BIN): $(B)/agent/main.o $(AGENT_OBJS) $(HOST_OBJS) $(PROXY_OBJS) \
-              $(B)/contract/libfcf.a $(PROXY_LIB)
+$(AGENT_OBJS) $(B)/agent/main.o $(AGENT_TESTS:%=%.o) $(AGENT_HOSTS:%=%.o): \
+    CFLAGS += $(AGENT_INC)
+
+$(AGENT_LIB): $(AGENT_OBJS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(AGENT_BIN): $(B)/agent/main.o $(AGENT_LINK)
 	$(CC) -o $@ $^ $(LDFLAGS) $(AGENT_LIBS)
 
-$(AGENT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(AGENT_OBJS) $(HOST_OBJS) \
-              $(PROXY_OBJS) $(B)/contract/libfcf.a $(PROXY_LIB)
-	$(CC) -o $@ $^ $(LDFLAGS) $(AGENT_LIBS)
+$(B)/t/unit/vmm_driver: $(B)/t/unit/vmm_fake.o
+
+$(AGENT_TESTS) $(AGENT_HOSTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(AGENT_LINK)
+	$(CC) -o $@ $(filter %.o,$^) $(AGENT_LINK) $(LDFLAGS) $(AGENT_LIBS)
