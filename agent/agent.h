@@ -7,13 +7,13 @@
 #define _FCA_AGENT_H_INCLUDED_
 
 #include <sys/queue.h>
-#include "agent/capacity.h"
-#include "agent/conf.h"
-#include "agent/log.h"
-#include "agent/loop.h"
-#include "agent/notify.h"
-#include "agent/ports.h"
-#include "agent/state.h"
+#include "agent/base/capacity.h"
+#include "agent/base/conf.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/base/notify.h"
+#include "agent/base/ports.h"
+#include "agent/base/state.h"
 #include "agent/vmm.h"
 #include "contract/fcf_codec.h"
 #include "contract/fcf_sync.h"

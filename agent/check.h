@@ -4,7 +4,7 @@
 #ifndef _FCA_CHECK_H_INCLUDED_
 #define _FCA_CHECK_H_INCLUDED_
 
-#include "agent/conf.h"
+#include "agent/base/conf.h"
 
 /* prints to standard output; the process's exit status */
 int fca_check(fca_conf_t *conf);

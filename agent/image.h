@@ -4,7 +4,7 @@
 #define _FCA_IMAGE_H_INCLUDED_
 
 #include <limits.h>
-#include "agent/conf.h"
+#include "agent/base/conf.h"
 #include "contract/fcf_codec.h"
 
 typedef struct {

@@ -13,7 +13,7 @@
 
 #include "agent/net.h"
 #include "agent/net_link.h"
-#include "agent/net_pool.h"
+#include "agent/base/net_pool.h"
 #include "contract/fcf_names.h"
 
 /* a bridge port's number has ten bits, and 0 is none */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "agent/net_int.h"
 #include "vm/guest.h"
 

@@ -1,7 +1,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "agent/net_int.h"
 
 

@@ -1,7 +1,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "agent/proxy_relay.h"
 
 /* "7fff\r\n" before a chunk made here, of one buffer at most */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "agent/proxy_int.h"
 
 #define ACCEPTS        64           /* in one turn */

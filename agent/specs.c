@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "agent/specs.h"
 
 #define FCA_SPECS_BUCKETS  4096

@@ -4,7 +4,7 @@
 #ifndef _FCA_TRIAL_H_INCLUDED_
 #define _FCA_TRIAL_H_INCLUDED_
 
-#include "agent/conf.h"
+#include "agent/base/conf.h"
 
 #define FCA_TRIAL_ARG   "fcfaas.trial=1"
 #define FCA_TRIAL_WORD  "fcfaas-trial-ok"

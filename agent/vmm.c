@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "agent/vmm_int.h"
 
 #define VMM_REAP_MS  100

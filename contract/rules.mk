@@ -14,7 +14,7 @@ $(B)/contract/libfcf.a: $(CONTRACT_OBJS)
 	rm -f $@
 	ar rcs $@ $^
 
-$(B)/t/unit/contract_http $(B)/t/unit/contract_redis: $(B)/agent/loop.o
+$(B)/t/unit/contract_http $(B)/t/unit/contract_redis: $(B)/agent/base/loop.o
 
 # an object given here stands in for the one of the library
 $(B)/t/unit/contract_sync $(B)/t/unit/contract_sync_bad \
@@ -29,6 +29,6 @@ CONTRACT_PROBE := $(B)/t/unit/contract_probe
 TARGETS        += $(CONTRACT_PROBE)
 PROVE_FILES    += $(sort $(wildcard t/fault/etcd_*.t t/fault/redis*.t))
 
-$(CONTRACT_PROBE): $(B)/t/unit/contract_probe.o $(B)/agent/loop.o \
+$(CONTRACT_PROBE): $(B)/t/unit/contract_probe.o $(B)/agent/base/loop.o \
     $(B)/contract/libfcf.a
 	$(CC) -o $@ $^ $(LDFLAGS) $(CONTRACT_LIBS) -luv

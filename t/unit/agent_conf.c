@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "agent/conf.h"
+#include "agent/base/conf.h"
 #include "t/unit/tap.h"
 
 static char  path[] = "/tmp/fcf-agent-conf-XXXXXX";

@@ -3,8 +3,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "agent/loop.h"
-#include "agent/notify.h"
+#include "agent/base/loop.h"
+#include "agent/base/notify.h"
 #include "t/unit/tap.h"
 
 static uv_loop_t   uv;

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "agent/capacity.h"
-#include "agent/ports.h"
-#include "agent/state.h"
+#include "agent/base/capacity.h"
+#include "agent/base/ports.h"
+#include "agent/base/state.h"
 #include "t/unit/tap.h"
 
 static void

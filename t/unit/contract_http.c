@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "agent/loop.h"
+#include "agent/base/loop.h"
 #include "contract/fcf_buf.h"
 #include "contract/fcf_http.h"
 #include "t/unit/tap.h"

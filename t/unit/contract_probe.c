@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <curl/curl.h>
 
-#include "agent/loop.h"
+#include "agent/base/loop.h"
 #include "contract/fcf_redis.h"
 #include "contract/fcf_sync.h"
 

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "agent/loop.h"
+#include "agent/base/loop.h"
 #include "contract/fcf_redis.h"
 #include "t/unit/tap.h"
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "t/unit/tap.h"
 
 static int  pipe_fd[2];

@@ -1,4 +1,4 @@
-#include "agent/net_pool.h"
+#include "agent/base/net_pool.h"
 #include "t/unit/tap.h"
 
 

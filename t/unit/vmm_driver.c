@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/log.h"
-#include "agent/loop.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
 #include "agent/vmm.h"
 #include "t/unit/tap.h"
 #include "t/unit/vmm_fake.h"

@@ -21,8 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/log.h"
-#include "agent/loop.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
 #include "agent/vmm.h"
 
 #define HOST_VMS   256

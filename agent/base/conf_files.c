@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "agent/conf.h"
+#include "agent/base/conf.h"
 
 /* The file's text without the line's end.  NULL in *out if no file is set. */
 static int

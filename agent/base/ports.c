@@ -1,6 +1,6 @@
 #include <assert.h>
 #include <stdlib.h>
-#include "agent/ports.h"
+#include "agent/base/ports.h"
 
 int
 fca_ports_init(fca_ports_t *ports, unsigned first, unsigned last,

@@ -2,7 +2,7 @@
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
-#include "agent/capacity.h"
+#include "agent/base/capacity.h"
 
 int
 fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "contract/fcf_names.h"
 
 /* not over PIPE_BUF: a pipe that polls writable takes a line whole */

@@ -4,7 +4,7 @@
 #define _FCA_CONF_PARSE_H_INCLUDED_
 
 #include <stddef.h>
-#include "agent/conf.h"
+#include "agent/base/conf.h"
 
 typedef struct fca_setting_s  fca_setting_t;
 

@@ -9,7 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "agent/state.h"
+#include "agent/base/state.h"
 
 static int
 fca_state_path(char *buf, size_t size, const char *dir, const char *name,

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "agent/notify.h"
+#include "agent/base/notify.h"
 
 #define FCA_NOTIFY_AGAIN_MS  100
 

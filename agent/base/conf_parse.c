@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "agent/conf_parse.h"
-#include "agent/log.h"
+#include "agent/base/conf_parse.h"
+#include "agent/base/log.h"
 
 /* the field begins a pair in fca_conf_t */
 #define fca_conf_of(field, name)                                            \

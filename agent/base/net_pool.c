@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/net_pool.h"
+#include "agent/base/net_pool.h"
 
 
 static int

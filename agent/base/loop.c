@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "agent/loop.h"
+#include "agent/base/loop.h"
 
 /*
  * libuv lets go of a handle only in its close callback, so each object here

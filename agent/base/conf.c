@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "agent/conf.h"
-#include "agent/conf_parse.h"
+#include "agent/base/conf.h"
+#include "agent/base/conf_parse.h"
 
 #define FCA_LINE_MAX  4096
 
