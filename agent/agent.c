@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "agent/agent.h"
 #include "agent/failures.h"
-#include "agent/instance.h"
+#include "agent/instance/instance.h"
 #include "agent/jobs.h"
 #include "agent/node.h"
 #include "agent/specs.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/instance.h"
+#include "agent/instance/instance.h"
 #include "agent/jobs_int.h"
 #include "agent/node.h"
 #include "agent/specs.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "agent/failures.h"
 #include "agent/image.h"
-#include "agent/instance.h"
+#include "agent/instance/instance.h"
 #include "agent/jobs_int.h"
 #include "agent/specs.h"
 

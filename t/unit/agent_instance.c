@@ -1,7 +1,7 @@
 /* The table of a VM's life is whole: no state can be stuck, and what may come
  * from outside is met wherever it can come. */
 
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 #include "t/unit/tap.h"
 
 static int

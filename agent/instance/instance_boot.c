@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "agent/failures.h"
 #include "agent/guest_config.h"
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 #include "agent/node.h"
 
 #define FCA_PORT_TRIES  16

@@ -3,7 +3,7 @@
 #ifndef _FCA_INSTANCE_INT_H_INCLUDED_
 #define _FCA_INSTANCE_INT_H_INCLUDED_
 
-#include "agent/instance.h"
+#include "agent/instance/instance.h"
 
 /* name, timeout in ms; 0: fca_instance_timeout() computes it */
 #define FCA_STATES(X)                                                       \

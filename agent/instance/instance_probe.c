@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 
 #define FCA_PROBE_FIRST_MS  30
 #define FCA_PROBE_MAX_MS    500

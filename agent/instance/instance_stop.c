@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/failures.h"
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 #include "agent/jobs.h"
 #include "vm/guest.h"
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 #include "agent/node.h"
 
 static void

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 #include "agent/specs.h"
 
 /* connects that the guest refused or left unanswered, in a row */

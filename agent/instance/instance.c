@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 #include "agent/jobs_int.h"
 #include "agent/specs.h"
 

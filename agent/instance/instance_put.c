@@ -8,7 +8,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 #include "agent/node.h"
 
 /* how much later than a deletion a put before it may be carried out */

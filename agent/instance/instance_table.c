@@ -1,4 +1,4 @@
-#include "agent/instance_int.h"
+#include "agent/instance/instance_int.h"
 
 /*
  * What happens on which event in which state.  NULL: not possible; logged
