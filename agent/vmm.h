@@ -13,7 +13,7 @@
 #define _FCA_VMM_H_INCLUDED_
 
 #include <uv.h>
-#include "agent/net.h"
+#include "agent/net/net.h"
 #include "contract/fcf_http.h"
 
 #define FCA_CONSOLE_KEEP  4096          /* last bytes kept for failures */

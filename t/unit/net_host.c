@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/net.h"
+#include "agent/net/net.h"
 
 #define HOST_NICS  1200
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/base/log.h"
-#include "agent/net_int.h"
+#include "agent/net/net_int.h"
 #include "vm/guest.h"
 
 #define IP_FORWARD   "/proc/sys/net/ipv4/ip_forward"

@@ -5,7 +5,7 @@
 
 #include <nftables/libnftables.h>
 
-#include "agent/net_int.h"
+#include "agent/net/net_int.h"
 
 /* what a guest with egress may not reach: everything that is not a unicast
  * address of the internet (IANA's special-purpose registry) */

@@ -5,7 +5,7 @@
 #include <netlink/route/neighbour.h>
 #include <netlink/route/route.h>
 
-#include "agent/net_link.h"
+#include "agent/net/net_link.h"
 
 typedef struct {
     struct nl_sock  *sk;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/base/log.h"
-#include "agent/net_int.h"
+#include "agent/net/net_int.h"
 
 
 void

@@ -7,7 +7,7 @@
 
 #include <linux/if_tun.h>
 
-#include "agent/net_int.h"
+#include "agent/net/net_int.h"
 
 #define TUN_DEV    "/dev/net/tun"
 

@@ -11,8 +11,8 @@
 #include <sys/queue.h>
 #include <stdint.h>
 
-#include "agent/net.h"
-#include "agent/net_link.h"
+#include "agent/net/net.h"
+#include "agent/net/net_link.h"
 #include "agent/base/net_pool.h"
 #include "contract/fcf_names.h"
 

@@ -6,7 +6,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
-#include "agent/net_link.h"
+#include "agent/net/net_link.h"
 
 typedef struct {
     fca_link_t  *links;
