@@ -7,7 +7,7 @@
 #ifndef _FCA_CONF_H_INCLUDED_
 #define _FCA_CONF_H_INCLUDED_
 
-#include "agent/proxy.h"
+#include "agent/proxy/proxy.h"
 #include "contract/fcf_etcd.h"
 #include "contract/fcf_redis.h"
 

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
-#include "agent/proxy_int.h"
+#include "agent/proxy/proxy_int.h"
 #include "t/unit/tap.h"
 
 #define NBUFS  10

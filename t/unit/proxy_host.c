@@ -27,7 +27,7 @@
 #include <unistd.h>
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
-#include "agent/proxy.h"
+#include "agent/proxy/proxy.h"
 
 #define ROUTES  32
 

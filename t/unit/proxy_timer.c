@@ -1,5 +1,5 @@
 #include <stdlib.h>
-#include "agent/proxy_timer.h"
+#include "agent/proxy/proxy_timer.h"
 #include "t/unit/tap.h"
 
 static char           order[64];

@@ -4,7 +4,7 @@
 #ifndef _FCA_PROXY_RELAY_H_INCLUDED_
 #define _FCA_PROXY_RELAY_H_INCLUDED_
 
-#include "agent/proxy_int.h"
+#include "agent/proxy/proxy_int.h"
 
 /* what one step of either way led to */
 typedef enum {

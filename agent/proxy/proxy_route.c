@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "agent/base/log.h"
-#include "agent/proxy_int.h"
+#include "agent/proxy/proxy_int.h"
 
 #define ACCEPTS        64           /* in one turn */
 #define ACCEPT_AGAIN   100          /* ms, after descriptors ran out */

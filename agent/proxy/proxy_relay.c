@@ -1,4 +1,4 @@
-#include "agent/proxy_relay.h"
+#include "agent/proxy/proxy_relay.h"
 
 
 fca_flow_e

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "agent/proxy_int.h"
+#include "agent/proxy/proxy_int.h"
 
 
 typedef struct {

@@ -1,5 +1,5 @@
 #include <sys/socket.h>
-#include "agent/proxy_int.h"
+#include "agent/proxy/proxy_int.h"
 
 
 /* ANSWER */

@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "agent/proxy_int.h"
+#include "agent/proxy/proxy_int.h"
 
 #define BACKLOG  1024
 

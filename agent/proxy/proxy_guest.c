@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "agent/proxy_relay.h"
+#include "agent/proxy/proxy_relay.h"
 
 
 static void

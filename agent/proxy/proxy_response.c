@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "agent/base/log.h"
-#include "agent/proxy_relay.h"
+#include "agent/proxy/proxy_relay.h"
 
 /* "7fff\r\n" before a chunk made here, of one buffer at most */
 #define CHUNK_HEAD_MAX  8

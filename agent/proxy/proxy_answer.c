@@ -1,7 +1,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include "agent/proxy_int.h"
+#include "agent/proxy/proxy_int.h"
 
 
 static const char *

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include "agent/proxy_int.h"
+#include "agent/proxy/proxy_int.h"
 
 #define EVENTS   256
 

@@ -19,10 +19,10 @@
 #define _FCA_PROXY_INT_H_INCLUDED_
 
 #include <pthread.h>
-#include "agent/proxy.h"
+#include "agent/proxy/proxy.h"
 #include "agent/proxy_body.h"
 #include "agent/proxy_head.h"
-#include "agent/proxy_timer.h"
+#include "agent/proxy/proxy_timer.h"
 
 /* One buffer per direction, only while it holds something.  It bounds heads
  * too: nginx sends at most 4 x 8 KiB by default. */

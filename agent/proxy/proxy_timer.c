@@ -1,5 +1,5 @@
 #include <stddef.h>
-#include "agent/proxy_timer.h"
+#include "agent/proxy/proxy_timer.h"
 
 
 void
