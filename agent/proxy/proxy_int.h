@@ -20,8 +20,8 @@
 
 #include <pthread.h>
 #include "agent/proxy/proxy.h"
-#include "agent/proxy_body.h"
-#include "agent/proxy_head.h"
+#include "agent/proxy/http/proxy_body.h"
+#include "agent/proxy/http/proxy_head.h"
 #include "agent/proxy/proxy_timer.h"
 
 /* One buffer per direction, only while it holds something.  It bounds heads

@@ -1,5 +1,5 @@
 #include <stdlib.h>
-#include "agent/proxy_body.h"
+#include "agent/proxy/http/proxy_body.h"
 #include "t/unit/tap.h"
 
 typedef struct {

@@ -1,5 +1,5 @@
 #include <stdlib.h>
-#include "agent/proxy_head.h"
+#include "agent/proxy/http/proxy_head.h"
 #include "t/unit/tap.h"
 
 #define ROOM  FCA_HEAD_GROWTH

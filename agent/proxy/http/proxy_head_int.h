@@ -3,7 +3,7 @@
 #ifndef _FCA_PROXY_HEAD_INT_H_INCLUDED_
 #define _FCA_PROXY_HEAD_INT_H_INCLUDED_
 
-#include "agent/proxy_head.h"
+#include "agent/proxy/http/proxy_head.h"
 
 typedef enum {
     FCA_KIND_OTHER = 0,

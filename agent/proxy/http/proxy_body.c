@@ -1,5 +1,5 @@
 #include <string.h>
-#include "agent/proxy_body.h"
+#include "agent/proxy/http/proxy_body.h"
 
 #define LINE_MAX_BYTES  8192        /* extensions of a chunk, all trailers */
 

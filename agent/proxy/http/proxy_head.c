@@ -1,6 +1,6 @@
 #include <string.h>
 #include <strings.h>
-#include "agent/proxy_head_int.h"
+#include "agent/proxy/http/proxy_head_int.h"
 
 typedef struct {
     const char  *name;
