@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent.h"
-#include "agent/failures.h"
+#include "agent/store/failures.h"
 #include "agent/instance/instance.h"
-#include "agent/jobs.h"
-#include "agent/node.h"
-#include "agent/specs.h"
+#include "agent/store/jobs.h"
+#include "agent/store/node.h"
+#include "agent/store/specs.h"
 
 #define FCA_STOP_CHECK_MS   20
 #define FCA_STOP_HURRY_MS   20000       /* then VMs are killed */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/instance/instance_int.h"
-#include "agent/jobs_int.h"
-#include "agent/specs.h"
+#include "agent/store/jobs_int.h"
+#include "agent/store/specs.h"
 
 /* how often a registered VM is looked at */
 #define FCA_TICK_MS  1000

@@ -11,7 +11,7 @@
 
 #include "agent/agent.h"
 #include "agent/image.h"
-#include "agent/jobs.h"
+#include "agent/store/jobs.h"
 
 /* Takes capacity and a port; the job is the instance's from then on.  On
  * failure nothing was taken. */

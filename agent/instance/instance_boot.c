@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "agent/failures.h"
+#include "agent/store/failures.h"
 #include "agent/guest_config.h"
 #include "agent/instance/instance_int.h"
-#include "agent/node.h"
+#include "agent/store/node.h"
 
 #define FCA_PORT_TRIES  16
 

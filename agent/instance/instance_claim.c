@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/instance/instance_int.h"
-#include "agent/node.h"
+#include "agent/store/node.h"
 
 static void
 fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/instance/instance_int.h"
-#include "agent/node.h"
+#include "agent/store/node.h"
 
 /* how much later than a deletion a put before it may be carried out */
 #define FCA_UNPUT_AGAIN_MS  2000

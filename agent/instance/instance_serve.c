@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include "agent/instance/instance_int.h"
-#include "agent/specs.h"
+#include "agent/store/specs.h"
 
 /* connects that the guest refused or left unanswered, in a row */
 #define FCA_REFUSED_MAX  3

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/failures.h"
+#include "agent/store/failures.h"
 #include "agent/instance/instance_int.h"
-#include "agent/jobs.h"
+#include "agent/store/jobs.h"
 #include "vm/guest.h"
 
 /* how long the port of a VM that is gone answers "draining" */

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/failures.h"
+#include "agent/store/failures.h"
 
 #define FCA_FAILURE_TTL_S    (2 * FCF_FAILURE_ROTATE_S)
 #define FCA_FAILURE_KEEP_MS  (FCF_FAILURE_ROTATE_S * 1000)

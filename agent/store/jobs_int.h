@@ -3,7 +3,7 @@
 #ifndef _FCA_JOBS_INT_H_INCLUDED_
 #define _FCA_JOBS_INT_H_INCLUDED_
 
-#include "agent/jobs.h"
+#include "agent/store/jobs.h"
 
 #define FCA_JOBS_BLOCK_S    2           /* of BLMOVE */
 #define FCA_JOBS_SCAN_MS    5000        /* for nodes that are gone */

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/failures.h"
+#include "agent/store/failures.h"
 #include "agent/image.h"
 #include "agent/instance/instance.h"
-#include "agent/jobs_int.h"
-#include "agent/specs.h"
+#include "agent/store/jobs_int.h"
+#include "agent/store/specs.h"
 
 int
 fca_job_known(const fca_jobs_t *jobs, const char *text, size_t len)

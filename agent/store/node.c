@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/node.h"
+#include "agent/store/node.h"
 
 #define FCA_NODE_KEEPALIVE_MS  (FCF_LEASE_TTL_S * 1000 / 3)
 /* how long somebody else's key is waited out */

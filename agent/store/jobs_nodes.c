@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "agent/jobs_int.h"
-#include "agent/specs.h"
+#include "agent/store/jobs_int.h"
+#include "agent/store/specs.h"
 
 static void
 fca_jobs_dead_given(void *arg, const redisReply *reply, const fcf_err_t *err)

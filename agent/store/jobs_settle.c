@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/jobs_int.h"
+#include "agent/store/jobs_int.h"
 
 #define FCA_SETTLE   1u
 #define FCA_ENTRY    2u

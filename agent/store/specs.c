@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/base/log.h"
-#include "agent/specs.h"
+#include "agent/store/specs.h"
 
 #define FCA_SPECS_BUCKETS  4096
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/instance/instance.h"
-#include "agent/jobs_int.h"
-#include "agent/node.h"
-#include "agent/specs.h"
+#include "agent/store/jobs_int.h"
+#include "agent/store/node.h"
+#include "agent/store/specs.h"
 
 static void fca_jobs_run(void *arg);
 
