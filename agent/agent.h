@@ -14,7 +14,7 @@
 #include "agent/base/notify.h"
 #include "agent/base/ports.h"
 #include "agent/base/state.h"
-#include "agent/vmm.h"
+#include "agent/vmm/vmm.h"
 #include "contract/fcf_codec.h"
 #include "contract/fcf_sync.h"
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include "agent/agent.h"
 #include "agent/trial.h"
-#include "agent/vmm.h"
+#include "agent/vmm/vmm.h"
 
 #define FCA_TRIAL_LOOK_MS  20
 

@@ -10,7 +10,7 @@
 #define _FCA_INSTANCE_H_INCLUDED_
 
 #include "agent/agent.h"
-#include "agent/image.h"
+#include "agent/vmm/image.h"
 #include "agent/store/jobs.h"
 
 /* Takes capacity and a port; the job is the instance's from then on.  On

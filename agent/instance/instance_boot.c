@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "agent/store/failures.h"
-#include "agent/guest_config.h"
+#include "agent/vmm/guest_config.h"
 #include "agent/instance/instance_int.h"
 #include "agent/store/node.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/store/failures.h"
-#include "agent/image.h"
+#include "agent/vmm/image.h"
 #include "agent/instance/instance.h"
 #include "agent/store/jobs_int.h"
 #include "agent/store/specs.h"

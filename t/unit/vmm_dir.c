@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 #include "t/unit/tap.h"
 #include "vm/guest.h"
 

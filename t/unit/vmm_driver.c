@@ -13,7 +13,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
-#include "agent/vmm.h"
+#include "agent/vmm/vmm.h"
 #include "t/unit/tap.h"
 #include "t/unit/vmm_fake.h"
 

@@ -23,7 +23,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
-#include "agent/vmm.h"
+#include "agent/vmm/vmm.h"
 
 #define HOST_VMS   256
 #define HOST_NODE  "node-1"

@@ -4,7 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 
 
 /* a copy made absolute; *out stays NULL where path is */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 
 /* read per turn of the loop: one noisy guest must not hold up the others */
 #define CONSOLE_CHUNK   4096

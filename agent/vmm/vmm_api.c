@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 
 /* a last resort: the instance's state table has the timeouts that count */
 #define API_TIMEOUT_MS   60000

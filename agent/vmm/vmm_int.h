@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
-#include "agent/vmm.h"
+#include "agent/vmm/vmm.h"
 #include "contract/fcf_names.h"
 
 /* names in a VM's directory */

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 #include "vm/guest.h"
 
 #define CONFIG_HEAD   (sizeof(FCV_CONFIG_MAGIC) - 1 + 4)

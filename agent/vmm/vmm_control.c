@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 #include "vm/guest.h"
 
 struct fca_control_s {

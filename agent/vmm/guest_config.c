@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include "agent/guest_config.h"
+#include "agent/vmm/guest_config.h"
 
 char *
 fca_guest_config(const fca_guest_config_t *c)

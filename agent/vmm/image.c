@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "agent/image.h"
+#include "agent/vmm/image.h"
 
 static int
 fca_image_find(char *path, const char *what, const char *dir,

@@ -12,7 +12,7 @@
 
 #include <linux/sched.h>
 
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 
 #define ARGS_MAX    32
 #define SYNC_FD     3

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 
 #define RECLAIM_MS  5000
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
-#include "agent/vmm_int.h"
+#include "agent/vmm/vmm_int.h"
 
 #define VMM_REAP_MS  100
 
