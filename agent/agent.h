@@ -16,7 +16,7 @@
 #include "agent/base/state.h"
 #include "agent/vmm/vmm.h"
 #include "contract/fcf_codec.h"
-#include "contract/fcf_sync.h"
+#include "client/fcf_sync.h"
 
 #define FCA_VERSION         "0.1.0"
 #define FCA_BACKOFF_MIN_MS  100

@@ -1,7 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "contract/fcf_loop.h"
+#include "client/fcf_loop.h"
 
 #define FCF_LOG_MAX  1024
 

@@ -1,7 +1,7 @@
 # The contract library, its unit tests, and contract_probe, the program that
 # t/fault/etcd_*.t and t/fault/redis_*.t drive.
 
-CONTRACT_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard contract/*.c)))
+CONTRACT_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard contract/*.c client/*.c)))
 CONTRACT_LIBS := -lcurl -lhiredis -ljansson
 
 CONTRACT_TESTS := $(patsubst %.c,$(B)/%,\

@@ -17,9 +17,9 @@
 #include <ngx_http.h>
 
 #include "contract/fcf_codec.h"
-#include "contract/fcf_etcd.h"
-#include "contract/fcf_redis.h"
-#include "contract/fcf_sync.h"
+#include "client/fcf_etcd.h"
+#include "client/fcf_redis.h"
+#include "client/fcf_sync.h"
 
 /* how long a request waits for the first list, or for Redis, before a 503 */
 #define NGX_HTTP_FCFAAS_GRACE         2000

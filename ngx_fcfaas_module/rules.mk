@@ -3,7 +3,8 @@
 #   asan     build/nginx-asan/nginx, with the module in it
 #   clang    build/nginx-clang/, objects only, to see that clang takes them
 
-NGX_SRCS := config ngx_fcfaas_module/build $(wildcard contract/*.[ch]) \
+NGX_SRCS := config ngx_fcfaas_module/build \
+            $(wildcard contract/*.[ch] client/*.[ch]) \
             $(wildcard ngx_fcfaas_module/*.[ch])
 
 NGX_release := build/nginx/ngx_http_fcfaas_module.so

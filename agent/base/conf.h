@@ -8,8 +8,8 @@
 #define _FCA_CONF_H_INCLUDED_
 
 #include "agent/proxy/proxy.h"
-#include "contract/fcf_etcd.h"
-#include "contract/fcf_redis.h"
+#include "client/fcf_etcd.h"
+#include "client/fcf_redis.h"
 
 #define FCA_CONF_PATH       "/etc/fcfaas/agent.conf"
 #define FCA_CIDRS_MAX       32

@@ -10,7 +10,7 @@
 #ifndef _FCA_LOG_H_INCLUDED_
 #define _FCA_LOG_H_INCLUDED_
 
-#include "contract/fcf_loop.h"
+#include "client/fcf_loop.h"
 
 /* What a line is about.  All may be NULL; nothing is copied beyond the call. */
 typedef struct {

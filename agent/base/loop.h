@@ -5,7 +5,7 @@
 #define _FCA_LOOP_H_INCLUDED_
 
 #include <uv.h>
-#include "contract/fcf_loop.h"
+#include "client/fcf_loop.h"
 
 typedef void (*fca_loop_log_pt)(fcf_log_e level, const char *msg);
 

@@ -8,7 +8,7 @@
 #ifndef _FCA_NOTIFY_H_INCLUDED_
 #define _FCA_NOTIFY_H_INCLUDED_
 
-#include "contract/fcf_loop.h"
+#include "client/fcf_loop.h"
 
 typedef struct {
     fcf_loop_t   *loop;

@@ -28,7 +28,7 @@
 
 #include <netinet/in.h>
 #include <stdatomic.h>
-#include "contract/fcf_loop.h"
+#include "client/fcf_loop.h"
 #include "contract/fcf_names.h"
 
 typedef struct fca_proxy_s  fca_proxy_t;

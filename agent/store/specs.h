@@ -6,7 +6,7 @@
 #define _FCA_SPECS_H_INCLUDED_
 
 #include "contract/fcf_codec.h"
-#include "contract/fcf_sync.h"
+#include "client/fcf_sync.h"
 
 typedef struct fca_specs_s  fca_specs_t;
 

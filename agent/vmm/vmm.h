@@ -14,7 +14,7 @@
 
 #include <uv.h>
 #include "agent/net/net.h"
-#include "contract/fcf_http.h"
+#include "client/fcf_http.h"
 
 #define FCA_CONSOLE_KEEP  4096          /* last bytes kept for failures */
 

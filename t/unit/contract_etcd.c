@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "contract/fcf_buf.h"
-#include "contract/fcf_etcd.h"
+#include "client/fcf_etcd.h"
 #include "t/unit/fake_http.h"
 #include "t/unit/fake_loop.h"
 #include "t/unit/tap.h"

@@ -12,7 +12,7 @@
 
 #include "agent/base/loop.h"
 #include "contract/fcf_buf.h"
-#include "contract/fcf_http.h"
+#include "client/fcf_http.h"
 #include "t/unit/tap.h"
 
 #define BIG  100000

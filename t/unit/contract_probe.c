@@ -23,8 +23,8 @@
 #include <curl/curl.h>
 
 #include "agent/base/loop.h"
-#include "contract/fcf_redis.h"
-#include "contract/fcf_sync.h"
+#include "client/fcf_redis.h"
+#include "client/fcf_sync.h"
 
 #define ARGS_MAX    32
 #define LINE_MAX_   65536

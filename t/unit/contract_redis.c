@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 #include "agent/base/loop.h"
-#include "contract/fcf_redis.h"
+#include "client/fcf_redis.h"
 #include "t/unit/tap.h"
 
 #define SHA   "$40\r\n0123456789012345678901234567890123456789\r\n"

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "contract/fcf_watch.h"
+#include "client/fcf_watch.h"
 #include "t/unit/tap.h"
 
 

@@ -3,7 +3,7 @@
 #ifndef _FCT_FAKE_HTTP_H_INCLUDED_
 #define _FCT_FAKE_HTTP_H_INCLUDED_
 
-#include "contract/fcf_http.h"
+#include "client/fcf_http.h"
 
 /* the body of the oldest request under way whose URL ends like that, or NULL */
 const char *fake_http_body(const char *path);

@@ -4,7 +4,7 @@
 #ifndef _FCT_FAKE_LOOP_H_INCLUDED_
 #define _FCT_FAKE_LOOP_H_INCLUDED_
 
-#include "contract/fcf_loop.h"
+#include "client/fcf_loop.h"
 
 fcf_loop_t *fake_loop_new(void);
 /* checks that nothing was left in it: returns how many timers and ios were */

@@ -9,7 +9,7 @@
 
 #include "contract/fcf_base64.h"
 #include "contract/fcf_buf.h"
-#include "contract/fcf_sync.h"
+#include "client/fcf_sync.h"
 #include "t/unit/fake_http.h"
 #include "t/unit/fake_loop.h"
 #include "t/unit/tap.h"

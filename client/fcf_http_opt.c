@@ -1,0 +1,151 @@
+#include <string.h>
+
+#include "client/fcf_http_private.h"
+
+#define FCF_HTTP_KEEPIDLE_S   5L
+#define FCF_HTTP_KEEPINTVL_S  2L
+
+
+int
+fcf_http_add_headers(fcf_http_req_t *req, const fcf_http_call_t *call)
+{
+    const char *const  *header;
+    struct curl_slist  *list;
+
+    /* no pause before a large body, and no form type invented by curl */
+
+    list = curl_slist_append(NULL, "Expect:");
+
+    if (list == NULL) {
+        return -1;
+    }
+
+    req->headers = list;
+
+    for (header = call->headers; header != NULL && *header != NULL; header++) {
+        list = curl_slist_append(req->headers, *header);
+
+        if (list == NULL) {
+            return -1;
+        }
+    }
+
+    return (curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, req->headers)
+            == CURLE_OK) ? 0 : -1;
+}
+
+
+#define fcf_http_opt(rc, easy, opt, value)                                  \
+    do {                                                                    \
+        if ((rc) == CURLE_OK) {                                             \
+            (rc) = curl_easy_setopt(easy, opt, value);                      \
+        }                                                                   \
+    } while (0)
+
+
+static CURLcode
+fcf_http_set_method(CURL *easy, const fcf_http_call_t *call)
+{
+    CURLcode  rc;
+
+    rc = CURLE_OK;
+
+    if (call->body == NULL && strcmp(call->method, "GET") == 0) {
+        return rc;
+    }
+
+    if (call->body == NULL && strcmp(call->method, "HEAD") == 0) {
+        fcf_http_opt(rc, easy, CURLOPT_NOBODY, 1L);
+        return rc;
+    }
+
+    if (call->body != NULL || strcmp(call->method, "DELETE") != 0) {
+        fcf_http_opt(rc, easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t) (call->body ? call->body_len : 0));
+        fcf_http_opt(rc, easy, CURLOPT_COPYPOSTFIELDS,
+                     call->body ? call->body : "");
+    }
+
+    fcf_http_opt(rc, easy, CURLOPT_CUSTOMREQUEST, call->method);
+
+    return rc;
+}
+
+
+/* a connection stands and the request is about to be written to it; libcurl
+ * comes here again when that was a kept one that ended without an answer */
+
+static int
+fcf_http_on_send(void *arg, char *peer, char *local, int peer_port,
+    int local_port)
+{
+    fcf_http_req_t  *req;
+
+    (void) peer;
+    (void) local;
+    (void) peer_port;
+    (void) local_port;
+
+    req = arg;
+
+    if (req->once && req->sent) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    req->sent = 1;
+
+    return CURL_PREREQFUNC_OK;
+}
+
+
+CURLcode
+fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
+{
+    CURL      *easy;
+    CURLcode   rc;
+
+    easy = req->easy;
+    rc = fcf_http_set_method(easy, call);
+
+    fcf_http_opt(rc, easy, CURLOPT_URL, call->url);
+    fcf_http_opt(rc, easy, CURLOPT_PRIVATE, req);
+    fcf_http_opt(rc, easy, CURLOPT_ERRORBUFFER, req->errbuf);
+    fcf_http_opt(rc, easy, CURLOPT_WRITEFUNCTION, fcf_http_on_write);
+    fcf_http_opt(rc, easy, CURLOPT_WRITEDATA, req);
+    fcf_http_opt(rc, easy, CURLOPT_PREREQFUNCTION, fcf_http_on_send);
+    fcf_http_opt(rc, easy, CURLOPT_PREREQDATA, req);
+    fcf_http_opt(rc, easy, CURLOPT_NOSIGNAL, 1L);
+    fcf_http_opt(rc, easy, CURLOPT_PROXY, "");
+    fcf_http_opt(rc, easy, CURLOPT_PROTOCOLS_STR, "http,https");
+
+    /* a stream of its own for each transfer: over HTTP/2 a watch would share
+     * its connection with what probes it */
+
+    fcf_http_opt(rc, easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPIDLE, FCF_HTTP_KEEPIDLE_S);
+    fcf_http_opt(rc, easy, CURLOPT_TCP_KEEPINTVL, FCF_HTTP_KEEPINTVL_S);
+    fcf_http_opt(rc, easy, CURLOPT_CONNECTTIMEOUT_MS,
+                 (long) call->connect_timeout_ms);
+    fcf_http_opt(rc, easy, CURLOPT_TIMEOUT_MS, (long) call->timeout_ms);
+
+    if (call->unix_socket != NULL) {
+        fcf_http_opt(rc, easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
+    }
+
+    if (call->ca != NULL) {
+        fcf_http_opt(rc, easy, CURLOPT_CAINFO, call->ca);
+    }
+
+    if (call->cert != NULL) {
+        fcf_http_opt(rc, easy, CURLOPT_SSLCERT, call->cert);
+        fcf_http_opt(rc, easy, CURLOPT_SSLKEY, call->key);
+    }
+
+    if (call->fresh) {
+        fcf_http_opt(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
+        fcf_http_opt(rc, easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+
+    return rc;
+}

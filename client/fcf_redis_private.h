@@ -1,0 +1,130 @@
+/* What the parts of the Redis client share: fcf_redis.c (life, which address),
+ * fcf_redis_conn.c (one connection: hiredis' hooks, handshake),
+ * fcf_redis_cmd.c (commands and their deadlines). */
+
+#ifndef _FCF_REDIS_PRIVATE_H_INCLUDED_
+#define _FCF_REDIS_PRIVATE_H_INCLUDED_
+
+#include <hiredis/async.h>
+#include "client/fcf_redis.h"
+
+#define FCF_REDIS_SCRIPTS      6
+#define FCF_REDIS_BACKOFF_MAX  2000
+#define FCF_REDIS_LASTED_MS    2000
+#define FCF_REDIS_SHA_LEN      40
+
+typedef struct fcf_redis_cmd_s   fcf_redis_cmd_t;
+typedef struct fcf_redis_conn_s  fcf_redis_conn_t;
+
+typedef enum {
+    FCF_REDIS_CMD_WAITING = 0,  /* for a connection */
+    FCF_REDIS_CMD_SENT,
+    FCF_REDIS_CMD_FAILED        /* its callback is due at the next turn */
+} fcf_redis_cmd_e;
+
+/*
+ * Lives from fcf_redis_command() until its callback has run and hiredis has
+ * let go of it: after a timeout hiredis still holds a pointer to it.
+ */
+
+struct fcf_redis_cmd_s {
+    fcf_redis_t       *redis;
+    fcf_redis_cmd_t   *prev, *next;
+    fcf_redis_cmd_e    state;
+    unsigned           in_hiredis:1;
+    unsigned           done:1;          /* the callback has run */
+    uint64_t           deadline;
+    char              *wire;            /* until sent */
+    size_t             wire_len;
+    char              *eval;            /* for NOSCRIPT; until answered */
+    size_t             eval_len;
+    fcf_redis_pt       cb;
+    void              *arg;
+    fcf_err_t          err;             /* FAILED */
+};
+
+/* one connection; freed when hiredis lets go of it, which may be later than
+ * redis->conn forgets it */
+
+struct fcf_redis_conn_s {
+    fcf_redis_t        *redis;          /* NULL: dropped */
+    redisAsyncContext  *ac;
+    fcf_io_t           *io;
+    unsigned            events;
+};
+
+#define FCF_REDIS_STATES(X)                                                 \
+    X(DOWN)             /* waiting for the next attempt */                  \
+    X(CONNECTING)                                                           \
+    X(HANDSHAKE)        /* AUTH, SELECT, ROLE */                            \
+    X(READY)
+
+typedef enum {
+#define FCF_X(id)  FCF_REDIS_##id,
+    FCF_REDIS_STATES(FCF_X)
+#undef FCF_X
+    FCF_REDIS_STATE_N
+} fcf_redis_state_e;
+
+struct fcf_redis_s {
+    fcf_loop_t         *loop;
+    char               *addrs[FCF_REDIS_ADDRS_MAX];
+    size_t              naddrs;
+    size_t              at;             /* address in use or tried last */
+    size_t              tried;          /* addresses of this round */
+    unsigned            failures;       /* whole rounds in vain */
+    int                 db;
+    char               *user, *password;
+    unsigned            connect_timeout_ms;
+    unsigned            timeout_ms;
+
+    uint64_t            ready_at;
+    unsigned            short_lived;    /* connections, in a row */
+    fcf_redis_state_e   state;
+    fcf_redis_conn_t   *conn;
+    fcf_timer_t        *connect_timer;  /* deadline or backoff, by state */
+    fcf_timer_t        *sweep_timer;    /* commands' deadlines */
+    fcf_timer_t        *defer_timer;    /* callbacks of failed commands */
+    uint64_t            sweep_at;       /* 0: not armed */
+
+    fcf_redis_cmd_t    *cmds, *last;    /* all, oldest first */
+    char                sha[FCF_REDIS_SCRIPTS][FCF_REDIS_SHA_LEN + 1];
+    char                why[128];       /* of the last failure */
+
+    uint64_t            reconnects, commands;
+    unsigned            ever:1;         /* was connected once */
+    unsigned            move_on:1;      /* the next attempt: next address */
+    unsigned            dying:1;
+    unsigned            busy;           /* frames that may run user code */
+};
+
+/* fcf_redis_cmd.c */
+void fcf_redis_flush_waiting(fcf_redis_t *redis);
+/* waiting ones get UNAVAILABLE at the next turn */
+void fcf_redis_fail_waiting(fcf_redis_t *redis);
+void fcf_redis_on_sweep(void *arg);
+void fcf_redis_on_defer(void *arg);
+/* CANCELED for all that is left, at once */
+void fcf_redis_cancel_all(fcf_redis_t *redis);
+
+/* fcf_redis.c */
+/* the only place that assigns it */
+void fcf_redis_state(fcf_redis_t *redis, fcf_redis_state_e state);
+/* no use of the connection any more; what comes next is armed as a timer, so
+ * that nothing is started from inside hiredis */
+void fcf_redis_down(fcf_redis_t *redis, const char *why);
+/* gives the connection up and tries the next address */
+void fcf_redis_drop(fcf_redis_t *redis, const char *why);
+void fcf_redis_leave(fcf_redis_t *redis);
+
+/* fcf_redis_conn.c */
+#define FCF_REDIS_SURPLUS  "sends answers to nothing"
+/* more was received than asked for: hiredis has an assert against that */
+int fcf_redis_surplus(const redisAsyncContext *ac);
+void fcf_redis_connect(fcf_redis_t *redis);
+/* hiredis calls the cleanup hook, now or when it returns from the callback we
+ * are in, and NULL replies before that */
+void fcf_redis_detach(fcf_redis_t *redis);
+int fcf_redis_script_index(const fcf_script_t *script);
+
+#endif /* _FCF_REDIS_PRIVATE_H_INCLUDED_ */

@@ -1,0 +1,63 @@
+/*
+ * A local copy of some etcd prefixes, kept true: list at revision R, watch
+ * from R + 1, resume after the last revision seen, list again when that is
+ * not possible (compacted, restored older, another cluster).
+ *
+ * The handler sees either single changes or a whole list:
+ *     begin, put*, end        every key that exists; what the receiver holds
+ *                             and was not named in between is gone
+ *     put | del               one change, in order of revision
+ * A list may be spread over several turns of the loop; no single change is
+ * delivered inside it.  Work per turn is bounded.  If the stream breaks in
+ * the middle of a list, begin comes again.  Revisions can go backwards (a
+ * restored etcd): the receiver must not compare them.  With several prefixes
+ * the order holds within each.  An empty list of another cluster, or of one
+ * whose revision went backwards, is held back for 15 s and asked again
+ * meanwhile.
+ */
+
+#ifndef _FCF_SYNC_H_INCLUDED_
+#define _FCF_SYNC_H_INCLUDED_
+
+#include "client/fcf_etcd.h"
+
+#define FCF_SYNC_PREFIXES_MAX   8
+#define FCF_SYNC_PAGE           500     /* keys per range request */
+#define FCF_SYNC_TURN           256     /* changes delivered per turn */
+#define FCF_SYNC_PROBE_MS       2000    /* interval and deadline */
+#define FCF_SYNC_BACKOFF_MAX_MS 2000
+#define FCF_SYNC_DISTRUST_MS    15000
+
+typedef enum {
+    FCF_SYNC_STARTING = 0,      /* no list yet */
+    FCF_SYNC_LIVE,              /* watching, and the last probe was answered */
+    FCF_SYNC_STALE              /* cut off: what is held may be old */
+} fcf_sync_state_e;
+
+typedef struct {
+    void  (*begin)(void *arg);
+    void  (*put)(void *arg, const fcf_kv_t *kv);
+    void  (*del)(void *arg, const char *key, size_t len);
+    void  (*end)(void *arg);
+    void  (*state)(void *arg, fcf_sync_state_e state, const char *why);
+} fcf_sync_handler_t;
+
+typedef struct fcf_sync_s  fcf_sync_t;
+
+typedef struct {
+    fcf_sync_state_e  state;
+    int64_t           revision;         /* applied */
+    uint64_t          lists, reconnects, events;
+    uint64_t          idle_ms;          /* since etcd last answered */
+} fcf_sync_stat_t;
+
+/* prefixes and *handler are copied.  Handlers run from the loop only; they
+ * may start etcd calls; they must not free the sync or the client. */
+fcf_sync_t *fcf_sync_new(fcf_etcd_t *etcd, const char *const *prefixes,
+    size_t nprefixes, const fcf_sync_handler_t *handler, void *arg,
+    fcf_err_t *err);
+/* before fcf_etcd_free(); calls nothing */
+void fcf_sync_free(fcf_sync_t *sync);
+void fcf_sync_stat(const fcf_sync_t *sync, fcf_sync_stat_t *out);
+
+#endif /* _FCF_SYNC_H_INCLUDED_ */
