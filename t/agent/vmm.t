@@ -6,24 +6,17 @@
 use strict;
 use warnings;
 
+use lib 't/lib';
 use File::Temp qw(tempdir);
 use IO::Select;
 use IO::Socket::INET;
-use IPC::Open2;
+use LineHost;
 use Test::More;
 use Time::HiRes qw(time);
 
-if ($> != 0 || !-e '/dev/net/tun') {
-    plan skip_all => 'needs root and /dev/net/tun';
-}
-
-if (!$ENV{FCF_VMM_T}) {
-    $ENV{FCF_VMM_T} = 1;
-    exec('unshare', '--net', $^X, $0) or die "unshare: $!";
-}
+LineHost::own_netns();
 
 my $build = $ENV{FCF_BUILD} || 'build/asan';
-my $host = "$build/t/unit/vmm_host";
 my $vmm = "$build/vm/vmm/fcfaas-vmm";
 my $dir = tempdir(CLEANUP => 1);
 my $state = "$dir/state";
@@ -59,35 +52,13 @@ my $kernel = file('vmlinux', 'none');
 sub start {
     my ($kernel_path, @vmm) = @_;
 
-    my $self = { select => IO::Select->new, buf => '', seen => {} };
-
     @vmm = ($vmm, '--backend', 'instant') if !@vmm;
 
-    $self->{pid} = open2($self->{out}, $self->{in}, $host, $state,
-                         $kernel_path || $kernel, '-', @vmm);
-    $self->{in}->autoflush(1);
-    $self->{select}->add($self->{out});
-    $self->{first} = line($self);
-    line($self);
+    my $self = LineHost->start('vmm_host', $state, $kernel_path || $kernel,
+                               '-', @vmm);
+    $self->line;
 
     return $self;
-}
-
-sub line {
-    my ($self) = @_;
-
-    my $end = time() + DEADLINE;
-
-    while (index($self->{buf}, "\n") < 0) {
-        $self->{select}->can_read($end - time())
-            or die "vmm_host: no answer within the deadline";
-        sysread($self->{out}, $self->{buf}, 65536, length $self->{buf})
-            or return 'end of output';
-    }
-
-    (my $line, $self->{buf}) = split /\n/, $self->{buf}, 2;
-
-    return $line;
 }
 
 # what is said about a VM, up to a word; all words seen, and the rest of each
@@ -95,7 +66,7 @@ sub until_word {
     my ($self, $id, $word) = @_;
 
     for ( ;; ) {
-        my $line = line($self);
+        my $line = $self->line;
         die "vmm_host ended" if $line eq 'end of output';
 
         my ($what, $who, $rest) = split / /, $line, 3;
@@ -107,21 +78,7 @@ sub until_word {
     }
 }
 
-sub order { my ($self, $line) = @_; print {$self->{in}} "$line\n"; }
-
-sub finish {
-    my ($self) = @_;
-
-    my $line;
-
-    close $self->{in};
-
-    do { $line = line($self) } while $line =~ /^(exited|console|gone) /;
-
-    waitpid $self->{pid}, 0;
-
-    return "$line $?";
-}
+sub finish { $_[0]->finish(undef, qr/^(exited|console|gone) /) }
 
 sub http {
     my ($addr) = @_;
@@ -156,7 +113,7 @@ sub left {
 sub test_life {
     my ($h) = @_;
 
-    order($h, "spawn node-1-1 " . image('a.img', 'body=alpha'));
+    $h->order("spawn node-1-1 " . image('a.img', 'body=alpha'));
     until_word($h, 'node-1-1', 'booted');
     is($h->{order}{'node-1-1'}, 'nic spawned configured booted ', 'boots');
     diag("spawned, configured, booted after us: ", join ' ',
@@ -180,7 +137,7 @@ sub test_life {
     like(slurp("$vm/config.img"), qr/^FCVCONF1\0\0..\{"function_id":"f"/s,
          'config drive: what was given');
 
-    order($h, 'stop node-1-1');
+    $h->order('stop node-1-1');
     until_word($h, 'node-1-1', 'gone');
     is($h->{seen}{'node-1-1'}{exited}, 'VMM exited with code 0',
        'stopped by the control port');
@@ -190,17 +147,17 @@ sub test_life {
 sub test_deaths {
     my ($h) = @_;
 
-    order($h, "spawn node-1-2 " . image('b.img', 'ignore_stop=1'));
+    $h->order("spawn node-1-2 " . image('b.img', 'ignore_stop=1'));
     until_word($h, 'node-1-2', 'booted');
-    order($h, 'stop node-1-2');
+    $h->order('stop node-1-2');
     like(http(addr($h, 'node-1-2')), qr/^GET/, 'a guest may ignore stop');
-    order($h, 'kill node-1-2');
+    $h->order('kill node-1-2');
     until_word($h, 'node-1-2', 'gone');
     is($h->{order}{'node-1-2'},
        'nic spawned configured booted exited console gone ',
        'but not kill: exited, once, and no step failed');
 
-    order($h, "spawn node-1-3 " . image('c.img', 'body=c'));
+    $h->order("spawn node-1-3 " . image('c.img', 'body=c'));
     until_word($h, 'node-1-3', 'booted');
     my ($pid) = slurp("$state/node-1-3/pid") =~ /^(\d+)/;
     kill 9, $pid;
@@ -208,26 +165,26 @@ sub test_deaths {
     is($h->{seen}{'node-1-3'}{exited}, 'VMM was killed by signal 9',
        'a VMM that somebody killed');
 
-    order($h, "spawn node-1-4 " . image('d.img', 'exit_after=1', 'body=d'));
+    $h->order("spawn node-1-4 " . image('d.img', 'exit_after=1', 'body=d'));
     until_word($h, 'node-1-4', 'booted');
     is(http(addr($h, 'node-1-4')), 'd', 'one answer');
     until_word($h, 'node-1-4', 'gone');
     is($h->{seen}{'node-1-4'}{exited}, 'VMM exited with code 0',
        'then it ends by itself');
 
-    order($h, "spawn node-1-5 " . image('e.img', 'fail=panic'));
+    $h->order("spawn node-1-5 " . image('e.img', 'fail=panic'));
     until_word($h, 'node-1-5', 'gone');
     like($h->{seen}{'node-1-5'}{console}, qr/anic/,
          'a panic: the console tells');
 
-    order($h, "spawn node-1-6 " . image('f.img', 'fail=start'));
+    $h->order("spawn node-1-6 " . image('f.img', 'fail=start'));
     until_word($h, 'node-1-6', 'gone');
     like($h->{seen}{'node-1-6'}{failed}, qr{^PUT /actions: .},
          'a start that is refused');
     is($h->{order}{'node-1-6'} =~ s/console //gr,
        'nic spawned configured failed exited gone ', 'failed, then exited');
 
-    order($h, "spawn node-1-7 $dir/missing.img");
+    $h->order("spawn node-1-7 $dir/missing.img");
     until_word($h, 'node-1-7', 'gone');
     like($h->{seen}{'node-1-7'}{failed}, qr{^PUT /drives/.*missing\.img},
          'a missing image is named');
@@ -237,14 +194,14 @@ sub test_deaths {
 sub test_bad_kernel {
     my $h = start("$dir/no-kernel");
 
-    order($h, "spawn node-1-1 " . image('a.img', 'body=alpha'));
+    $h->order("spawn node-1-1 " . image('a.img', 'body=alpha'));
     until_word($h, 'node-1-1', 'gone');
     like($h->{seen}{'node-1-1'}{failed}, qr{^PUT /boot-source: .*no-kernel},
          'a missing kernel is named');
     is(finish($h), 'closed 0', 'closed');
 
     $h = start(undef, $vmm, '--no-such-option');
-    order($h, "spawn node-1-1 " . image('a.img', 'body=alpha'));
+    $h->order("spawn node-1-1 " . image('a.img', 'body=alpha'));
     until_word($h, 'node-1-1', 'gone');
     like($h->{seen}{'node-1-1'}{failed}, qr{^VMM exited with code \d+: .},
          'a VMM that does not start: its last words');
@@ -261,7 +218,7 @@ sub test_fifty {
     my $before = fds($h);
     my $t = time();
 
-    order($h, "spawn node-1-$_ $img") for 101 .. 100 + $n;
+    $h->order("spawn node-1-$_ $img") for 101 .. 100 + $n;
 
     for my $i (101 .. 100 + $n) {
         until_word($h, "node-1-$i", 'booted')
@@ -273,7 +230,7 @@ sub test_fifty {
     my $ok = grep { http(addr($h, "node-1-$_")) eq 'many' } 101 .. 100 + $n;
     is($ok, $n, 'fifty at once, and each answers');
 
-    order($h, "kill node-1-$_") for 101 .. 100 + $n;
+    $h->order("kill node-1-$_") for 101 .. 100 + $n;
 
     for my $i (101 .. 100 + $n) {
         until_word($h, "node-1-$i", 'gone')
@@ -290,15 +247,14 @@ sub test_agent_killed {
     my $img = image('g.img', 'body=still');
 
     for my $i (201 .. 203) {
-        order($h, "spawn node-1-$i $img");
+        $h->order("spawn node-1-$i $img");
         until_word($h, "node-1-$i", 'booted');
     }
 
     my @pids = map { slurp("$state/node-1-$_/pid") =~ /^(\d+)/ } 201 .. 203;
     my $addr = addr($h, 'node-1-201');
 
-    kill 9, $h->{pid};
-    waitpid $h->{pid}, 0;
+    $h->kill;
     is(http($addr), 'still', 'a VM outlives its agent');
 
     $h = start();
@@ -307,7 +263,7 @@ sub test_agent_killed {
     is(scalar(grep { slurp("/proc/$_/stat") =~ /\) [^Z]/ } @pids), 0,
        'no process is left');
 
-    order($h, "spawn node-1-204 $img");
+    $h->order("spawn node-1-204 $img");
     until_word($h, 'node-1-204', 'booted');
     is(http(addr($h, 'node-1-204')), 'still', 'and serves again');
 
@@ -322,10 +278,9 @@ sub test_killed_midway {
     for my $lines (1, 4, 9, 17, 30) {
         my $h = start();
 
-        order($h, "spawn node-1-$_ $img") for 1 .. 12;
-        line($h) for 1 .. $lines;
-        kill 9, $h->{pid};
-        waitpid $h->{pid}, 0;
+        $h->order("spawn node-1-$_ $img") for 1 .. 12;
+        $h->line for 1 .. $lines;
+        $h->kill;
 
         $h = start();
         like($h->{first}, qr/^reclaimed \d+$/, "killed after $lines events");
@@ -342,7 +297,7 @@ sub test_killed_midway {
 
         is("@in", '', 'no process is left');
 
-        order($h, "spawn node-1-99 $img");
+        $h->order("spawn node-1-99 $img");
         until_word($h, 'node-1-99', 'booted');
         is(http(addr($h, 'node-1-99')), 'h', 'the next start serves');
         is(finish($h), 'closed 0', 'and ends');
