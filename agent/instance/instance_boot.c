@@ -274,7 +274,7 @@ FCA_ACTION(accepted)
     }
 
     inst->port_used = 1;
-    inst->route = fca_route_open(agent->proxy, &conf, &why);
+    inst->route = fca_proxy_open(agent->proxy, &conf, &why);
     if (inst->route == NULL) {
         close(conf.listen_fd);
         fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "route: %s", why.msg);

@@ -61,7 +61,7 @@ FCA_ACTION(tick)
     int                      min_instances, idle_s;
     uint64_t                 idle, last, limit, left, now, requests;
     fcf_loop_t              *loop = &inst->agent->loop;
-    const fca_route_stat_t  *stat = fca_route_stat(inst->route);
+    const fca_route_stat_t  *stat = fca_proxy_stat(inst->route);
 
     (void) err;
 
@@ -125,7 +125,7 @@ FCA_ACTION(idle_put)
 
 FCA_ACTION(idle_over)
 {
-    const fca_route_stat_t  *stat = fca_route_stat(inst->route);
+    const fca_route_stat_t  *stat = fca_proxy_stat(inst->route);
 
     /* as long as etcd has not taken the state nothing may end */
     if (inst->drain_put && atomic_load(&stat->inflight) == 0

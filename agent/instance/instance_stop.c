@@ -171,7 +171,7 @@ fca_stop_step(fca_instance_t *inst)
 
     if (inst->route && !inst->route_closing) {
         inst->route_closing = 1;
-        fca_route_close(inst->route,
+        fca_proxy_close(inst->route,
                         inst->hurry || !inst->graceful ? 0 : FCA_LINGER_MS,
                         inst->hurry || !inst->graceful ? 0 : FCA_GRACE_MS,
                         inst->vmm_exited, fca_stop_route_closed, inst);

@@ -94,8 +94,6 @@ destroy(fca_proxy_t *proxy)
 
     pthread_mutex_destroy(&proxy->lock);
     free(proxy->loops);
-    free(proxy->token);
-    free(proxy->allow);
     free(proxy);
 }
 
@@ -136,23 +134,10 @@ copy_conf(fca_proxy_t *proxy, const fca_proxy_conf_t *conf, fcf_err_t *err)
                                                : 60000;
     proxy->queue_max = conf->queue_max;
     proxy->queue_ms = conf->queue_ms;
-    proxy->token_len = conf->token_len;
-    proxy->nallow = conf->nallow;
 
-    proxy->token = malloc(conf->token_len + 1);
-    proxy->allow = calloc(conf->nallow + 1, sizeof(fca_cidr_t));
     proxy->loops = calloc(conf->threads, sizeof(fca_dloop_t));
-
-    if (!proxy->token || !proxy->allow || !proxy->loops) {
+    if (proxy->loops == NULL) {
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
-    }
-
-    if (conf->token_len) {
-        memcpy(proxy->token, conf->token, conf->token_len);
-    }
-
-    if (conf->nallow) {
-        memcpy(proxy->allow, conf->allow, conf->nallow * sizeof(fca_cidr_t));
     }
 
     return 0;
@@ -185,6 +170,8 @@ start_thread(fca_dloop_t *loop, fcf_err_t *err)
 static int
 start_all(fca_proxy_t *proxy, const fca_proxy_conf_t *conf, fcf_err_t *err)
 {
+    fca_dloop_t  *loop;
+
     if (copy_conf(proxy, conf, err) == -1) {
         return -1;
     }
@@ -203,9 +190,14 @@ start_all(fca_proxy_t *proxy, const fca_proxy_conf_t *conf, fcf_err_t *err)
     }
 
     while (proxy->nloops < conf->threads) {
+        loop = &proxy->loops[proxy->nloops];
+
         /* counted first, so that a half-made one is freed as well */
-        if (fca_dloop_init(&proxy->loops[proxy->nloops++], proxy, err) == -1
-            || start_thread(&proxy->loops[proxy->nloops - 1], err) == -1)
+        proxy->nloops++;
+        loop->access = fca_access_new(conf, 1, err);
+
+        if (loop->access == NULL || fca_dloop_init(loop, proxy, err) == -1
+            || start_thread(loop, err) == -1)
         {
             return -1;
         }
@@ -371,7 +363,7 @@ least_loop(fca_proxy_t *proxy)
 
 
 fca_route_t *
-fca_route_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
+fca_proxy_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
     fcf_err_t *err)
 {
     size_t        vm_len;
@@ -399,6 +391,7 @@ fca_route_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
 
     route->sock.fd = conf->listen_fd;
     route->sock.kind = FCA_SOCK_LISTEN;
+    route->stat = conf->stat ? conf->stat : &route->own_stat;
     route->proxy = proxy;
     route->loop = least_loop(proxy);
     route->guest = conf->guest;
@@ -411,7 +404,7 @@ fca_route_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
     route->open_msg.route = route;
     route->close_msg.type = FCA_MSG_CLOSE;
     route->close_msg.route = route;
-    atomic_store(&route->stat.last_ms, fca_now_ms());
+    atomic_store(&route->stat->last_ms, fca_now_ms());
 
     route->loop->nroutes++;
     fca_dloop_send(route->loop, &route->open_msg);
@@ -421,21 +414,21 @@ fca_route_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
 
 
 const fca_route_stat_t *
-fca_route_stat(const fca_route_t *route)
+fca_proxy_stat(const fca_route_t *route)
 {
-    return &route->stat;
+    return route->stat;
 }
 
 
 void
-fca_route_drain(fca_route_t *route, int draining)
+fca_proxy_drain(fca_route_t *route, int draining)
 {
     atomic_store(&route->draining, draining);
 }
 
 
 void
-fca_route_close(fca_route_t *route, unsigned linger_ms, unsigned grace_ms,
+fca_proxy_close(fca_route_t *route, unsigned linger_ms, unsigned grace_ms,
     int guest_dead, fca_route_done_pt done, void *arg)
 {
     assert(!route->close_sent);

@@ -38,6 +38,9 @@ typedef struct {
     uint32_t  addr, mask;               /* network byte order */
 } fca_cidr_t;
 
+#define FCA_ACCESS_TOKEN_MAX  256
+#define FCA_ACCESS_ALLOW_MAX  32
+
 typedef struct {
     unsigned            threads;        /* 1..64 */
     const char         *token;          /* demanded in X-Fcfaas-Token */
@@ -59,18 +62,13 @@ fca_proxy_t *fca_proxy_new(fcf_loop_t *control, const fca_proxy_conf_t *conf,
 /* Ends all routes and threads, cutting what is in flight; callbacks
  * outstanding run before it returns.  May be called from one. */
 void fca_proxy_free(fca_proxy_t *proxy);
-
-typedef struct {
-    const char          *function_id;
-    const char          *worker_id;     /* for logs */
-    int                  listen_fd;     /* listening, non-blocking; owned by
-                                           the route from now on */
-    struct sockaddr_in   guest;
-    unsigned             concurrency;   /* 0: no limit */
-} fca_route_conf_t;
+/* Who may send requests, from soon on: token and allow of conf.  On failure
+ * nothing has changed. */
+int fca_proxy_access(fca_proxy_t *proxy, const fca_proxy_conf_t *conf,
+    fcf_err_t *err);
 
 /* Counters, written by the data loop, read by anyone.  Valid until the done
- * callback of fca_route_close() has returned. */
+ * callback of fca_proxy_close() has returned. */
 typedef struct {
     _Atomic uint32_t  inflight;         /* requests, tunnels included */
     _Atomic uint64_t  requests;
@@ -81,26 +79,36 @@ typedef struct {
     _Atomic uint64_t  drained;          /* requests answered "draining" */
 } fca_route_stat_t;
 
+typedef struct {
+    const char          *function_id;
+    const char          *worker_id;     /* for logs */
+    int                  listen_fd;     /* listening, non-blocking; owned by
+                                           the route from now on */
+    struct sockaddr_in   guest;
+    unsigned             concurrency;   /* 0: no limit */
+    fca_route_stat_t    *stat;          /* zeroed; NULL: the route's own */
+} fca_route_conf_t;
+
 /* a bound and listening socket for a route; -1 and FCF_E_EXISTS if the port
  * is taken by somebody */
 int fca_route_listen(struct in_addr addr, unsigned port, fcf_err_t *err);
 
 /* On failure listen_fd is still the caller's. */
-fca_route_t *fca_route_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
+fca_route_t *fca_proxy_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
     fcf_err_t *err);
-const fca_route_stat_t *fca_route_stat(const fca_route_t *route);
+const fca_route_stat_t *fca_proxy_stat(const fca_route_t *route);
 
 /* New requests are answered "draining" from now on (0: served again); those in
  * flight or queued go on.  Whoever reads inflight == 0 after this returned
  * knows that the guest is sent nothing more. */
-void fca_route_drain(fca_route_t *route, int draining);
+void fca_proxy_drain(fca_route_t *route, int draining);
 
 /* Answers "draining" (or "gone" if the guest is dead) for linger_ms more,
  * lets requests in flight end, cuts them after grace_ms (0: at once), closes
  * the listening socket and every connection, then calls done once and is
  * gone. */
 typedef void (*fca_route_done_pt)(void *arg);
-void fca_route_close(fca_route_t *route, unsigned linger_ms,
+void fca_proxy_close(fca_route_t *route, unsigned linger_ms,
     unsigned grace_ms, int guest_dead, fca_route_done_pt done, void *arg);
 
 #endif /* _FCA_PROXY_H_INCLUDED_ */

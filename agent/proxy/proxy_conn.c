@@ -249,23 +249,23 @@ refuse_status(fca_conn_t *conn, int status)
 
 /* in a time that does not depend on where they differ */
 static int
-token_matches(const fca_proxy_t *proxy, const fca_span_t *token)
+token_matches(const fca_access_t *access, const fca_span_t *token)
 {
     size_t    i;
     uint8_t   diff;
 
-    if (proxy->token_len == 0) {
+    if (access->token_len == 0) {
         return 1;
     }
 
-    if (token->len != proxy->token_len) {
+    if (token->len != access->token_len) {
         return 0;
     }
 
     diff = 0;
 
     for (i = 0; i < token->len; i++) {
-        diff |= (uint8_t) (token->data[i] ^ proxy->token[i]);
+        diff |= (uint8_t) (token->data[i] ^ access->token[i]);
     }
 
     return diff == 0;
@@ -327,7 +327,7 @@ take_head(fca_conn_t *conn)
 
     take_request(conn, head);
 
-    if (!token_matches(route->proxy, &head->token)) {
+    if (!token_matches(route->loop->access, &head->token)) {
         return fca_answer(conn, 403, "forbidden", NULL,
                           "missing or wrong token");
     }

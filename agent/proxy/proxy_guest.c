@@ -75,7 +75,7 @@ connected(fca_guest_t *guest)
 {
     fca_timer_stop(&guest->timer);
     guest->state = FCA_GUEST_BUSY;
-    atomic_store_explicit(&guest->route->stat.refused, 0,
+    atomic_store_explicit(&guest->route->stat->refused, 0,
                           memory_order_relaxed);
 }
 
@@ -83,7 +83,7 @@ connected(fca_guest_t *guest)
 static void
 count_refused(fca_route_t *route)
 {
-    atomic_fetch_add_explicit(&route->stat.refused, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&route->stat->refused, 1, memory_order_relaxed);
 }
 
 

@@ -3,6 +3,7 @@
  * touched by its thread only, but for what is said to be shared.
  *
  * proxy.c         the public functions, on the control thread
+ * proxy_access.c  token and networks
  * proxy_loop.c    a data loop: waiting, messages, the dead
  * proxy_buf.c     its buffers
  * proxy_route.c   listening, admission, queue, drain and close
@@ -164,20 +165,34 @@ struct fca_guest_s {
 
 typedef enum {
     FCA_MSG_OPEN = 0,
-    FCA_MSG_CLOSE
+    FCA_MSG_CLOSE,
+    FCA_MSG_ACCESS                  /* malloc'd, the loop's */
 } fca_msg_e;
 
-typedef struct fca_msg_s  fca_msg_t;
+typedef struct fca_msg_s     fca_msg_t;
+typedef struct fca_access_s  fca_access_t;
 
 struct fca_msg_s {
     fca_msg_t    *next;
     fca_route_t  *route;
+    fca_access_t *access;
     fca_msg_e     type;
+};
+
+/* Who may send requests: never changed, replaced as a whole; held by each
+ * loop, and freed by the last. */
+struct fca_access_s {
+    _Atomic unsigned    refs;
+    size_t              token_len;
+    size_t              nallow;
+    char                token[FCA_ACCESS_TOKEN_MAX];
+    fca_cidr_t          allow[FCA_ACCESS_ALLOW_MAX];
 };
 
 struct fca_route_s {
     fca_sock_t          sock;           /* listening */
-    fca_route_stat_t    stat;           /* shared */
+    fca_route_stat_t   *stat;           /* shared */
+    fca_route_stat_t    own_stat;       /* where none was given */
     _Atomic int         draining;       /* shared: set by control */
 
     /* set before the loop sees the route, then constant */
@@ -190,7 +205,7 @@ struct fca_route_s {
     size_t              function_len;
     fca_msg_t           open_msg, close_msg;
 
-    /* set by fca_route_close() before close_msg is sent */
+    /* set by fca_proxy_close() before close_msg is sent */
     unsigned            linger_ms, grace_ms;
     int                 guest_dead;
     fca_route_done_pt   done;
@@ -212,6 +227,7 @@ struct fca_route_s {
 
 struct fca_dloop_s {
     fca_proxy_t        *proxy;
+    fca_access_t       *access;
     int                 ep;
     fca_sock_t          wake;
     pthread_t           thread;
@@ -247,10 +263,6 @@ struct fca_proxy_s {
     /* constant */
     unsigned            connect_ms, head_ms, idle_ms, client_ms;
     unsigned            queue_ms, queue_max;
-    char               *token;
-    size_t              token_len;
-    fca_cidr_t         *allow;
-    size_t              nallow;
     unsigned            nloops;
     fca_dloop_t        *loops;
 };
@@ -264,6 +276,11 @@ int fca_dloop_init(fca_dloop_t *loop, fca_proxy_t *proxy, fcf_err_t *err);
 void fca_dloop_free(fca_dloop_t *loop);
 void *fca_dloop_main(void *arg);
 void fca_dloop_send(fca_dloop_t *loop, fca_msg_t *msg);
+
+/* proxy_access.c: held refs times, and once less; NULL: nothing */
+fca_access_t *fca_access_new(const fca_proxy_conf_t *conf, unsigned refs,
+    fcf_err_t *err);
+void fca_access_release(fca_access_t *access);
 int fca_dloop_add(fca_dloop_t *loop, fca_sock_t *sock);
 /* runs a CLIENT or GUEST once more in the loop's next turn */
 void fca_dloop_post(fca_dloop_t *loop, fca_sock_t *sock);

@@ -223,11 +223,21 @@ read_inbox(fca_dloop_t *loop)
     for ( /* void */ ; msg; msg = next) {
         next = msg->next;
 
-        if (msg->type == FCA_MSG_OPEN) {
-            fca_route_opened(msg->route);
+        switch (msg->type) {
 
-        } else {
+        case FCA_MSG_OPEN:
+            fca_route_opened(msg->route);
+            break;
+
+        case FCA_MSG_CLOSE:
             fca_route_closing(msg->route);
+            break;
+
+        case FCA_MSG_ACCESS:
+            fca_access_release(loop->access);
+            loop->access = msg->access;
+            free(msg);
+            break;
         }
     }
 }
@@ -387,6 +397,8 @@ fca_dloop_free(fca_dloop_t *loop)
         loop->bufs = buf->next;
         free(buf);
     }
+
+    fca_access_release(loop->access);
 
     if (loop->wake.fd > -1) {
         close(loop->wake.fd);

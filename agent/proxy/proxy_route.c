@@ -37,7 +37,7 @@ fca_route_opened(fca_route_t *route)
 
     loop->routes = route;
 
-    atomic_store(&route->stat.last_ms, loop->now);
+    atomic_store(&route->stat->last_ms, loop->now);
 
     if (fca_dloop_add(loop, &route->sock) == -1) {
         memset(&ctx, 0, sizeof(ctx));
@@ -50,19 +50,19 @@ fca_route_opened(fca_route_t *route)
 
 
 static int
-allowed(const fca_proxy_t *proxy, const struct sockaddr_in *peer)
+allowed(const fca_access_t *access, const struct sockaddr_in *peer)
 {
     size_t  i;
 
-    for (i = 0; i < proxy->nallow; i++) {
-        if ((peer->sin_addr.s_addr & proxy->allow[i].mask)
-            == (proxy->allow[i].addr & proxy->allow[i].mask))
+    for (i = 0; i < access->nallow; i++) {
+        if ((peer->sin_addr.s_addr & access->allow[i].mask)
+            == (access->allow[i].addr & access->allow[i].mask))
         {
             return 1;
         }
     }
 
-    return proxy->nallow == 0;
+    return access->nallow == 0;
 }
 
 
@@ -101,7 +101,7 @@ fca_route_accept(fca_route_t *route)
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            if (!allowed(route->proxy, &peer)) {
+            if (!allowed(route->loop->access, &peer)) {
                 close(fd);
                 continue;
             }
@@ -153,7 +153,7 @@ fca_route_answer_draining(fca_conn_t *conn)
                           "the instance is gone");
     }
 
-    atomic_fetch_add(&route->stat.drained, 1);
+    atomic_fetch_add(&route->stat->drained, 1);
 
     return fca_answer(conn, 503, "draining", FCF_UNSENT_DRAINING,
                       "the instance takes no new requests");
@@ -168,7 +168,7 @@ enter(fca_conn_t *conn)
     route = conn->route;
 
     conn->admitted = 1;
-    atomic_fetch_add_explicit(&route->stat.requests, 1,
+    atomic_fetch_add_explicit(&route->stat->requests, 1,
                               memory_order_relaxed);
     fca_conn_set_state(conn, FCA_CONN_RELAY);
 }
@@ -178,7 +178,7 @@ static int
 full(const fca_route_t *route)
 {
     return route->concurrency
-           && atomic_load_explicit(&route->stat.inflight,
+           && atomic_load_explicit(&route->stat->inflight,
                                    memory_order_relaxed)
               >= route->concurrency;
 }
@@ -223,10 +223,10 @@ fca_route_admit(fca_conn_t *conn)
 
     /* Counted first, looked at after: whoever sets draining and then reads 0
      * in flight knows that nothing will begin. */
-    atomic_fetch_add(&route->stat.inflight, 1);
+    atomic_fetch_add(&route->stat->inflight, 1);
 
     if (atomic_load(&route->draining)) {
-        atomic_fetch_sub(&route->stat.inflight, 1);
+        atomic_fetch_sub(&route->stat->inflight, 1);
         return fca_route_answer_draining(conn);
     }
 
@@ -305,7 +305,7 @@ finish(fca_route_t *route)
 static void
 check_closed(fca_route_t *route)
 {
-    if (route->lingered && atomic_load(&route->stat.inflight) == 0) {
+    if (route->lingered && atomic_load(&route->stat->inflight) == 0) {
         fca_timer_set(&route->loop->timers, FCA_TIMER_ROUTE, &route->linger,
                       route->loop->now);
     }
@@ -335,13 +335,13 @@ fca_route_leave(fca_conn_t *conn)
         return;
     }
 
-    if (atomic_load_explicit(&route->stat.inflight, memory_order_relaxed)
+    if (atomic_load_explicit(&route->stat->inflight, memory_order_relaxed)
         == 1)
     {
-        atomic_store(&route->stat.last_ms, route->loop->now);
+        atomic_store(&route->stat->last_ms, route->loop->now);
     }
 
-    atomic_fetch_sub(&route->stat.inflight, 1);
+    atomic_fetch_sub(&route->stat->inflight, 1);
 
     if (route->closing) {
         check_closed(route);
@@ -391,7 +391,7 @@ linger_over(void *arg)
     route = arg;
     route->lingered = 1;
 
-    if (atomic_load(&route->stat.inflight) == 0) {
+    if (atomic_load(&route->stat->inflight) == 0) {
         finish(route);
     }
 }

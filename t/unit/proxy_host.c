@@ -110,7 +110,7 @@ open_route(const char *name, const char *function, unsigned port,
         return;
     }
 
-    slot->route = fca_route_open(proxy, &conf, &err);
+    slot->route = fca_proxy_open(proxy, &conf, &err);
 
     if (slot->route == NULL) {
         printf("error %s\n", err.msg);
@@ -132,7 +132,7 @@ print_stat(const slot_t *slot)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     now = (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-    stat = fca_route_stat(slot->route);
+    stat = fca_proxy_stat(slot->route);
 
     printf("stat inflight=%u requests=%llu refused=%u drained=%llu "
            "idle_ms=%llu\n", atomic_load(&stat->inflight),
@@ -245,15 +245,15 @@ obey(const char *text)
 
     } else if (strcmp(verb, "end") == 0) {
         ending = 1;
-        fca_route_close(slot->route, 0, 0, 0, closed, slot);
+        fca_proxy_close(slot->route, 0, 0, 0, closed, slot);
         printf("ok\n");
 
     } else if (sscanf(text, "drain %*s %u", &a) == 1) {
-        fca_route_drain(slot->route, (int) a);
+        fca_proxy_drain(slot->route, (int) a);
         printf("ok\n");
 
     } else if (sscanf(text, "close %*s %u %u %u", &a, &b, &c) == 3) {
-        fca_route_close(slot->route, a, b, (int) c, closed, slot);
+        fca_proxy_close(slot->route, a, b, (int) c, closed, slot);
         printf("ok\n");
 
     } else {
