@@ -261,6 +261,7 @@ FCA_ACTION(accepted)
     memset(&conf, 0, sizeof(conf));
     conf.function_id = inst->function_id;
     conf.worker_id = inst->worker_id;
+    conf.device = agent->conf.bridge;
     conf.concurrency = (unsigned) inst->spec.concurrency;
     conf.guest.sin_family = AF_INET;
     conf.guest.sin_addr = inst->nic.address;

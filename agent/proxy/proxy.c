@@ -366,16 +366,20 @@ fca_route_t *
 fca_proxy_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
     fcf_err_t *err)
 {
-    size_t        vm_len;
+    size_t        vm_len, device_len;
+    const char   *device;
     fca_route_t  *route;
 
+    device = conf->device ? conf->device : "";
+    device_len = strlen(device);
     vm_len = strlen(conf->worker_id);
 
     if (!fcf_id_valid(conf->function_id, strlen(conf->function_id))
-        || vm_len > FCF_WORKER_ID_MAX)
+        || vm_len > FCF_WORKER_ID_MAX || device_len > FCA_DEVICE_MAX)
     {
-        fcf_err_set(err, FCF_E_INVALID, "route: bad function_id \"%s\" or "
-                    "worker_id \"%s\"", conf->function_id, conf->worker_id);
+        fcf_err_set(err, FCF_E_INVALID, "route: bad function_id \"%s\", "
+                    "worker_id \"%s\" or device \"%s\"", conf->function_id,
+                    conf->worker_id, device);
         return NULL;
     }
 
@@ -390,7 +394,6 @@ fca_proxy_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
     }
 
     route->sock.fd = conf->listen_fd;
-    route->sock.kind = FCA_SOCK_LISTEN;
     route->stat = conf->stat ? conf->stat : &route->own_stat;
     route->proxy = proxy;
     route->loop = least_loop(proxy);
@@ -399,6 +402,7 @@ fca_proxy_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
     route->function_len = strlen(conf->function_id);
     memcpy(route->function_id, conf->function_id, route->function_len + 1);
     memcpy(route->worker_id, conf->worker_id, vm_len + 1);
+    memcpy(route->device, device, device_len + 1);
 
     route->open_msg.type = FCA_MSG_OPEN;
     route->open_msg.route = route;

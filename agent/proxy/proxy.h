@@ -79,9 +79,13 @@ typedef struct {
     _Atomic uint64_t  drained;          /* requests answered "draining" */
 } fca_route_stat_t;
 
+#define FCA_DEVICE_MAX  15              /* IFNAMSIZ - 1 */
+
 typedef struct {
     const char          *function_id;
     const char          *worker_id;     /* for logs */
+    const char          *device;        /* by which the guest is reached and
+                                           never by another; NULL: any */
     int                  listen_fd;     /* listening, non-blocking; owned by
                                            the route from now on */
     struct sockaddr_in   guest;

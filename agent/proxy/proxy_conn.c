@@ -63,17 +63,16 @@ fca_conn_set_state(fca_conn_t *conn, fca_conn_e state)
 
 
 void
-fca_conn_run(fca_conn_t *conn)
+fca_conn_go(fca_conn_t *conn, fca_step_e step)
 {
-    unsigned    turns;
-    fca_step_e  step;
+    unsigned  turns;
 
-    if (conn->running) {
+    if (conn->running || step != FCA_STEP_NEXT) {
         return;
     }
 
+    assert(conn->sock.fd != -1);
     conn->running = 1;
-    step = FCA_STEP_NEXT;
 
     for (turns = 0; step == FCA_STEP_NEXT; turns++) {
 
@@ -92,15 +91,19 @@ fca_conn_run(fca_conn_t *conn)
 
 
 static void
+ready(fca_sock_t *sock)
+{
+    fca_conn_go((fca_conn_t *) sock, FCA_STEP_NEXT);
+}
+
+
+static void
 timed_out(void *arg)
 {
     fca_conn_t  *conn;
 
     conn = arg;
-
-    if (states[conn->state].timeout(conn) == FCA_STEP_NEXT) {
-        fca_conn_run(conn);
-    }
+    fca_conn_go(conn, states[conn->state].timeout(conn));
 }
 
 
@@ -116,7 +119,8 @@ fca_conn_open(fca_route_t *route, int fd)
     }
 
     conn->sock.fd = fd;
-    conn->sock.kind = FCA_SOCK_CLIENT;
+    conn->sock.ready = ready;
+    conn->sock.stream = 1;
     conn->sock.wr = 1;
     conn->route = route;
     fca_timer_init(&conn->timer, timed_out, conn);

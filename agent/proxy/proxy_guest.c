@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "agent/proxy/proxy_relay.h"
@@ -87,6 +88,7 @@ count_refused(fca_route_t *route)
 }
 
 
+/* closes the guest connection */
 static void
 failed(fca_guest_t *guest, const char *message)
 {
@@ -94,13 +96,8 @@ failed(fca_guest_t *guest, const char *message)
 
     conn = guest->conn;
     count_refused(guest->route);
-
-    /* closes the guest connection */
-    if (fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE, message)
-        == FCA_STEP_NEXT)
-    {
-        fca_conn_run(conn);
-    }
+    fca_conn_go(conn, fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
+                                        message));
 }
 
 
@@ -127,6 +124,71 @@ timed_out(void *arg)
 }
 
 
+static void
+ready(fca_sock_t *sock)
+{
+    int           error;
+    socklen_t     len;
+    fca_guest_t  *guest;
+
+    guest = (fca_guest_t *) sock;
+
+    if (guest->state == FCA_GUEST_POOLED) {
+
+        /* its end, or bytes that nobody asked for */
+        if (guest->sock.rd) {
+            fca_guest_close(guest);
+        }
+
+        return;
+    }
+
+    if (guest->state == FCA_GUEST_CONNECT) {
+
+        error = 0;
+        len = sizeof(error);
+
+        if (getsockopt(guest->sock.fd, SOL_SOCKET, SO_ERROR, &error, &len)
+            == -1)
+        {
+            error = errno;
+        }
+
+        if (error) {
+            failed(guest, "the instance refused the connection");
+            return;
+        }
+
+        if (!guest->sock.wr) {
+            return;
+        }
+
+        connected(guest);
+    }
+
+    fca_conn_go(guest->conn, FCA_STEP_NEXT);
+}
+
+
+/* Without the device the guest's address would be taken to wherever the
+ * host's other routes lead. */
+static int
+bind_device(fca_route_t *route, int fd)
+{
+    if (route->device[0] == '\0'
+        || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, route->device,
+                      (socklen_t) strlen(route->device))
+           == 0)
+    {
+        return 0;
+    }
+
+    fca_route_complain(route, "binding to the guests' bridge", errno);
+
+    return -1;
+}
+
+
 static fca_guest_rc_e
 guest_connect(fca_conn_t *conn)
 {
@@ -142,6 +204,12 @@ guest_connect(fca_conn_t *conn)
     if (fd == -1) {
         fca_route_complain(route, "connecting to the guest", errno);
         return FCA_GUEST_NO_ROOM;
+    }
+
+    if (bind_device(route, fd) == -1) {
+        close(fd);
+        count_refused(route);
+        return FCA_GUEST_REFUSED;
     }
 
     set_options(fd);
@@ -171,7 +239,8 @@ guest_connect(fca_conn_t *conn)
     }
 
     guest->sock.fd = fd;
-    guest->sock.kind = FCA_SOCK_GUEST;
+    guest->sock.ready = ready;
+    guest->sock.stream = 1;
     guest->route = route;
     guest->state = FCA_GUEST_CONNECT;
     fca_timer_init(&guest->timer, timed_out, guest);
@@ -287,47 +356,4 @@ fca_guest_close(fca_guest_t *guest)
     }
 
     fca_sock_close(guest->route->loop, &guest->sock);
-}
-
-
-void
-fca_guest_event(fca_guest_t *guest)
-{
-    int        error;
-    socklen_t  len;
-
-    if (guest->state == FCA_GUEST_POOLED) {
-
-        /* its end, or bytes that nobody asked for */
-        if (guest->sock.rd) {
-            fca_guest_close(guest);
-        }
-
-        return;
-    }
-
-    if (guest->state == FCA_GUEST_CONNECT) {
-
-        error = 0;
-        len = sizeof(error);
-
-        if (getsockopt(guest->sock.fd, SOL_SOCKET, SO_ERROR, &error, &len)
-            == -1)
-        {
-            error = errno;
-        }
-
-        if (error) {
-            failed(guest, "the instance refused the connection");
-            return;
-        }
-
-        if (!guest->sock.wr) {
-            return;
-        }
-
-        connected(guest);
-    }
-
-    fca_conn_run(guest->conn);
 }

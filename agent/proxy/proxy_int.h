@@ -63,19 +63,14 @@ struct fca_buf_s {
     char          data[FCA_BUF_SIZE];
 };
 
-typedef enum {
-    FCA_SOCK_WAKE = 0,
-    FCA_SOCK_LISTEN,
-    FCA_SOCK_CLIENT,
-    FCA_SOCK_GUEST
-} fca_sock_e;
-
 /* First member of what it belongs to.  Registered once, edge triggered; rd
- * and wr remember the edges.  fd is -1 once closed; the memory is given back
- * at the end of the loop's turn, as events may still point to it. */
+ * and wr remember the edges.  fd is -1 once closed; the memory of a stream is
+ * given back at the end of the loop's turn, as events may still point to
+ * it. */
 struct fca_sock_s {
+    void        (*ready)(fca_sock_t *sock);
     int           fd;
-    uint8_t       kind;
+    unsigned      stream:1;         /* a connection's, not a listener's */
     unsigned      rd:1;
     unsigned      wr:1;
     unsigned      hup:1;            /* the peer sends no more */
@@ -104,7 +99,8 @@ typedef enum {
 typedef enum {
     FCA_STEP_WAIT = 0,              /* for an event */
     FCA_STEP_NEXT,                  /* the state changed: run it */
-    FCA_STEP_GONE                   /* the connection is closed */
+    FCA_STEP_GONE                   /* the connection is closed: whoever called
+                                       must not touch it again */
 } fca_step_e;
 
 /* A client connection; an idle one has no buffer. */
@@ -200,6 +196,7 @@ struct fca_route_s {
     fca_dloop_t        *loop;
     struct sockaddr_in  guest;
     unsigned            concurrency;
+    char                device[FCA_DEVICE_MAX + 1];
     char                function_id[FCF_ID_MAX + 1];
     char                worker_id[FCF_WORKER_ID_MAX + 1];
     size_t              function_len;
@@ -226,10 +223,10 @@ struct fca_route_s {
 };
 
 struct fca_dloop_s {
+    fca_sock_t          wake;           /* messages came */
     fca_proxy_t        *proxy;
     fca_access_t       *access;
     int                 ep;
-    fca_sock_t          wake;
     pthread_t           thread;
     int                 started;        /* control's */
     unsigned            nroutes;        /* control's, to choose a loop */
@@ -282,9 +279,9 @@ fca_access_t *fca_access_new(const fca_proxy_conf_t *conf, unsigned refs,
     fcf_err_t *err);
 void fca_access_release(fca_access_t *access);
 int fca_dloop_add(fca_dloop_t *loop, fca_sock_t *sock);
-/* runs a CLIENT or GUEST once more in the loop's next turn */
+/* runs a stream once more in the loop's next turn */
 void fca_dloop_post(fca_dloop_t *loop, fca_sock_t *sock);
-/* closes; a CLIENT or GUEST is freed after this turn */
+/* closes; a stream is freed after this turn */
 void fca_sock_close(fca_dloop_t *loop, fca_sock_t *sock);
 /* > 0; 0: end; -1: nothing now (rd or wr cleared); -2: broken */
 ssize_t fca_sock_recv(fca_sock_t *sock, void *data, size_t len);
@@ -302,35 +299,35 @@ void fca_buf_trim(void *loop);                      /* a timer's */
 void fca_route_opened(fca_route_t *route);          /* messages */
 void fca_route_closing(fca_route_t *route);
 void fca_route_cut(fca_route_t *route);             /* now, whatever runs */
-void fca_route_accept(fca_route_t *route);
 /* of what the process lacks: a line now and then for the whole loop */
 void fca_route_complain(fca_route_t *route, const char *what, int error);
-fca_step_e fca_route_admit(fca_conn_t *conn);
+fca_step_e fca_route_admit(fca_conn_t *conn) fcf_must_check;
 void fca_route_leave(fca_conn_t *conn);             /* idempotent */
 void fca_route_unqueue(fca_conn_t *conn);
-fca_step_e fca_route_answer_draining(fca_conn_t *conn);
+fca_step_e fca_route_answer_draining(fca_conn_t *conn) fcf_must_check;
 
 /* proxy_conn.c */
 void fca_conn_open(fca_route_t *route, int fd);
 void fca_conn_close(fca_conn_t *conn);
-void fca_conn_run(fca_conn_t *conn);
+/* goes on after what led to step */
+void fca_conn_go(fca_conn_t *conn, fca_step_e step);
 void fca_conn_set_state(fca_conn_t *conn, fca_conn_e state);
 void fca_conn_set_timer(fca_conn_t *conn);          /* the state's, anew */
-fca_step_e fca_conn_head(fca_conn_t *conn);
-fca_step_e fca_conn_queued(fca_conn_t *conn);
-fca_step_e fca_conn_drop(fca_conn_t *conn);
-fca_step_e fca_conn_head_timeout(fca_conn_t *conn);
-fca_step_e fca_conn_queue_timeout(fca_conn_t *conn);
+fca_step_e fca_conn_head(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_conn_queued(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_conn_drop(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_conn_head_timeout(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_conn_queue_timeout(fca_conn_t *conn) fcf_must_check;
 
 /* proxy_end.c: over is called when an answer is complete and sent */
-fca_step_e fca_conn_over(fca_conn_t *conn);
-fca_step_e fca_conn_flush(fca_conn_t *conn);
-fca_step_e fca_conn_discard(fca_conn_t *conn);
-fca_step_e fca_conn_linger(fca_conn_t *conn);
+fca_step_e fca_conn_over(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_conn_flush(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_conn_discard(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_conn_linger(fca_conn_t *conn) fcf_must_check;
 
 /* proxy_relay.c */
-fca_step_e fca_relay_run(fca_conn_t *conn);
-fca_step_e fca_relay_timeout(fca_conn_t *conn);
+fca_step_e fca_relay_run(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_relay_timeout(fca_conn_t *conn) fcf_must_check;
 
 /* proxy_guest.c */
 typedef enum {
@@ -342,14 +339,13 @@ typedef enum {
 fca_guest_rc_e fca_guest_get(fca_conn_t *conn, int fresh);
 void fca_guest_release(fca_guest_t *guest);         /* to the pool */
 void fca_guest_close(fca_guest_t *guest);
-void fca_guest_event(fca_guest_t *guest);
 
 /* proxy_answer.c: the request gets an answer of ours, whatever its state;
  * nothing of a final answer may have been sent */
 fca_step_e fca_answer(fca_conn_t *conn, unsigned status, const char *error,
-    const char *unsent, const char *message);
+    const char *unsent, const char *message) fcf_must_check;
 /* 503, as the guest has seen nothing of it; 502 if it has, in a first try */
 fca_step_e fca_answer_unsent(fca_conn_t *conn, const char *error,
-    const char *unsent, const char *message);
+    const char *unsent, const char *message) fcf_must_check;
 
 #endif /* _FCA_PROXY_INT_H_INCLUDED_ */

@@ -96,7 +96,7 @@ fca_sock_close(fca_dloop_t *loop, fca_sock_t *sock)
     close(sock->fd);
     sock->fd = -1;
 
-    if (sock->kind == FCA_SOCK_CLIENT || sock->kind == FCA_SOCK_GUEST) {
+    if (sock->stream) {
         sock->dead_next = loop->dead;
         loop->dead = sock;
     }
@@ -112,7 +112,7 @@ fca_dloop_add(fca_dloop_t *loop, fca_sock_t *sock)
     ev.data.ptr = sock;
     ev.events = EPOLLIN | EPOLLET;
 
-    if (sock->kind == FCA_SOCK_CLIENT || sock->kind == FCA_SOCK_GUEST) {
+    if (sock->stream) {
         ev.events |= EPOLLOUT | EPOLLRDHUP;
     }
 
@@ -134,25 +134,6 @@ fca_dloop_post(fca_dloop_t *loop, fca_sock_t *sock)
 }
 
 
-static void
-run(fca_sock_t *sock)
-{
-    if (sock->fd == -1) {
-        return;
-    }
-
-    if (sock->kind == FCA_SOCK_CLIENT) {
-        fca_conn_run((fca_conn_t *) sock);
-
-    } else if (sock->kind == FCA_SOCK_GUEST) {
-        fca_guest_event((fca_guest_t *) sock);
-
-    } else if (sock->kind == FCA_SOCK_LISTEN) {
-        fca_route_accept((fca_route_t *) sock);
-    }
-}
-
-
 /* only those posted before this turn: a busy connection posts itself again */
 static void
 run_posted(fca_dloop_t *loop)
@@ -166,7 +147,10 @@ run_posted(fca_dloop_t *loop)
     for ( /* void */ ; sock; sock = next) {
         next = sock->post_next;
         sock->posted = 0;
-        run(sock);
+
+        if (sock->fd != -1) {
+            sock->ready(sock);
+        }
     }
 }
 
@@ -203,10 +187,13 @@ bury(fca_dloop_t *loop)
 
 
 static void
-read_inbox(fca_dloop_t *loop)
+read_inbox(fca_sock_t *sock)
 {
-    uint64_t    n;
-    fca_msg_t  *msg, *next;
+    uint64_t      n;
+    fca_msg_t    *msg, *next;
+    fca_dloop_t  *loop;
+
+    loop = (fca_dloop_t *) sock;
 
     /* nothing to be done about a failure: the inbox is read either way */
     if (read(loop->wake.fd, &n, sizeof(n)) < 0) {
@@ -244,11 +231,10 @@ read_inbox(fca_dloop_t *loop)
 
 
 static void
-dispatch(fca_dloop_t *loop, fca_sock_t *sock, uint32_t events)
+dispatch(fca_sock_t *sock, uint32_t events)
 {
-    if (sock->kind == FCA_SOCK_WAKE) {
-        read_inbox(loop);
-        return;
+    if (sock->fd == -1) {
+        return;                         /* closed in this turn */
     }
 
     if (events & (EPOLLERR | EPOLLHUP)) {
@@ -268,7 +254,7 @@ dispatch(fca_dloop_t *loop, fca_sock_t *sock, uint32_t events)
         sock->wr = 1;
     }
 
-    run(sock);
+    sock->ready(sock);
 }
 
 
@@ -309,7 +295,7 @@ fca_dloop_main(void *arg)
         loop->now = fca_now_ms();
 
         for (i = 0; i < n; i++) {
-            dispatch(loop, events[i].data.ptr, events[i].events);
+            dispatch(events[i].data.ptr, events[i].events);
         }
 
         run_posted(loop);
@@ -361,7 +347,7 @@ fca_dloop_init(fca_dloop_t *loop, fca_proxy_t *proxy, fcf_err_t *err)
     loop->now = fca_now_ms();
     loop->posted_end = &loop->posted;
     loop->inbox_end = &loop->inbox;
-    loop->wake.kind = FCA_SOCK_WAKE;
+    loop->wake.ready = read_inbox;
     loop->wake.fd = -1;
 
     fca_timers_init(&loop->timers);

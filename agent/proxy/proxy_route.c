@@ -11,6 +11,7 @@
 #define COMPLAIN_MS    10000
 
 
+static void accept_ready(fca_sock_t *sock);
 static void accept_again(void *arg);
 static void linger_over(void *arg);
 static void grace_over(void *arg);
@@ -36,6 +37,7 @@ fca_route_opened(fca_route_t *route)
     }
 
     loop->routes = route;
+    route->sock.ready = accept_ready;
 
     atomic_store(&route->stat->last_ms, loop->now);
 
@@ -88,12 +90,15 @@ fca_route_complain(fca_route_t *route, const char *what, int error)
 }
 
 
-void
-fca_route_accept(fca_route_t *route)
+static void
+accept_ready(fca_sock_t *sock)
 {
     int                  fd, i;
     socklen_t            len;
+    fca_route_t         *route;
     struct sockaddr_in   peer;
+
+    route = (fca_route_t *) sock;
 
     for (i = 0; i < ACCEPTS; i++) {
         len = sizeof(peer);
@@ -136,7 +141,10 @@ fca_route_accept(fca_route_t *route)
 static void
 accept_again(void *arg)
 {
-    fca_route_accept(arg);
+    fca_route_t  *route;
+
+    route = arg;
+    accept_ready(&route->sock);
 }
 
 
@@ -360,10 +368,7 @@ set_closing(fca_route_t *route)
     while (route->queue) {
         conn = route->queue;
         fca_route_unqueue(conn);
-
-        if (fca_route_answer_draining(conn) == FCA_STEP_NEXT) {
-            fca_conn_run(conn);
-        }
+        fca_conn_go(conn, fca_route_answer_draining(conn));
     }
 }
 
@@ -402,6 +407,7 @@ static void
 cut_inflight(fca_route_t *route)
 {
     fca_conn_t  *conn, *next;
+    fca_step_e   step;
 
     for (conn = route->conns; conn; conn = next) {
         next = conn->next;
@@ -416,15 +422,15 @@ cut_inflight(fca_route_t *route)
         }
 
         if (conn->guest == NULL || conn->guest->state == FCA_GUEST_CONNECT) {
-            (void) fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
+            step = fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
                                      "the instance is gone");
 
         } else {
-            (void) fca_answer(conn, 502, "gone", NULL,
+            step = fca_answer(conn, 502, "gone", NULL,
                               "the instance ended before it answered");
         }
 
-        fca_conn_run(conn);
+        fca_conn_go(conn, step);
     }
 }
 

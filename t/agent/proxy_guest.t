@@ -61,6 +61,26 @@ subtest 'a guest that is not there' => sub {
     is($h->stat('full2')->{refused}, 1, 'counted');
 };
 
+subtest 'a device to reach the guest by' => sub {
+    $r = $h->route('dev', device => 'lo');
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, $OK);
+    like(rd($c, qr/ok\z/), qr/200/, 'served over it');
+
+    $r = $h->route('nodev', device => 'fcnone0');
+    $c = client($r);
+    wr($c, req('POST /', body => 'x'));
+    like(rd($c, qr/\}\n/), qr{^HTTP/1.1 503 .*Unsent: gone\r\n}s,
+         'not there: 503 gone');
+    ok(guest_idle($r), 'and nothing goes another way');
+    is($h->stat('nodev')->{refused}, 1, 'counted as refused');
+    like($h->cmd('open long f 80 0 a-name-that-is-long'), qr/^error .*device/,
+         'a name that cannot be one is refused');
+};
+
 subtest 'guests that break off' => sub {
     $r = $h->route('cut');
     $c = client($r);

@@ -2,7 +2,8 @@
  * The proxy alone on a libuv loop, for t/agent/proxy*.t and bench/proxy.
  * Commands on standard input, a line of answer for each on standard output:
  *
- *   open <name> <function_id> <guest port> <concurrency>  -> port <port>
+ *   open <name> <function_id> <guest port> <concurrency> [<device>]
+ *                                                         -> port <port>
  *   drain <name> <0|1>                                    -> ok
  *   stat <name>           -> stat inflight requests refused drained idle_ms
  *   close <name> <linger_ms> <grace_ms> <guest_dead>      -> ok
@@ -81,7 +82,7 @@ closed(void *arg)
 
 static void
 open_route(const char *name, const char *function, unsigned port,
-    unsigned concurrency)
+    unsigned concurrency, const char *device)
 {
     slot_t              *slot;
     fcf_err_t            err;
@@ -98,6 +99,7 @@ open_route(const char *name, const char *function, unsigned port,
     conf.function_id = function;
     conf.worker_id = name;
     conf.concurrency = concurrency;
+    conf.device = device;
     conf.guest.sin_family = AF_INET;
     conf.guest.sin_addr = addr;
     conf.guest.sin_port = htons((uint16_t) port);
@@ -198,7 +200,7 @@ release(void)
 static void
 obey(const char *text)
 {
-    char       verb[16], name[32], function[80];
+    char       verb[16], name[32], function[80], device[80];
     slot_t    *slot;
     unsigned   a, b, c;
 
@@ -228,8 +230,13 @@ obey(const char *text)
         return;
     }
 
-    if (sscanf(text, "open %31s %79s %u %u", name, function, &a, &b) == 4) {
-        open_route(name, function, a, b);
+    device[0] = '\0';
+
+    if (sscanf(text, "open %31s %79s %u %u %79s", name, function, &a, &b,
+               device)
+        >= 4)
+    {
+        open_route(name, function, a, b, device);
         return;
     }
 
