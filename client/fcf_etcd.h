@@ -111,6 +111,9 @@ fcf_etcd_call_t *fcf_etcd_lease_grant(fcf_etcd_t *etcd, unsigned ttl_s,
 /* once; the caller repeats it.  reply->ttl == 0: the lease is lost. */
 fcf_etcd_call_t *fcf_etcd_lease_keepalive(fcf_etcd_t *etcd, int64_t lease,
     fcf_etcd_pt done, void *arg);
+/* reply->ttl as above, reply->kvs: the keys put under it, without values */
+fcf_etcd_call_t *fcf_etcd_lease_keys(fcf_etcd_t *etcd, int64_t lease,
+    fcf_etcd_pt done, void *arg);
 /* a lease already gone is success */
 fcf_etcd_call_t *fcf_etcd_lease_revoke(fcf_etcd_t *etcd, int64_t lease,
     fcf_etcd_pt done, void *arg);

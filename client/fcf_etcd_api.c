@@ -186,7 +186,8 @@ fcf_etcd_lease_call(fcf_etcd_t *etcd, fcf_etcd_kind_e kind, int64_t lease,
     fcf_buf_t  body;
 
     fcf_buf_init(&body, FCF_ETCD_BODY_MAX);
-    rc = fcf_buf_addf(&body, "{\"ID\":\"%" PRId64 "\"}", lease);
+    rc = fcf_buf_addf(&body, "{\"ID\":\"%" PRId64 "\"%s}", lease,
+                      kind == FCF_ETCD_LEASE_KEYS ? ",\"keys\":true" : "");
 
     return fcf_etcd_go(etcd, kind, rc, &body, done, arg);
 }
@@ -197,6 +198,14 @@ fcf_etcd_lease_keepalive(fcf_etcd_t *etcd, int64_t lease, fcf_etcd_pt done,
     void *arg)
 {
     return fcf_etcd_lease_call(etcd, FCF_ETCD_KEEPALIVE, lease, done, arg);
+}
+
+
+fcf_etcd_call_t *
+fcf_etcd_lease_keys(fcf_etcd_t *etcd, int64_t lease, fcf_etcd_pt done,
+    void *arg)
+{
+    return fcf_etcd_lease_call(etcd, FCF_ETCD_LEASE_KEYS, lease, done, arg);
 }
 
 

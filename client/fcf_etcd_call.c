@@ -6,15 +6,16 @@
 
 
 static const char *const  fcf_etcd_paths[] = {
-    [FCF_ETCD_RANGE]     = "/v3/kv/range",
-    [FCF_ETCD_LIST]      = "/v3/kv/range",
-    [FCF_ETCD_PROBE]     = "/v3/kv/range",
-    [FCF_ETCD_PUT]       = "/v3/kv/put",
-    [FCF_ETCD_DELETE]    = "/v3/kv/deleterange",
-    [FCF_ETCD_TXN]       = "/v3/kv/txn",
-    [FCF_ETCD_GRANT]     = "/v3/lease/grant",
-    [FCF_ETCD_KEEPALIVE] = "/v3/lease/keepalive",
-    [FCF_ETCD_REVOKE]    = "/v3/lease/revoke"
+    [FCF_ETCD_RANGE]      = "/v3/kv/range",
+    [FCF_ETCD_LIST]       = "/v3/kv/range",
+    [FCF_ETCD_PROBE]      = "/v3/kv/range",
+    [FCF_ETCD_PUT]        = "/v3/kv/put",
+    [FCF_ETCD_DELETE]     = "/v3/kv/deleterange",
+    [FCF_ETCD_TXN]        = "/v3/kv/txn",
+    [FCF_ETCD_GRANT]      = "/v3/lease/grant",
+    [FCF_ETCD_KEEPALIVE]  = "/v3/lease/keepalive",
+    [FCF_ETCD_LEASE_KEYS] = "/v3/lease/timetolive",
+    [FCF_ETCD_REVOKE]     = "/v3/lease/revoke"
 };
 
 

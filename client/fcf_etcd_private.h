@@ -22,6 +22,7 @@ typedef enum {
     FCF_ETCD_TXN,
     FCF_ETCD_GRANT,
     FCF_ETCD_KEEPALIVE,
+    FCF_ETCD_LEASE_KEYS,
     FCF_ETCD_REVOKE
 } fcf_etcd_kind_e;
 

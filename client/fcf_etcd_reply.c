@@ -45,6 +45,36 @@ fcf_etcd_parse_responses(fcf_etcd_answer_t *out, const json_t *root,
 }
 
 
+/* a list of bare keys, made one of objects as kvs are */
+
+static int
+fcf_etcd_parse_keys(fcf_etcd_answer_t *out, const json_t *list, fcf_err_t *err)
+{
+    int      rc;
+    size_t   i;
+    json_t  *kvs;
+
+    if (list != NULL && !json_is_array(list)) {
+        return fcf_err_set(err, FCF_E_PROTOCOL, "etcd: keys are not a list");
+    }
+
+    kvs = json_array();
+    rc = kvs != NULL ? 0 : -1;
+
+    for (i = 0; i < json_array_size(list) && rc == 0; i++) {
+        rc = json_array_append_new(kvs, json_pack("{s:O}", "key",
+                                                  json_array_get(list, i)));
+    }
+
+    rc = rc == 0 ? fcf_etcd_parse_kvs(kvs, 0, &out->kvs, err)
+                 : fcf_err_set(err, FCF_E_NOMEM, "etcd: reply");
+
+    json_decref(kvs);
+
+    return rc;
+}
+
+
 static int
 fcf_etcd_parse_fields(fcf_etcd_answer_t *out, fcf_etcd_kind_e kind,
     const json_t *root, fcf_err_t *err)
@@ -75,6 +105,10 @@ fcf_etcd_parse_fields(fcf_etcd_answer_t *out, fcf_etcd_kind_e kind,
 
     if (kind == FCF_ETCD_TXN) {
         return fcf_etcd_parse_responses(out, root, err);
+    }
+
+    if (kind == FCF_ETCD_LEASE_KEYS) {
+        return fcf_etcd_parse_keys(out, json_object_get(root, "keys"), err);
     }
 
     return fcf_etcd_parse_kvs(json_object_get(root, "kvs"), 0, &out->kvs,

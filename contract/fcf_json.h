@@ -1,6 +1,6 @@
 /*
- * Fields of JSON objects for the codecs of fcf_codec.h and for the etcd
- * client.  Private to contract/.
+ * Fields of JSON objects for the codecs of fcf_codec.h, the etcd client and
+ * the agent's records.  Private to those.
  *
  * A getter leaves *out as it is where the field is absent, and refuses a wrong
  * type or value with FCF_E_INVALID and "<field>: <what is wrong>".

@@ -256,6 +256,58 @@ test_answers(void)
 
 
 static void
+keys_seen(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
+{
+    int     rc;
+    size_t  i;
+
+    (void) arg;
+
+    rc = err ? fcf_buf_addf(&seen, "%s ", fcf_code_name(err->code))
+             : fcf_buf_addf(&seen, "ttl %d ", (int) reply->ttl);
+
+    for (i = 0; rc == 0 && err == NULL && i < reply->nkvs; i++) {
+        rc = fcf_buf_addf(&seen, "%s ", reply->kvs[i].key);
+    }
+
+    if (rc != 0) {
+        abort();
+    }
+}
+
+
+static void
+test_lease_keys(void)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *body, *want;
+    } cases[] = {
+        { "{\"header\":{},\"ID\":\"7\",\"TTL\":\"9\",\"grantedTTL\":\"10\","
+          "\"keys\":[\"L2E=\",\"L2I=\"]}", "ttl 9 /a /b " },
+        { "{\"header\":{},\"ID\":\"7\",\"TTL\":\"9\"}", "ttl 9 " },
+        { "{\"header\":{},\"ID\":\"7\",\"TTL\":\"-1\"}", "ttl -1 " },
+        { "{\"header\":{},\"TTL\":\"9\",\"keys\":[7]}", "protocol " },
+        { "{\"header\":{},\"TTL\":\"9\",\"keys\":[\"*\"]}", "protocol " },
+        { "{\"header\":{},\"TTL\":\"9\",\"keys\":{}}", "protocol " }
+    };
+
+    start(NULL);
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fcf_etcd_lease_keys(etcd, 7, keys_seen, NULL);
+        is_str(fake_http_body("/v3/lease/timetolive"),
+               "{\"ID\":\"7\",\"keys\":true}", "the keys are asked for");
+        fake_http_answer("/v3/lease/timetolive", 200, cases[i].body);
+        saw(cases[i].want, cases[i].body);
+    }
+
+    stop();
+}
+
+
+static void
 test_auth(void)
 {
     start("gate");
@@ -350,6 +402,7 @@ main(void)
     test_foreign();
     test_list();
     test_answers();
+    test_lease_keys();
     test_auth();
     test_ends();
 
