@@ -254,9 +254,9 @@ fca_agent_open_host(fca_t *agent, fcf_err_t *err)
                           conf->max_boots, err) != 0
         || fca_state_open(&agent->state, conf->state_dir, err) != 0
         || fca_state_number(&agent->state, &number, err) != 0
-        || fca_ports_init(&agent->ports, (unsigned) conf->port_first,
-                          (unsigned) conf->port_last,
-                          number / FCA_STATE_BLOCK, err) != 0)
+        || fca_pool_init(&agent->ports, (uint32_t) conf->port_first,
+                         (uint32_t) conf->port_last, number / FCA_STATE_BLOCK,
+                         FCA_PORT_REST_MS, err) != 0)
     {
         return -1;
     }
@@ -381,7 +381,7 @@ fca_agent_close(fca_t *agent)
         agent->loop.timer_free(agent->stop_timer);
     }
 
-    fca_ports_free(&agent->ports);
+    fca_pool_free(&agent->ports);
 
     if (agent->state.dir) {
         fca_state_close(&agent->state);

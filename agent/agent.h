@@ -12,13 +12,14 @@
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/base/notify.h"
-#include "agent/base/ports.h"
+#include "agent/base/pool.h"
 #include "agent/base/state.h"
 #include "agent/vmm/vmm.h"
 #include "contract/fcf_codec.h"
 #include "client/fcf_sync.h"
 
 #define FCA_VERSION         "0.1.0"
+#define FCA_PORT_REST_MS    60000
 #define FCA_BACKOFF_MIN_MS  100
 #define FCA_BACKOFF_MAX_MS  2000
 
@@ -42,7 +43,7 @@ struct fca_s {
 
     fca_state_t                           state;
     fca_capacity_t                        capacity;
-    fca_ports_t                           ports;
+    fca_pool_t                            ports;
     fca_notify_t                          notify;
 
     fcf_http_t                           *http;

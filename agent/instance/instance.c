@@ -183,7 +183,7 @@ fca_instance_new(fca_t *agent, fca_job_t *job, const fcf_spec_t *spec,
         return -1;
     }
 
-    inst->port = fca_ports_take(&agent->ports, fca_now(agent));
+    inst->port = fca_pool_take(&agent->ports, fca_now(agent));
     if (inst->port == 0) {
         fca_instance_free(inst);
         return fcf_err_set(err, FCF_E_LIMIT, "no port is free");

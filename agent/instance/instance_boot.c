@@ -242,8 +242,8 @@ fca_ready_listen(fca_instance_t *inst, fcf_err_t *err)
         }
 
         fca_inst_log(inst, FCF_LOG_WARN, "%s; trying another", err->msg);
-        fca_ports_give(&agent->ports, inst->port, fca_now(agent));
-        inst->port = fca_ports_take(&agent->ports, fca_now(agent));
+        fca_pool_give(&agent->ports, inst->port, fca_now(agent));
+        inst->port = fca_pool_take(&agent->ports, fca_now(agent));
     }
 
     return fcf_err_set(err, FCF_E_LIMIT, "no port is free");

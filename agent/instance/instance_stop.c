@@ -183,8 +183,8 @@ fca_stop_step(fca_instance_t *inst)
 
     if (inst->port) {
         /* one that never listened need not rest */
-        fca_ports_give(&agent->ports, inst->port,
-                       inst->port_used ? fca_now(agent) : 0);
+        fca_pool_give(&agent->ports, inst->port,
+                      inst->port_used ? fca_now(agent) : 0);
         inst->port = 0;
     }
 

@@ -114,7 +114,7 @@ net_init(fca_net_t *net, uv_loop_t *uv, const fca_net_conf_t *conf,
     /* host numbers, without the network's, the broadcast's and our own */
     mask = 0xffffffffu << (32 - conf->prefix_len);
 
-    if (fca_pool_init(&net->pool, ~mask - 1, err) != 0) {
+    if (fca_pool_init(&net->pool, 1, ~mask - 1, 0, 0, err) != 0) {
         return -1;
     }
 
@@ -235,7 +235,7 @@ fca_net_check(const fca_net_conf_t *conf, fcf_err_t *err)
 static void
 net_forget(fca_net_t *net, fca_net_nic_t *nic)
 {
-    fca_pool_release(&net->pool, nic->host);
+    fca_pool_give(&net->pool, nic->host, FCA_NET_NOW);
     net->nnics--;
     free(nic);
 }
@@ -357,7 +357,8 @@ fca_net_take(fca_net_t *net, fca_net_pt done, void *arg, fcf_err_t *err)
         op = FCA_NET_TAKE;
 
     } else {
-        host = net->nnics < FCA_NET_PORTS_MAX ? fca_pool_take(&net->pool) : 0;
+        host = net->nnics < FCA_NET_PORTS_MAX
+               ? fca_pool_take(&net->pool, FCA_NET_NOW) : 0;
 
         if (host == 0) {
             inet_ntop(AF_INET, &net->address, text, sizeof(text));
@@ -369,7 +370,7 @@ fca_net_take(fca_net_t *net, fca_net_pt done, void *arg, fcf_err_t *err)
         nic = fca_net_nic_new(net, host);
 
         if (nic == NULL) {
-            fca_pool_release(&net->pool, host);
+            fca_pool_give(&net->pool, host, 0);
             return fcf_err_set(err, FCF_E_NOMEM, "network: out of memory");
         }
 

@@ -13,8 +13,11 @@
 
 #include "agent/net/net.h"
 #include "agent/net/net_link.h"
-#include "agent/base/net_pool.h"
+#include "agent/base/pool.h"
 #include "contract/fcf_names.h"
+
+/* for the pool of addresses, which do not rest */
+#define FCA_NET_NOW        1
 
 /* a bridge port's number has ten bits, and 0 is none */
 #define FCA_NET_PORTS_MAX   1023

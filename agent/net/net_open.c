@@ -233,7 +233,8 @@ setup_adopt(fca_net_t *net, const fca_link_t *link, int *doomed,
     unsigned        host;
     fca_net_nic_t  *nic;
 
-    host = net->nidle < net->pool_max ? fca_pool_take(&net->pool) : 0;
+    host = net->nidle < net->pool_max
+           ? fca_pool_take(&net->pool, FCA_NET_NOW) : 0;
 
     if (host == 0) {
         *doomed = 1;

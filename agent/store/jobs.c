@@ -234,7 +234,7 @@ fca_jobs_room(fca_jobs_t *jobs)
     fca_t  *agent = jobs->agent;
 
     return fca_capacity_fit(&agent->capacity, 1, 1) == FCA_FITS
-           && fca_ports_any(&agent->ports, fca_now(agent))
+           && fca_pool_any(&agent->ports, fca_now(agent))
            && fca_net_free_count(agent->net)
               > fca_instances_without_nic(agent);
 }

@@ -236,7 +236,7 @@ fca_job_place(fca_job_t *job)
         return 0;
     }
 
-    if (fit == FCA_FITS_LATER || !fca_ports_any(&agent->ports, fca_now(agent))
+    if (fit == FCA_FITS_LATER || !fca_pool_any(&agent->ports, fca_now(agent))
         || fca_net_free_count(agent->net) <= fca_instances_without_nic(agent))
     {
         fca_log(FCF_LOG_DEBUG, &ctx, "held until there is room");

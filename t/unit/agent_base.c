@@ -1,4 +1,4 @@
-/* Ports, capacity, and the state directory. */
+/* Capacity, and the state directory. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,49 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "agent/base/capacity.h"
-#include "agent/base/ports.h"
 #include "agent/base/state.h"
 #include "t/unit/tap.h"
-
-static void
-ports(void)
-{
-    unsigned     port;
-    fcf_err_t    err;
-    fca_ports_t  p;
-
-    is_int(fca_ports_init(&p, 100, 102, 5, &err), 0, "three ports");
-    is_int(fca_ports_take(&p, 1000), 101, "the first order is turned");
-    is_int(fca_ports_take(&p, 1000), 102, "then the next");
-    is_int(fca_ports_take(&p, 1000), 100, "round the end");
-    is_int(fca_ports_take(&p, 1000), 0, "then none");
-    ok(!fca_ports_any(&p, 1000), "and none is promised");
-
-    fca_ports_give(&p, 102, 2000);
-    fca_ports_give(&p, 100, 3000);
-    is_int(fca_ports_take(&p, 2000 + FCA_PORT_REST_MS - 1), 0,
-           "a used one rests");
-    is_int(fca_ports_take(&p, 2000 + FCA_PORT_REST_MS), 102,
-           "a minute, oldest first");
-    is_int(fca_ports_take(&p, 2000 + FCA_PORT_REST_MS), 0,
-           "the younger one still rests");
-    is_int(fca_ports_take(&p, 3000 + FCA_PORT_REST_MS), 100, "until then");
-
-    fca_ports_give(&p, 101, 0);
-    is_int(fca_ports_take(&p, 1), 101, "one that never listened need not");
-
-    fca_ports_give(&p, 102, 90000);
-    fca_ports_give(&p, 101, 0);
-    is_int(fca_ports_take(&p, 90001), 101, "nor wait behind one that rests");
-    fca_ports_free(&p);
-
-    is_int(fca_ports_init(&p, 30000, 30999, 1, &err), 0, "a first life");
-    port = fca_ports_take(&p, 1);
-    fca_ports_free(&p);
-    is_int(fca_ports_init(&p, 30000, 30999, 2, &err), 0, "and the next");
-    is_int(fca_ports_take(&p, 1), port + 334, "begins far from its ports");
-    fca_ports_free(&p);
-}
 
 static void
 capacity(void)
@@ -175,7 +134,6 @@ state(void)
 int
 main(void)
 {
-    ports();
     capacity();
     state();
 
