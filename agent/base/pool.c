@@ -4,16 +4,17 @@
 #include "agent/base/pool.h"
 
 static int
-fca_pool_used(const fca_pool_t *pool, uint32_t i)
+fca_pool_bit(const uint8_t *bits, uint32_t i)
 {
-    return pool->used[i / 8] >> (i % 8) & 1;
+    return bits[i / 8] >> (i % 8) & 1;
 }
 
 static void
 fca_pool_use(fca_pool_t *pool, uint32_t i)
 {
-    assert(!fca_pool_used(pool, i));
+    assert(!fca_pool_bit(pool->used, i));
     pool->used[i / 8] |= (uint8_t) (1u << (i % 8));
+    pool->known[i / 8] |= (uint8_t) (1u << (i % 8));
     pool->left--;
 }
 
@@ -33,8 +34,9 @@ fca_pool_init(fca_pool_t *pool, uint32_t first, uint32_t last, uint64_t life,
 
     pool->ring = malloc(pool->size * sizeof(pool->ring[0]));
     pool->used = calloc(1, pool->size / 8 + 1);
+    pool->known = calloc(1, pool->size / 8 + 1);
 
-    if (pool->ring == NULL || pool->used == NULL) {
+    if (pool->ring == NULL || pool->used == NULL || pool->known == NULL) {
         fca_pool_free(pool);
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for %u numbers",
                            last - first + 1);
@@ -48,6 +50,7 @@ fca_pool_free(fca_pool_t *pool)
 {
     free(pool->ring);
     free(pool->used);
+    free(pool->known);
     memset(pool, 0, sizeof(*pool));
 }
 
@@ -60,6 +63,22 @@ fca_pool_reserve(fca_pool_t *pool, uint32_t n)
     fca_pool_use(pool, n - pool->first);
 }
 
+int
+fca_pool_adopt(fca_pool_t *pool, uint32_t n)
+{
+    assert(pool->fresh == 0);
+
+    if (n < pool->first || n - pool->first >= pool->size
+        || fca_pool_bit(pool->used, n - pool->first))
+    {
+        return -1;
+    }
+
+    fca_pool_use(pool, n - pool->first);
+
+    return 0;
+}
+
 /* the next one never used; size: there is none */
 static uint32_t
 fca_pool_fresh(fca_pool_t *pool)
@@ -69,7 +88,7 @@ fca_pool_fresh(fca_pool_t *pool)
     while (pool->fresh < pool->size) {
         i = (pool->start + pool->fresh) % pool->size;
 
-        if (!fca_pool_used(pool, i)) {
+        if (!fca_pool_bit(pool->known, i)) {
             return i;
         }
 
@@ -126,7 +145,8 @@ fca_pool_give(fca_pool_t *pool, uint32_t n, uint64_t now)
     fca_resting_t  *r;
 
     i = n - pool->first;
-    assert(n >= pool->first && i < pool->size && fca_pool_used(pool, i));
+    assert(n >= pool->first && i < pool->size
+           && fca_pool_bit(pool->used, i));
 
     if (now == 0) {
         pool->head = (pool->head + pool->size - 1) % pool->size;

@@ -26,6 +26,7 @@ typedef struct {
     unsigned        rest_ms;
     fca_resting_t  *ring;
     uint8_t        *used;       /* a bit each, against double release */
+    uint8_t        *known;      /* a bit each: no fresh one any more */
 } fca_pool_t;
 
 /* first at least 1, last at most 65535.  life: one more at each start of the
@@ -36,6 +37,9 @@ int fca_pool_init(fca_pool_t *pool, uint32_t first, uint32_t last,
 void fca_pool_free(fca_pool_t *pool);
 /* never handed out; before the first take only */
 void fca_pool_reserve(fca_pool_t *pool, uint32_t n);
+/* In use since an earlier life, to be given back like any other; before the
+ * first take only.  -1: out of range, or in use already. */
+int fca_pool_adopt(fca_pool_t *pool, uint32_t n) fcf_must_check;
 /* 0: none is free and rested.  now: any monotonic ms, above 0. */
 uint32_t fca_pool_take(fca_pool_t *pool, uint64_t now);
 int fca_pool_any(fca_pool_t *pool, uint64_t now);

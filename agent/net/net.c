@@ -93,6 +93,8 @@ net_name(fca_net_t *net, const fca_net_conf_t *conf)
     net->prefix_len = conf->prefix_len;
     net->egress = conf->egress;
     net->pool_max = conf->pool_max;
+    net->keep = conf->keep;
+    net->nkeep = conf->nkeep;
 }
 
 
@@ -198,6 +200,9 @@ fca_net_open(uv_loop_t *uv, const fca_net_conf_t *conf, fcf_err_t *err)
         net_destroy(net);
         return NULL;
     }
+
+    net->keep = NULL;
+    net->nkeep = 0;
 
     return net;
 }

@@ -25,9 +25,11 @@ typedef struct {
     unsigned         prefix_len;        /* 16..29 */
     int              egress;            /* 0 none, 1 internet */
     unsigned         pool_max;          /* idle TAPs kept */
+    struct fca_nic_s  *keep;            /* see fca_net_open() */
+    size_t           nkeep;
 } fca_net_conf_t;
 
-typedef struct {
+typedef struct fca_nic_s {
     char             tap[IFNAMSIZ];
     unsigned         ifindex;
     unsigned char    mac[6];            /* the guest's */
@@ -35,8 +37,13 @@ typedef struct {
 } fca_nic_t;
 
 /* Refuses, by name: foreign ports on the bridge, a route that overlaps,
- * another agent's TAPs.  Takes over TAPs of this node_id; one that a process
- * still has open is a refusal, so fca_vmm_reclaim() goes first. */
+ * another agent's TAPs.  Takes over TAPs of this node_id.
+ *
+ * keep: NICs of VMs that an earlier agent left and that go on; nothing of
+ * them is touched but what somebody changed, and they are given back as if
+ * they had been taken.  ifindex must be 0, and still is afterwards where a NIC
+ * could not be kept; its TAP is gone then.  Another TAP that a process still
+ * has open is a refusal, so fca_vmm_reclaim() goes first. */
 fca_net_t *fca_net_open(uv_loop_t *uv, const fca_net_conf_t *conf,
     fcf_err_t *err);
 /* What fca_net_open() would refuse, without changing anything. */

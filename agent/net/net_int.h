@@ -79,6 +79,8 @@ struct fca_net_s {
     unsigned           ifindex;         /* the bridge's */
     int                made;            /* the bridge is ours to delete */
     int                forward_was_off;
+    fca_nic_t         *keep;            /* the opener's, while it opens */
+    size_t             nkeep;
 
     /* the loop's */
     uv_async_t        *async;           /* freed by its close callback */
@@ -144,6 +146,13 @@ void fca_net_teardown(fca_net_t *net);
 void fca_net_complain(int rc, const fcf_err_t *err);
 /* what net.c keeps of a NIC; NULL: out of memory */
 fca_net_nic_t *fca_net_nic_new(fca_net_t *net, unsigned host);
+
+/* net_keep.c */
+/* a TAP of that name is to be kept */
+int fca_net_keeps(const fca_net_t *net, const char *tap);
+/* keeps it if so: 1; 0: it is not kept */
+int fca_net_keep(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
+    fcf_must_check;
 
 /* net_work.c */
 /* the TAP of nic is in the bridge, isolated and armed, still down */

@@ -107,7 +107,8 @@ setup_check_link(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
     size_t  n, stem;
 
     if (tap_is_ours(net, link)) {
-        busy = fca_tap_busy(link->name, err);
+        busy = fca_net_keeps(net, link->name) ? 0 : fca_tap_busy(link->name,
+                                                                 err);
 
         if (busy > 0) {
             return fcf_err_set(err, FCF_E_EXISTS,
@@ -159,8 +160,10 @@ setup_bridge(fca_net_t *net, fcf_err_t *err)
         net->made = 1;
     }
 
-    /* down drops the neighbour entries of an earlier run */
-    if (fca_link_set_up(net->sk, net->ifindex, 0, err) != 0
+    /* down drops the neighbour entries of an earlier run, and what is on its
+     * way to VMs that go on */
+    if ((net->nkeep == 0
+         && fca_link_set_up(net->sk, net->ifindex, 0, err) != 0)
         || fca_link_bridge_set(net->sk, net->ifindex,
                                (const unsigned char *) FCA_NET_MAC, err) != 0
         || fca_link_no_ipv6(net->bridge, err) != 0
@@ -233,7 +236,8 @@ setup_adopt(fca_net_t *net, const fca_link_t *link, int *doomed,
     unsigned        host;
     fca_net_nic_t  *nic;
 
-    host = net->nidle < net->pool_max
+    /* one that is not kept has its VMM on it still */
+    host = net->nidle < net->pool_max && !fca_net_keeps(net, link->name)
            ? fca_pool_take(&net->pool, FCA_NET_NOW) : 0;
 
     if (host == 0) {
@@ -262,17 +266,33 @@ setup_adopt(fca_net_t *net, const fca_link_t *link, int *doomed,
 static int
 setup_taps(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
 {
-    int     doomed;
+    int     rc, doomed;
+    char   *settled;
     size_t  i;
 
-    doomed = 0;
+    settled = calloc(1, n + 1);
+    if (settled == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "adopting TAPs: out of memory");
+    }
 
-    for (i = 0; i < n; i++) {
-        if (tap_is_ours(net, &links[i])
-            && setup_adopt(net, &links[i], &doomed, err) != 0)
-        {
-            return -1;
-        }
+    doomed = 0;
+    rc = 0;
+
+    /* first, since the others take what addresses are left */
+    for (i = 0; i < n && rc >= 0; i++) {
+        rc = tap_is_ours(net, &links[i])
+             ? fca_net_keep(net, &links[i], err) : 1;
+        settled[i] = rc == 1;
+    }
+
+    for (i = 0; i < n && rc >= 0; i++) {
+        rc = settled[i] ? 0 : setup_adopt(net, &links[i], &doomed, err);
+    }
+
+    free(settled);
+
+    if (rc < 0) {
+        return -1;
     }
 
     /* the kernel calls an empty group a fault */

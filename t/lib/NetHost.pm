@@ -63,7 +63,7 @@ sub start {
     return LineHost->start('net_host', $opt->{bridge} || 'fcn-br',
         $opt->{prefix} || 'fcntap', $opt->{node} || 'node-1',
         $opt->{address} || GW, $opt->{len} || 24, $opt->{egress} || 'none',
-        $opt->{pool} // 8);
+        $opt->{pool} // 8, @{$opt->{keep} || []});
 }
 
 sub take {

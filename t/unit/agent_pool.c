@@ -129,9 +129,38 @@ test_rest(void)
     fca_pool_free(&p);
 }
 
+static void
+test_adopt(void)
+{
+    unsigned    i, seen[8] = { 0 };
+    fca_pool_t  p;
+
+    is_int(fca_pool_init(&p, 1, 5, 0, 0, NULL), 0, "five numbers");
+    fca_pool_reserve(&p, 1);
+    is_int(fca_pool_adopt(&p, 3), 0, "one is in use from an earlier life");
+    is_int(fca_pool_adopt(&p, 3), -1, "by one only");
+    is_int(fca_pool_adopt(&p, 1), -1, "what is reserved is not");
+    is_int(fca_pool_adopt(&p, 0), -1, "nor what is below");
+    is_int(fca_pool_adopt(&p, 6), -1, "or above");
+    is_int(fca_pool_left(&p), 3, "three are left");
+
+    fca_pool_give(&p, 3, 1);
+    is_int(fca_pool_left(&p), 4, "given back it counts again");
+
+    for (i = 0; i < 4; i++) {
+        seen[fca_pool_take(&p, 1)]++;
+    }
+
+    ok(seen[2] == 1 && seen[3] == 1 && seen[4] == 1 && seen[5] == 1,
+       "and is handed out once, as any other");
+    is_int(fca_pool_take(&p, 1), 0, "and no more");
+    fca_pool_free(&p);
+}
+
 int
 main(void)
 {
+    test_adopt();
     test_order();
     test_rounds();
     test_full_size();

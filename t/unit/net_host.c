@@ -1,6 +1,7 @@
 /*
  * A process that has a guest network and nothing else, for t/agent/net.t:
  *     net_host bridge tap_prefix node_id address prefix_len egress pool_max
+ *              [tap,address,mac of a NIC that is kept] ...
  * Commands, a line each, on standard input; answers, a line each, on standard
  * output:
  *     take            nic <tap> <mac> <address> <us>  |  error <words>
@@ -207,16 +208,47 @@ input(uv_poll_t *poll, int status, int events)
 }
 
 
+/* "tap,address,mac" */
+static void
+keep(host_t *host, const char *arg)
+{
+    char        addr[INET_ADDRSTRLEN], tap[IFNAMSIZ];
+    unsigned    i, b[6] = { 0 };
+    fca_nic_t  *nic;
+
+    nic = &host->nics[host->n++];
+
+    if (sscanf(arg, "%15[^,],%15[^,],%x:%x:%x:%x:%x:%x", tap, addr, &b[0],
+               &b[1], &b[2], &b[3], &b[4], &b[5]) != 8)
+    {
+        fprintf(stderr, "net_host: %s: tap,address,mac\n", arg);
+        exit(2);
+    }
+
+    memcpy(nic->tap, tap, sizeof(nic->tap));
+    inet_pton(AF_INET, addr, &nic->address);
+
+    for (i = 0; i < 6; i++) {
+        nic->mac[i] = (unsigned char) b[i];
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
+    int              i;
     fcf_err_t        err;
     static host_t    host;
     fca_net_conf_t   conf;
 
-    if (argc != 8) {
+    if (argc < 8) {
         fprintf(stderr, "net_host: seven arguments\n");
         return 2;
+    }
+
+    for (i = 8; i < argc; i++) {
+        keep(&host, argv[i]);
     }
 
     memset(&conf, 0, sizeof(conf));
@@ -227,6 +259,8 @@ main(int argc, char **argv)
     conf.prefix_len = (unsigned) strtoul(argv[5], NULL, 10);
     conf.egress = strcmp(argv[6], "internet") == 0;
     conf.pool_max = (unsigned) strtoul(argv[7], NULL, 10);
+    conf.keep = host.nics;
+    conf.nkeep = host.n;
 
     uv_loop_init(&host.loop);
 
@@ -240,6 +274,12 @@ main(int argc, char **argv)
     }
 
     printf("open\n");
+
+    for (i = 8; i < argc; i++) {
+        printf("%s %s\n", host.nics[i - 8].ifindex ? "kept" : "lost",
+               host.nics[i - 8].tap);
+    }
+
     fflush(stdout);
 
     host.in.data = &host;
