@@ -69,6 +69,12 @@ typedef struct {
 
 typedef struct {
     ngx_http_complex_value_t    *id;
+    ngx_int_t                    strip;         /* segments; or UNSET */
+    ngx_int_t                    capture;       /* the id is this one of
+                                                   "regex"; or UNSET */
+#if (NGX_PCRE)
+    ngx_http_regex_t            *regex;         /* of the location */
+#endif
     ngx_msec_t                   park_timeout;
     ngx_int_t                    park_limit;
     ngx_flag_t                   declared;

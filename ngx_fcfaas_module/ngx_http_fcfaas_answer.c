@@ -245,6 +245,15 @@ ngx_http_fcfaas_answer_bad_name(ngx_http_fcfaas_answer_t *a)
 
 
 void
+ngx_http_fcfaas_answer_bad_path(ngx_http_fcfaas_answer_t *a)
+{
+    ngx_http_fcfaas_answer_set(a, NGX_HTTP_BAD_REQUEST, "bad_path",
+        "the path that was made of the request has \".\" or \"..\" segments",
+        0);
+}
+
+
+void
 ngx_http_fcfaas_answer_unknown(ngx_http_fcfaas_answer_t *a)
 {
     ngx_http_fcfaas_answer_set(a, NGX_HTTP_NOT_FOUND, "unknown_function",

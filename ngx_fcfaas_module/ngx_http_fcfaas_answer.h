@@ -17,6 +17,7 @@ ngx_uint_t ngx_http_fcfaas_answer_replaced(ngx_http_request_t *r,
 
 /* The answers there are; messages are static but for failure's. */
 void ngx_http_fcfaas_answer_bad_name(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_bad_path(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_unknown(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_limit(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a);

@@ -406,36 +406,6 @@ ngx_http_fcfaas_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_fcfaas_conf_function(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_fcfaas_loc_conf_t *flcf = conf;
-
-    char                         *rv;
-    ngx_str_t                    *value;
-    ngx_http_fcfaas_main_conf_t  *fmcf;
-
-    value = cf->args->elts;
-
-    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (flcf->id->lengths == NULL
-        && !fcf_id_valid((char *) value[1].data, value[1].len))
-    {
-        return ngx_http_fcfaas_conf_invalid(cf, cmd, &value[1],
-                                            "not a function name");
-    }
-
-    fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
-    fmcf->used = 1;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
 ngx_http_fcfaas_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_upstream_server_t    *us;

@@ -14,8 +14,6 @@ char *ngx_http_fcfaas_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_fcfaas_conf_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_fcfaas_conf_function(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_http_fcfaas_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_fcfaas_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,

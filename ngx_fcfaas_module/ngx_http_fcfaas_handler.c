@@ -4,6 +4,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_path.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_phase.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
@@ -28,9 +29,36 @@ static ngx_int_t ngx_http_fcfaas_refuse(ngx_http_request_t *r,
 
 
 ngx_int_t
+ngx_http_fcfaas_id_handler(ngx_http_request_t *r)
+{
+    ngx_http_fcfaas_ctx_t       *ctx;
+    ngx_http_fcfaas_loc_conf_t  *flcf;
+
+    flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
+
+    if (flcf->id == NULL
+        || flcf->capture == NGX_CONF_UNSET
+        || ngx_http_get_module_ctx(r, ngx_http_fcfaas_module))
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_fcfaas_ctx_create(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_complex_value(r, flcf->id, &ctx->id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
 ngx_http_fcfaas_handler(ngx_http_request_t *r)
 {
-    ngx_str_t                    id;
     ngx_http_fcfaas_ctx_t       *ctx;
     ngx_http_fcfaas_function_t  *f;
     ngx_http_fcfaas_loc_conf_t  *flcf;
@@ -47,24 +75,34 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_complex_value(r, flcf->id, &id) != NGX_OK) {
-        return NGX_ERROR;
+    if (ctx == NULL || flcf->capture == NGX_CONF_UNSET) {
+
+        ctx = ngx_http_fcfaas_ctx_create(r);
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_complex_value(r, flcf->id, &ctx->id) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "fcfaas handler: \"%V\"", &id);
+                   "fcfaas handler: \"%V\"", &ctx->id);
 
     ngx_http_fcfaas_headers_drop(r);
 
-    ctx = ngx_http_fcfaas_ctx_create(r);
-    if (ctx == NULL) {
-        return NGX_ERROR;
+    if (!fcf_id_valid((char *) ctx->id.data, ctx->id.len)) {
+        return ngx_http_fcfaas_bad_name(r, ctx);
     }
 
-    ctx->id = id;
+    if (!r->valid_unparsed_uri && ngx_http_fcfaas_path_dots(&r->uri)) {
 
-    if (!fcf_id_valid((char *) id.data, id.len)) {
-        return ngx_http_fcfaas_bad_name(r, ctx);
+        /* from an argument, say, by a rewrite: there is no way to write that
+         * down that would not take the function elsewhere */
+
+        ngx_http_fcfaas_answer_bad_path(&ctx->answer);
+        return ngx_http_fcfaas_refuse(r, ctx);
     }
 
     if (ctx->conf->worker == NULL) {

@@ -3,6 +3,10 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
+/* PREACCESS: an id that is a capture of the location is taken down before
+ * subrequests, which share the variables, match locations of their own. */
+ngx_int_t ngx_http_fcfaas_id_handler(ngx_http_request_t *r);
+
 /* PRECONTENT: behind access control, before anything is read or sent. */
 ngx_int_t ngx_http_fcfaas_handler(ngx_http_request_t *r);
 

@@ -4,6 +4,7 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_conf.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
@@ -76,8 +77,8 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       &ngx_http_fcfaas_limit_bounds },
 
     { ngx_string("fcfaas"),
-      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
-      ngx_http_fcfaas_conf_function,
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE12,
+      ngx_http_fcfaas_function_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_fcfaas_loc_conf_t, id),
       NULL },
@@ -176,9 +177,18 @@ ngx_http_fcfaas_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_fcfaas_postconfiguration(ngx_conf_t *cf)
 {
+    ngx_uint_t                    i;
     ngx_http_handler_pt          *h;
     ngx_http_core_main_conf_t    *cmcf;
     ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    static const struct {
+        ngx_uint_t                phase;
+        ngx_http_handler_pt       handler;
+    } handlers[] = {
+        { NGX_HTTP_PREACCESS_PHASE,  ngx_http_fcfaas_id_handler },
+        { NGX_HTTP_PRECONTENT_PHASE, ngx_http_fcfaas_handler }
+    };
 
     fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
 
@@ -188,12 +198,15 @@ ngx_http_fcfaas_postconfiguration(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
+    for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
 
-    *h = ngx_http_fcfaas_handler;
+        h = ngx_array_push(&cmcf->phases[handlers[i].phase].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = handlers[i].handler;
+    }
 
     return NGX_OK;
 }
@@ -267,6 +280,8 @@ ngx_http_fcfaas_create_loc_conf(ngx_conf_t *cf)
     }
 
     flcf->id = NGX_CONF_UNSET_PTR;
+    flcf->strip = NGX_CONF_UNSET;
+    flcf->capture = NGX_CONF_UNSET;
     flcf->park_timeout = NGX_CONF_UNSET_MSEC;
     flcf->park_limit = NGX_CONF_UNSET;
     flcf->declared = NGX_CONF_UNSET;
@@ -297,7 +312,8 @@ ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                       "and do not go there", &clcf->name);
     }
 
-    ngx_conf_merge_ptr_value(conf->id, prev->id, NULL);
+    ngx_http_fcfaas_function_merge(cf, prev, conf);
+
     ngx_conf_merge_msec_value(conf->park_timeout, prev->park_timeout, 30000);
     ngx_conf_merge_value(conf->park_limit, prev->park_limit, 1024);
     ngx_conf_merge_value(conf->declared, prev->declared, 1);

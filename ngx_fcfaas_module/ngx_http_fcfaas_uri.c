@@ -1,109 +1,85 @@
 /*
- * $fcfaas_uri.  What nginx matches locations against is decoded and
- * normalised; what goes to the function is not.  So the end of the function's
- * name is found in the decoded path, and carried over to the raw one by
- * decoding it again with a note of where each character came from.
+ * $fcfaas_uri.  What nginx matches locations against (r->uri) is decoded and
+ * normalised; what goes to the function is not.  How much of r->uri goes is
+ * a matter of position only: the segments up to the capture that gave the
+ * id, or as many as "strip=" says.  The end of that is carried over to the
+ * client's own path by decoding it with a note of where each character came
+ * from; and what is left must read, to nginx's own parser, exactly as the
+ * rest of r->uri does.  Else, as after a rewrite, r->uri itself is encoded.
+ * So what locations have checked is what the function gets.
  */
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas_uri.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_path.h"
 
 
-typedef struct {
-    u_char      *text;          /* decoded and normalised */
-    uint32_t    *end;           /* of each character, in the raw path;
-                                   NULL: they are the same */
-    size_t       len;
-} ngx_http_fcfaas_path_t;
+/* groups of a location's regular expression that need no allocation */
+#define NGX_HTTP_FCFAAS_GROUPS  10
 
 
-static size_t ngx_http_fcfaas_uri_path_len(ngx_str_t *raw);
-static ngx_int_t ngx_http_fcfaas_uri_decode(ngx_http_request_t *r,
-    ngx_str_t *raw, ngx_http_fcfaas_path_t *path);
-static ngx_uint_t ngx_http_fcfaas_uri_segment(ngx_http_fcfaas_path_t *path);
-static ngx_int_t ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
-    ngx_str_t *id, ngx_http_fcfaas_path_t *path, size_t *end);
-static ngx_int_t ngx_http_fcfaas_uri_named(ngx_str_t *id,
-    ngx_http_fcfaas_path_t *path, size_t *end);
+static size_t ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
+static size_t ngx_http_fcfaas_uri_strip(ngx_str_t *uri, ngx_uint_t n);
+static size_t ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
+static ngx_int_t ngx_http_fcfaas_uri_raw(ngx_http_request_t *r, size_t cut,
+    ngx_str_t *path);
+static ngx_int_t ngx_http_fcfaas_uri_encoded(ngx_http_request_t *r,
+    size_t cut, ngx_str_t *path);
+static ngx_int_t ngx_http_fcfaas_uri_join(ngx_http_request_t *r,
+    ngx_str_t *path, ngx_str_t *uri);
 
 
 ngx_int_t
 ngx_http_fcfaas_uri(ngx_http_request_t *r, ngx_str_t *id, ngx_str_t *uri)
 {
-    size_t                   end, offset;
-    u_char                  *p;
-    ngx_str_t                raw, args;
-    ngx_http_fcfaas_path_t   path;
+    size_t                       cut;
+    ngx_int_t                    rc;
+    ngx_str_t                    path;
+    ngx_http_fcfaas_loc_conf_t  *flcf;
 
-    raw.data = r->unparsed_uri.data;
-    raw.len = ngx_http_fcfaas_uri_path_len(&r->unparsed_uri);
+    flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
 
-    args.data = raw.data + raw.len;
-    args.len = r->unparsed_uri.len - raw.len;
+    cut = ngx_http_fcfaas_uri_cut(r, flcf, id);
 
-    p = ngx_strlchr(args.data, args.data + args.len, '#');
-    if (p) {
-        args.len = p - args.data;
+    rc = ngx_http_fcfaas_uri_raw(r, cut, &path);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_fcfaas_uri_encoded(r, cut, &path);
     }
 
-    if (raw.len == r->uri.len
-        && ngx_memcmp(raw.data, r->uri.data, raw.len) == 0)
-    {
-        /* as it is almost always: each character stands for itself */
-        path.text = raw.data;
-        path.end = NULL;
-        path.len = raw.len;
-
-    } else if (ngx_http_fcfaas_uri_decode(r, &raw, &path) != NGX_OK) {
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
-    offset = 0;
+    return ngx_http_fcfaas_uri_join(r, &path, uri);
+}
 
-    if (ngx_http_fcfaas_uri_captured(r, id, &path, &end) == NGX_OK
-        || ngx_http_fcfaas_uri_named(id, &path, &end) == NGX_OK)
-    {
-        offset = path.end ? path.end[end - 1] : end;
+
+/* how many characters of r->uri are not for the function */
+static size_t
+ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id)
+{
+    if (flcf->strip != NGX_CONF_UNSET) {
+        return ngx_http_fcfaas_uri_strip(&r->uri, flcf->strip);
     }
 
-    /* a name that the path does not show: the whole path is the function's */
-
-    raw.data += offset;
-    raw.len -= offset;
-
-    if (raw.len && raw.data[0] == '/') {
-        uri->data = raw.data;
-        uri->len = raw.len + args.len;
-        return NGX_OK;
+    if (flcf->capture != NGX_CONF_UNSET) {
+        return ngx_http_fcfaas_uri_captured(r, flcf, id);
     }
 
-    if (raw.len == 0 && args.len == 0) {
-        ngx_str_set(uri, "/");
-        return NGX_OK;
-    }
-
-    uri->data = ngx_pnalloc(r->pool, 1 + raw.len + args.len);
-    if (uri->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = uri->data;
-    *p++ = '/';
-    p = ngx_cpymem(p, raw.data, raw.len);
-    p = ngx_cpymem(p, args.data, args.len);
-
-    uri->len = p - uri->data;
-
-    return NGX_OK;
+    return 0;
 }
 
 
 static size_t
-ngx_http_fcfaas_uri_path_len(ngx_str_t *raw)
+ngx_http_fcfaas_uri_strip(ngx_str_t *uri, ngx_uint_t n)
 {
     size_t  i;
 
-    for (i = 0; i < raw->len; i++) {
-        if (raw->data[i] == '?' || raw->data[i] == '#') {
+    for (i = 0; i < uri->len; i++) {
+        if (uri->data[i] == '/' && n-- == 0) {
             break;
         }
     }
@@ -112,141 +88,188 @@ ngx_http_fcfaas_uri_path_len(ngx_str_t *raw)
 }
 
 
-static ngx_int_t
-ngx_http_fcfaas_uri_decode(ngx_http_request_t *r, ngx_str_t *raw,
-    ngx_http_fcfaas_path_t *path)
+/*
+ * The location's regular expression once more: what r->captures and the
+ * variable hold may come from another one, of an "if" or a subrequest.
+ */
+
+static size_t
+ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id)
 {
-    u_char                     ch;
-    size_t                     i;
-    ngx_int_t                  n;
-    ngx_http_core_srv_conf_t  *cscf;
+#if (NGX_PCRE)
+    int         from, to;
+    int        *captures;
+    int         groups[NGX_HTTP_FCFAAS_GROUPS * 3];
+    ngx_int_t   n;
+    ngx_uint_t  size;
 
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+    size = (flcf->regex->ncaptures + 1) * 3;
+    captures = groups;
 
-    path->len = 0;
-    path->text = ngx_pnalloc(r->pool, raw->len + 1);
-    path->end = ngx_palloc(r->pool, (raw->len + 1) * sizeof(uint32_t));
+    if (size > NGX_HTTP_FCFAAS_GROUPS * 3) {
+        captures = ngx_palloc(r->pool, size * sizeof(int));
+        if (captures == NULL) {
+            return 0;
+        }
+    }
 
-    if (path->text == NULL || path->end == NULL) {
+    n = ngx_regex_exec(flcf->regex->regex, &r->uri, captures, size);
+
+    if (n < 0 || flcf->capture >= 2 * n) {
+        return 0;
+    }
+
+    from = captures[flcf->capture];
+    to = captures[flcf->capture + 1];
+
+    if (from < 0
+        || (size_t) (to - from) != id->len
+        || ngx_memcmp(r->uri.data + from, id->data, id->len) != 0
+        || ((size_t) to < r->uri.len && r->uri.data[to] != '/'))
+    {
+        return 0;
+    }
+
+    return to;
+#else
+    return 0;
+#endif
+}
+
+
+/* NGX_DECLINED: not to be told from what the client wrote */
+static ngx_int_t
+ngx_http_fcfaas_uri_raw(ngx_http_request_t *r, size_t cut, ngx_str_t *path)
+{
+    size_t      offset;
+    ngx_int_t   rc;
+    ngx_str_t   raw, rest;
+
+    if (!r->valid_unparsed_uri) {
+        return NGX_DECLINED;
+    }
+
+    raw.data = r->unparsed_uri.data;
+    raw.len = ngx_http_fcfaas_path_len(&r->unparsed_uri);
+
+    if (raw.len == r->uri.len
+        && ngx_memcmp(raw.data, r->uri.data, raw.len) == 0
+        && ngx_strlchr(raw.data, raw.data + raw.len, '%') == NULL)
+    {
+        /* as it is almost always: each character stands for itself */
+
+        path->data = raw.data + cut;
+        path->len = raw.len - cut;
+        return NGX_OK;
+    }
+
+    rc = ngx_http_fcfaas_path_offset(r, &raw, cut, &offset);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    raw.data += offset;
+    raw.len -= offset;
+
+    if (raw.len > 2 && raw.data[0] == '%') {
+
+        /* the slash behind the name was escaped: not a part of a segment, to
+         * nginx, so it is none to the function */
+
+        path->len = raw.len - 2;
+        path->data = ngx_pnalloc(r->pool, path->len);
+        if (path->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        path->data[0] = '/';
+        ngx_memcpy(path->data + 1, raw.data + 3, path->len - 1);
+
+    } else {
+        *path = raw;
+    }
+
+    rest.data = r->uri.data + cut;
+    rest.len = r->uri.len - cut;
+
+    return ngx_http_fcfaas_path_reads(r, path, &rest);
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_uri_encoded(ngx_http_request_t *r, size_t cut,
+    ngx_str_t *path)
+{
+    u_char     *p;
+    size_t      n;
+    ngx_str_t   rest;
+
+    rest.data = r->uri.data + cut;
+    rest.len = r->uri.len - cut;
+
+    if (ngx_http_fcfaas_path_dots(&rest)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "fcfaas: \"%V\" has \".\" or \"..\" segments: "
+                      "not passed on", &r->uri);
         return NGX_ERROR;
     }
 
-    for (i = 0; i < raw->len; /* void */) {
+    n = 2 * ngx_escape_uri(NULL, rest.data, rest.len, NGX_ESCAPE_URI);
 
-        ch = raw->data[i++];
-
-        if (ch == '%' && i + 2 <= raw->len) {
-            n = ngx_hextoi(raw->data + i, 2);
-
-            if (n != NGX_ERROR) {
-                ch = (u_char) n;
-                i += 2;
-            }
-        }
-
-        if (ch == '/'
-            && (ngx_http_fcfaas_uri_segment(path)
-                || (cscf->merge_slashes
-                    && path->len && path->text[path->len - 1] == '/')))
-        {
-            path->end[path->len - 1] = i;
-            continue;
-        }
-
-        path->text[path->len] = ch;
-        path->end[path->len] = i;
-        path->len++;
+    path->data = ngx_pnalloc(r->pool, 1 + rest.len + n);
+    if (path->data == NULL) {
+        return NGX_ERROR;
     }
 
-    (void) ngx_http_fcfaas_uri_segment(path);
+    p = path->data;
+
+    if (rest.len && rest.data[0] != '/') {
+        *p++ = '/';
+    }
+
+    p = (u_char *) ngx_escape_uri(p, rest.data, rest.len, NGX_ESCAPE_URI);
+    path->len = p - path->data;
 
     return NGX_OK;
 }
 
 
-/* takes out a "." or ".." that ends here, and what it steps over: 1 if the
- * path ends with a slash now */
-static ngx_uint_t
-ngx_http_fcfaas_uri_segment(ngx_http_fcfaas_path_t *path)
-{
-    size_t  start, len;
-
-    for (start = path->len; start && path->text[start - 1] != '/'; start--) {
-        /* void */
-    }
-
-    len = path->len - start;
-
-    if (start == 0 || len == 0 || len > 2
-        || path->text[start] != '.' || path->text[path->len - 1] != '.')
-    {
-        return 0;
-    }
-
-    path->len = start;
-
-    if (len == 2 && start > 1) {
-        do {
-            path->len--;
-        } while (path->text[path->len - 1] != '/');
-    }
-
-    return 1;
-}
-
-
-/* by the captures of the location's regular expression */
+/* with arguments: the client's own, unless they were changed */
 static ngx_int_t
-ngx_http_fcfaas_uri_captured(ngx_http_request_t *r, ngx_str_t *id,
-    ngx_http_fcfaas_path_t *path, size_t *end)
+ngx_http_fcfaas_uri_join(ngx_http_request_t *r, ngx_str_t *path,
+    ngx_str_t *uri)
 {
-#if (NGX_PCRE)
-    int         from, to;
-    ngx_uint_t  i;
+    u_char     *p;
+    size_t      len;
+    ngx_str_t   args;
 
-    for (i = 2; i + 1 < r->ncaptures; i += 2) {
+    ngx_http_fcfaas_path_args(r, &args);
 
-        from = r->captures[i];
-        to = r->captures[i + 1];
-
-        if (from < 0
-            || (size_t) to > path->len
-            || (size_t) (to - from) != id->len
-            || ngx_memcmp(r->captures_data, path->text, to) != 0
-            || ngx_memcmp(path->text + from, id->data, id->len) != 0)
-        {
-            continue;
-        }
-
-        *end = to;
-
+    if (path->len && path->data + path->len == args.data) {
+        /* they follow it where it stands */
+        uri->data = path->data;
+        uri->len = path->len + args.len;
         return NGX_OK;
     }
-#endif
 
-    return NGX_DECLINED;
-}
+    len = ngx_max(path->len, 1) + args.len;
 
-
-/* the first segment that reads so */
-static ngx_int_t
-ngx_http_fcfaas_uri_named(ngx_str_t *id, ngx_http_fcfaas_path_t *path,
-    size_t *end)
-{
-    size_t  i, to;
-
-    for (i = 0; i + id->len < path->len; i++) {
-
-        to = i + 1 + id->len;
-
-        if (path->text[i] == '/'
-            && (to == path->len || path->text[to] == '/')
-            && ngx_memcmp(path->text + i + 1, id->data, id->len) == 0)
-        {
-            *end = to;
-            return NGX_OK;
-        }
+    uri->data = ngx_pnalloc(r->pool, len);
+    if (uri->data == NULL) {
+        return NGX_ERROR;
     }
 
-    return NGX_DECLINED;
+    p = uri->data;
+
+    if (path->len == 0) {
+        *p++ = '/';
+    }
+
+    p = ngx_cpymem(p, path->data, path->len);
+    p = ngx_cpymem(p, args.data, args.len);
+
+    uri->len = p - uri->data;
+
+    return NGX_OK;
 }

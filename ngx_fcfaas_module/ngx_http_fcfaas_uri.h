@@ -3,8 +3,12 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
-/* The rest of the client's own request line behind the function's name, as
- * the client wrote it, with arguments; begins with "/".  In r->pool. */
+/*
+ * $fcfaas_uri: the rest of the path behind the function's name, as the client
+ * wrote it, with arguments; begins with "/".  In r->pool.  NGX_ERROR also for
+ * a path that cannot be written down so that it means what nginx's locations
+ * have checked.
+ */
 ngx_int_t ngx_http_fcfaas_uri(ngx_http_request_t *r, ngx_str_t *id,
     ngx_str_t *uri);
 

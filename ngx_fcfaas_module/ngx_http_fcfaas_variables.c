@@ -23,8 +23,9 @@ static ngx_int_t ngx_http_fcfaas_variable_value(ngx_http_variable_value_t *v,
 
 static const ngx_http_variable_t  ngx_http_fcfaas_vars[] = {
 
+    /* not to be kept: a subrequest, or another location, has its own */
     { ngx_string("fcfaas_uri"), NULL, ngx_http_fcfaas_uri_variable,
-      0, 0, 0 },
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("fcfaas_function_id"), NULL,
       ngx_http_fcfaas_function_id_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -110,7 +111,11 @@ ngx_http_fcfaas_uri_variable(ngx_http_request_t *r,
     }
 
     if (ngx_http_fcfaas_uri(r, &id, &uri) != NGX_OK) {
-        return NGX_ERROR;
+
+        /* nginx takes a variable that fails for an empty one, and proxy_pass
+         * would go on with all of r->uri: this is no port, and ends in 500 */
+
+        ngx_str_set(&uri, ":0");
     }
 
     return ngx_http_fcfaas_variable_value(v, uri.data, uri.len);

@@ -30,7 +30,10 @@ EOC
 our $agent = <<'EOC';
     server {
         listen 127.0.0.1:$TEST_NGINX_AGENT;
-        location / { return 200 "agent $http_x_fcfaas_function\n"; }
+        location / {
+            return 200 "agent $http_x_fcfaas_function $request_uri\n";
+        }
+        location /check { return 204; }
         location /ssi {
             return 200 '<!--#include virtual="/run/guard" -->';
         }
@@ -39,8 +42,9 @@ EOC
 
 add_block_preprocessor(sub {
     my ($block) = @_;
-    $block->set_value('config', $config);
-    $block->set_value('http_config', $block->http_config . $agent);
+    $block->set_value('config', $config) unless defined $block->config;
+    $block->set_value('http_config', $block->http_config . $agent)
+        unless $block->http_config =~ /TEST_NGINX_AGENT;/;
 });
 
 run_tests();
@@ -53,7 +57,7 @@ spec("guard"); instance("guard");
 --- request
 GET /guarded
 --- response_body
-agent 
+agent  /guarded
 
 
 === TEST 2: a cold one is a 500 of auth_request, at once
@@ -71,4 +75,66 @@ spec("guard"); instance("guard");
 --- request
 GET /mixed
 --- response_body
-agent guard
+agent guard /
+
+
+=== TEST 4: a subrequest's path is its own, and the parent's stays the parent's
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+
+    location ~ ^/page/(?<function_id>[^/]+) {
+        auth_request /run/guard/check/this?a=1;
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+        add_header X-Function $fcfaas_function_id;
+    }
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_AGENT;
+        location / {
+            return 200 "agent $http_x_fcfaas_function $request_uri\n";
+        }
+        location /check/ { access_log logs/check.log; return 204; }
+        location /other { return 403; }
+    }
+--- etcd
+spec("guard"); instance("guard"); spec("hello"); instance("hello");
+--- request eval
+["GET /page/hello/a%20b?c", "GET /page/hello/other"]
+--- error_code eval
+[200, 403]
+--- response_body_like eval
+["^agent hello /a%20b[?]c\$", ".*"]
+
+
+=== TEST 5: two includes at once
+--- config
+    location = /both {
+        ssi on;
+        ssi_types *;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_AGENT/ssi;
+    }
+
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_AGENT;
+        location / {
+            return 200 "$http_x_fcfaas_function $request_uri,";
+        }
+        location /ssi {
+            return 200 '<!--#include virtual="/run/guard/a%20b?x" --><!--#include virtual="/run/hello/c" -->';
+        }
+    }
+--- etcd
+spec("guard"); instance("guard"); spec("hello"); instance("hello");
+--- request
+GET /both
+--- response_body chomp
+guard /a%20b?x,hello /c,

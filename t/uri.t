@@ -108,8 +108,9 @@ GET /x?
         proxy_pass http://functions$fcfaas_uri;
     }
 --- request
-GET /short/y?z=1
---- response_body_like: ^GET /\S*
+GET /short/y%20z%3F?z=1
+--- response_body
+GET /y%20z%3F?z=1
 
 
 === TEST 11: a CR in the request line never reaches the function
@@ -124,3 +125,206 @@ GET /short/y?z=1
 DELETE /run/echo/thing?id=1
 --- response_body
 DELETE /thing?id=1
+
+
+=== TEST 13: a segment that reads like the function's name is not its name
+--- config
+    location /admin/ { deny all; }
+    location / {
+        fcfaas echo;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /x/echo/admin/users", "GET /echo/admin/users", "GET /admin/users",
+ "GET /x/../admin/users", "GET /echo"]
+--- error_code eval
+[200, 200, 403, 403, 200]
+--- response_body_like eval
+["^GET /x/echo/admin/users\$", "^GET /echo/admin/users\$", "Forbidden",
+ "Forbidden", "^GET /echo\$"]
+
+
+=== TEST 14: of two captures alike, the one that is the id
+--- config
+    location ~ ^/(?<tenant>[^/]+)/(?<fn>[^/]+) {
+        fcfaas $fn;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /echo/echo/x", "GET /echo/%65cho/echo/%20", "GET //echo//echo?y"]
+--- response_body eval
+["GET /x\n", "GET /echo/%20\n", "GET /?y\n"]
+
+
+=== TEST 15: a capture by another regular expression takes nothing away
+--- config
+    location / {
+        if ($uri ~ ^/some/(?<fn>[^/]+)) { set $x 1; }
+        fcfaas $fn;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request
+GET /some/echo/x
+--- response_body
+GET /some/echo/x
+
+
+=== TEST 16: what an "if" matched does not move the cut
+--- config
+    location ~ ^/run/([^/]+)/ {
+        if ($args ~ ^(.*)(.*)$) { set $x 1; }
+        if ($uri ~ "/(echo)/admin") { set $x 2; }
+        fcfaas $1;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request
+GET /run/echo/x/echo/admin/y
+--- response_body
+GET /x/echo/admin/y
+
+
+=== TEST 17: as many segments as "strip" says
+--- config
+    location /one/ {
+        fcfaas echo strip=1;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id strip=0;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+    location = /two {
+        fcfaas echo strip=2;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /one/a%20b/c?d", "GET /one/", "GET /%6fne%2fa", "GET /run/echo/x",
+ "GET /two?x"]
+--- response_body eval
+["GET /a%20b/c?d\n", "GET /\n", "GET /a\n", "GET /run/echo/x\n",
+ "GET /?x\n"]
+
+
+=== TEST 18: an escaped slash behind the name
+--- request eval
+["GET /run/echo%2fadmin", "GET /run/echo%2F", "GET /run/x/..%2fecho%2f%2e/y"]
+--- response_body eval
+["GET /admin\n", "GET /\n", "GET /%2e/y\n"]
+
+
+=== TEST 19: a capture that ends inside a segment takes nothing away
+--- config
+    location ~ ^/(?<fn>[a-z]+) {
+        fcfaas $fn;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /echo-admin/x", "GET /echo/x"]
+--- response_body eval
+["GET /echo-admin/x\n", "GET /x\n"]
+
+
+=== TEST 20: error_page, a named location, try_files
+--- config
+    location = /missing {
+        error_page 404 "/run/echo/not found?code=404";
+        return 404;
+    }
+    location /named/ {
+        error_page 404 = @fallback;
+        return 404;
+    }
+    location /tried/ {
+        try_files /no/such/file /run/echo/tried?x=1;
+    }
+    location @fallback {
+        fcfaas echo;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /missing", "GET /named/a%20b?c", "GET /tried/y"]
+--- response_body eval
+["GET /not%20found?code=404\n", "GET /named/a%20b?c\n", "GET /tried?x=1\n"]
+--- error_code eval
+[404, 200, 200]
+
+
+=== TEST 21: "rewrite ... break": the changed URI, of which nothing goes
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        rewrite ^/run/[^/]+/old/(.*)$ /new/$1 break;
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /run/echo/old/a%20b?c=%20", "GET /run/echo/x"]
+--- response_body eval
+["GET /new/a%20b?c=%20\n", "GET /x\n"]
+
+
+=== TEST 22: changed arguments, with nothing that ends a request line
+--- config
+    location ~ (?s)^/run/(?<function_id>[^/]+)/(?<rest>.*)$ {
+        set $args "a=$rest";
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request
+GET /run/echo/x%20HTTP%2f1.1%0d%0aFoo:bar%23
+--- response_body
+GET /x%20HTTP/1.1%0D%0AFoo:bar%23?a=x%20HTTP/1.1%0D%0AFoo:bar%23
+
+
+=== TEST 23: dots that came by a rewrite are not passed on
+--- config
+    location ~ ^/run/echo/admin { deny all; }
+    location /by { rewrite ^ /run/echo/$arg_p last; }
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /by?p=x", "GET /by?p=x/../admin", "GET /by?p=x/%2e%2e/admin"]
+--- error_code eval
+[200, 400, 200]
+--- response_body_like eval
+["^GET /x[?]p=x\$", '"error":"bad_path"',
+ "^GET /x/%252e%252e/admin[?]p=x/%2e%2e/admin\$"]
+
+
+=== TEST 24: a value given to the capture's variable is the id
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        set $function_id echo;
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /run/other/x", "GET /run/echo/x"]
+--- response_body eval
+["GET /run/other/x\n", "GET /x\n"]
+
+
+=== TEST 25: an "if" in the location has the location's captures
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+
+        if ($arg_x) {
+            fcfaas echo;
+            proxy_pass http://functions$fcfaas_uri;
+        }
+        if ($arg_y) {
+            proxy_pass http://functions$fcfaas_uri;
+        }
+
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /run/echo/x?x=1", "GET /run/echo/x?y=1", "GET /run/echo/x?z=1"]
+--- response_body eval
+["GET /run/echo/x?x=1\n", "GET /x?y=1\n", "GET /x?z=1\n"]

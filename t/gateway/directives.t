@@ -119,6 +119,15 @@ bad('memory', qr/fcfaas_memory/,
 bad('fcfaas twice', qr/is duplicate/,
     location => 'fcfaas $function_id; fcfaas other;');
 bad('a fixed bad name', qr/No_Name!/, location => 'fcfaas No_Name!;');
+bad('strip of what', qr/"strip=x" in "fcfaas".*0 to 64/,
+    location => 'fcfaas $function_id strip=x;');
+bad('strip too many', qr/"strip=65" in "fcfaas"/,
+    location => 'fcfaas $function_id strip=65;');
+bad('strip below none', qr/"strip=-1" in "fcfaas"/,
+    location => 'fcfaas $function_id strip=-1;');
+bad('another parameter', qr/"cut=1" in "fcfaas"/,
+    location => 'fcfaas $function_id cut=1;');
+good('strip', location => 'fcfaas $function_id strip=64;');
 bad('an argument in an upstream', qr/fcfaas/, upstream => 'fcfaas x;');
 bad('a server before it', qr/no "server" beside it/,
     upstream => 'server 127.0.0.1:1; fcfaas;');

@@ -1,0 +1,146 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
+
+
+#define NGX_HTTP_FCFAAS_STRIP_MAX  64
+
+
+#if (NGX_PCRE)
+static ngx_int_t ngx_http_fcfaas_function_capture(ngx_conf_t *cf,
+    ngx_http_regex_t *regex, ngx_str_t text);
+#endif
+
+
+char *
+ngx_http_fcfaas_function_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_fcfaas_loc_conf_t *flcf = conf;
+
+    char                         *rv;
+    ngx_str_t                    *value;
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    value = cf->args->elts;
+
+    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (flcf->id->lengths == NULL
+        && !fcf_id_valid((char *) value[1].data, value[1].len))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\" directive: "
+                           "not a function name", &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strncmp(value[2].data, "strip=", 6) == 0) {
+            flcf->strip = ngx_atoi(value[2].data + 6, value[2].len - 6);
+        }
+
+        if (flcf->strip < 0 || flcf->strip > NGX_HTTP_FCFAAS_STRIP_MAX) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in \"%V\" "
+                               "directive: it takes \"strip=\" and a number "
+                               "of segments, 0 to %d", &value[2], &cmd->name,
+                               NGX_HTTP_FCFAAS_STRIP_MAX);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
+    fmcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* the regular expression, and so the captures, are those of the location
+ * where the directive stands */
+void
+ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
+    ngx_http_fcfaas_loc_conf_t *prev, ngx_http_fcfaas_loc_conf_t *conf)
+{
+    ngx_uint_t                 inherited;
+#if (NGX_PCRE)
+    ngx_http_core_loc_conf_t  *clcf;
+#endif
+
+    inherited = conf->id == NGX_CONF_UNSET_PTR;
+
+    if (inherited) {
+        conf->id = prev->id == NGX_CONF_UNSET_PTR ? NULL : prev->id;
+        conf->strip = prev->strip;
+        conf->capture = prev->capture;
+    }
+
+#if (NGX_PCRE)
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" have no name of their own */
+
+    conf->regex = (clcf->noname || (inherited && conf->id))
+                  ? prev->regex : clcf->regex;
+
+    if (!inherited && conf->regex) {
+        conf->capture = ngx_http_fcfaas_function_capture(cf, conf->regex,
+                                                         conf->id->value);
+    }
+
+#endif
+}
+
+
+#if (NGX_PCRE)
+
+/* the text is one capture of the location's regular expression and nothing
+ * else: "$name", "${name}" or "$1" */
+static ngx_int_t
+ngx_http_fcfaas_function_capture(ngx_conf_t *cf, ngx_http_regex_t *regex,
+    ngx_str_t text)
+{
+    ngx_str_t                  *name;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (text.len < 2 || text.data[0] != '$') {
+        return NGX_CONF_UNSET;
+    }
+
+    text.data++;
+    text.len--;
+
+    if (text.len == 1 && text.data[0] >= '1' && text.data[0] <= '9') {
+        i = text.data[0] - '0';
+        return i <= regex->ncaptures ? (ngx_int_t) (2 * i) : NGX_CONF_UNSET;
+    }
+
+    if (text.len > 2 && text.data[0] == '{'
+        && text.data[text.len - 1] == '}')
+    {
+        text.data++;
+        text.len -= 2;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < regex->nvariables; i++) {
+        name = &v[regex->variables[i].index].name;
+
+        if (name->len == text.len
+            && ngx_strncasecmp(name->data, text.data, text.len) == 0)
+        {
+            return regex->variables[i].capture;
+        }
+    }
+
+    return NGX_CONF_UNSET;
+}
+
+#endif
