@@ -94,6 +94,18 @@ $(VM)/functions/hello.img $(VM)/functions/echo.img: vm/mkfunction vm/mkimage
 
 include $(wildcard vm/*/rules.mk)
 
+# what t/agent/cgroup.t runs as process 1 of a guest, whose kernel has cgroups
+# of version 2 whatever the host has
+
+CGROUP_OBJS := $(addprefix $(GUEST_OBJ)/,t/unit/cgroup_host.o \
+               $(patsubst %.c,%.o,$(wildcard agent/vmm/vmm_cgroup*.c)) \
+               contract/fcf_err.o)
+
+$(VM)/cgroup_guest: $(CGROUP_OBJS)
+	$(GUEST_LD) -o $@ $^
+
+TARGETS += $(VM)/cgroup_guest
+
 # unit tests
 
 INIT_ERR := $(B)/contract/fcf_err.o

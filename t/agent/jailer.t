@@ -34,7 +34,7 @@ sub jail {
     my %got = (code => $status >> 8, proc => $proc, id => $set{id},
         output => $proc->output, told($proc->output),
         lines => scalar(() = $proc->output =~ /\n/g));
-    my $name = (split m{/}, $set{'exec-file'} // '')[-1];
+    my $name = (split m{/}, $set{'exec-file'} // '')[-1] // '';
     $got{jail} = "$base/$name/" . ($set{id} // '');
     $got{root} = "$got{jail}/root";
     return \%got;
