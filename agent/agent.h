@@ -14,6 +14,7 @@
 #include "agent/base/notify.h"
 #include "agent/base/pool.h"
 #include "agent/base/state.h"
+#include "agent/proxy/proxy.h"
 #include "agent/vmm/vmm.h"
 #include "contract/fcf_codec.h"
 #include "client/fcf_sync.h"

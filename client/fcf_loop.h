@@ -1,5 +1,5 @@
 /*
- * What contract/ needs of an event loop.  The gateway supplies it on nginx's
+ * What client/ needs of an event loop.  The gateway supplies it on nginx's
  * events (ngx_http_fcfaas_loop.c), the agent on libuv (agent/base/loop.c), the
  * unit tests on a fake with a manual clock (t/unit/fake_loop.c).
  *

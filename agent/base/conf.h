@@ -7,7 +7,8 @@
 #ifndef _FCA_CONF_H_INCLUDED_
 #define _FCA_CONF_H_INCLUDED_
 
-#include "agent/proxy/proxy.h"
+#include <netinet/in.h>
+#include "agent/base/cidr.h"
 #include "client/fcf_etcd.h"
 #include "client/fcf_redis.h"
 

@@ -28,15 +28,12 @@
 
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include "agent/base/cidr.h"
 #include "client/fcf_loop.h"
 #include "contract/fcf_names.h"
 
 typedef struct fca_proxy_s  fca_proxy_t;
 typedef struct fca_route_s  fca_route_t;
-
-typedef struct {
-    uint32_t  addr, mask;               /* network byte order */
-} fca_cidr_t;
 
 #define FCA_ACCESS_TOKEN_MAX  256
 #define FCA_ACCESS_ALLOW_MAX  32
