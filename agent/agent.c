@@ -6,28 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent.h"
-#include "agent/store/failures.h"
-#include "agent/instance/instance.h"
-#include "agent/store/jobs.h"
-#include "agent/store/node.h"
-#include "agent/store/specs.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/place.h"
 
+#define FCA_PORT_REST_MS    60000
 #define FCA_STOP_CHECK_MS   20
 #define FCA_STOP_HURRY_MS   20000       /* then VMs are killed */
 #define FCA_STOP_GIVEUP_MS  30000
 #define FCA_STOP_KEYS_MS    3000        /* for etcd and Redis at the end */
-
-/* What was closed is finished by the loop's next turns, the first of which
- * may be taken by an uv_stop() that nobody waited for. */
-void
-fca_loop_end(uv_loop_t *uv)
-{
-    int  turns;
-
-    for (turns = 0; turns < 10 && uv_loop_close(uv) == UV_EBUSY; turns++) {
-        uv_run(uv, UV_RUN_NOWAIT);
-    }
-}
 
 static void
 fca_agent_log(fcf_log_e level, const char *msg)
@@ -36,11 +23,25 @@ fca_agent_log(fcf_log_e level, const char *msg)
 }
 
 static void
+fca_agent_announce(fca_t *agent)
+{
+    if (!agent->announced && fca_node_lease(agent->node)
+        && fca_specs_known(agent->all.specs))
+    {
+        agent->announced = 1;
+        fca_log(FCF_LOG_INFO, NULL, "ready: %d vCPUs, %d MB",
+                agent->capacity.cpu, agent->capacity.memory_mb);
+        fca_notify_ready(&agent->notify);
+        agent->all.changed(agent);
+    }
+}
+
+static void
 fca_agent_spec(void *arg, const char *function_id)
 {
     fca_t  *agent = arg;
 
-    fca_instances_spec(agent, function_id);
+    fca_instances_spec(&agent->all, function_id);
 
     if (agent->phase == FCA_RUNNING) {
         fca_jobs_kick(agent->jobs);     /* one may wait for this */
@@ -50,41 +51,27 @@ fca_agent_spec(void *arg, const char *function_id)
 static void
 fca_agent_specs(void *arg)
 {
-    fca_agent_specs_live(arg);
-}
+    fca_t  *agent = arg;
 
-static void
-fca_agent_announce(fca_t *agent)
-{
-    if (!agent->announced && fca_node_lease(agent->node)
-        && fca_specs_known(agent->specs))
-    {
-        agent->announced = 1;
-        fca_log(FCF_LOG_INFO, NULL, "ready: %d vCPUs, %d MB",
-                agent->capacity.cpu, agent->capacity.memory_mb);
-        fca_notify_ready(&agent->notify);
-        fca_agent_vms_changed(agent);
-    }
-}
-
-void
-fca_agent_node_live(fca_t *agent)
-{
-    fca_instances_put(agent);
-    fca_jobs_start(agent->jobs);
-    fca_agent_announce(agent);
-}
-
-void
-fca_agent_specs_live(fca_t *agent)
-{
     fca_jobs_kick(agent->jobs);
     fca_agent_announce(agent);
 }
 
-void
-fca_agent_vms_changed(fca_t *agent)
+static void
+fca_agent_live(void *arg)
 {
+    fca_t  *agent = arg;
+
+    fca_instances_put(&agent->all);
+    fca_jobs_start(agent->jobs);
+    fca_agent_announce(agent);
+}
+
+static void
+fca_agent_changed(void *arg)
+{
+    fca_t  *agent = arg;
+
     fca_notify_status(&agent->notify, "%d VMs, %d of them starting",
                       agent->capacity.vms, agent->capacity.boots);
     fca_node_changed(agent->node);
@@ -94,9 +81,34 @@ fca_agent_vms_changed(fca_t *agent)
     }
 }
 
-char *
-fca_agent_worker(const fca_t *agent)
+static int
+fca_agent_ready(void *arg)
 {
+    fca_t  *agent = arg;
+
+    return fca_node_lease(agent->node) && fca_specs_known(agent->all.specs);
+}
+
+static int
+fca_agent_room(void *arg)
+{
+    fca_t  *agent = arg;
+
+    return fca_place_room(&agent->all);
+}
+
+static int
+fca_agent_place(void *arg, fca_job_t *job)
+{
+    fca_t  *agent = arg;
+
+    return fca_place(&agent->all, job);
+}
+
+static char *
+fca_agent_worker(void *arg)
+{
+    const fca_t           *agent = arg;
     fcf_worker_t           worker;
     const fca_capacity_t  *c = &agent->capacity;
 
@@ -128,9 +140,9 @@ fca_agent_hurry(fca_t *agent, const char *why)
     agent->hurried = 1;
     fca_log(FCF_LOG_WARN, NULL, "%s: VMs are killed", why);
 
-    fca_proxy_free(agent->proxy);
-    agent->proxy = NULL;
-    fca_instances_stop(agent, 1);
+    fca_proxy_free(agent->all.proxy);
+    agent->all.proxy = NULL;
+    fca_instances_stop(&agent->all, 1);
 }
 
 static void
@@ -145,16 +157,18 @@ fca_agent_stop(fca_t *agent)
     fca_notify_stopping(&agent->notify);
 
     agent->phase = FCA_STOP_VMS;
-    agent->stop_since = fca_now(agent);
+    agent->stop_since = fca_now(&agent->loop);
     fca_jobs_stop(agent->jobs);
     fca_node_changed(agent->node);
-    fca_instances_stop(agent, 0);
+    fca_instances_stop(&agent->all, 0);
     agent->loop.timer_set(agent->stop_timer, 0);
 }
 
-void
-fca_agent_fatal(fca_t *agent)
+static void
+fca_agent_fatal(void *arg)
 {
+    fca_t  *agent = arg;
+
     agent->status = 1;
 
     if (agent->phase == FCA_RUNNING) {
@@ -169,24 +183,24 @@ fca_agent_stop_check(void *arg)
     fca_t     *agent = arg;
     uint64_t   ms;
 
-    ms = fca_now(agent) - agent->stop_since;
+    ms = fca_now(&agent->loop) - agent->stop_since;
 
     if (agent->phase == FCA_STOP_VMS) {
         if (ms >= FCA_STOP_HURRY_MS) {
             fca_agent_hurry(agent, "the end takes too long");
         }
 
-        if ((TAILQ_EMPTY(&agent->instances)
+        if ((TAILQ_EMPTY(&agent->all.list)
              && ((fca_jobs_stopped(agent->jobs)
-                  && !fca_unputs_pending(agent))
+                  && !fca_keyring_pending(agent->all.keyring))
                  || ms >= FCA_STOP_KEYS_MS))
             || ms >= FCA_STOP_GIVEUP_MS)
         {
             agent->phase = FCA_STOP_KEYS;
-            agent->stop_since = fca_now(agent);
+            agent->stop_since = fca_now(&agent->loop);
             ms = 0;
             fca_jobs_leave(agent->jobs);
-            fca_failures_stop(agent->failures);
+            fca_failures_stop(agent->all.failures);
             fca_node_stop(agent->node);
         }
     }
@@ -194,7 +208,7 @@ fca_agent_stop_check(void *arg)
     if (agent->phase == FCA_STOP_KEYS
         && (ms >= FCA_STOP_KEYS_MS
             || (fca_jobs_left(agent->jobs)
-                && fca_failures_stopped(agent->failures)
+                && fca_failures_stopped(agent->all.failures)
                 && fca_node_stopped(agent->node))))
     {
         agent->phase = FCA_STOPPED;
@@ -271,8 +285,8 @@ fca_agent_open_host(fca_t *agent, fcf_err_t *err)
                 n);
     }
 
-    agent->net = fca_net_open(&agent->uv, &net, err);
-    if (agent->net == NULL) {
+    agent->all.net = fca_net_open(&agent->uv, &net, err);
+    if (agent->all.net == NULL) {
         return fcf_err_wrap(err, "network");
     }
 
@@ -280,17 +294,39 @@ fca_agent_open_host(fca_t *agent, fcf_err_t *err)
 }
 
 static int
-fca_agent_open_peers(fca_t *agent, fcf_err_t *err)
+fca_agent_open_redis(fca_t *agent, fcf_err_t *err)
 {
     const fca_conf_t    *conf = &agent->conf;
-    fca_specs_handler_t  specs = { fca_agent_spec, fca_agent_specs, agent };
-    fca_proxy_conf_t     proxy = {
-        .threads = (unsigned) conf->proxy_threads, .token = conf->token,
-        .token_len = conf->token ? strlen(conf->token) : 0,
-        .allow = conf->allow, .nallow = conf->nallow,
-        .queue_max = 64, .queue_ms = 100,
+    fcf_redis_conf_t     redis = {
+        .addrs = conf->redis.items, .naddrs = conf->redis.n,
+        .db = conf->redis_db,
+        .user = *conf->redis_user ? conf->redis_user : NULL,
+        .password = conf->redis_password,
     };
-    fcf_etcd_conf_t      etcd = {
+    fca_jobs_conf_t      jobs = {
+        .loop = &agent->loop, .redis_conf = &redis,
+        .specs = agent->all.specs, .prefix = conf->prefix,
+        .node_id = conf->node_id,
+    };
+    fca_jobs_handler_t   handler = { fca_agent_ready, fca_agent_room,
+                                     fca_agent_place, agent };
+
+    agent->redis = jobs.redis = fcf_redis_new(&agent->loop, &redis, err);
+    if (agent->redis == NULL) {
+        return -1;
+    }
+
+    agent->jobs = fca_jobs_new(&jobs, &handler, err);
+
+    return agent->jobs ? 0 : -1;
+}
+
+static int
+fca_agent_open_etcd(fca_t *agent, fcf_err_t *err)
+{
+    fca_instances_t      *all = &agent->all;
+    const fca_conf_t     *conf = &agent->conf;
+    fcf_etcd_conf_t       etcd = {
         .endpoints = conf->etcd.items, .nendpoints = conf->etcd.n,
         .user = *conf->etcd_user ? conf->etcd_user : NULL,
         .password = conf->etcd_password,
@@ -298,36 +334,76 @@ fca_agent_open_peers(fca_t *agent, fcf_err_t *err)
         .cert = *conf->etcd_cert ? conf->etcd_cert : NULL,
         .key = *conf->etcd_key ? conf->etcd_key : NULL,
     };
-    fcf_redis_conf_t     redis = {
-        .addrs = conf->redis.items, .naddrs = conf->redis.n,
-        .db = conf->redis_db,
-        .user = *conf->redis_user ? conf->redis_user : NULL,
-        .password = conf->redis_password,
+    fca_failures_conf_t   failures = { &agent->loop, NULL, conf->prefix,
+                                       conf->node_id };
+    fca_node_conf_t       node = { &agent->loop, NULL, &agent->state,
+                                   conf->prefix, conf->node_id };
+    fca_node_handler_t    on_node = { fca_agent_worker, fca_agent_live,
+                                      fca_agent_fatal, agent };
+    fca_keyring_conf_t    ring = { &agent->loop, NULL, NULL, conf->prefix };
+    fca_specs_handler_t   on_specs = { fca_agent_spec, fca_agent_specs,
+                                       agent };
+
+    agent->etcd = fcf_etcd_new(&agent->loop, &etcd, err);
+    if (agent->etcd == NULL) {
+        return -1;
+    }
+
+    failures.etcd = node.etcd = ring.etcd = agent->etcd;
+
+    if ((all->failures = fca_failures_new(&failures, err)) == NULL
+        || (agent->node = fca_node_new(&node, &on_node, err)) == NULL)
+    {
+        return -1;
+    }
+
+    ring.node = agent->node;
+
+    if ((all->keyring = fca_keyring_new(&ring, err)) == NULL
+        || (all->specs = fca_specs_new(agent->etcd, conf->prefix, &on_specs,
+                                       err)) == NULL)
+    {
+        return -1;
+    }
+
+    return 0;
+}
+
+static int
+fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
+{
+    fca_instances_t   *all = &agent->all;
+    const fca_conf_t  *conf = &agent->conf;
+    fca_proxy_conf_t   proxy = {
+        .threads = (unsigned) conf->proxy_threads, .token = conf->token,
+        .token_len = conf->token ? strlen(conf->token) : 0,
+        .allow = conf->allow, .nallow = conf->nallow,
+        .queue_max = 64, .queue_ms = 100,
     };
 
+    agent->http = fcf_http_new(&agent->loop, err);
+    if (agent->http == NULL) {
+        return -1;
+    }
+
     agent->vmm = (fca_vmm_conf_t) {
-        .uv = &agent->uv, .binary = conf->vmm,
+        .uv = &agent->uv, .http = agent->http, .binary = conf->vmm,
         .extra_args = conf->vmm_args.items, .state_dir = conf->state_dir,
         .kernel = conf->kernel, .initrd = *conf->initrd ? conf->initrd : NULL,
         .kernel_args = conf->kernel_args,
     };
 
-    if ((agent->http = fcf_http_new(&agent->loop, err)) == NULL
-        || (agent->etcd = fcf_etcd_new(&agent->loop, &etcd, err)) == NULL
-        || (agent->redis = fcf_redis_new(&agent->loop, &redis, err)) == NULL
-        || (agent->proxy = fca_proxy_new(&agent->loop, &proxy, err)) == NULL
-        || (agent->failures = fca_failures_new(agent, err)) == NULL
-        || (agent->jobs = fca_jobs_new(agent, err)) == NULL
-        || (agent->node = fca_node_new(agent, err)) == NULL
-        || (agent->specs = fca_specs_new(agent->etcd, conf->prefix, &specs,
-                                         err)) == NULL)
-    {
-        return -1;
-    }
+    all->conf = conf;
+    all->loop = &agent->loop;
+    all->state = &agent->state;
+    all->capacity = &agent->capacity;
+    all->ports = &agent->ports;
+    all->vmm = &agent->vmm;
+    all->changed = fca_agent_changed;
+    all->arg = agent;
+    all->proxy = fca_proxy_new(&agent->loop, &proxy, err);
 
-    agent->vmm.http = agent->http;
-
-    return 0;
+    return all->proxy ? 0 : -1;
 }
 
 /* VMs that cannot be ended: no loop can run any more that would tell them
@@ -335,11 +411,11 @@ fca_agent_open_peers(fca_t *agent, fcf_err_t *err)
 static void
 fca_agent_give_up(fca_t *agent)
 {
-    if (TAILQ_EMPTY(&agent->instances)) {
+    if (TAILQ_EMPTY(&agent->all.list)) {
         return;
     }
 
-    fca_instances_abandon(agent);
+    fca_instances_abandon(&agent->all);
     fca_log(FCF_LOG_ERROR, NULL, "some VMs did not end; the next start "
             "reclaims them");
     _exit(1);
@@ -348,10 +424,10 @@ fca_agent_give_up(fca_t *agent)
 static void
 fca_agent_close(fca_t *agent)
 {
-    fca_specs_free(agent->specs);
+    fca_specs_free(agent->all.specs);
     fca_node_free(agent->node);
-    fca_failures_free(agent->failures);
-    fca_unputs_free(agent);
+    fca_failures_free(agent->all.failures);
+    fca_keyring_free(agent->all.keyring);
 
     if (agent->redis) {
         fcf_redis_free(agent->redis);
@@ -359,8 +435,8 @@ fca_agent_close(fca_t *agent)
 
     fca_jobs_free(agent->jobs);
 
-    if (agent->proxy) {
-        fca_proxy_free(agent->proxy);
+    if (agent->all.proxy) {
+        fca_proxy_free(agent->all.proxy);
     }
 
     if (agent->etcd) {
@@ -371,8 +447,8 @@ fca_agent_close(fca_t *agent)
         fcf_http_free(agent->http);
     }
 
-    if (agent->net) {
-        fca_net_close(agent->net, 1);
+    if (agent->all.net) {
+        fca_net_close(agent->all.net, 1);
     }
 
     fca_notify_free(&agent->notify);
@@ -400,8 +476,7 @@ fca_agent_run(fca_conf_t *conf)
 
     memset(&agent, 0, sizeof(agent));
     agent.conf = *conf;
-    TAILQ_INIT(&agent.instances);
-    TAILQ_INIT(&agent.unputs);
+    TAILQ_INIT(&agent.all.list);
 
     if (uv_loop_init(&agent.uv) != 0) {
         fca_log(FCF_LOG_ERROR, NULL, "no event loop");
@@ -412,7 +487,9 @@ fca_agent_run(fca_conf_t *conf)
 
     if (fca_agent_signals(&agent, &err) != 0
         || fca_agent_open_host(&agent, &err) != 0
-        || fca_agent_open_peers(&agent, &err) != 0)
+        || fca_agent_open_vms(&agent, &err) != 0
+        || fca_agent_open_etcd(&agent, &err) != 0
+        || fca_agent_open_redis(&agent, &err) != 0)
     {
         fca_log(FCF_LOG_ERROR, NULL, "cannot start: %s", err.msg);
         agent.status = 1;

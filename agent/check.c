@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "agent/agent.h"
+#include "agent/base/loop.h"
 #include "agent/check.h"
 #include "agent/trial.h"
 

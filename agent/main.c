@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent.h"
+#include "agent/base/log.h"
 #include "agent/check.h"
 #include "agent/trial.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent.h"
+#include "agent/base/loop.h"
 #include "agent/trial.h"
 #include "agent/vmm/vmm.h"
 

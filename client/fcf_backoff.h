@@ -1,4 +1,4 @@
-/* How long to wait before the next attempt.  Private to contract/. */
+/* How long to wait before the next attempt. */
 
 #ifndef _FCF_BACKOFF_H_INCLUDED_
 #define _FCF_BACKOFF_H_INCLUDED_

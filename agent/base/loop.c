@@ -304,3 +304,13 @@ fca_loop_init(fcf_loop_t *out, uv_loop_t *uv, fca_loop_log_pt log)
     out->now = now;
     out->log = log_line;
 }
+
+void
+fca_loop_end(uv_loop_t *uv)
+{
+    int  turns;
+
+    for (turns = 0; turns < 10 && uv_loop_close(uv) == UV_EBUSY; turns++) {
+        uv_run(uv, UV_RUN_NOWAIT);
+    }
+}

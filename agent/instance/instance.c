@@ -4,27 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/instance/instance_int.h"
-#include "agent/store/jobs_int.h"
-#include "agent/store/specs.h"
 
 /* how often a registered VM is looked at */
 #define FCA_TICK_MS  1000
-
-void
-fca_inst_log(const fca_instance_t *inst, fcf_log_e level, const char *fmt,
-    ...)
-{
-    char            text[1024];
-    va_list         args;
-    fca_log_ctx_t   ctx = { inst->function_id, inst->request_id,
-                            inst->worker_id };
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-
-    fca_log(level, &ctx, "%s", text);
-}
 
 unsigned
 fca_instance_timeout(const fca_instance_t *inst, fca_instance_state_e state)
@@ -34,7 +16,7 @@ fca_instance_timeout(const fca_instance_t *inst, fca_instance_state_e state)
     switch (state) {
 
     case FCA_S_BOOT:
-        limit = inst->agent->conf.boot_timeout_s;
+        limit = inst->all->conf->boot_timeout_s;
         if (limit == 0 || inst->spec.boot_timeout_s < limit) {
             limit = inst->spec.boot_timeout_s;
         }
@@ -58,7 +40,7 @@ fca_instance_set(fca_instance_t *inst, fca_instance_state_e state,
                  fca_event_name(event));
 
     inst->state = state;
-    inst->agent->loop.timer_set(inst->timer,
+    inst->all->loop->timer_set(inst->timer,
                                 fca_instance_timeout(inst, state));
 }
 
@@ -71,7 +53,7 @@ fca_instance_event(fca_instance_t *inst, fca_event_e event,
     action = fca_instance_table[inst->state][event];
 
     if (action == NULL) {
-        inst->agent->illegal++;
+        inst->all->illegal++;
         fca_inst_log(inst, FCF_LOG_ERROR, "\"%s\" is not possible in state "
                      "%s; ignored", fca_event_name(event),
                      fca_state_name(inst->state));
@@ -88,22 +70,9 @@ fca_instance_timer(void *arg)
 }
 
 static void
-fca_instance_retry(void *arg)
+fca_instance_extended(void *arg, uint64_t number, int pending)
 {
-    fca_instance_t  *inst = arg;
-
-    if (inst->state == FCA_S_CLAIMED) {
-        fca_claim_again(inst);
-
-    } else if (inst->state < FCA_S_STOPPING) {
-        fca_put(inst);
-    }
-}
-
-static void
-fca_instance_extended(fca_t *agent, uint64_t number, int pending)
-{
-    (void) agent;
+    (void) arg;
     (void) number;
     (void) pending;         /* the slot counts from here on */
 }
@@ -114,8 +83,9 @@ fca_instance_extend(void *arg)
     fca_instance_t  *inst = arg;
 
     if (inst->job && inst->job->ours) {
-        fca_job_extend(inst->job, inst->number, fca_instance_extended);
-        inst->agent->loop.timer_set(inst->extend_timer, FCA_EXTEND_MS);
+        fca_job_extend(inst->job, inst->number, fca_instance_extended,
+                       NULL);
+        inst->all->loop->timer_set(inst->extend_timer, FCA_EXTEND_MS);
     }
 }
 
@@ -123,45 +93,36 @@ static int
 fca_instance_fill(fca_instance_t *inst, fca_job_t *job,
     const fca_images_t *images, fcf_err_t *err)
 {
-    fca_t       *agent = inst->agent;
-    fcf_loop_t  *loop = &agent->loop;
-    fcf_slot_t   slot;
+    fcf_loop_t             *loop = inst->all->loop;
+    const fca_instances_t  *all = inst->all;
 
     memcpy(inst->function_id, job->function_id, sizeof(inst->function_id));
     memcpy(inst->request_id, job->request_id, sizeof(inst->request_id));
 
-    if (fca_state_number(&agent->state, &inst->number, err) != 0) {
+    if (fca_state_number(all->state, &inst->number, err) != 0) {
         return -1;
     }
 
     snprintf(inst->worker_id, sizeof(inst->worker_id), "%s-%" PRIu64,
-             agent->conf.node_id, inst->number);
+             all->conf->node_id, inst->number);
 
-    memset(&slot, 0, sizeof(slot));
-    memcpy(slot.worker_id, inst->worker_id, sizeof(slot.worker_id));
-    memcpy(slot.request_id, inst->request_id, sizeof(slot.request_id));
-    slot.version = inst->spec.version;
-
-    inst->slot_value = fcf_slot_encode(&slot);
     inst->images = malloc(sizeof(*images));
     inst->timer = loop->timer_new(loop, fca_instance_timer, inst);
     inst->extend_timer = loop->timer_new(loop, fca_instance_extend, inst);
-    inst->retry = loop->timer_new(loop, fca_instance_retry, inst);
 
-    if (!inst->slot_value || !inst->images || !inst->timer
-        || !inst->extend_timer || !inst->retry)
-    {
+    if (!inst->images || !inst->timer || !inst->extend_timer) {
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for a VM");
     }
 
     *inst->images = *images;
 
-    return 0;
+    return fca_inst_keys(inst, err);
 }
 
 int
-fca_instance_new(fca_t *agent, fca_job_t *job, const fcf_spec_t *spec,
-    int declared, const fca_images_t *images, fcf_err_t *err)
+fca_instance_new(fca_instances_t *all, fca_job_t *job,
+    const fcf_spec_t *spec, int declared, const fca_images_t *images,
+    fcf_err_t *err)
 {
     fca_instance_t  *inst;
 
@@ -170,37 +131,38 @@ fca_instance_new(fca_t *agent, fca_job_t *job, const fcf_spec_t *spec,
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for a VM");
     }
 
-    inst->agent = agent;
+    inst->all = all;
+    inst->log = (fca_log_ctx_t) { inst->function_id, inst->request_id,
+                                  inst->worker_id };
     inst->spec = *spec;
     inst->declared = declared;
-    inst->slot = inst->slot_tried = -1;
     inst->probe.fd = -1;
-    inst->born = fca_now(agent);
-    TAILQ_INSERT_TAIL(&agent->instances, inst, link);
+    inst->born = fca_now(all->loop);
+    TAILQ_INSERT_TAIL(&all->list, inst, link);
 
     if (fca_instance_fill(inst, job, images, err) != 0) {
         fca_instance_free(inst);
         return -1;
     }
 
-    inst->port = fca_pool_take(&agent->ports, fca_now(agent));
+    inst->port = fca_pool_take(all->ports, fca_now(all->loop));
     if (inst->port == 0) {
         fca_instance_free(inst);
         return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
     }
 
-    fca_capacity_take(&agent->capacity, spec->cpu, spec->memory_mb);
+    fca_capacity_take(all->capacity, spec->cpu, spec->memory_mb);
     inst->booting = 1;
     inst->job = job;
 
     fca_inst_log(inst, FCF_LOG_INFO, "job taken: %d vCPUs, %d MB, version "
                  "%" PRId64, spec->cpu, spec->memory_mb, spec->version);
 
-    agent->loop.timer_set(inst->timer,
+    all->loop->timer_set(inst->timer,
                           fca_instance_timeout(inst, FCA_S_CLAIMED));
-    agent->loop.timer_set(inst->extend_timer, FCA_EXTEND_MS);
-    fca_claim_start(inst);
-    fca_agent_vms_changed(agent);
+    all->loop->timer_set(inst->extend_timer, FCA_EXTEND_MS);
+    fca_inst_claim(inst);
+    all->changed(all->arg);
 
     return 0;
 }
@@ -210,29 +172,29 @@ void
 fca_instance_free(fca_instance_t *inst)
 {
     size_t        i;
-    fcf_timer_t  *timers[] = { inst->timer, inst->extend_timer, inst->retry };
+    fcf_timer_t  *timers[] = { inst->timer, inst->extend_timer };
 
     for (i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         if (timers[i]) {
-            inst->agent->loop.timer_free(timers[i]);
+            inst->all->loop->timer_free(timers[i]);
         }
     }
 
     fca_probe_stop(inst);
+    fca_inst_unput(inst);
 
-    TAILQ_REMOVE(&inst->agent->instances, inst, link);
-    free(inst->slot_value);
+    TAILQ_REMOVE(&inst->all->list, inst, link);
     free(inst->images);
     free(inst);
 }
 
 int
-fca_instance_boots(fca_t *agent, const char *function_id,
+fca_instance_boots(fca_instances_t *all, const char *function_id,
     const char *request_id)
 {
     fca_instance_t  *inst;
 
-    TAILQ_FOREACH(inst, &agent->instances, link) {
+    TAILQ_FOREACH(inst, &all->list, link) {
         if (inst->booting && strcmp(inst->request_id, request_id) == 0
             && strcmp(inst->function_id, function_id) == 0)
         {
@@ -244,11 +206,12 @@ fca_instance_boots(fca_t *agent, const char *function_id,
 }
 
 int
-fca_instance_revive(fca_t *agent, const char *function_id, int64_t version)
+fca_instance_revive(fca_instances_t *all, const char *function_id,
+    int64_t version)
 {
     fca_instance_t  *inst;
 
-    TAILQ_FOREACH(inst, &agent->instances, link) {
+    TAILQ_FOREACH(inst, &all->list, link) {
         if (inst->state == FCA_S_DRAINING && inst->spec.version == version
             && strcmp(inst->function_id, function_id) == 0)
         {
@@ -261,12 +224,12 @@ fca_instance_revive(fca_t *agent, const char *function_id, int64_t version)
 }
 
 unsigned
-fca_instances_without_nic(fca_t *agent)
+fca_instances_without_nic(fca_instances_t *all)
 {
     unsigned         n = 0;
     fca_instance_t  *inst;
 
-    TAILQ_FOREACH(inst, &agent->instances, link) {
+    TAILQ_FOREACH(inst, &all->list, link) {
         n += inst->state == FCA_S_CLAIMED || inst->nic_state == FCA_NIC_TAKING;
     }
 
@@ -274,13 +237,13 @@ fca_instances_without_nic(fca_t *agent)
 }
 
 void
-fca_instances_put(fca_t *agent)
+fca_instances_put(fca_instances_t *all)
 {
     fca_instance_t  *inst;
 
-    TAILQ_FOREACH(inst, &agent->instances, link) {
+    TAILQ_FOREACH(inst, &all->list, link) {
         if (inst->state > FCA_S_CLAIMED && inst->state < FCA_S_STOPPING) {
-            fca_put(inst);
+            fca_keys_put(inst->keys, NULL);
         }
     }
 }
@@ -298,7 +261,7 @@ fca_instance_unwanted(const fca_instance_t *inst, const fcf_spec_t *spec)
         return 0;
     }
 
-    TAILQ_FOREACH(other, &inst->agent->instances, link) {
+    TAILQ_FOREACH(other, &inst->all->list, link) {
         if (other->state == FCA_S_REGISTERED
             && other->spec.version > inst->spec.version
             && strcmp(other->function_id, inst->function_id) == 0)
@@ -311,14 +274,14 @@ fca_instance_unwanted(const fca_instance_t *inst, const fcf_spec_t *spec)
 }
 
 void
-fca_instances_spec(fca_t *agent, const char *function_id)
+fca_instances_spec(fca_instances_t *all, const char *function_id)
 {
     fca_instance_t    *inst;
     const fcf_spec_t  *spec;
 
-    spec = fca_specs_get(agent->specs, function_id);
+    spec = fca_specs_get(all->specs, function_id);
 
-    TAILQ_FOREACH(inst, &agent->instances, link) {
+    TAILQ_FOREACH(inst, &all->list, link) {
         if (strcmp(inst->function_id, function_id) != 0
             || (inst->state != FCA_S_REGISTERED
                 && inst->state != FCA_S_DRAINING)
@@ -334,12 +297,12 @@ fca_instances_spec(fca_t *agent, const char *function_id)
 }
 
 void
-fca_instances_stop(fca_t *agent, int hurry)
+fca_instances_stop(fca_instances_t *all, int hurry)
 {
     fca_instance_t  *inst;
 
     /* nothing is removed from the list before the loop's next turn */
-    TAILQ_FOREACH(inst, &agent->instances, link) {
+    TAILQ_FOREACH(inst, &all->list, link) {
         if (hurry || inst->state != FCA_S_STOPPING) {
             fca_instance_event(inst, FCA_E_ABORT, NULL);
         }
@@ -347,11 +310,11 @@ fca_instances_stop(fca_t *agent, int hurry)
 }
 
 void
-fca_instances_abandon(fca_t *agent)
+fca_instances_abandon(fca_instances_t *all)
 {
     fca_instance_t  *inst;
 
-    TAILQ_FOREACH(inst, &agent->instances, link) {
+    TAILQ_FOREACH(inst, &all->list, link) {
         fca_inst_log(inst, FCF_LOG_ERROR, "does not end, in state %s",
                      fca_state_name(inst->state));
 

@@ -4,10 +4,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "agent/store/failures.h"
 #include "agent/vmm/guest_config.h"
 #include "agent/instance/instance_int.h"
-#include "agent/store/node.h"
 
 #define FCA_PORT_TRIES  16
 
@@ -20,7 +18,7 @@ fca_why(const fcf_err_t *err)
 /* The slot is not to be had: no VM, and usually somebody else has one. */
 FCA_ACTION(refused)
 {
-    fca_t      *agent = inst->agent;
+    fca_instances_t      *all = inst->all;
     fca_job_t  *job = inst->job;
 
     (void) err;
@@ -32,13 +30,13 @@ FCA_ACTION(refused)
         fca_job_finish(job, FCA_JOB_DROPPED, NULL);
 
     } else if (inst->refusal == FCF_FAILURE_DUPLICATE) {
-        fca_failures_put(agent->failures, inst->function_id, inst->request_id,
+        fca_failures_put(all->failures, inst->function_id, inst->request_id,
                          inst->spec.version, inst->refusal, NULL,
                          "another node starts a VM for this request");
         fca_job_finish(job, FCA_JOB_DROPPED, NULL);
 
     } else {
-        fca_failures_put(agent->failures, inst->function_id, inst->request_id,
+        fca_failures_put(all->failures, inst->function_id, inst->request_id,
                          inst->spec.version, inst->refusal, NULL,
                          "all %d slots are taken", inst->spec.max_instances);
         fca_job_finish(job, FCA_JOB_FAILED, NULL);
@@ -80,13 +78,13 @@ FCA_ACTION(claimed)
 
     (void) err;
     fca_instance_set(inst, FCA_S_NETWORK, event);
-    inst->backoff = 0;
 
-    if (inst->slot_lease != fca_node_lease(inst->agent->node)) {
-        fca_put(inst);      /* claimed under a lease that was lost since */
+    if (fca_keys_stale(inst->keys)) {
+        /* claimed under a lease that was lost since */
+        fca_keys_put(inst->keys, NULL);
     }
 
-    if (fca_net_take(inst->agent->net, fca_nic_done, inst, &why) != 0) {
+    if (fca_net_take(inst->all->net, fca_nic_done, inst, &why) != 0) {
         fca_instance_event(inst, FCA_E_NIC_FAILED, &why);
         return;
     }
@@ -122,14 +120,14 @@ fca_vmm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 FCA_ACTION(nic)
 {
     char                *json;
-    fca_t               *agent = inst->agent;
+    fca_instances_t               *all = inst->all;
     fcf_err_t            why;
     fca_vmm_spec_t       spec;
     fca_guest_config_t   config = {
         .function_id = inst->function_id, .instance_id = inst->worker_id,
         .version = inst->spec.version, .port = inst->spec.port,
-        .address = inst->nic.address, .gateway = agent->conf.bridge_address,
-        .prefix_len = agent->conf.bridge_prefix_len,
+        .address = inst->nic.address, .gateway = all->conf->bridge_address,
+        .prefix_len = all->conf->bridge_prefix_len,
     };
 
     (void) err;
@@ -152,7 +150,7 @@ FCA_ACTION(nic)
         .gateway = config.gateway, .prefix_len = config.prefix_len,
     };
 
-    inst->vmm = fca_vmm_spawn(&agent->vmm, &spec, fca_vmm_event, inst, &why);
+    inst->vmm = fca_vmm_spawn(all->vmm, &spec, fca_vmm_event, inst, &why);
     free(json);
     free(inst->images);
     inst->images = NULL;
@@ -209,7 +207,7 @@ FCA_ACTION(boot_timeout)
     unsigned  s;
 
     (void) err;
-    s = (unsigned) (fca_now(inst->agent) - inst->born) / 1000;
+    s = (unsigned) (fca_now(inst->all->loop) - inst->born) / 1000;
 
     if (inst->state == FCA_S_BOOT && inst->probe.refused) {
         fca_fail(inst, event, FCF_FAILURE_NOT_READY, "port %d refused every "
@@ -233,17 +231,17 @@ static int
 fca_ready_listen(fca_instance_t *inst, fcf_err_t *err)
 {
     int     i, fd;
-    fca_t  *agent = inst->agent;
+    fca_instances_t  *all = inst->all;
 
     for (i = 0; i < FCA_PORT_TRIES && inst->port; i++) {
-        fd = fca_route_listen(agent->conf.advertise, inst->port, err);
+        fd = fca_route_listen(all->conf->advertise, inst->port, err);
         if (fd != -1 || err->code != FCF_E_EXISTS) {
             return fd;
         }
 
         fca_inst_log(inst, FCF_LOG_WARN, "%s; trying another", err->msg);
-        fca_pool_give(&agent->ports, inst->port, fca_now(agent));
-        inst->port = fca_pool_take(&agent->ports, fca_now(agent));
+        fca_pool_give(all->ports, inst->port, fca_now(all->loop));
+        inst->port = fca_pool_take(all->ports, fca_now(all->loop));
     }
 
     return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
@@ -251,7 +249,7 @@ fca_ready_listen(fca_instance_t *inst, fcf_err_t *err)
 
 FCA_ACTION(accepted)
 {
-    fca_t             *agent = inst->agent;
+    fca_instances_t             *all = inst->all;
     fcf_err_t          why;
     fca_route_conf_t   conf;
 
@@ -261,7 +259,7 @@ FCA_ACTION(accepted)
     memset(&conf, 0, sizeof(conf));
     conf.function_id = inst->function_id;
     conf.worker_id = inst->worker_id;
-    conf.device = agent->conf.bridge;
+    conf.device = all->conf->bridge;
     conf.concurrency = (unsigned) inst->spec.concurrency;
     conf.guest.sin_family = AF_INET;
     conf.guest.sin_addr = inst->nic.address;
@@ -275,13 +273,12 @@ FCA_ACTION(accepted)
     }
 
     inst->port_used = 1;
-    inst->route = fca_proxy_open(agent->proxy, &conf, &why);
+    inst->route = fca_proxy_open(all->proxy, &conf, &why);
     if (inst->route == NULL) {
         close(conf.listen_fd);
         fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "route: %s", why.msg);
         return;
     }
 
-    inst->put_state = FCF_INSTANCE_READY;
-    fca_put(inst);
+    fca_inst_put(inst, FCF_INSTANCE_READY);
 }

@@ -3,6 +3,8 @@
 #ifndef _FCA_INSTANCE_INT_H_INCLUDED_
 #define _FCA_INSTANCE_INT_H_INCLUDED_
 
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
 #include "agent/instance/instance.h"
 
 /* name, timeout in ms; 0: fca_instance_timeout() computes it */
@@ -70,7 +72,7 @@ typedef struct {
 
 struct fca_instance_s {
     TAILQ_ENTRY(fca_instance_s)   link;
-    fca_t                        *agent;
+    fca_instances_t              *all;
     fca_instance_state_e          state;        /* set by one function */
     fcf_timer_t                  *timer;        /* the state's timeout */
     uint64_t                      number;
@@ -79,6 +81,7 @@ struct fca_instance_s {
     char                          function_id[FCF_ID_MAX + 1];
     char                          request_id[FCF_REQUEST_ID_MAX + 1];
     char                          worker_id[FCF_WORKER_ID_MAX + 1];
+    fca_log_ctx_t                 log;          /* the three of them */
     fca_job_t                    *job;          /* until settled */
     fcf_timer_t                  *extend_timer;
     fcf_spec_t                    spec;         /* as it was at the start */
@@ -86,18 +89,8 @@ struct fca_instance_s {
     fca_images_t                 *images;       /* until spawned */
     fcf_failure_e                 refusal;
 
-    int                           slot;         /* -1: none */
-    int                           slot_tried;   /* may be ours: -1, or k */
-    int64_t                       slot_lease;   /* it was put under */
-    char                         *slot_value;
-    fcf_etcd_call_t              *call;         /* claim or put */
-    fcf_timer_t                  *retry;        /* claim or put, again */
-    unsigned                      backoff;
-    int                           put_wanted;   /* once more when done */
-    int                           doubt;        /* an answer was lost: it may
-                                                   still be carried out */
-    int                           in_etcd;      /* the instance's key may be */
-    fcf_instance_state_e          put_state;
+    fca_keys_t                   *keys;         /* until it stops */
+    fcf_instance_state_e          put_state;    /* what etcd is told */
 
     fca_nic_e                     nic_state;
     fca_nic_t                     nic;
@@ -118,6 +111,9 @@ struct fca_instance_s {
     int64_t                       started_ms;   /* Unix time */
 };
 
+#define fca_inst_log(inst, level, ...)                                      \
+    fca_log(level, &(inst)->log, __VA_ARGS__)
+
 /* instance.c */
 void fca_instance_event(fca_instance_t *inst, fca_event_e event,
     const fcf_err_t *err);
@@ -127,21 +123,15 @@ void fca_instance_set(fca_instance_t *inst, fca_instance_state_e state,
 unsigned fca_instance_timeout(const fca_instance_t *inst,
     fca_instance_state_e state);
 void fca_instance_free(fca_instance_t *inst);
-void fca_inst_log(const fca_instance_t *inst, fcf_log_e level,
-    const char *fmt, ...) fcf_printf_like(3, 4);
 const char *fca_state_name(fca_instance_state_e state);
 const char *fca_event_name(fca_event_e event);
 unsigned fca_state_ms(fca_instance_state_e state);
 
-/* instance_claim.c */
-void fca_claim_start(fca_instance_t *inst);
-void fca_claim_again(fca_instance_t *inst);
-
-/* instance_put.c */
-void fca_put(fca_instance_t *inst);
-void fca_put_cancel(fca_instance_t *inst);
-void fca_put_later(fca_instance_t *inst);
-void fca_unput(fca_instance_t *inst);
+/* instance_keys.c */
+int fca_inst_keys(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
+void fca_inst_claim(fca_instance_t *inst);
+void fca_inst_put(fca_instance_t *inst, fcf_instance_state_e state);
+void fca_inst_unput(fca_instance_t *inst);
 
 /* instance_probe.c */
 void fca_probe_start(fca_instance_t *inst);

@@ -33,7 +33,7 @@ static void
 fca_probe_refused(fca_instance_t *inst)
 {
     fca_probe_t  *probe = &inst->probe;
-    fcf_loop_t   *loop = &inst->agent->loop;
+    fcf_loop_t   *loop = inst->all->loop;
 
     fca_probe_close(probe, loop);
     loop->timer_set(probe->timer, ++probe->refused < 100 ? FCA_PROBE_AGAIN_MS
@@ -65,7 +65,7 @@ fca_probe_try(void *arg)
 {
     fca_instance_t      *inst = arg;
     fca_probe_t         *probe = &inst->probe;
-    fcf_loop_t          *loop = &inst->agent->loop;
+    fcf_loop_t          *loop = inst->all->loop;
     struct sockaddr_in   sin;
 
     if (probe->fd != -1) {
@@ -107,7 +107,7 @@ void
 fca_probe_start(fca_instance_t *inst)
 {
     fca_probe_t  *probe = &inst->probe;
-    fcf_loop_t   *loop = &inst->agent->loop;
+    fcf_loop_t   *loop = inst->all->loop;
 
     probe->patience = FCA_PROBE_FIRST_MS;
     probe->timer = loop->timer_new(loop, fca_probe_try, inst);
@@ -121,7 +121,7 @@ void
 fca_probe_stop(fca_instance_t *inst)
 {
     fca_probe_t  *probe = &inst->probe;
-    fcf_loop_t   *loop = &inst->agent->loop;
+    fcf_loop_t   *loop = inst->all->loop;
 
     fca_probe_close(probe, loop);
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 #include "agent/instance/instance_int.h"
-#include "agent/store/specs.h"
 
 /* connects that the guest refused or left unanswered, in a row */
 #define FCA_REFUSED_MAX  3
@@ -21,24 +20,24 @@ fca_monotonic_ms(void)
 
 FCA_ACTION(registered)
 {
-    fca_t  *agent = inst->agent;
+    fca_instances_t  *all = inst->all;
 
     (void) err;
     fca_instance_set(inst, FCA_S_REGISTERED, event);
 
     inst->graceful = 1;
     inst->booting = 0;
-    fca_capacity_booted(&agent->capacity);
-    agent->loop.timer_stop(inst->extend_timer);
+    fca_capacity_booted(all->capacity);
+    all->loop->timer_stop(inst->extend_timer);
     fca_job_finish(inst->job, FCA_JOB_DONE, NULL);
     inst->job = NULL;
 
     fca_inst_log(inst, FCF_LOG_INFO, "registered after %" PRIu64 " ms: port "
-                 "%u, slot %d", fca_now(agent) - inst->born, inst->port,
-                 inst->slot);
+                 "%u, slot %d", fca_now(all->loop) - inst->born, inst->port,
+                 fca_keys_slot(inst->keys));
 
-    fca_agent_vms_changed(agent);
-    fca_instances_spec(agent, inst->function_id);
+    all->changed(all->arg);
+    fca_instances_spec(all, inst->function_id);
 }
 
 /* what the function's spec says now, if it is still there */
@@ -47,7 +46,7 @@ fca_limits(const fca_instance_t *inst, int *min_instances, int *idle_s)
 {
     const fcf_spec_t  *spec;
 
-    spec = fca_specs_get(inst->agent->specs, inst->function_id);
+    spec = fca_specs_get(inst->all->specs, inst->function_id);
     if (spec == NULL || spec->version != inst->spec.version) {
         spec = &inst->spec;
     }
@@ -60,7 +59,7 @@ FCA_ACTION(tick)
 {
     int                      min_instances, idle_s;
     uint64_t                 idle, last, limit, left, now, requests;
-    fcf_loop_t              *loop = &inst->agent->loop;
+    fcf_loop_t              *loop = inst->all->loop;
     const fca_route_stat_t  *stat = fca_proxy_stat(inst->route);
 
     (void) err;
@@ -80,20 +79,20 @@ FCA_ACTION(tick)
      * stamp is never later than our clock */
     requests = atomic_load(&stat->requests);
 
-    if (inst->slot >= min_instances && atomic_load(&stat->inflight) == 0) {
+    if (fca_keys_slot(inst->keys) >= min_instances
+        && atomic_load(&stat->inflight) == 0) {
         last = atomic_load(&stat->last_ms);
         now = fca_monotonic_ms();
         idle = now > last ? now - last : 0;
 
-        if (idle >= limit && !inst->call) {
+        if (idle >= limit && !fca_keys_busy(inst->keys)) {
             fca_inst_log(inst, FCF_LOG_INFO, "idle for %" PRIu64 " ms", idle);
             inst->requests = requests;
-            inst->put_state = FCF_INSTANCE_DRAINING;
             inst->drain_put = 0;
             fca_instance_set(inst, FCA_S_DRAINING, event);
             /* waits for etcd first: without it nobody would know */
             loop->timer_set(inst->timer, 10000);
-            fca_put(inst);
+            fca_inst_put(inst, FCF_INSTANCE_DRAINING);
             return;
         }
 
@@ -109,9 +108,8 @@ FCA_ACTION(revive)
 {
     (void) err;
     fca_inst_log(inst, FCF_LOG_INFO, "revived: %s", fca_event_name(event));
-    inst->put_state = FCF_INSTANCE_READY;
     fca_instance_set(inst, FCA_S_REGISTERED, event);
-    fca_put(inst);
+    fca_inst_put(inst, FCF_INSTANCE_READY);
 }
 
 /* gateways are being told; what is on its way comes within a moment */
@@ -120,7 +118,7 @@ FCA_ACTION(idle_put)
     (void) event;
     (void) err;
     inst->drain_put = 1;
-    inst->agent->loop.timer_set(inst->timer, fca_state_ms(FCA_S_DRAINING));
+    inst->all->loop->timer_set(inst->timer, fca_state_ms(FCA_S_DRAINING));
 }
 
 FCA_ACTION(idle_over)

@@ -9,9 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/store/failures.h"
 #include "agent/instance/instance_int.h"
-#include "agent/store/jobs.h"
 #include "vm/guest.h"
 
 /* how long the port of a VM that is gone answers "draining" */
@@ -23,27 +21,27 @@
 static void
 fca_stop_soon(fca_instance_t *inst)
 {
-    inst->agent->loop.timer_set(inst->timer, 0);
+    inst->all->loop->timer_set(inst->timer, 0);
 }
 
 void
 fca_stop_begin(fca_instance_t *inst, fca_event_e event)
 {
-    fca_t  *agent = inst->agent;
+    fca_instances_t  *all = inst->all;
 
     fca_probe_stop(inst);
-    agent->loop.timer_stop(inst->extend_timer);
+    all->loop->timer_stop(inst->extend_timer);
 
     if (inst->booting) {
         inst->booting = 0;
-        fca_capacity_booted(&agent->capacity);
+        fca_capacity_booted(all->capacity);
     }
 
     if (inst->vmm_exited) {
         inst->graceful = 0;
     }
 
-    fca_unput(inst);
+    fca_inst_unput(inst);
     fca_instance_set(inst, FCA_S_STOPPING, event);
     fca_stop_soon(inst);
 }
@@ -82,7 +80,7 @@ fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
         fca_vmm_console(inst->vmm, console, sizeof(console));
     }
 
-    fca_failures_put(inst->agent->failures, inst->function_id,
+    fca_failures_put(inst->all->failures, inst->function_id,
                      inst->request_id, inst->spec.version, error,
                      fca_console_tail(console), "%s", why);
 
@@ -116,7 +114,7 @@ fca_stop_nic_given(void *arg)
 static int
 fca_stop_vmm(fca_instance_t *inst)
 {
-    fcf_loop_t  *loop = &inst->agent->loop;
+    fcf_loop_t  *loop = inst->all->loop;
 
     if (inst->vmm == NULL) {
         return 0;
@@ -125,7 +123,7 @@ fca_stop_vmm(fca_instance_t *inst)
     if (!inst->vmm_exited && fca_vmm_pid(inst->vmm) != 0) {
         if (inst->graceful && !inst->hurry && !inst->stop_sent) {
             inst->stop_sent = 1;
-            inst->stop_since = fca_now(inst->agent);
+            inst->stop_since = fca_now(inst->all->loop);
             fca_vmm_stop_guest(inst->vmm, FCV_STOP_TIMEOUT_MS);
             loop->timer_set(inst->timer, FCV_STOP_TIMEOUT_MS + 1000);
 
@@ -151,7 +149,7 @@ fca_stop_nic(fca_instance_t *inst)
 {
     if (inst->nic_state == FCA_NIC_HELD) {
         inst->nic_state = FCA_NIC_GIVING;
-        fca_net_give(inst->agent->net, &inst->nic, fca_stop_nic_given, inst);
+        fca_net_give(inst->all->net, &inst->nic, fca_stop_nic_given, inst);
     }
 
     return inst->nic_state != FCA_NIC_NONE;
@@ -160,12 +158,12 @@ fca_stop_nic(fca_instance_t *inst)
 static void
 fca_stop_step(fca_instance_t *inst)
 {
-    fca_t       *agent = inst->agent;
-    fcf_loop_t  *loop = &agent->loop;
+    fca_instances_t       *all = inst->all;
+    fcf_loop_t  *loop = all->loop;
 
     loop->timer_set(inst->timer, fca_state_ms(FCA_S_STOPPING));
 
-    if (agent->proxy == NULL) {
+    if (all->proxy == NULL) {
         inst->route = NULL;         /* it went with the proxy */
     }
 
@@ -183,12 +181,12 @@ fca_stop_step(fca_instance_t *inst)
 
     if (inst->port) {
         /* one that never listened need not rest */
-        fca_pool_give(&agent->ports, inst->port,
-                      inst->port_used ? fca_now(agent) : 0);
+        fca_pool_give(all->ports, inst->port,
+                      inst->port_used ? fca_now(all->loop) : 0);
         inst->port = 0;
     }
 
-    fca_capacity_give(&agent->capacity, inst->spec.cpu, inst->spec.memory_mb);
+    fca_capacity_give(all->capacity, inst->spec.cpu, inst->spec.memory_mb);
     fca_instance_set(inst, FCA_S_GONE, FCA_E_STEP);
 }
 
@@ -237,7 +235,7 @@ FCA_ACTION(stuck)
     (void) err;
 
     if (inst->stop_sent && !inst->vmm_killed && !inst->vmm_exited
-        && fca_now(inst->agent) - inst->stop_since
+        && fca_now(inst->all->loop) - inst->stop_since
            >= FCV_STOP_TIMEOUT_MS + 1000)
     {
         fca_inst_log(inst, FCF_LOG_WARN, "the guest did not stop; killed");
@@ -249,11 +247,11 @@ FCA_ACTION(stuck)
 
 FCA_ACTION(end)
 {
-    fca_t  *agent = inst->agent;
+    fca_instances_t  *all = inst->all;
 
     (void) event;
     (void) err;
     fca_inst_log(inst, FCF_LOG_INFO, "gone");
     fca_instance_free(inst);
-    fca_agent_vms_changed(agent);
+    all->changed(all->arg);
 }

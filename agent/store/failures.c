@@ -2,6 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
 #include "agent/store/failures.h"
 
 #define FCA_FAILURE_TTL_S    (2 * FCF_FAILURE_ROTATE_S)
@@ -20,7 +23,8 @@ struct fca_failed_s {
 };
 
 struct fca_failures_s {
-    fca_t                       *agent;
+    fca_failures_conf_t          conf;
+    fcf_loop_t                  *loop;
     TAILQ_HEAD(, fca_failed_s)   queue;     /* not put yet, or being put */
     int64_t                      lease, previous;       /* 0: none */
     uint64_t                     granted;
@@ -60,7 +64,7 @@ fca_failures_done(void *arg, const fcf_etcd_reply_t *reply,
 
     /* the lease may be what is wrong */
     failures->granted = 0;
-    failures->agent->loop.timer_set(failures->timer, FCA_FAILURE_RETRY_MS);
+    failures->loop->timer_set(failures->timer, FCA_FAILURE_RETRY_MS);
 }
 
 static void
@@ -74,10 +78,10 @@ fca_failures_granted(void *arg, const fcf_etcd_reply_t *reply,
     if (err == NULL) {
         failures->previous = failures->lease;
         failures->lease = reply->lease;
-        failures->granted = fca_now(failures->agent);
+        failures->granted = fca_now(failures->loop);
     }
 
-    failures->agent->loop.timer_set(failures->timer,
+    failures->loop->timer_set(failures->timer,
                                     err ? FCA_FAILURE_RETRY_MS : 0);
 }
 
@@ -85,7 +89,7 @@ static int
 fca_failures_fresh(const fca_failures_t *failures)
 {
     return failures->lease && failures->granted
-           && fca_now(failures->agent) - failures->granted
+           && fca_now(failures->loop) - failures->granted
               < FCA_FAILURE_KEEP_MS;
 }
 
@@ -93,11 +97,11 @@ fca_failures_fresh(const fca_failures_t *failures)
 static void
 fca_failures_run(void *arg)
 {
-    fca_t           *agent;
+    uint64_t         now;
     fca_failed_t    *f, *next;
     fca_failures_t  *failures = arg;
 
-    agent = failures->agent;
+    now = fca_now(failures->loop);
 
     for (f = TAILQ_FIRST(&failures->queue); f; f = next) {
         next = TAILQ_NEXT(f, link);
@@ -106,7 +110,7 @@ fca_failures_run(void *arg)
             continue;
         }
 
-        if (fca_now(agent) - f->since > FCA_FAILURE_KEEP_MS) {
+        if (now - f->since > FCA_FAILURE_KEEP_MS) {
             fca_log(FCF_LOG_WARN, NULL, "%s could not be put in time",
                     f->key);
             fca_failures_drop(f);
@@ -114,7 +118,7 @@ fca_failures_run(void *arg)
         }
 
         if (fca_failures_fresh(failures)) {
-            f->call = fcf_etcd_put(agent->etcd, f->key, f->value,
+            f->call = fcf_etcd_put(failures->conf.etcd, f->key, f->value,
                                    strlen(f->value), failures->lease,
                                    fca_failures_done, f);
             if (f->call == NULL) {
@@ -129,10 +133,11 @@ fca_failures_run(void *arg)
         return;
     }
 
-    failures->grant = fcf_etcd_lease_grant(agent->etcd, FCA_FAILURE_TTL_S,
+    failures->grant = fcf_etcd_lease_grant(failures->conf.etcd,
+                                           FCA_FAILURE_TTL_S,
                                            fca_failures_granted, failures);
     if (failures->grant == NULL) {
-        agent->loop.timer_set(failures->timer, FCA_FAILURE_RETRY_MS);
+        failures->loop->timer_set(failures->timer, FCA_FAILURE_RETRY_MS);
     }
 }
 
@@ -142,7 +147,6 @@ fca_failures_put(fca_failures_t *failures, const char *function_id,
     const char *console, const char *fmt, ...)
 {
     int             n;
-    fca_t          *agent = failures->agent;
     va_list         args;
     fca_failed_t   *f;
     fcf_failure_t   failure;
@@ -152,7 +156,7 @@ fca_failures_put(fca_failures_t *failures, const char *function_id,
     failure.error = error;
     failure.version = version;
     snprintf(failure.node_id, sizeof(failure.node_id), "%s",
-             agent->conf.node_id);
+             failures->conf.node_id);
 
     va_start(args, fmt);
     n = vsnprintf(failure.message, sizeof(failure.message), fmt, args);
@@ -180,24 +184,25 @@ fca_failures_put(fca_failures_t *failures, const char *function_id,
     }
 
     f->failures = failures;
-    f->since = fca_now(agent);
-    fcf_key_failure(f->key, agent->conf.prefix, function_id, request_id);
+    f->since = fca_now(failures->loop);
+    fcf_key_failure(f->key, failures->conf.prefix, function_id, request_id);
 
     TAILQ_INSERT_TAIL(&failures->queue, f, link);
-    agent->loop.timer_set(failures->timer, 0);
+    failures->loop->timer_set(failures->timer, 0);
 }
 
 fca_failures_t *
-fca_failures_new(fca_t *agent, fcf_err_t *err)
+fca_failures_new(const fca_failures_conf_t *conf, fcf_err_t *err)
 {
     fca_failures_t  *failures;
 
     failures = calloc(1, sizeof(*failures));
     if (failures) {
-        failures->agent = agent;
+        failures->conf = *conf;
+        failures->loop = conf->loop;
         TAILQ_INIT(&failures->queue);
-        failures->timer = agent->loop.timer_new(&agent->loop,
-                                                fca_failures_run, failures);
+        failures->timer = conf->loop->timer_new(conf->loop, fca_failures_run,
+                                                failures);
     }
 
     if (failures == NULL || failures->timer == NULL) {
@@ -240,7 +245,7 @@ fca_failures_stop(fca_failures_t *failures)
     for (i = 0; i < 2; i++) {
         if (leases[i]) {
             failures->revoke[i] =
-                fcf_etcd_lease_revoke(failures->agent->etcd, leases[i],
+                fcf_etcd_lease_revoke(failures->conf.etcd, leases[i],
                                       fca_failures_revoked,
                                       &failures->revoke[i]);
         }
@@ -277,6 +282,6 @@ fca_failures_free(fca_failures_t *failures)
         }
     }
 
-    failures->agent->loop.timer_free(failures->timer);
+    failures->loop->timer_free(failures->timer);
     free(failures);
 }

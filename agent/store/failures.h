@@ -8,9 +8,19 @@
 #ifndef _FCA_FAILURES_H_INCLUDED_
 #define _FCA_FAILURES_H_INCLUDED_
 
-#include "agent/agent.h"
+#include "client/fcf_etcd.h"
+#include "contract/fcf_codec.h"
 
-fca_failures_t *fca_failures_new(fca_t *agent, fcf_err_t *err);
+typedef struct fca_failures_s  fca_failures_t;
+
+typedef struct {
+    fcf_loop_t  *loop;
+    fcf_etcd_t  *etcd;
+    const char  *prefix, *node_id;
+} fca_failures_conf_t;
+
+fca_failures_t *fca_failures_new(const fca_failures_conf_t *conf,
+    fcf_err_t *err);
 void fca_failures_free(fca_failures_t *failures);
 
 /* console may be NULL or empty: its last lines */

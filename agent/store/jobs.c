@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/instance/instance.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
 #include "agent/store/jobs_int.h"
-#include "agent/store/node.h"
-#include "agent/store/specs.h"
+#include "client/fcf_backoff.h"
 
 static void fca_jobs_run(void *arg);
 
@@ -13,7 +13,7 @@ void
 fca_jobs_kick(fca_jobs_t *jobs)
 {
     if (jobs->started) {
-        jobs->agent->loop.timer_set(jobs->timer, 0);
+        jobs->loop->timer_set(jobs->timer, 0);
     }
 }
 
@@ -26,12 +26,8 @@ fca_jobs_trouble(fca_jobs_t *jobs, const char *what, const fcf_err_t *err)
                 err ? err->msg : "no memory");
     }
 
-    jobs->backoff = jobs->backoff ? jobs->backoff * 2 : FCA_BACKOFF_MIN_MS;
-    if (jobs->backoff > FCA_BACKOFF_MAX_MS) {
-        jobs->backoff = FCA_BACKOFF_MAX_MS;
-    }
-
-    jobs->agent->loop.timer_set(jobs->timer, jobs->backoff);
+    jobs->loop->timer_set(jobs->timer, fcf_backoff(++jobs->backoff,
+                                                   FCA_BACKOFF_MAX_MS));
 }
 
 static void
@@ -43,6 +39,15 @@ fca_jobs_well(fca_jobs_t *jobs)
 
     jobs->said = 0;
     jobs->backoff = 0;
+}
+
+/* 1: it must wait */
+static int
+fca_jobs_place(fca_job_t *job)
+{
+    const fca_jobs_handler_t  *handler = &job->jobs->handler;
+
+    return handler->place(handler->arg, job);
 }
 
 static void
@@ -70,7 +75,7 @@ fca_jobs_popped(void *arg, const redisReply *reply, const fcf_err_t *err)
         if (job && jobs->stopping) {
             fca_job_finish(job, FCA_JOB_BACK, NULL);
 
-        } else if (job && fca_job_place(job)) {
+        } else if (job && fca_jobs_place(job)) {
             jobs->held = job;
         }
     }
@@ -161,7 +166,7 @@ fca_jobs_swept(void *arg, const redisReply *reply, const fcf_err_t *err)
         fca_log(FCF_LOG_WARN, NULL, "a job was taken unnoticed; giving it "
                 "back");
 
-        if (fcf_redis_script(jobs->agent->redis, &fcf_script_restore, 2, 4,
+        if (fcf_redis_script(jobs->conf.redis, &fcf_script_restore, 2, 4,
                              argv, fca_jobs_restored, jobs) != 0)
         {
             jobs->lost = 1;
@@ -176,7 +181,7 @@ fca_jobs_sweep(fca_jobs_t *jobs)
 {
     const char  *argv[] = { "LRANGE", jobs->taken, "0", "-1" };
 
-    if (fcf_redis_command(jobs->agent->redis, 0, 4, argv, NULL,
+    if (fcf_redis_command(jobs->conf.redis, 0, 4, argv, NULL,
                           fca_jobs_swept, jobs) != 0)
     {
         fca_jobs_trouble(jobs, "looking for jobs taken unnoticed", NULL);
@@ -216,9 +221,9 @@ static void
 fca_jobs_give_back(fca_jobs_t *jobs)
 {
     const char  *argv[] = { jobs->taken, jobs->queue, jobs->nodes,
-                            jobs->agent->conf.node_id };
+                            jobs->conf.node_id };
 
-    if (fcf_redis_script(jobs->agent->redis, &fcf_script_giveback, 3, 4, argv,
+    if (fcf_redis_script(jobs->conf.redis, &fcf_script_giveback, 3, 4, argv,
                          fca_jobs_given_back, jobs) != 0)
     {
         fca_jobs_trouble(jobs, "giving back the last life's jobs", NULL);
@@ -228,25 +233,14 @@ fca_jobs_give_back(fca_jobs_t *jobs)
     jobs->busy = 1;
 }
 
-static int
-fca_jobs_room(fca_jobs_t *jobs)
-{
-    fca_t  *agent = jobs->agent;
-
-    return fca_capacity_fit(&agent->capacity, 1, 1) == FCA_FITS
-           && fca_pool_any(&agent->ports, fca_now(agent))
-           && fca_net_free_count(agent->net)
-              > fca_instances_without_nic(agent);
-}
-
 static void
 fca_jobs_run(void *arg)
 {
     fca_job_t   *job;
     fca_jobs_t  *jobs = arg;
 
-    if (jobs->stopping || jobs->busy || fca_node_lease(jobs->agent->node) == 0
-        || !fca_specs_known(jobs->agent->specs))
+    if (jobs->stopping || jobs->busy
+        || !jobs->handler.ready(jobs->handler.arg))
     {
         return;
     }
@@ -260,7 +254,7 @@ fca_jobs_run(void *arg)
         job = jobs->held;
         jobs->held = NULL;
 
-        if (fca_job_place(job)) {
+        if (fca_jobs_place(job)) {
             jobs->held = job;
         }
     }
@@ -268,9 +262,9 @@ fca_jobs_run(void *arg)
     if (jobs->lost) {
         fca_jobs_sweep(jobs);
 
-    } else if (jobs->held || !fca_jobs_room(jobs)) {
+    } else if (jobs->held || !jobs->handler.room(jobs->handler.arg)) {
         /* kicked when a VM ends; ports rest by the clock alone */
-        jobs->agent->loop.timer_set(jobs->timer, FCA_JOBS_LOOK_MS);
+        jobs->loop->timer_set(jobs->timer, FCA_JOBS_LOOK_MS);
 
     } else {
         fca_jobs_take(jobs);
@@ -278,16 +272,11 @@ fca_jobs_run(void *arg)
 }
 
 fca_jobs_t *
-fca_jobs_new(fca_t *agent, fcf_err_t *err)
+fca_jobs_new(const fca_jobs_conf_t *conf, const fca_jobs_handler_t *handler,
+    fcf_err_t *err)
 {
-    fca_jobs_t        *jobs;
-    const fca_conf_t  *conf = &agent->conf;
-    fcf_redis_conf_t   redis = {
-        .addrs = conf->redis.items, .naddrs = conf->redis.n,
-        .db = conf->redis_db,
-        .user = *conf->redis_user ? conf->redis_user : NULL,
-        .password = conf->redis_password,
-    };
+    fca_jobs_t  *jobs;
+    fcf_loop_t  *loop = conf->loop;
 
     jobs = calloc(1, sizeof(*jobs));
     if (jobs == NULL) {
@@ -295,23 +284,26 @@ fca_jobs_new(fca_t *agent, fcf_err_t *err)
         return NULL;
     }
 
-    jobs->agent = agent;
+    jobs->conf = *conf;
+    jobs->conf.redis_conf = NULL;
+    jobs->handler = *handler;
+    jobs->loop = loop;
     TAILQ_INIT(&jobs->all);
     fcf_redis_queue(jobs->queue, conf->prefix);
     fcf_redis_taken(jobs->taken, conf->prefix, conf->node_id);
     fcf_redis_dead(jobs->dead, conf->prefix);
     fcf_redis_nodes(jobs->nodes, conf->prefix);
 
-    jobs->timer = agent->loop.timer_new(&agent->loop, fca_jobs_run, jobs);
-    jobs->scan_timer = agent->loop.timer_new(&agent->loop, fca_jobs_scan,
-                                             jobs);
+    jobs->timer = loop->timer_new(loop, fca_jobs_run, jobs);
+    jobs->scan_timer = loop->timer_new(loop, fca_jobs_scan, jobs);
+
     if (jobs->timer == NULL || jobs->scan_timer == NULL) {
         fcf_err_set(err, FCF_E_NOMEM, "no memory for jobs");
         fca_jobs_free(jobs);
         return NULL;
     }
 
-    jobs->redis = fcf_redis_new(&agent->loop, &redis, err);
+    jobs->redis = fcf_redis_new(loop, conf->redis_conf, err);
     if (jobs->redis == NULL) {
         fca_jobs_free(jobs);
         return NULL;
@@ -320,8 +312,6 @@ fca_jobs_new(fca_t *agent, fcf_err_t *err)
     return jobs;
 }
 
-/* the agent's own Redis client must be gone by now: it calls back into
- * jobs */
 void
 fca_jobs_free(fca_jobs_t *jobs)
 {
@@ -342,11 +332,11 @@ fca_jobs_free(fca_jobs_t *jobs)
     }
 
     if (jobs->timer) {
-        jobs->agent->loop.timer_free(jobs->timer);
+        jobs->loop->timer_free(jobs->timer);
     }
 
     if (jobs->scan_timer) {
-        jobs->agent->loop.timer_free(jobs->scan_timer);
+        jobs->loop->timer_free(jobs->scan_timer);
     }
 
     free(jobs);
@@ -378,8 +368,8 @@ fca_jobs_stop(fca_jobs_t *jobs)
     }
 
     jobs->stopping = 1;
-    jobs->agent->loop.timer_stop(jobs->timer);
-    jobs->agent->loop.timer_stop(jobs->scan_timer);
+    jobs->loop->timer_stop(jobs->timer);
+    jobs->loop->timer_stop(jobs->scan_timer);
 
     if (jobs->held) {
         fca_job_finish(jobs->held, FCA_JOB_BACK, NULL);
@@ -389,7 +379,7 @@ fca_jobs_stop(fca_jobs_t *jobs)
     if (jobs->busy && jobs->client_id) {
         snprintf(id, sizeof(id), "%" PRId64, jobs->client_id);
 
-        if (fcf_redis_command(jobs->agent->redis, 0, 3, unblock, NULL,
+        if (fcf_redis_command(jobs->conf.redis, 0, 3, unblock, NULL,
                               fca_jobs_unblocked, jobs) != 0)
         {
             fca_log(FCF_LOG_WARN, NULL, "no memory to end BLMOVE early");
@@ -417,9 +407,9 @@ void
 fca_jobs_leave(fca_jobs_t *jobs)
 {
     const char  *argv[] = { jobs->taken, jobs->queue, jobs->nodes,
-                            jobs->agent->conf.node_id };
+                            jobs->conf.node_id };
 
-    if (fcf_redis_script(jobs->agent->redis, &fcf_script_giveback, 3, 4, argv,
+    if (fcf_redis_script(jobs->conf.redis, &fcf_script_giveback, 3, 4, argv,
                          fca_jobs_gone, jobs) == 0)
     {
         jobs->leaving = 1;

@@ -7,7 +7,11 @@
 #ifndef _FCA_JOBS_H_INCLUDED_
 #define _FCA_JOBS_H_INCLUDED_
 
-#include "agent/agent.h"
+#include <sys/queue.h>
+#include "agent/store/specs.h"
+#include "client/fcf_redis.h"
+
+typedef struct fca_jobs_s  fca_jobs_t;
 
 /* One entry of the taken list. */
 typedef struct fca_job_s  fca_job_t;
@@ -42,7 +46,29 @@ typedef enum {
     FCA_JOB_BURIED
 } fca_outcome_e;
 
-fca_jobs_t *fca_jobs_new(fca_t *agent, fcf_err_t *err);
+typedef struct {
+    fcf_loop_t              *loop;
+    fcf_redis_t             *redis;     /* for all but BLMOVE */
+    const fcf_redis_conf_t  *redis_conf;    /* for BLMOVE's connection; read
+                                               once */
+    const fca_specs_t       *specs;     /* which nodes live */
+    const char              *prefix, *node_id;
+} fca_jobs_conf_t;
+
+typedef struct {
+    /* jobs may be taken at all; fca_jobs_kick() when that changes */
+    int   (*ready)(void *arg);
+    /* there is room for the smallest VM */
+    int   (*room)(void *arg);
+    /* Decides about a job just taken, or held.  1: it must wait, and comes
+     * again; else it was finished, or will be. */
+    int   (*place)(void *arg, fca_job_t *job);
+    void   *arg;
+} fca_jobs_handler_t;
+
+fca_jobs_t *fca_jobs_new(const fca_jobs_conf_t *conf,
+    const fca_jobs_handler_t *handler, fcf_err_t *err);
+/* conf's redis must be gone by now: it calls back */
 void fca_jobs_free(fca_jobs_t *jobs);
 
 /* The node lives: gives back what an earlier life left, then takes. */
@@ -57,12 +83,17 @@ void fca_job_finish(fca_job_t *job, fca_outcome_e outcome,
 /* Back to the queue as it is, a moment later: this node would take it again at
  * once, over and over. */
 void fca_job_back_later(fca_job_t *job);
-/* Keeps the job's id pending.  done gets 0 if it no longer was, else 1 (also
- * when Redis does not answer), and number, by which the caller knows whether
- * what it asked for still exists. */
-typedef void (*fca_job_extend_pt)(fca_t *agent, uint64_t number,
-    int pending);
-void fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done);
+/* Not on this node: to another one's turn, with this one named in refused_by.
+ * 0: every live node is named there; the job is still the caller's. */
+int fca_job_refuse(fca_job_t *job);
+/* Keeps the job's id pending this much longer.  done gets 0 if it no longer
+ * was, else 1 (also when Redis does not answer), and number, by which the
+ * caller knows whether what it asked for still exists. */
+#define FCA_PENDING_MS  10000
+#define FCA_EXTEND_MS   3000            /* when to do it again */
+typedef void (*fca_job_extend_pt)(void *arg, uint64_t number, int pending);
+void fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done,
+    void *arg);
 
 /* No more is taken; what is held or comes meanwhile goes back. */
 void fca_jobs_stop(fca_jobs_t *jobs);

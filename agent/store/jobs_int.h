@@ -8,14 +8,12 @@
 #define FCA_JOBS_BLOCK_S    2           /* of BLMOVE */
 #define FCA_JOBS_SCAN_MS    5000        /* for nodes that are gone */
 #define FCA_JOBS_ABSENT_MAX 64
-#define FCA_PENDING_MS      10000       /* a job's id stays pending this much
-                                           longer each time */
-#define FCA_EXTEND_MS       3000
-#define FCA_JOBS_AHEAD_MS   500         /* a version not heard of is awaited */
 #define FCA_JOBS_LOOK_MS    250         /* at what is held */
 
 struct fca_jobs_s {
-    fca_t                   *agent;
+    fca_jobs_conf_t          conf;
+    fca_jobs_handler_t       handler;
+    fcf_loop_t              *loop;
     fcf_redis_t             *redis;     /* BLMOVE's own connection */
     TAILQ_HEAD(, fca_job_s)  all;       /* not settled */
     fca_job_t               *held;      /* fits later; also in all */
@@ -37,9 +35,7 @@ struct fca_jobs_s {
     char                     dead[FCF_KEY_MAX], nodes[FCF_KEY_MAX];
 };
 
-/* jobs_place.c: decides about a job just taken, or held.  1: it must wait. */
-int fca_job_place(fca_job_t *job);
-/* decodes and puts it among all; what does not decode is buried.
+/* jobs_job.c: decodes and puts it among all; what does not decode is buried.
  * NULL: out of memory, or buried */
 fca_job_t *fca_job_new(fca_jobs_t *jobs, const char *text, size_t len);
 void fca_job_free(fca_job_t *job);

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "agent/base/log.h"
 #include "agent/store/jobs_int.h"
-#include "agent/store/specs.h"
 
 static void
 fca_jobs_dead_given(void *arg, const redisReply *reply, const fcf_err_t *err)
@@ -22,13 +22,12 @@ static void
 fca_jobs_dead_node(fca_jobs_t *jobs, const char *node_id)
 {
     char         taken[FCF_KEY_MAX];
-    fca_t       *agent = jobs->agent;
     const char  *argv[] = { taken, jobs->queue, jobs->nodes, node_id };
 
-    fcf_redis_taken(taken, agent->conf.prefix, node_id);
+    fcf_redis_taken(taken, jobs->conf.prefix, node_id);
     fca_log(FCF_LOG_WARN, NULL, "node \"%s\" is gone", node_id);
 
-    if (fcf_redis_script(agent->redis, &fcf_script_giveback, 3, 4, argv,
+    if (fcf_redis_script(jobs->conf.redis, &fcf_script_giveback, 3, 4, argv,
                          fca_jobs_dead_given, jobs) != 0)
     {
         fca_log(FCF_LOG_WARN, NULL, "no memory to give back its jobs");
@@ -60,7 +59,7 @@ fca_jobs_members(void *arg, const redisReply *reply, const fcf_err_t *err)
     const redisReply  *e;
 
     if (err || reply->type != REDIS_REPLY_ARRAY
-        || !fca_specs_fresh(jobs->agent->specs))
+        || !fca_specs_fresh(jobs->conf.specs))
     {
         return;
     }
@@ -69,8 +68,8 @@ fca_jobs_members(void *arg, const redisReply *reply, const fcf_err_t *err)
         e = reply->element[i];
 
         if (e->type != REDIS_REPLY_STRING || !fcf_id_valid(e->str, e->len)
-            || strcmp(e->str, jobs->agent->conf.node_id) == 0
-            || fca_specs_node_lives(jobs->agent->specs, e->str))
+            || strcmp(e->str, jobs->conf.node_id) == 0
+            || fca_specs_node_lives(jobs->conf.specs, e->str))
         {
             continue;
         }
@@ -100,20 +99,20 @@ void
 fca_jobs_scan(void *arg)
 {
     fca_jobs_t  *jobs = arg;
-    const char  *join[] = { "SADD", jobs->nodes, jobs->agent->conf.node_id };
+    const char  *join[] = { "SADD", jobs->nodes, jobs->conf.node_id };
     const char  *members[] = { "SMEMBERS", jobs->nodes };
 
     if (jobs->stopping) {
         return;
     }
 
-    if (fcf_redis_command(jobs->agent->redis, 0, 3, join, NULL,
+    if (fcf_redis_command(jobs->conf.redis, 0, 3, join, NULL,
                           fca_jobs_joined, jobs) != 0
-        || fcf_redis_command(jobs->agent->redis, 0, 2, members, NULL,
+        || fcf_redis_command(jobs->conf.redis, 0, 2, members, NULL,
                              fca_jobs_members, jobs) != 0)
     {
         fca_log(FCF_LOG_WARN, NULL, "no memory to look for dead nodes");
     }
 
-    jobs->agent->loop.timer_set(jobs->scan_timer, FCA_JOBS_SCAN_MS);
+    jobs->loop->timer_set(jobs->scan_timer, FCA_JOBS_SCAN_MS);
 }

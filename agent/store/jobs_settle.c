@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "agent/base/log.h"
 #include "agent/store/jobs_int.h"
 
 #define FCA_SETTLE   1u
@@ -11,9 +12,9 @@
 #define FCA_JOB_LATER_MS  1000
 
 typedef struct {
-    fca_t               *agent;
     uint64_t             number;
     fca_job_extend_pt    done;
+    void                *arg;
 } fca_extend_t;
 
 static void fca_job_send(fca_job_t *job);
@@ -24,7 +25,7 @@ fca_job_free(fca_job_t *job)
     TAILQ_REMOVE(&job->jobs->all, job, link);
 
     if (job->retry) {
-        job->jobs->agent->loop.timer_free(job->retry);
+        job->jobs->loop->timer_free(job->retry);
     }
 
     free(job->text);
@@ -42,7 +43,7 @@ fca_job_retry(void *arg)
 static void
 fca_job_answered(fca_job_t *job, unsigned part, const fcf_err_t *err)
 {
-    fcf_loop_t     *loop = &job->jobs->agent->loop;
+    fcf_loop_t     *loop = job->jobs->loop;
     fca_log_ctx_t   ctx = { .function_id = job->function_id,
                             .request_id = job->request_id };
 
@@ -101,14 +102,14 @@ static int
 fca_job_send_settle(fca_job_t *job)
 {
     char         pending[FCF_KEY_MAX], ttl[16];
-    fca_t       *agent = job->jobs->agent;
+    fca_jobs_t  *jobs = job->jobs;
     const char  *argv[] = { pending, job->request_id, ttl };
 
-    fcf_redis_pending(pending, agent->conf.prefix, job->function_id);
+    fcf_redis_pending(pending, jobs->conf.prefix, job->function_id);
     snprintf(ttl, sizeof(ttl), "%d",
              job->outcome == FCA_JOB_DONE ? FCF_PENDING_AFTER_PUT_MS : 0);
 
-    return fcf_redis_script(agent->redis, &fcf_script_settle, 1, 3, argv,
+    return fcf_redis_script(jobs->conf.redis, &fcf_script_settle, 1, 3, argv,
                             fca_job_settled, job);
 }
 
@@ -116,21 +117,21 @@ static int
 fca_job_send_entry(fca_job_t *job)
 {
     char         max[16];
-    fca_t       *agent = job->jobs->agent;
-    const char  *restore[] = { job->jobs->taken, job->jobs->queue, job->text,
+    fca_jobs_t  *jobs = job->jobs;
+    const char  *restore[] = { jobs->taken, jobs->queue, job->text,
                                job->outcome != FCA_JOB_BACK ? ""
                                : job->again ? job->again : job->text };
-    const char  *bury[] = { job->jobs->taken, job->jobs->dead, job->text,
+    const char  *bury[] = { jobs->taken, jobs->dead, job->text,
                             job->reason, max };
 
     if (job->outcome != FCA_JOB_BURIED) {
-        return fcf_redis_script(agent->redis, &fcf_script_restore, 2, 4,
+        return fcf_redis_script(jobs->conf.redis, &fcf_script_restore, 2, 4,
                                 restore, fca_job_removed, job);
     }
 
     snprintf(max, sizeof(max), "%d", FCF_DEAD_MAX);
 
-    return fcf_redis_script(agent->redis, &fcf_script_bury, 2, 5, bury,
+    return fcf_redis_script(jobs->conf.redis, &fcf_script_bury, 2, 5, bury,
                             fca_job_removed, job);
 }
 
@@ -179,7 +180,7 @@ fca_job_finish(fca_job_t *job, fca_outcome_e outcome, const char *again)
 void
 fca_job_back_later(fca_job_t *job)
 {
-    fcf_loop_t  *loop = &job->jobs->agent->loop;
+    fcf_loop_t  *loop = job->jobs->loop;
 
     job->outcome = FCA_JOB_BACK;
     job->failed = FCA_ENTRY;
@@ -202,17 +203,18 @@ fca_job_extended(void *arg, const redisReply *reply, const fcf_err_t *err)
            && reply->integer == 0;
 
     if (err == NULL || err->code != FCF_E_CANCELED) {
-        e->done(e->agent, e->number, !gone);
+        e->done(e->arg, e->number, !gone);
     }
 
     free(e);
 }
 
 void
-fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done)
+fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done,
+    void *arg)
 {
     char           pending[FCF_KEY_MAX], ttl[16];
-    fca_t         *agent = job->jobs->agent;
+    fca_jobs_t    *jobs = job->jobs;
     const char    *argv[] = { pending, job->request_id, ttl };
     fca_extend_t  *e;
 
@@ -221,14 +223,14 @@ fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done)
         return;             /* the state's timeout, or the next time */
     }
 
-    e->agent = agent;
     e->number = number;
     e->done = done;
+    e->arg = arg;
 
-    fcf_redis_pending(pending, agent->conf.prefix, job->function_id);
+    fcf_redis_pending(pending, jobs->conf.prefix, job->function_id);
     snprintf(ttl, sizeof(ttl), "%d", FCA_PENDING_MS);
 
-    if (fcf_redis_script(agent->redis, &fcf_script_extend, 1, 3, argv,
+    if (fcf_redis_script(jobs->conf.redis, &fcf_script_extend, 1, 3, argv,
                          fca_job_extended, e) != 0)
     {
         free(e);

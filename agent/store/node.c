@@ -3,7 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
 #include "agent/store/node.h"
+#include "client/fcf_backoff.h"
+#include "contract/fcf_codec.h"
 
 #define FCA_NODE_KEEPALIVE_MS  (FCF_LEASE_TTL_S * 1000 / 3)
 /* how long somebody else's key is waited out */
@@ -20,7 +24,9 @@ typedef enum {
 } fca_node_step_e;
 
 struct fca_node_s {
-    fca_t            *agent;
+    fca_node_conf_t   conf;
+    fca_node_handler_t  handler;
+    fcf_loop_t       *loop;
     fca_node_step_e   step;
     int64_t           lease;            /* 0: none */
     fcf_etcd_call_t  *call;             /* of the step */
@@ -42,7 +48,7 @@ fca_node_goto(fca_node_t *node, fca_node_step_e step)
     node->step = step;
     node->backoff = 0;
     node->said = 0;
-    node->agent->loop.timer_set(node->retry, 0);
+    node->loop->timer_set(node->retry, 0);
 }
 
 static void
@@ -54,12 +60,8 @@ fca_node_again(fca_node_t *node, const char *what, const fcf_err_t *err)
                 err ? err->msg : "no memory");
     }
 
-    node->backoff = node->backoff ? node->backoff * 2 : FCA_BACKOFF_MIN_MS;
-    if (node->backoff > FCA_BACKOFF_MAX_MS) {
-        node->backoff = FCA_BACKOFF_MAX_MS;
-    }
-
-    node->agent->loop.timer_set(node->retry, node->backoff);
+    node->loop->timer_set(node->retry, fcf_backoff(++node->backoff,
+                                                   FCA_BACKOFF_MAX_MS));
 }
 
 static void
@@ -98,14 +100,14 @@ fca_node_granted(void *arg, const fcf_etcd_reply_t *reply,
     fca_log(FCF_LOG_INFO, NULL, "lease %" PRIx64 " granted",
             (uint64_t) node->lease);
 
-    if (fca_state_leases_store(&node->agent->state, &node->lease, 1, &why)
+    if (fca_state_leases_store(node->conf.state, &node->lease, 1, &why)
         != 0)
     {
         fca_log(FCF_LOG_WARN, NULL, "the lease could not be noted: %s",
                 why.msg);
     }
 
-    node->agent->loop.timer_set(node->keepalive_timer, FCA_NODE_KEEPALIVE_MS);
+    node->loop->timer_set(node->keepalive_timer, FCA_NODE_KEEPALIVE_MS);
     fca_node_goto(node, FCA_NODE_CLAIM);
 }
 
@@ -114,31 +116,33 @@ fca_node_granted(void *arg, const fcf_etcd_reply_t *reply,
 static void
 fca_node_taken(fca_node_t *node, const fcf_kv_t *kv)
 {
-    fca_t         *agent = node->agent;
+    uint64_t       now;
     fcf_worker_t   worker;
 
     if (fcf_worker_decode(&worker, kv->value, kv->value_len, NULL) != 0) {
         snprintf(worker.address, sizeof(worker.address), "?");
     }
 
+    now = fca_now(node->loop);
+
     if (node->taken_since == 0) {
-        node->taken_since = fca_now(agent);
+        node->taken_since = now;
         fca_log(FCF_LOG_WARN, NULL, "%s is there already (agent at %s, lease "
                 "%" PRIx64 "): waiting up to %d s for it to end", kv->key,
                 worker.address, (uint64_t) kv->lease,
                 FCA_NODE_WAIT_MS / 1000);
     }
 
-    if (fca_now(agent) - node->taken_since >= FCA_NODE_WAIT_MS) {
+    if (now - node->taken_since >= FCA_NODE_WAIT_MS) {
         fca_log(FCF_LOG_ERROR, NULL, "node_id = \"%s\": in use by a live "
                 "agent at %s (%s, lease %" PRIx64 "); every agent needs a "
-                "node_id of its own", agent->conf.node_id, worker.address,
+                "node_id of its own", node->conf.node_id, worker.address,
                 kv->key, (uint64_t) kv->lease);
-        fca_agent_fatal(agent);
+        node->handler.fatal(node->handler.arg);
         return;
     }
 
-    agent->loop.timer_set(node->retry, 500);
+    node->loop->timer_set(node->retry, 500);
 }
 
 static void
@@ -171,7 +175,7 @@ fca_node_claimed(void *arg, const fcf_etcd_reply_t *reply,
     node->taken_since = 0;
     node->step = FCA_NODE_LIVE;
     node->backoff = 0;
-    fca_agent_node_live(node->agent);
+    node->handler.live(node->handler.arg);
 }
 
 static void
@@ -179,13 +183,12 @@ fca_node_claim(fca_node_t *node)
 {
     char            *value;
     char             key[FCF_KEY_MAX];
-    fca_t           *agent = node->agent;
     fcf_etcd_op_t    put, get;
     fcf_etcd_cmp_t   absent;
 
-    fcf_key_worker(key, agent->conf.prefix, agent->conf.node_id);
+    fcf_key_worker(key, node->conf.prefix, node->conf.node_id);
 
-    value = fca_agent_worker(node->agent);
+    value = node->handler.value(node->handler.arg);
     if (value == NULL) {
         fca_node_again(node, "putting the node's key", NULL);
         return;
@@ -197,7 +200,7 @@ fca_node_claim(fca_node_t *node)
                             .lease = node->lease };
     get = (fcf_etcd_op_t) { .op = FCF_OP_GET, .key = key };
 
-    node->call = fcf_etcd_txn(agent->etcd, &absent, 1, &put, 1, &get, 1,
+    node->call = fcf_etcd_txn(node->conf.etcd, &absent, 1, &put, 1, &get, 1,
                               fca_node_claimed, node);
     free(value);
 
@@ -209,21 +212,18 @@ fca_node_claim(fca_node_t *node)
 static void
 fca_node_step(void *arg)
 {
-    fca_t       *agent;
     fca_node_t  *node = arg;
-
-    agent = node->agent;
 
     switch (node->step) {
 
     case FCA_NODE_REVOKE:
-        node->call = fcf_etcd_lease_revoke(agent->etcd,
+        node->call = fcf_etcd_lease_revoke(node->conf.etcd,
                                            node->old[node->nold - 1],
                                            fca_node_revoked, node);
         break;
 
     case FCA_NODE_GRANT:
-        node->call = fcf_etcd_lease_grant(agent->etcd, FCF_LEASE_TTL_S,
+        node->call = fcf_etcd_lease_grant(node->conf.etcd, FCF_LEASE_TTL_S,
                                           fca_node_granted, node);
         break;
 
@@ -247,8 +247,8 @@ fca_node_lost(fca_node_t *node)
             (uint64_t) node->lease);
 
     node->lease = 0;
-    node->agent->loop.timer_stop(node->keepalive_timer);
-    node->agent->loop.timer_stop(node->refresh_timer);
+    node->loop->timer_stop(node->keepalive_timer);
+    node->loop->timer_stop(node->refresh_timer);
 
     if (node->call) {
         fcf_etcd_cancel(node->call);
@@ -278,7 +278,7 @@ fca_node_kept(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
         node->said = 0;
     }
 
-    node->agent->loop.timer_set(node->keepalive_timer,
+    node->loop->timer_set(node->keepalive_timer,
                                 err ? 500 : FCA_NODE_KEEPALIVE_MS);
 }
 
@@ -291,10 +291,10 @@ fca_node_keepalive(void *arg)
         return;
     }
 
-    node->keepalive = fcf_etcd_lease_keepalive(node->agent->etcd, node->lease,
+    node->keepalive = fcf_etcd_lease_keepalive(node->conf.etcd, node->lease,
                                                fca_node_kept, node);
     if (node->keepalive == NULL) {
-        node->agent->loop.timer_set(node->keepalive_timer, 500);
+        node->loop->timer_set(node->keepalive_timer, 500);
     }
 }
 
@@ -302,7 +302,7 @@ void
 fca_node_doubt(fca_node_t *node)
 {
     if (node->lease && node->step < FCA_NODE_STOPPING) {
-        node->agent->loop.timer_set(node->keepalive_timer, 0);
+        node->loop->timer_set(node->keepalive_timer, 0);
     }
 }
 
@@ -331,23 +331,20 @@ fca_node_refresh(void *arg)
 {
     char            *value;
     char             key[FCF_KEY_MAX];
-    fca_t           *agent;
     fca_node_t      *node = arg;
     fcf_etcd_op_t    put;
     fcf_etcd_cmp_t   ours;
-
-    agent = node->agent;
 
     if (node->step != FCA_NODE_LIVE || node->refresh) {
         return;
     }
 
-    value = fca_agent_worker(node->agent);
+    value = node->handler.value(node->handler.arg);
     if (value == NULL) {
         return;
     }
 
-    fcf_key_worker(key, agent->conf.prefix, agent->conf.node_id);
+    fcf_key_worker(key, node->conf.prefix, node->conf.node_id);
 
     ours = (fcf_etcd_cmp_t) { .what = FCF_CMP_LEASE_IS, .key = key,
                               .number = node->lease };
@@ -355,7 +352,7 @@ fca_node_refresh(void *arg)
                             .value_len = strlen(value),
                             .lease = node->lease };
 
-    node->refresh = fcf_etcd_txn(agent->etcd, &ours, 1, &put, 1, NULL, 0,
+    node->refresh = fcf_etcd_txn(node->conf.etcd, &ours, 1, &put, 1, NULL, 0,
                                  fca_node_refreshed, node);
     free(value);
 }
@@ -364,15 +361,16 @@ void
 fca_node_changed(fca_node_t *node)
 {
     if (node->step == FCA_NODE_LIVE) {
-        node->agent->loop.timer_set(node->refresh_timer, FCA_NODE_REFRESH_MS);
+        node->loop->timer_set(node->refresh_timer, FCA_NODE_REFRESH_MS);
     }
 }
 
 fca_node_t *
-fca_node_new(fca_t *agent, fcf_err_t *err)
+fca_node_new(const fca_node_conf_t *conf, const fca_node_handler_t *handler,
+    fcf_err_t *err)
 {
     fca_node_t  *node;
-    fcf_loop_t  *loop = &agent->loop;
+    fcf_loop_t  *loop = conf->loop;
 
     node = calloc(1, sizeof(*node));
     if (node == NULL) {
@@ -380,7 +378,9 @@ fca_node_new(fca_t *agent, fcf_err_t *err)
         return NULL;
     }
 
-    node->agent = agent;
+    node->conf = *conf;
+    node->handler = *handler;
+    node->loop = loop;
     node->retry = loop->timer_new(loop, fca_node_step, node);
     node->keepalive_timer = loop->timer_new(loop, fca_node_keepalive, node);
     node->refresh_timer = loop->timer_new(loop, fca_node_refresh, node);
@@ -397,7 +397,7 @@ fca_node_new(fca_t *agent, fcf_err_t *err)
 void
 fca_node_start(fca_node_t *node)
 {
-    node->nold = fca_state_leases_load(&node->agent->state, node->old,
+    node->nold = fca_state_leases_load(node->conf.state, node->old,
                                        FCA_STATE_LEASES_MAX);
     fca_node_goto(node, node->nold ? FCA_NODE_REVOKE : FCA_NODE_GRANT);
 }
@@ -435,7 +435,7 @@ fca_node_free(fca_node_t *node)
 
     for (i = 0; i < 3; i++) {
         if (timers[i]) {
-            node->agent->loop.timer_free(timers[i]);
+            node->loop->timer_free(timers[i]);
         }
     }
 
@@ -464,7 +464,7 @@ fca_node_ended(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
         return;
     }
 
-    if (fca_state_leases_store(&node->agent->state, NULL, 0, &why) != 0) {
+    if (fca_state_leases_store(node->conf.state, NULL, 0, &why) != 0) {
         fca_log(FCF_LOG_WARN, NULL, "%s", why.msg);
     }
 }
@@ -472,7 +472,7 @@ fca_node_ended(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
 void
 fca_node_stop(fca_node_t *node)
 {
-    fcf_loop_t  *loop = &node->agent->loop;
+    fcf_loop_t  *loop = node->loop;
 
     if (node->step >= FCA_NODE_STOPPING) {
         return;
@@ -485,7 +485,7 @@ fca_node_stop(fca_node_t *node)
     node->step = FCA_NODE_STOPPED;
 
     if (node->lease) {
-        node->call = fcf_etcd_lease_revoke(node->agent->etcd, node->lease,
+        node->call = fcf_etcd_lease_revoke(node->conf.etcd, node->lease,
                                            fca_node_ended, node);
         if (node->call) {
             node->step = FCA_NODE_STOPPING;

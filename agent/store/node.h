@@ -8,9 +8,30 @@
 #ifndef _FCA_NODE_H_INCLUDED_
 #define _FCA_NODE_H_INCLUDED_
 
-#include "agent/agent.h"
+#include "agent/base/state.h"
+#include "client/fcf_etcd.h"
 
-fca_node_t *fca_node_new(fca_t *agent, fcf_err_t *err);
+typedef struct fca_node_s  fca_node_t;
+
+typedef struct {
+    fcf_loop_t   *loop;
+    fcf_etcd_t   *etcd;
+    fca_state_t  *state;                /* notes the lease */
+    const char   *prefix, *node_id;
+} fca_node_conf_t;
+
+typedef struct {
+    /* what to put, malloc'd; NULL: out of memory */
+    char  *(*value)(void *arg);
+    /* a lease, and our key is put: each time */
+    void   (*live)(void *arg);
+    /* somebody else holds the key; that was said */
+    void   (*fatal)(void *arg);
+    void    *arg;
+} fca_node_handler_t;
+
+fca_node_t *fca_node_new(const fca_node_conf_t *conf,
+    const fca_node_handler_t *handler, fcf_err_t *err);
 /* revokes what a killed agent left, then goes for a lease */
 void fca_node_start(fca_node_t *node);
 /* drops everything on the spot, calls nothing */

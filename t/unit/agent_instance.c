@@ -13,13 +13,14 @@ has(int state, int event)
 static void
 everywhere(void)
 {
-    int             s;
-    fca_t           agent;
-    fca_instance_t  inst;
+    int              s;
+    fca_conf_t       conf;
+    fca_instance_t   inst;
+    fca_instances_t  all = { .conf = &conf };
 
-    memset(&agent, 0, sizeof(agent));
+    memset(&conf, 0, sizeof(conf));
     memset(&inst, 0, sizeof(inst));
-    inst.agent = &agent;
+    inst.all = &all;
     fcf_spec_default(&inst.spec);
 
     for (s = 0; s < FCA_S_N; s++) {
@@ -70,18 +71,19 @@ where_it_cannot(void)
 static void
 timeouts(void)
 {
-    fca_t           agent;
-    fca_instance_t  inst;
+    fca_conf_t       conf;
+    fca_instance_t   inst;
+    fca_instances_t  all = { .conf = &conf };
 
-    memset(&agent, 0, sizeof(agent));
+    memset(&conf, 0, sizeof(conf));
     memset(&inst, 0, sizeof(inst));
-    inst.agent = &agent;
+    inst.all = &all;
     inst.spec.boot_timeout_s = 20;
 
     is_int(fca_instance_timeout(&inst, FCA_S_BOOT), 20000, "the spec's");
-    agent.conf.boot_timeout_s = 10;
+    conf.boot_timeout_s = 10;
     is_int(fca_instance_timeout(&inst, FCA_S_BOOT), 10000, "the bound");
-    agent.conf.boot_timeout_s = 30;
+    conf.boot_timeout_s = 30;
     is_int(fca_instance_timeout(&inst, FCA_S_BOOT), 20000, "only a bound");
 }
 

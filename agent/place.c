@@ -1,0 +1,141 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/place.h"
+
+/* a version not heard of is awaited */
+#define FCA_PLACE_AHEAD_MS  500
+
+/* a port and an address are free */
+static int
+fca_place_ends(fca_instances_t *all)
+{
+    return fca_pool_any(all->ports, fca_now(all->loop))
+           && fca_net_free_count(all->net) > fca_instances_without_nic(all);
+}
+
+int
+fca_place_room(fca_instances_t *all)
+{
+    return fca_capacity_fit(all->capacity, 1, 1) == FCA_FITS
+           && fca_place_ends(all);
+}
+
+static void
+fca_place_fail(fca_instances_t *all, fca_job_t *job, fcf_failure_e error,
+    const char *why)
+{
+    fca_failures_put(all->failures, job->function_id, job->request_id,
+                     job->version, error, NULL, "%s", why);
+    fca_job_finish(job, FCA_JOB_FAILED, NULL);
+}
+
+/* It can never run here: another node's turn, if there is one left. */
+static void
+fca_place_refuse(fca_instances_t *all, fca_job_t *job, const fcf_spec_t *spec)
+{
+    char  why[FCF_ERR_MSG_MAX];
+
+    if (fca_job_refuse(job)) {
+        return;
+    }
+
+    snprintf(why, sizeof(why), "%d vCPUs and %d MB fit on no node (here: %d "
+             "vCPUs, %d MB)", spec->cpu, spec->memory_mb, all->capacity->cpu,
+             all->capacity->memory_mb);
+    fca_place_fail(all, job, FCF_FAILURE_NO_CAPACITY, why);
+}
+
+/* declared functions by their spec; others by what the job says */
+static int
+fca_place_spec(const fca_instances_t *all, const fca_job_t *job,
+    fcf_spec_t *out)
+{
+    const fcf_spec_t  *spec;
+
+    spec = fca_specs_get(all->specs, job->function_id);
+    if (spec) {
+        *out = *spec;
+        return 1;
+    }
+
+    fcf_spec_default(out);
+    out->version = job->version;
+    out->cpu = job->cpu;
+    out->memory_mb = job->memory_mb;
+
+    return 0;
+}
+
+/* A gateway may have heard of a version that we have not: a moment later we
+ * have, and start that one. */
+static int
+fca_place_ahead(const fca_instances_t *all, const fca_job_t *job)
+{
+    const fcf_spec_t  *spec;
+
+    spec = fca_specs_get(all->specs, job->function_id);
+
+    return job->version > (spec ? spec->version : 0)
+           && fca_now(all->loop) - job->since < FCA_PLACE_AHEAD_MS;
+}
+
+int
+fca_place(fca_instances_t *all, fca_job_t *job)
+{
+    int             declared;
+    fcf_err_t       err;
+    fca_fit_e       fit;
+    fcf_spec_t      spec;
+    fca_images_t    images;
+    fca_log_ctx_t   ctx = { .function_id = job->function_id,
+                            .request_id = job->request_id };
+
+    if (fca_place_ahead(all, job)) {
+        return 1;
+    }
+
+    declared = fca_place_spec(all, job, &spec);
+
+    if (fca_instance_boots(all, job->function_id, job->request_id)) {
+        /* its id stays pending, for the other one's sake */
+        fca_failures_put(all->failures, job->function_id, job->request_id,
+                         job->version, FCF_FAILURE_DUPLICATE, NULL,
+                         "this request's VM is being started already");
+        fca_job_finish(job, FCA_JOB_DROPPED, NULL);
+        return 0;
+    }
+
+    if (fca_instance_revive(all, job->function_id, spec.version)) {
+        fca_job_finish(job, FCA_JOB_DONE, NULL);
+        return 0;
+    }
+
+    if (fca_images_find(&images, all->conf, job->function_id, &spec, &err)
+        != 0)
+    {
+        fca_place_fail(all, job, FCF_FAILURE_NO_IMAGE, err.msg);
+        return 0;
+    }
+
+    fit = fca_capacity_fit(all->capacity, spec.cpu, spec.memory_mb);
+
+    if (fit == FCA_FITS_NEVER) {
+        fca_place_refuse(all, job, &spec);
+        return 0;
+    }
+
+    if (fit == FCA_FITS_LATER || !fca_place_ends(all)) {
+        fca_log(FCF_LOG_DEBUG, &ctx, "held until there is room");
+        return 1;
+    }
+
+    if (fca_instance_new(all, job, &spec, declared, &images, &err) != 0) {
+        fca_log(FCF_LOG_ERROR, &ctx, "job given back: %s", err.msg);
+        fca_job_back_later(job);
+    }
+
+    return 0;
+}

@@ -1,0 +1,144 @@
+/* A job: read, known again, refused. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/store/jobs_int.h"
+
+int
+fca_job_known(const fca_jobs_t *jobs, const char *text, size_t len)
+{
+    fca_job_t  *job;
+
+    TAILQ_FOREACH(job, &jobs->all, link) {
+        if (job->len == len && memcmp(job->text, text, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+fca_job_t *
+fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
+{
+    fca_job_t  *job;
+    fcf_err_t   err;
+    fcf_job_t   decoded;
+
+    job = calloc(1, sizeof(*job));
+    if (job == NULL || (job->text = malloc(len + 1)) == NULL) {
+        free(job);
+        fca_log(FCF_LOG_ERROR, NULL, "no memory for a job");
+        jobs->lost = 1;     /* the sweep gives it back */
+        return NULL;
+    }
+
+    memcpy(job->text, text, len);
+    job->text[len] = '\0';
+    job->len = len;
+    job->jobs = jobs;
+    job->since = fca_now(jobs->loop);
+    TAILQ_INSERT_TAIL(&jobs->all, job, link);
+
+    if (fcf_job_decode(&decoded, text, len, &err) != 0) {
+        fca_log(FCF_LOG_ERROR, NULL, "a job is malformed, put to %s: %s",
+                jobs->dead, err.msg);
+        job->reason = strdup(err.msg);
+        fca_job_finish(job, job->reason ? FCA_JOB_BURIED : FCA_JOB_DROPPED,
+                       NULL);
+        return NULL;
+    }
+
+    memcpy(job->function_id, decoded.function_id, sizeof(job->function_id));
+    memcpy(job->request_id, decoded.request_id, sizeof(job->request_id));
+    job->version = decoded.version;
+    job->cpu = decoded.cpu;
+    job->memory_mb = decoded.memory_mb;
+    job->ours = decoded.ours;
+
+    return job;
+}
+
+/* every live node is among those that refused, this one included */
+static int
+fca_job_refused_by_all(const fca_specs_t *specs, const fcf_job_t *decoded)
+{
+    size_t       i;
+    unsigned     k;
+    const char  *node;
+
+    for (i = 0; i < fca_specs_nodes(specs); i++) {
+        node = fca_specs_node(specs, i);
+
+        for (k = 0; k < decoded->nrefused; k++) {
+            if (strcmp(decoded->refused_by[k], node) == 0) {
+                break;
+            }
+        }
+
+        if (k == decoded->nrefused) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+static int
+fca_job_refused(const fcf_job_t *decoded, const char *node_id)
+{
+    unsigned  i;
+
+    for (i = 0; i < decoded->nrefused; i++) {
+        if (strcmp(decoded->refused_by[i], node_id) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+int
+fca_job_refuse(fca_job_t *job)
+{
+    int          ours;
+    char        *again;
+    fcf_job_t    decoded;
+    fca_jobs_t  *jobs = job->jobs;
+
+    if (fcf_job_decode(&decoded, job->text, job->len, NULL) != 0) {
+        return 0;
+    }
+
+    ours = fca_job_refused(&decoded, jobs->conf.node_id);
+
+    if (!ours && decoded.nrefused < FCF_REFUSED_MAX) {
+        snprintf(decoded.refused_by[decoded.nrefused++],
+                 sizeof(decoded.refused_by[0]), "%s", jobs->conf.node_id);
+    }
+
+    if (decoded.nrefused == FCF_REFUSED_MAX
+        || fca_job_refused_by_all(jobs->conf.specs, &decoded))
+    {
+        return 0;
+    }
+
+    /* the others are busy, or are just looking */
+    if (ours) {
+        fca_job_back_later(job);
+        return 1;
+    }
+
+    again = fcf_job_encode(&decoded);
+    if (again == NULL) {
+        return 0;
+    }
+
+    fca_job_finish(job, FCA_JOB_BACK, again);
+    free(again);
+
+    return 1;
+}

@@ -1,0 +1,169 @@
+/* The smallest free slot of the function, by a transaction that demands it
+ * absent.  An answer that was lost is found at the next listing, by our
+ * worker_id in it. */
+
+#include <stdlib.h>
+#include <string.h>
+#include "agent/store/keys_int.h"
+
+static void
+fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fca_keys_t  *keys = arg;
+
+    keys->call = NULL;
+
+    if (err) {
+        fca_log(FCF_LOG_WARN, &keys->log, "claiming a slot: %s", err->msg);
+        keys->doubt = 1;
+        fca_node_doubt(keys->ring->conf.node);
+        fca_keys_later(keys);
+        return;
+    }
+
+    if (!reply->succeeded) {
+        fca_keys_claim(keys);
+        return;
+    }
+
+    keys->slot = keys->slot_tried;
+    keys->backoff = 0;
+    keys->handler.owned(keys->handler.arg);
+}
+
+static void
+fca_claim_slot(fca_keys_t *keys, int k)
+{
+    fcf_etcd_op_t              put;
+    fcf_etcd_cmp_t             absent;
+    const fca_keyring_conf_t  *conf = &keys->ring->conf;
+
+    keys->slot_tried = k;
+    keys->slot_lease = fca_node_lease(conf->node);
+    fcf_key_slot(keys->slot_key, conf->prefix, keys->conf.function_id,
+                 (unsigned) k);
+
+    if (keys->slot_lease == 0) {
+        fca_keys_later(keys);
+        return;
+    }
+
+    absent = (fcf_etcd_cmp_t) { .what = FCF_CMP_ABSENT,
+                                .key = keys->slot_key };
+    put = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = keys->slot_key,
+                            .value = keys->slot_value,
+                            .value_len = strlen(keys->slot_value),
+                            .lease = keys->slot_lease };
+
+    keys->call = fcf_etcd_txn(conf->etcd, &absent, 1, &put, 1, NULL, 0,
+                              fca_claim_done, keys);
+    if (keys->call == NULL) {
+        fca_keys_later(keys);
+    }
+}
+
+typedef enum { FCA_CLAIM_NONE = 0, FCA_CLAIM_OURS, FCA_CLAIM_DUPLICATE }
+    fca_claim_e;
+
+/* what one slot means to us; marks it in used */
+static fca_claim_e
+fca_claim_look(fca_keys_t *keys, const fcf_kv_t *kv, char *used)
+{
+    fcf_key_t   key;
+    fcf_slot_t  slot;
+
+    fcf_key_parse(&key, keys->ring->conf.prefix, kv->key, kv->key_len);
+
+    if (key.kind != FCF_KEY_SLOT) {
+        return FCA_CLAIM_NONE;
+    }
+
+    if (key.number >= 0 && key.number < keys->conf.max_instances) {
+        used[key.number] = 1;
+    }
+
+    if (fcf_slot_decode(&slot, kv->value, kv->value_len, NULL) != 0) {
+        return FCA_CLAIM_NONE;      /* taken, by whomever */
+    }
+
+    if (strcmp(slot.worker_id, keys->conf.worker_id) == 0) {
+        keys->slot = keys->slot_tried = (int) key.number;
+        keys->slot_lease = kv->lease;
+        fcf_key_slot(keys->slot_key, keys->ring->conf.prefix,
+                     keys->conf.function_id, (unsigned) key.number);
+        return FCA_CLAIM_OURS;
+    }
+
+    return strcmp(slot.request_id, keys->conf.request_id) == 0
+           ? FCA_CLAIM_DUPLICATE : FCA_CLAIM_NONE;
+}
+
+static void
+fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    int           k, max;
+    char         *used;
+    size_t        i;
+    fca_keys_t   *keys = arg;
+    fca_claim_e   is;
+
+    keys->call = NULL;
+
+    if (err) {
+        fca_log(FCF_LOG_WARN, &keys->log, "reading the slots: %s", err->msg);
+        fca_keys_later(keys);
+        return;
+    }
+
+    max = keys->conf.max_instances;
+    used = calloc(1, (size_t) max + 1);
+    if (used == NULL) {
+        fca_keys_later(keys);
+        return;
+    }
+
+    is = FCA_CLAIM_NONE;
+
+    for (i = 0; i < reply->nkvs && is == FCA_CLAIM_NONE; i++) {
+        is = fca_claim_look(keys, &reply->kvs[i], used);
+    }
+
+    for (k = 0; k < max && used[k]; k++) { /* void */ }
+    free(used);
+
+    if (is == FCA_CLAIM_OURS) {
+        keys->backoff = 0;
+        keys->handler.owned(keys->handler.arg);
+
+    } else if (is == FCA_CLAIM_DUPLICATE) {
+        keys->handler.refused(keys->handler.arg, FCF_FAILURE_DUPLICATE);
+
+    } else if (k == max) {
+        keys->handler.refused(keys->handler.arg, FCF_FAILURE_AT_MAX);
+
+    } else {
+        fca_claim_slot(keys, k);
+    }
+}
+
+void
+fca_keys_claim(fca_keys_t *keys)
+{
+    char  prefix[FCF_KEY_MAX];
+
+    if (keys->call) {
+        return;
+    }
+
+    /* the key of slot 0 without its number */
+    fcf_key_slot(prefix, keys->ring->conf.prefix, keys->conf.function_id, 0);
+    prefix[strlen(prefix) - 1] = '\0';
+
+    keys->call = fcf_etcd_list(keys->ring->conf.etcd, prefix,
+                               fca_claim_listed, keys);
+    if (keys->call == NULL) {
+        fca_keys_later(keys);
+    }
+}

@@ -1,0 +1,51 @@
+/* What the files of keys*.c share. */
+
+#ifndef _FCA_KEYS_INT_H_INCLUDED_
+#define _FCA_KEYS_INT_H_INCLUDED_
+
+#include <sys/queue.h>
+#include "agent/base/log.h"
+#include "agent/store/keys.h"
+
+struct fca_keyring_s {
+    fca_keyring_conf_t         conf;
+    TAILQ_HEAD(, fca_keys_s)   ending;
+};
+
+struct fca_keys_s {
+    TAILQ_ENTRY(fca_keys_s)    link;    /* of those ending */
+    fca_keyring_t             *ring;
+    fca_keys_conf_t            conf;
+    fca_keys_handler_t         handler;
+    fca_log_ctx_t              log;
+    fcf_timer_t               *timer;   /* whatever is to be done again */
+    fcf_etcd_call_t           *call;
+    unsigned                   backoff;
+
+    int                        slot;        /* -1: none */
+    int                        slot_tried;  /* may be ours: -1, or k */
+    int64_t                    slot_lease;  /* it was put under */
+    char                      *slot_value;
+    char                      *value;       /* the instance's; NULL: none yet */
+
+    unsigned                   in_etcd:1;   /* the instance's key may be */
+    unsigned                   put_wanted:1;    /* once more when done */
+    unsigned                   doubt:1;     /* an answer was lost: it may still
+                                               be carried out */
+    unsigned                   ending:1;
+    unsigned                   twice:1;     /* a put may come after the
+                                               deletion */
+    char                      *goodbye;     /* to be put first; NULL: not, or
+                                               is */
+    char                       slot_key[FCF_KEY_MAX];
+    char                       key[FCF_KEY_MAX];
+};
+
+/* the timer is set for another try */
+void fca_keys_later(fca_keys_t *keys);
+void fca_keys_free(fca_keys_t *keys);
+
+/* keys_end.c */
+void fca_keys_end_send(fca_keys_t *keys);
+
+#endif /* _FCA_KEYS_INT_H_INCLUDED_ */
