@@ -416,7 +416,8 @@ ngx_http_fcfaas_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (uscf->peer.init_upstream) {
         return uscf->peer.init_upstream == ngx_http_fcfaas_init_upstream
                ? "is duplicate"
-               : "must stand before \"keepalive\", and alone as balancer";
+               : "must stand first, before \"keepalive\", and alone as "
+                 "balancer";
     }
 
     if (uscf->servers->nelts) {

@@ -78,8 +78,8 @@ ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
            != 0)
     {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "\"fcfaas\" upstreams speak HTTP/1 only: "
-                      "use \"proxy_pass\"");
+                      "\"fcfaas\" upstreams speak HTTP/1 only: use "
+                      "\"proxy_pass\" with \"proxy_http_version 1.1\"");
         return NGX_ERROR;
     }
 

@@ -15,6 +15,12 @@ static ngx_int_t ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
+#if (NGX_SSL || NGX_COMPAT)
+static ngx_int_t ngx_http_fcfaas_peer_set_session(ngx_peer_connection_t *pc,
+    void *data);
+static void ngx_http_fcfaas_peer_save_session(ngx_peer_connection_t *pc,
+    void *data);
+#endif
 static ngx_int_t ngx_http_fcfaas_peer_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_fcfaas_peer_reinit(ngx_http_request_t *r);
 static ngx_table_elt_t *ngx_http_fcfaas_peer_unsent_header(
@@ -44,6 +50,20 @@ ngx_http_fcfaas_init_upstream(ngx_conf_t *cf,
                       "\"%V\" in %s:%ui", &us->host, us->file_name, us->line);
         return NGX_ERROR;
     }
+
+#if (nginx_version >= 1029007)
+
+    /* "keepalive" no longer stands in as a balancer, so it is not that */
+
+    if (us->peer.init_upstream != ngx_http_fcfaas_init_upstream) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"sticky\", or another balancer, has no use beside "
+                      "\"fcfaas\" in upstream \"%V\" in %s:%ui",
+                      &us->host, us->file_name, us->line);
+        return NGX_ERROR;
+    }
+
+#endif
 
     us->peer.init = ngx_http_fcfaas_init_peer;
 
@@ -103,6 +123,11 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     u->peer.get = ngx_http_fcfaas_peer_get;
     u->peer.free = ngx_http_fcfaas_peer_free;
     u->peer.tries = NGX_HTTP_FCFAAS_TRIES;
+
+#if (NGX_SSL || NGX_COMPAT)
+    u->peer.set_session = ngx_http_fcfaas_peer_set_session;
+    u->peer.save_session = ngx_http_fcfaas_peer_save_session;
+#endif
 
     ngx_http_fcfaas_limit_start(fp);
 
@@ -240,6 +265,27 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_http_fcfaas_slots_unbind(instance, ended);
     ngx_http_fcfaas_park_kick(fp->ctx->function);
 }
+
+
+#if (NGX_SSL || NGX_COMPAT)
+
+/* TLS sessions are not kept: an instance, and with it its port, may be another
+ * one by the next time */
+
+static ngx_int_t
+ngx_http_fcfaas_peer_set_session(ngx_peer_connection_t *pc, void *data)
+{
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_fcfaas_peer_save_session(ngx_peer_connection_t *pc, void *data)
+{
+    /* void */
+}
+
+#endif
 
 
 static ngx_int_t

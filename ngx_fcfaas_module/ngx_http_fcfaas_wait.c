@@ -148,15 +148,13 @@ static void
 ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter)
 {
     ngx_connection_t        *c;
-    ngx_http_request_t      *r;
     ngx_http_fcfaas_ctx_t   *ctx;
     ngx_http_fcfaas_peer_t  *fp;
 
     ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
     fp = ctx->peer;
-    r = ctx->request;
 
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "fcfaas wait over: \"%V\"", &ctx->id);
 
     ngx_http_fcfaas_wait_close(fp);

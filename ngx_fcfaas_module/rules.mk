@@ -1,7 +1,9 @@
 # The nginx module.  "make nginx" builds what V calls for:
-#   release  build/nginx/ngx_http_fcfaas_module.so, for Debian's nginx
+#   release  build/nginx/ngx_http_fcfaas_module.so, for Debian's nginx; with
+#            NGINX_SRC=directory for the nginx whose source lies there
 #   asan     build/nginx-asan/nginx, with the module in it
-#   clang    build/nginx-clang/, objects only, to see that clang takes them
+#   clang    build/nginx-clang/, objects only, to see that clang takes them;
+#            build/nginx-plain/, the same by gcc without debug log and TLS
 
 NGX_SRCS := config ngx_fcfaas_module/build \
             $(wildcard contract/*.[ch] client/*.[ch]) \
@@ -9,12 +11,21 @@ NGX_SRCS := config ngx_fcfaas_module/build \
 
 NGX_release := build/nginx/ngx_http_fcfaas_module.so
 NGX_asan    := build/nginx-asan/nginx
-NGX_clang   := build/nginx-clang/obj/ngx_http_fcfaas_module.so
+NGX_clang   := build/nginx-clang/obj/ngx_http_fcfaas_module.so \
+               build/nginx-plain/obj/ngx_http_fcfaas_module.so
 
 TARGETS += $(NGX_$(V))
 
 .PHONY: nginx
 nginx: $(NGX_$(V))
+
+# built anew where another source was taken before
+NGX_OUT_release := build/nginx
+NGX_OUT_asan    := build/nginx-asan
+
+ifneq ($(NGINX_SRC),$(shell cat $(NGX_OUT_$(V))/source 2>/dev/null))
+.PHONY: $(NGX_$(V))
+endif
 
 $(NGX_release): $(NGX_SRCS)
 	ngx_fcfaas_module/build dynamic build/nginx
@@ -22,6 +33,6 @@ $(NGX_release): $(NGX_SRCS)
 $(NGX_asan): $(NGX_SRCS)
 	ngx_fcfaas_module/build asan build/nginx-asan
 
-$(NGX_clang): $(NGX_SRCS)
-	ngx_fcfaas_module/build clang build/nginx-clang
+build/nginx-%/obj/ngx_http_fcfaas_module.so: $(NGX_SRCS)
+	ngx_fcfaas_module/build $* build/nginx-$*
 	@touch $@

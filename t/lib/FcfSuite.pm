@@ -82,8 +82,7 @@ sub _load_module {
     return FcfTest::Nginx::load_module() . "\n"
         if $INC{'Test/Nginx/Server.pm'};
 
-    return 'load_module ' . FcfTest::root()
-        . "/build/nginx/ngx_http_fcfaas_module.so;\n";
+    return FcfRun::Nginx::load_modules() . "\n";
 }
 
 

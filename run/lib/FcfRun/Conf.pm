@@ -7,6 +7,7 @@ use warnings;
 
 use Exporter qw(import);
 use FcfRun qw(%set root);
+use FcfRun::Nginx qw(load_modules);
 
 our @EXPORT_OK = qw(nginx_conf agent_conf);
 
@@ -14,10 +15,10 @@ our @EXPORT_OK = qw(nginx_conf agent_conf);
 # Workers run as root because RUN_DIR may lie where nobody else can go; it
 # listens on the loopback address only.
 sub nginx_conf {
-    my $module = root() . '/build/nginx/ngx_http_fcfaas_module.so';
+    my $load = load_modules();
 
     return <<"    EOC" =~ s/^ {4}//gmr;
-    load_module $module;
+    $load
 
     daemon off;
     user root;

@@ -30,11 +30,17 @@ package FcfTest::Nginx;
 #
 # The module is build/nginx/ngx_http_fcfaas_module.so in Debian's nginx, or,
 # if FCF_BUILD is an asan one, build/nginx-asan/nginx, which has it built in.
+# TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES say otherwise
+# (run/lib/FcfRun/Nginx.pm).
 
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use Test::More ();
+
+require(abs_path(dirname(__FILE__) . '/../../..') . '/run/lib/FcfRun/Nginx.pm');
 
 my @all;
 
@@ -46,12 +52,8 @@ sub binary {
     return $ENV{TEST_NGINX_BINARY} // (asan() ? _asan_binary() : 'nginx');
 }
 
-# the directive that loads the module, '' where it is built in
-sub load_module {
-    return '' if !defined $ENV{TEST_NGINX_BINARY} && asan();
-    my $so = FcfTest::root() . '/build/nginx/ngx_http_fcfaas_module.so';
-    return "load_module $so;";
-}
+# the directives that load the module, '' where it is built in
+sub load_module { FcfRun::Nginx::load_modules(binary()) }
 
 
 sub start {
