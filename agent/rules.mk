@@ -12,7 +12,7 @@ AGENT_BIN  := $(B)/agent/fcfaas-agent
 
 AGENT_INC  := -I/usr/share/include/llhttp -I/usr/include/libnl3
 AGENT_LIBS := -Wl,--as-needed -lnftables -lnl-route-3 -lnl-3 -luv -ljansson \
-              -lcurl -lhiredis
+              -lcurl -lhiredis -lmicrohttpd
 
 AGENT_LINK := $(AGENT_LIB) $(B)/contract/libfcf.a $(B)/llhttp/libllhttp.a
 

@@ -41,6 +41,10 @@ static const fca_setting_t  fca_settings[] = {
             "IPv4 address where gateways reach this node's VMs"),
     FCA_ANY(allow, fca_conf_allow, "",
             "networks that gateways may come from; none: everywhere"),
+    FCA_ANY(admin, fca_conf_listen, "",
+            "address:port of the admin listener; empty: none"),
+    FCA_STR(admin_token_file, "",
+            "file with the token that its clients must send"),
     FCA_PATH(state_dir, "/var/lib/fcfaas/agent", "directory of this agent"),
     FCA_PATH(functions, "/var/lib/fcfaas/functions",
              "directory of function images"),
@@ -301,6 +305,8 @@ fca_conf_defaults(fca_conf_t *conf, fcf_err_t *err)
 static int
 fca_conf_whole(const fca_conf_t *conf, fcf_err_t *err)
 {
+    char  addr[INET_ADDRSTRLEN];
+
     if (conf->port_last < conf->port_first) {
         return fcf_err_set(err, FCF_E_INVALID, "port_last = \"%d\": is below "
                            "port_first (%d)", conf->port_last,
@@ -324,6 +330,17 @@ fca_conf_whole(const fca_conf_t *conf, fcf_err_t *err)
                            "etcd_password_file = \"%s\": one without the "
                            "other", conf->etcd_user,
                            conf->etcd_password_file);
+    }
+
+    if (conf->admin.sin_port && conf->admin_token_file[0] == '\0'
+        && !fca_conf_loopback(conf->admin.sin_addr))
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "admin = \"%s:%d\": on an "
+                           "address that is not loopback it needs "
+                           "admin_token_file",
+                           inet_ntop(AF_INET, &conf->admin.sin_addr, addr,
+                                     sizeof(addr)),
+                           ntohs(conf->admin.sin_port));
     }
 
     if (conf->redis_user[0] && conf->redis_password_file[0] == '\0') {
@@ -407,6 +424,7 @@ fca_conf_free(fca_conf_t *conf)
     free(conf->etcd_password);
     free(conf->redis_password);
     free(conf->token);
+    free(conf->admin_token);
     memset(conf, 0, sizeof(*conf));
 }
 

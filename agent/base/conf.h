@@ -49,6 +49,8 @@ typedef struct {
     struct in_addr   advertise;
     fca_cidr_t       allow[FCA_CIDRS_MAX];
     size_t           nallow;
+    struct sockaddr_in  admin;          /* sin_port 0: no listener */
+    char            *admin_token_file;
 
     char            *state_dir;
     char            *functions, *runtimes;      /* directories of images */
@@ -71,7 +73,7 @@ typedef struct {
     fcf_log_e        log_level;
 
     /* read from the files named above by fca_conf_secrets() */
-    char            *etcd_password, *redis_password, *token;
+    char            *etcd_password, *redis_password, *token, *admin_token;
 } fca_conf_t;
 
 /* Fills *conf from argv and the file that it (or the default) names; a

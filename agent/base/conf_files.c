@@ -59,7 +59,9 @@ fca_conf_secrets(fca_conf_t *conf, fcf_err_t *err)
         || fca_conf_secret(&conf->redis_password, "redis_password_file",
                            conf->redis_password_file, FCA_TOKEN_MAX, err) != 0
         || fca_conf_secret(&conf->token, "token_file", conf->token_file,
-                           FCA_TOKEN_MAX, err) != 0)
+                           FCA_TOKEN_MAX, err) != 0
+        || fca_conf_secret(&conf->admin_token, "admin_token_file",
+                           conf->admin_token_file, FCA_TOKEN_MAX, err) != 0)
     {
         return -1;
     }

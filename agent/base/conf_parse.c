@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
@@ -7,10 +6,6 @@
 #include <unistd.h>
 #include "agent/base/conf_parse.h"
 #include "agent/base/log.h"
-
-/* the field begins a pair in fca_conf_t */
-#define fca_conf_of(field, name)                                            \
-    ((fca_conf_t *) ((char *) (field) - offsetof(fca_conf_t, name)))
 
 int
 fca_conf_str(void *field, const fca_setting_t *s, const char *value,
@@ -136,7 +131,7 @@ fca_conf_list_free(fca_list_t *list)
     memset(list, 0, sizeof(*list));
 }
 
-static int
+int
 fca_conf_split(fca_list_t *out, const char *value, const char *sep,
     fcf_err_t *err)
 {
@@ -222,137 +217,6 @@ fca_conf_words(void *field, const fca_setting_t *s, const char *value,
 {
     (void) s;
     return fca_conf_list(field, value, " \t", 0, FCA_VMM_ARGS_MAX, NULL, err);
-}
-
-int
-fca_conf_addr(void *field, const fca_setting_t *s, const char *value,
-    fcf_err_t *err)
-{
-    struct in_addr  addr;
-
-    (void) s;
-
-    if (inet_pton(AF_INET, value, &addr) != 1
-        || addr.s_addr == htonl(INADDR_ANY))
-    {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "must be a numeric IPv4 address of this host");
-    }
-
-    *(struct in_addr *) field = addr;
-
-    return 0;
-}
-
-/* "10.0.0.0/8" or "10.0.0.1"; the bits beyond the prefix are kept */
-static int
-fca_conf_cidr(const char *value, struct in_addr *addr, unsigned *len,
-    fcf_err_t *err)
-{
-    long         n = 32;
-    char         text[INET_ADDRSTRLEN], *end;
-    size_t       alen;
-    const char  *slash;
-
-    slash = strchr(value, '/');
-    alen = slash ? (size_t) (slash - value) : strlen(value);
-
-    if (slash) {
-        n = strtol(slash + 1, &end, 10);
-        if (!isdigit((unsigned char) slash[1]) || *end || n > 32) {
-            alen = sizeof(text);
-        }
-    }
-
-    if (alen < sizeof(text)) {
-        memcpy(text, value, alen);
-        text[alen] = '\0';
-        *len = (unsigned) n;
-
-        if (inet_pton(AF_INET, text, addr) == 1) {
-            return 0;
-        }
-    }
-
-    return fcf_err_set(err, FCF_E_INVALID,
-                       "\"%s\" is not a numeric IPv4 address/length", value);
-}
-
-static uint32_t
-fca_conf_mask(unsigned len)
-{
-    return htonl(len == 0 ? 0 : UINT32_MAX << (32 - len));
-}
-
-int
-fca_conf_net(void *field, const fca_setting_t *s, const char *value,
-    fcf_err_t *err)
-{
-    uint32_t         host;
-    unsigned         len;
-    fca_conf_t      *conf = fca_conf_of(field, bridge_address);
-    struct in_addr   addr;
-
-    (void) s;
-
-    if (fca_conf_cidr(value, &addr, &len, err) != 0) {
-        return -1;
-    }
-
-    host = addr.s_addr & ~fca_conf_mask(len);
-
-    if (len < 16 || len > 29 || host == 0
-        || host == (uint32_t) ~fca_conf_mask(len))
-    {
-        return fcf_err_set(err, FCF_E_INVALID, "must be a host's address "
-                           "with a length from /16 to /29");
-    }
-
-    conf->bridge_address = addr;
-    conf->bridge_prefix_len = len;
-
-    return 0;
-}
-
-int
-fca_conf_allow(void *field, const fca_setting_t *s, const char *value,
-    fcf_err_t *err)
-{
-    int              rc;
-    size_t           i;
-    unsigned         len;
-    fca_list_t       list;
-    fca_conf_t      *conf = fca_conf_of(field, allow);
-    struct in_addr   addr;
-
-    (void) s;
-
-    if (fca_conf_split(&list, value, " \t,", err) != 0) {
-        return -1;
-    }
-
-    rc = 0;
-
-    if (list.n > FCA_CIDRS_MAX) {
-        rc = fcf_err_set(err, FCF_E_INVALID, "must have at most %d networks",
-                         FCA_CIDRS_MAX);
-    }
-
-    for (i = 0; rc == 0 && i < list.n; i++) {
-        rc = fca_conf_cidr(list.items[i], &addr, &len, err);
-        if (rc == 0) {
-            conf->allow[i].mask = fca_conf_mask(len);
-            conf->allow[i].addr = addr.s_addr & conf->allow[i].mask;
-        }
-    }
-
-    if (rc == 0) {
-        conf->nallow = list.n;
-    }
-
-    fca_conf_list_free(&list);
-
-    return rc;
 }
 
 int

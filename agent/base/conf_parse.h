@@ -44,6 +44,9 @@ int fca_conf_words(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_addr(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
+/* "127.0.0.1:9180", or "" for none */
+int fca_conf_listen(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
 /* these set two fields that lie beside each other in fca_conf_t */
 int fca_conf_net(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
@@ -56,8 +59,12 @@ int fca_conf_adopt(void *field, const fca_setting_t *s, const char *value,
 int fca_conf_level(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 
+int fca_conf_loopback(struct in_addr addr);
 int fca_conf_is_list(const fca_setting_t *s);
 int fca_conf_is_string(const fca_setting_t *s);
+/* words between any of sep's characters; none is fine */
+int fca_conf_split(fca_list_t *out, const char *value, const char *sep,
+    fcf_err_t *err);
 void fca_conf_list_free(fca_list_t *list);
 /* the host's name as a node_id, "" if it is none; NULL: out of memory */
 char *fca_conf_hostname(void);
