@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
+#include "agent/host.h"
 #include "agent/place.h"
 
 #define FCA_PORT_REST_MS    60000
@@ -255,13 +256,7 @@ fca_agent_open_host(fca_t *agent, fcf_err_t *err)
     int                n;
     uint64_t           number;
     const fca_conf_t  *conf = &agent->conf;
-    fca_net_conf_t     net = {
-        .bridge = conf->bridge, .tap_prefix = conf->tap_prefix,
-        .node_id = conf->node_id, .address = conf->bridge_address,
-        .prefix_len = conf->bridge_prefix_len, .egress = conf->egress,
-        .pool_max = (unsigned) conf->max_vms < 64 ? (unsigned) conf->max_vms
-                                                  : 64,
-    };
+    fca_net_conf_t     net;
 
     if (fca_capacity_init(&agent->capacity, conf->cpu_overcommit,
                           conf->memory_reserve_mb, conf->max_vms,
@@ -285,6 +280,7 @@ fca_agent_open_host(fca_t *agent, fcf_err_t *err)
                 n);
     }
 
+    fca_host_net(&net, conf);
     agent->all.net = fca_net_open(&agent->uv, &net, err);
     if (agent->all.net == NULL) {
         return fcf_err_wrap(err, "network");
@@ -297,12 +293,7 @@ static int
 fca_agent_open_redis(fca_t *agent, fcf_err_t *err)
 {
     const fca_conf_t    *conf = &agent->conf;
-    fcf_redis_conf_t     redis = {
-        .addrs = conf->redis.items, .naddrs = conf->redis.n,
-        .db = conf->redis_db,
-        .user = *conf->redis_user ? conf->redis_user : NULL,
-        .password = conf->redis_password,
-    };
+    fcf_redis_conf_t     redis;
     fca_jobs_conf_t      jobs = {
         .loop = &agent->loop, .redis_conf = &redis,
         .specs = agent->all.specs, .prefix = conf->prefix,
@@ -311,6 +302,7 @@ fca_agent_open_redis(fca_t *agent, fcf_err_t *err)
     fca_jobs_handler_t   handler = { fca_agent_ready, fca_agent_room,
                                      fca_agent_place, agent };
 
+    fca_host_redis(&redis, conf);
     agent->redis = jobs.redis = fcf_redis_new(&agent->loop, &redis, err);
     if (agent->redis == NULL) {
         return -1;
@@ -326,14 +318,7 @@ fca_agent_open_etcd(fca_t *agent, fcf_err_t *err)
 {
     fca_instances_t      *all = &agent->all;
     const fca_conf_t     *conf = &agent->conf;
-    fcf_etcd_conf_t       etcd = {
-        .endpoints = conf->etcd.items, .nendpoints = conf->etcd.n,
-        .user = *conf->etcd_user ? conf->etcd_user : NULL,
-        .password = conf->etcd_password,
-        .ca = *conf->etcd_ca ? conf->etcd_ca : NULL,
-        .cert = *conf->etcd_cert ? conf->etcd_cert : NULL,
-        .key = *conf->etcd_key ? conf->etcd_key : NULL,
-    };
+    fcf_etcd_conf_t       etcd;
     fca_failures_conf_t   failures = { &agent->loop, NULL, conf->prefix,
                                        conf->node_id };
     fca_node_conf_t       node = { &agent->loop, NULL, &agent->state,
@@ -344,6 +329,7 @@ fca_agent_open_etcd(fca_t *agent, fcf_err_t *err)
     fca_specs_handler_t   on_specs = { fca_agent_spec, fca_agent_specs,
                                        agent };
 
+    fca_host_etcd(&etcd, conf);
     agent->etcd = fcf_etcd_new(&agent->loop, &etcd, err);
     if (agent->etcd == NULL) {
         return -1;
@@ -386,12 +372,8 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
         return -1;
     }
 
-    agent->vmm = (fca_vmm_conf_t) {
-        .uv = &agent->uv, .http = agent->http, .binary = conf->vmm,
-        .extra_args = conf->vmm_args.items, .state_dir = conf->state_dir,
-        .kernel = conf->kernel, .initrd = *conf->initrd ? conf->initrd : NULL,
-        .kernel_args = conf->kernel_args,
-    };
+    fca_host_vmm(&agent->vmm, conf, &agent->uv);
+    agent->vmm.http = agent->http;
 
     all->conf = conf;
     all->loop = &agent->loop;

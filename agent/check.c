@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/base/loop.h"
 #include "agent/check.h"
+#include "agent/host.h"
 #include "agent/trial.h"
 
 /* for an answer of etcd or Redis */
@@ -96,11 +97,9 @@ static void
 fca_check_net(fca_check_t *check, const fca_conf_t *conf)
 {
     fcf_err_t       err;
-    fca_net_conf_t  net = {
-        .bridge = conf->bridge, .tap_prefix = conf->tap_prefix,
-        .node_id = conf->node_id, .address = conf->bridge_address,
-        .prefix_len = conf->bridge_prefix_len,
-    };
+    fca_net_conf_t  net;
+
+    fca_host_net(&net, conf);
 
     if (fca_net_check(&net, &err) != 0) {
         fca_check_say(check, "network", "set bridge, bridge_address and "
@@ -199,18 +198,12 @@ fca_check_etcd(fca_check_t *check, const fca_conf_t *conf)
     char              key[FCF_KEY_MAX];
     fcf_err_t         err;
     fcf_etcd_t       *etcd;
-    fcf_etcd_conf_t   c = {
-        .endpoints = conf->etcd.items, .nendpoints = conf->etcd.n,
-        .user = *conf->etcd_user ? conf->etcd_user : NULL,
-        .password = conf->etcd_password,
-        .ca = *conf->etcd_ca ? conf->etcd_ca : NULL,
-        .cert = *conf->etcd_cert ? conf->etcd_cert : NULL,
-        .key = *conf->etcd_key ? conf->etcd_key : NULL,
-    };
+    fcf_etcd_conf_t   c;
     fca_check_peer_t  peer = { check, "etcd", "start etcd, or set etcd, "
                                "etcd_user and etcd_ca to what it wants",
                                conf->etcd.items[0] };
 
+    fca_host_etcd(&c, conf);
     etcd = fcf_etcd_new(&check->loop, &c, &err);
     if (etcd == NULL) {
         fca_check_peer(&peer, &err);
@@ -232,16 +225,12 @@ fca_check_redis(fca_check_t *check, const fca_conf_t *conf)
     fcf_err_t         err;
     const char       *ping[] = { "PING" };
     fcf_redis_t      *redis;
-    fcf_redis_conf_t  c = {
-        .addrs = conf->redis.items, .naddrs = conf->redis.n,
-        .db = conf->redis_db,
-        .user = *conf->redis_user ? conf->redis_user : NULL,
-        .password = conf->redis_password,
-    };
+    fcf_redis_conf_t  c;
     fca_check_peer_t  peer = { check, "redis", "start Redis (6.2 or later), "
                                "or set redis and redis_password_file to what "
                                "it wants", conf->redis.items[0] };
 
+    fca_host_redis(&c, conf);
     redis = fcf_redis_new(&check->loop, &c, &err);
     if (redis == NULL) {
         fca_check_peer(&peer, &err);

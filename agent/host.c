@@ -1,0 +1,50 @@
+#include "agent/host.h"
+
+#define FCA_IDLE_TAPS_MAX  64
+
+void
+fca_host_net(fca_net_conf_t *out, const fca_conf_t *conf)
+{
+    *out = (fca_net_conf_t) {
+        .bridge = conf->bridge, .tap_prefix = conf->tap_prefix,
+        .node_id = conf->node_id, .address = conf->bridge_address,
+        .prefix_len = conf->bridge_prefix_len, .egress = conf->egress,
+        .pool_max = (unsigned) conf->max_vms < FCA_IDLE_TAPS_MAX
+                    ? (unsigned) conf->max_vms : FCA_IDLE_TAPS_MAX,
+    };
+}
+
+void
+fca_host_vmm(fca_vmm_conf_t *out, const fca_conf_t *conf, uv_loop_t *uv)
+{
+    *out = (fca_vmm_conf_t) {
+        .uv = uv, .binary = conf->vmm, .extra_args = conf->vmm_args.items,
+        .state_dir = conf->state_dir, .kernel = conf->kernel,
+        .initrd = *conf->initrd ? conf->initrd : NULL,
+        .kernel_args = conf->kernel_args,
+    };
+}
+
+void
+fca_host_etcd(fcf_etcd_conf_t *out, const fca_conf_t *conf)
+{
+    *out = (fcf_etcd_conf_t) {
+        .endpoints = conf->etcd.items, .nendpoints = conf->etcd.n,
+        .user = *conf->etcd_user ? conf->etcd_user : NULL,
+        .password = conf->etcd_password,
+        .ca = *conf->etcd_ca ? conf->etcd_ca : NULL,
+        .cert = *conf->etcd_cert ? conf->etcd_cert : NULL,
+        .key = *conf->etcd_key ? conf->etcd_key : NULL,
+    };
+}
+
+void
+fca_host_redis(fcf_redis_conf_t *out, const fca_conf_t *conf)
+{
+    *out = (fcf_redis_conf_t) {
+        .addrs = conf->redis.items, .naddrs = conf->redis.n,
+        .db = conf->redis_db,
+        .user = *conf->redis_user ? conf->redis_user : NULL,
+        .password = conf->redis_password,
+    };
+}
