@@ -7,13 +7,9 @@
  * (through an eventfd watched on its loop), exactly once, never before the
  * starting call returns.
  *
- * Answers of the proxy itself are JSON {"error","message","function_id"} with
- * X-Fcfaas-Error: <error>.  Before a byte has reached the guest, 503 with
- * X-Fcfaas-Unsent: wrong_function, draining, busy, gone; without it:
- * 400 bad_request, 403 forbidden, 405 method_not_allowed, 408 head_timeout
- * and body_timeout, 431 header_too_large, 505 bad_version; of the guest, 502:
- * guest_closed, bad_response, response_head_too_large, gone (route closed
- * meanwhile).
+ * Answers of the proxy itself are JSON {"error","message","function_id",
+ * "request_id"} with X-Fcfaas-Error: <error>; README.md lists them.  Before a
+ * byte has reached the guest they have X-Fcfaas-Unsent, too.
  *
  * A request is in flight from the moment it has a place until its answer is
  * sent, or its tunnel ended.  How long a guest may take is the gateway's to

@@ -16,6 +16,8 @@ reason(unsigned status)
         return "Method Not Allowed";
     case 408:
         return "Request Timeout";
+    case 417:
+        return "Expectation Failed";
     case 431:
         return "Request Header Fields Too Large";
     case 502:
@@ -40,7 +42,7 @@ rest_is_cheap(const fca_conn_t *conn)
 }
 
 
-/* function_id was validated, the other strings are ours: nothing to escape */
+/* The ids were validated, the other strings are ours: nothing to escape. */
 static void
 build(fca_conn_t *conn, unsigned status, const char *error,
     const char *unsent, const char *message)
@@ -51,8 +53,9 @@ build(fca_conn_t *conn, unsigned status, const char *error,
 
     len = snprintf(body, sizeof(body),
                    "{\"error\":\"%s\",\"message\":\"%s\","
-                   "\"function_id\":\"%s\"}\n",
-                   error, message, conn->route->function_id);
+                   "\"function_id\":\"%s\",\"request_id\":\"%s\"}\n",
+                   error, message, conn->route->function_id,
+                   conn->request_id);
     assert(len > 0 && (size_t) len < sizeof(body));
 
     buf = conn->out;
@@ -61,13 +64,15 @@ build(fca_conn_t *conn, unsigned status, const char *error,
                  "HTTP/1.1 %u %s\r\n"
                  "Content-Type: application/json\r\n"
                  "Content-Length: %d\r\n"
-                 "%s%s%s%s: %s\r\n%s\r\n%s",
+                 "%s%s%s%s%s%s" FCF_HDR_ERROR ": %s\r\n%s\r\n%s",
                  status, reason(status), len,
                  unsent ? FCF_HDR_UNSENT ": " : "", unsent ? unsent : "",
-                 unsent ? "\r\n" : "", FCF_HDR_ERROR, error,
+                 unsent ? "\r\n" : "",
+                 *conn->request_id ? "X-Request-Id: " : "", conn->request_id,
+                 *conn->request_id ? "\r\n" : "", error,
                  !conn->keep ? "Connection: close\r\n"
                  : conn->minor == 0 ? "Connection: keep-alive\r\n" : "",
-                 conn->method == HTTP_HEAD ? "" : body);
+                 conn->method == FCA_METHOD_HEAD ? "" : body);
     assert(n > 0 && (uint32_t) n < FCA_BUF_END - buf->ready);
 
     buf->ready += (uint32_t) n;

@@ -139,7 +139,7 @@ fca_conn_open(fca_route_t *route, int fd)
 
     route->conns = conn;
 
-    fca_head_start(&conn->parser, 0);
+    fca_head_start(&conn->reader, 0);
     fca_conn_set_state(conn, FCA_CONN_IDLE);
 }
 
@@ -219,7 +219,7 @@ refuse(fca_conn_t *conn, unsigned status, const char *error,
     const char *message)
 {
     conn->keep = 0;
-    conn->method = HTTP_GET;
+    conn->method = FCA_METHOD_GET;
     conn->minor = 1;
     conn->req.done = 0;
     conn->req.kind = FCA_BODY_CLOSE;
@@ -232,6 +232,10 @@ static fca_step_e
 refuse_status(fca_conn_t *conn, int status)
 {
     switch (status) {
+
+    case 417:
+        return refuse(conn, 417, "expectation_failed",
+                      "only 100-continue can be expected");
 
     case 431:
         return refuse(conn, 431, "header_too_large",
@@ -276,6 +280,21 @@ token_matches(const fca_access_t *access, const fca_span_t *token)
 }
 
 
+/* It may be shown and logged once it is valid. */
+static void
+take_id(fca_conn_t *conn, const fca_head_t *head)
+{
+    const fca_span_t  *id;
+
+    id = &head->request_id;
+
+    if (id->data && fcf_request_id_valid(id->data, id->len)) {
+        memcpy(conn->request_id, id->data, id->len);
+        conn->request_id[id->len] = '\0';
+    }
+}
+
+
 static void
 take_request(fca_conn_t *conn, const fca_head_t *head)
 {
@@ -286,8 +305,8 @@ take_request(fca_conn_t *conn, const fca_head_t *head)
     conn->keep = head->minor ? !head->close
                              : head->keep_alive && !head->close;
     conn->upgrade = head->upgrade;
-    conn->expect = head->expect;
     conn->retried = 0;
+    conn->interim = 0;
     conn->encode = 0;
     conn->decode = 0;
     conn->cut = 0;
@@ -297,6 +316,7 @@ take_request(fca_conn_t *conn, const fca_head_t *head)
            : head->has_length ? FCA_BODY_LENGTH : FCA_BODY_NONE;
     fca_body_init(&conn->req, kind, head->length);
 
+    conn->expect = head->expect && !conn->req.done;
     conn->replayable = conn->req.done && !conn->upgrade
                        && fca_method_idempotent(conn->method);
 }
@@ -318,12 +338,13 @@ take_head(fca_conn_t *conn)
     start = buf->data + buf->pos;
     end = buf->data + buf->fed;
 
-    /* empty lines before a request, as llhttp lets them pass */
+    /* empty lines before a request pass */
     while (start < end && (*start == '\r' || *start == '\n')) {
         start++;
     }
 
-    status = fca_head_scan(head, &conn->parser, start, end);
+    status = fca_head_scan(head, &conn->reader, start, end);
+    take_id(conn, head);
 
     if (status) {
         return refuse_status(conn, status);
@@ -367,7 +388,7 @@ fca_conn_head(fca_conn_t *conn)
         buf = conn->in;
 
         if (buf && buf->fed < buf->last) {
-            rc = fca_head_feed(&conn->parser, buf->data + buf->fed,
+            rc = fca_head_feed(&conn->reader, buf->data + buf->fed,
                                buf->last - buf->fed, &used);
             buf->fed += (uint32_t) used;
 

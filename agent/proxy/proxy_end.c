@@ -45,6 +45,7 @@ fca_conn_over(fca_conn_t *conn)
 
     loop = conn->route->loop;
     conn->sent_head = 0;
+    conn->request_id[0] = '\0';
     fca_buf_put(loop, &conn->out);
 
     buf = conn->in;
@@ -77,7 +78,7 @@ fca_conn_over(fca_conn_t *conn)
         return FCA_STEP_NEXT;
     }
 
-    fca_head_start(&conn->parser, 0);
+    fca_head_start(&conn->reader, 0);
     fca_conn_set_state(conn, FCA_CONN_IDLE);
 
     return FCA_STEP_NEXT;

@@ -63,11 +63,12 @@ bind_conn(fca_guest_t *guest, fca_conn_t *conn)
     guest->answered = 0;
     guest->broken = 0;
     guest->keep = 0;
+    guest->sent = 0;
     conn->guest = guest;
     conn->resp.kind = FCA_BODY_NONE;
     conn->resp.done = 0;
     conn->expect_more = 1;
-    fca_head_start(&guest->parser, 1);
+    fca_head_start(&guest->reader, 1);
 }
 
 
@@ -265,6 +266,21 @@ guest_connect(fca_conn_t *conn)
 }
 
 
+/* At once: thousands of them waiting for their peers' last segments would use
+ * up the ports. */
+static void
+close_hushed(fca_guest_t *guest)
+{
+    struct linger  linger;
+
+    linger.l_onoff = 1;
+    linger.l_linger = 0;
+    (void) setsockopt(guest->sock.fd, SOL_SOCKET, SO_LINGER, &linger,
+                      sizeof(linger));
+    fca_guest_close(guest);
+}
+
+
 fca_guest_rc_e
 fca_guest_get(fca_conn_t *conn, int fresh)
 {
@@ -272,7 +288,13 @@ fca_guest_get(fca_conn_t *conn, int fresh)
     fca_dloop_t  *loop;
 
     loop = conn->route->loop;
-    guest = conn->route->pool;
+
+    /* a guest that serves one connection at a time would wait on it */
+    while ((guest = conn->route->pool) != NULL && guest->hush
+           && loop->now - guest->used_ms < FCA_POOL_QUIET_MS)
+    {
+        close_hushed(guest);
+    }
 
     if (guest && !conn->replayable
         && loop->now - guest->used_ms >= FCA_POOL_FRESH_MS)
@@ -297,6 +319,27 @@ fca_guest_get(fca_conn_t *conn, int fresh)
 }
 
 
+int
+fca_guest_spoke(fca_guest_t *guest)
+{
+    char     c;
+    ssize_t  n;
+
+    if (!guest->reused && !guest->sock.rd) {
+        return 0;
+    }
+
+    n = recv(guest->sock.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+        guest->sock.rd = 0;
+        return 0;
+    }
+
+    return n > 0 ? 1 : -1;
+}
+
+
 void
 fca_guest_release(fca_guest_t *guest)
 {
@@ -311,6 +354,7 @@ fca_guest_release(fca_guest_t *guest)
         return;
     }
 
+    guest->hush = guest->conn->bodiless;
     guest->conn->guest = NULL;
     guest->conn = NULL;
     guest->state = FCA_GUEST_POOLED;

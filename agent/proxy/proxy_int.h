@@ -42,9 +42,13 @@
 /* A request that cannot be repeated takes a connection idle for less: no
  * server's keepalive timeout is that short, so it cannot be closing it. */
 #define FCA_POOL_FRESH_MS   100
+/* After an answer that must have no body: one that comes nevertheless would be
+ * read as the next answer. */
+#define FCA_POOL_QUIET_MS   1000
 /* A connection that its guest was closing says so within a round trip. */
 #define FCA_REPLAY_MS       1000
 #define FCA_TURNS           32          /* buffers moved before others run */
+#define FCA_INTERIM_MAX     (1 << 20)   /* bytes of interim answers */
 
 typedef struct fca_dloop_s  fca_dloop_t;
 typedef struct fca_sock_s   fca_sock_t;
@@ -113,11 +117,12 @@ struct fca_conn_s {
     fca_buf_t    *in;               /* from the client */
     fca_buf_t    *out;              /* to the client */
     fca_guest_t  *guest;
-    llhttp_t      parser;           /* the next request's head */
+    fca_reader_t  reader;           /* the next request's head */
     fca_body_t    req;
     fca_body_t    resp;
     uint64_t      discarded;
     uint32_t      replay;           /* the request's start in in */
+    uint32_t      interim;          /* bytes of interim answers thrown away */
     uint8_t       state;
     uint8_t       method;
     uint8_t       minor;
@@ -126,7 +131,8 @@ struct fca_conn_s {
     unsigned      admitted:1;       /* counted in flight */
     unsigned      queued:1;
     unsigned      upgrade:1;        /* asked for */
-    unsigned      expect:1;         /* its body may wait for a 100 */
+    unsigned      expect:1;         /* its body waits for a 100 */
+    unsigned      bodiless:1;       /* by method or status, whatever is said */
     unsigned      moved:1;          /* bytes, since its timer was set */
     unsigned      expect_more:1;    /* the resp head is not complete yet */
     unsigned      replayable:1;
@@ -136,6 +142,7 @@ struct fca_conn_s {
     unsigned      decode:1;         /* the other way round */
     unsigned      cut:1;            /* close once out is sent */
     unsigned      eof:1;            /* a tunnel's client sends no more */
+    char          request_id[FCF_REQUEST_ID_MAX + 1];   /* "": none */
 };
 
 typedef enum {
@@ -150,10 +157,12 @@ struct fca_guest_s {
     fca_conn_t   *conn;             /* while not POOLED */
     fca_guest_t  *prev, *next;      /* in route->pool, last used first */
     fca_timer_t   timer;
-    llhttp_t      parser;
+    fca_reader_t  reader;
     uint64_t      used_ms;
     uint8_t       state;
     unsigned      reused:1;
+    unsigned      sent:1;           /* of this request, a byte at least */
+    unsigned      hush:1;           /* its answer should have had no body */
     unsigned      keep:1;           /* as its answer's head says */
     unsigned      answered:1;       /* a byte came */
     unsigned      broken:1;         /* takes no more of the request */
@@ -338,6 +347,8 @@ typedef enum {
 
 fca_guest_rc_e fca_guest_get(fca_conn_t *conn, int fresh);
 void fca_guest_release(fca_guest_t *guest);         /* to the pool */
+/* Before the request is sent: 0: nothing came; 1: bytes; -1: its end */
+int fca_guest_spoke(fca_guest_t *guest);
 void fca_guest_close(fca_guest_t *guest);
 
 /* proxy_answer.c: the request gets an answer of ours, whatever its state;

@@ -1,3 +1,5 @@
+#include <assert.h>
+#include <string.h>
 #include "agent/proxy/proxy_relay.h"
 
 
@@ -44,10 +46,57 @@ fca_relay_start(fca_conn_t *conn, int fresh)
 }
 
 
+/* The connection to the guest has ended, or said something, before a byte of
+ * the request was on it: another may do, whatever the method. */
+static fca_flow_e
+not_sent(fca_conn_t *conn, int spoke)
+{
+    if (conn->guest->reused) {
+        fca_guest_close(conn->guest);
+        return fca_relay_start(conn, 0);
+    }
+
+    if (spoke > 0) {
+        return fca_relay_bad(conn, "bad_response",
+                             "sent something before it was asked");
+    }
+
+    return answered(fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
+                    "the instance closed the connection unused"));
+}
+
+
+/* The proxy does itself what Expect asks for, once the guest has taken the
+ * connection: until then the request may be refused without its body. */
+static fca_flow_e
+say_continue(fca_conn_t *conn)
+{
+    fca_buf_t  *buf;
+
+    static const char  text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+    conn->expect = 0;
+    assert(conn->out == NULL);
+    buf = conn->out = fca_buf_get(conn->route->loop);
+
+    if (buf == NULL) {
+        return fca_relay_drop(conn);
+    }
+
+    memcpy(buf->data + buf->last, text, sizeof(text) - 1);
+    buf->last += sizeof(text) - 1;
+    buf->fed = buf->last;
+    buf->ready = buf->last;
+
+    return FCA_FLOW_MORE;
+}
+
+
 /* what is framed goes to the guest */
 static fca_flow_e
 send_request(fca_conn_t *conn)
 {
+    int           spoke;
     ssize_t       n;
     fca_buf_t    *buf;
     fca_guest_t  *guest;
@@ -65,8 +114,24 @@ send_request(fca_conn_t *conn)
         return FCA_FLOW_WAIT;
     }
 
+    if (!guest->sent) {
+        spoke = fca_guest_spoke(guest);
+
+        if (spoke) {
+            return not_sent(conn, spoke);
+        }
+
+        if (conn->expect) {
+            return say_continue(conn);
+        }
+    }
+
     n = fca_sock_send(&guest->sock, buf->data + buf->pos,
                       buf->ready - buf->pos);
+
+    if (n == -2 && !guest->sent) {
+        return not_sent(conn, -1);
+    }
 
     if (n == -2) {
         guest->broken = 1;
@@ -76,6 +141,7 @@ send_request(fca_conn_t *conn)
 
     if (n > 0) {
         buf->pos += (uint32_t) n;
+        guest->sent = 1;
     }
 
     return guest->sock.wr ? FCA_FLOW_MORE : FCA_FLOW_WAIT;
@@ -185,6 +251,7 @@ request_step(fca_conn_t *conn)
 
         buf->fed += (uint32_t) n;
         buf->ready = buf->fed;
+        conn->expect = 0;               /* it did not wait */
     }
 
     if (buf && buf->pos < buf->ready) {
@@ -249,7 +316,7 @@ client_is_waited_for(const fca_conn_t *conn)
     }
 
     return !conn->req.done && !conn->sent_head && !conn->guest->broken
-           && (conn->guest->answered || !conn->expect)
+           && !conn->expect
            && (conn->in == NULL || conn->in->pos == conn->in->ready);
 }
 

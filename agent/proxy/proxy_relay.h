@@ -18,6 +18,9 @@ typedef enum {
 fca_flow_e fca_relay_drop(fca_conn_t *conn);
 fca_flow_e fca_relay_answer(fca_conn_t *conn, unsigned status,
     const char *error, const char *unsent, const char *message);
+/* 502, and a line in the log: the function did what message says */
+fca_flow_e fca_relay_bad(fca_conn_t *conn, const char *error,
+    const char *message);
 /* takes a guest connection; fresh: none from the pool */
 fca_flow_e fca_relay_start(fca_conn_t *conn, int fresh);
 /* gives the request's buffer back once it is not needed for a retry */

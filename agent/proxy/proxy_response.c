@@ -29,14 +29,15 @@ complain(const fca_conn_t *conn, const char *what)
 
     memset(&ctx, 0, sizeof(ctx));
     ctx.function_id = route->function_id;
+    ctx.request_id = *conn->request_id ? conn->request_id : NULL;
     ctx.vm = route->worker_id;
 
     fca_log(FCF_LOG_WARN, &ctx, "proxy: the function %s", what);
 }
 
 
-static fca_flow_e
-bad_response(fca_conn_t *conn, const char *error, const char *message)
+fca_flow_e
+fca_relay_bad(fca_conn_t *conn, const char *error, const char *message)
 {
     complain(conn, message);
 
@@ -54,7 +55,8 @@ frame_response(fca_conn_t *conn, const fca_head_t *head, unsigned *flags)
     guest = conn->guest;
 
     if (head->status == 101) {
-        if (!conn->upgrade) {
+        /* RFC 9110 section 7.8: not before the request is complete */
+        if (!conn->upgrade || !head->upgrade || !conn->req.done) {
             return -1;
         }
 
@@ -67,14 +69,10 @@ frame_response(fca_conn_t *conn, const fca_head_t *head, unsigned *flags)
         return 0;
     }
 
-    if (head->status < 200) {
-        /* the answer itself is still to come */
-        *flags = FCA_RESP_NO_LENGTH | FCA_RESP_DECODE;
-        return 0;
-    }
+    conn->bodiless = conn->method == FCA_METHOD_HEAD || head->status == 204
+                     || head->status == 304;
 
-    if (conn->method == HTTP_HEAD || head->status == 204 || head->status == 304)
-    {
+    if (conn->bodiless) {
         kind = FCA_BODY_NONE;
 
     } else {
@@ -112,6 +110,29 @@ frame_response(fca_conn_t *conn, const fca_head_t *head, unsigned *flags)
 }
 
 
+/* The answer itself is still to come.  Gateways would take this one for it, so
+ * it ends here; 100 was said by us. */
+static fca_flow_e
+interim_head(fca_conn_t *conn)
+{
+    fca_buf_t  *buf;
+
+    buf = conn->out;
+    conn->interim += buf->fed - buf->ready;
+
+    if (conn->interim > FCA_INTERIM_MAX) {
+        return fca_relay_bad(conn, "bad_response",
+                             "sent interim responses without end");
+    }
+
+    buf->pos = buf->fed;
+    buf->ready = buf->fed;
+    fca_head_start(&conn->guest->reader, 1);
+
+    return FCA_FLOW_MORE;
+}
+
+
 /* A head of the guest's is complete: out->ready..out->fed. */
 static fca_flow_e
 response_head(fca_conn_t *conn)
@@ -127,30 +148,22 @@ response_head(fca_conn_t *conn)
     to = buf->data + buf->fed;
     flags = 0;
 
-    while (from < to && (*from == '\r' || *from == '\n')) {
-        from++;
-    }
-
-    if (fca_head_scan(head, &conn->guest->parser, from, to) != 0
-        || frame_response(conn, head, &flags) == -1)
-    {
-        return bad_response(conn, "bad_response",
-                            "sent a malformed response");
+    if (fca_head_scan(head, &conn->guest->reader, from, to) != 0) {
+        return fca_relay_bad(conn, "bad_response",
+                             "sent a malformed response");
     }
 
     if (head->status < 200 && head->status != 101) {
-        fca_head_start(&conn->guest->parser, 1);
-
-        if (conn->minor == 0) {
-            buf->pos = buf->fed;
-            buf->ready = buf->fed;
-            return FCA_FLOW_MORE;
-        }
-
-    } else {
-        conn->expect_more = 0;
-        conn->sent_head = 1;
+        return interim_head(conn);
     }
+
+    if (frame_response(conn, head, &flags) == -1) {
+        return fca_relay_bad(conn, "bad_response",
+                             "switched protocols unasked");
+    }
+
+    conn->expect_more = 0;
+    conn->sent_head = 1;
 
     from = fca_head_response(head, from, to, flags);
     buf->pos = (uint32_t) (from - buf->data);
@@ -169,13 +182,13 @@ feed_head(fca_conn_t *conn)
 
     buf = conn->out;
 
-    rc = fca_head_feed(&conn->guest->parser, buf->data + buf->fed,
+    rc = fca_head_feed(&conn->guest->reader, buf->data + buf->fed,
                        buf->last - buf->fed, &used);
     buf->fed += (uint32_t) used;
 
     if (rc < 0) {
-        return bad_response(conn, "bad_response",
-                            "sent a malformed response");
+        return fca_relay_bad(conn, "bad_response",
+                             "sent a malformed response");
     }
 
     return rc > 0 ? response_head(conn) : FCA_FLOW_MORE;
@@ -324,7 +337,8 @@ read_guest(fca_conn_t *conn)
     buf = conn->out;
     guest = conn->guest;
 
-    if (guest->state != FCA_GUEST_BUSY || !guest->sock.rd) {
+    /* what comes before the request is no answer to it */
+    if (guest->state != FCA_GUEST_BUSY || !guest->sock.rd || !guest->sent) {
 
         if (buf && buf->pos == buf->last) {
             fca_buf_put(conn->route->loop, &conn->out);
@@ -348,8 +362,8 @@ read_guest(fca_conn_t *conn)
     if (buf->last == FCA_BUF_END) {
 
         if (buf->pos == FCA_BUF_HEADROOM) {
-            return bad_response(conn, "response_head_too_large",
-                                "sent a response head that is too large");
+            return fca_relay_bad(conn, "response_head_too_large",
+                                 "sent a response head that is too large");
         }
 
         fca_buf_pack(buf);

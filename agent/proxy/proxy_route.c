@@ -421,7 +421,7 @@ cut_inflight(fca_route_t *route)
             continue;
         }
 
-        if (conn->guest == NULL || conn->guest->state == FCA_GUEST_CONNECT) {
+        if (conn->guest == NULL || !conn->guest->sent) {
             step = fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
                                      "the instance is gone");
 

@@ -82,6 +82,25 @@ subtest 'the directives' => sub {
     is_deeply([sort keys %told], [sort keys %known], 'each has its entry');
 };
 
+subtest "the answers of the agent's proxy" => sub {
+    my %known;
+
+    for my $file (glob root() . '/agent/proxy/*.c') {
+        my $code = slurp($file);
+        $known{"$2 $1"} = 1 while $code
+            =~ /\w+\(conn,\s+(\d{3}),\s+"(\w+)",/g;
+        $known{"$1 503"} = 1 while $code
+            =~ /fca_answer_unsent\(conn,\s+"(\w+)",/g;
+        $known{"$1 502"} = 1 while $code
+            =~ /fca_relay_bad\(conn,\s+"(\w+)",/g;
+    }
+
+    my %told = map { unticked($_->[0]) . ' ' . ($_->[1] =~ /(\d+)/)[0] => 1 }
+        table('error');
+    cmp_ok(scalar keys %known, '>', 14, 'are found');
+    is_deeply([sort keys %told], [sort keys %known], 'each has its row');
+};
+
 subtest 'the variables' => sub {
     my $code =
         slurp(root() . '/ngx_fcfaas_module/ngx_http_fcfaas_variables.c');

@@ -132,6 +132,50 @@ subtest 'who may ask' => sub {
     ok(guest_idle($r), 'nothing reached the guest');
 };
 
+subtest 'any method' => sub {
+    $r = $h->route('method');
+    $c = client($r);
+    undef $g;
+
+    for my $method (qw(QUERY PROPFIND M-SEARCH x BREW! LINK PRI)) {
+        wr($c, req("$method /x", body => 'q'));
+        $g = guest_accept($r) if !$g || $method eq 'PRI';
+        like(rd($g, qr/q\z/), qr{^\Q$method\E /x HTTP/1.1\r\n}, $method);
+        wr($g, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+           . ($method eq 'LINK' ? "Connection: close\r\n" : '') . "\r\nok");
+        is(rd($c, qr/ok\z/), $OK, 'answered');
+    }
+};
+
+subtest 'the request id in answers of our own' => sub {
+    $r = $h->route('id');
+    $c = client($r);
+    my $id = 'X-Request-Id: req-1.a_B';
+
+    wr($c, req('GET /', token => 'x', fields => "$id\r\n"));
+    $got = rd($c, qr/\}\n/);
+    like($got, qr/\r\n\Q$id\E\r\n/, 'in a header');
+    like($got, qr/,"request_id":"req-1.a_B"\}\n\z/, 'and in the body');
+
+    for my $case (['none', ''], ['a bad one', "X-Request-Id: a\"b\r\n"],
+                  ['a long one', 'X-Request-Id: ' . 'a' x 65 . "\r\n"],
+                  ['two', "$id\r\nX-Request-Id: b\r\n"])
+    {
+        my ($name, $fields) = @$case;
+        wr($c, req('GET /', token => 'x', fields => $fields));
+        $got = rd($c, qr/\}\n/);
+        unlike($got, qr/X-Request-Id/, "$name: no header");
+        like($got, qr/,"request_id":""\}\n\z/, 'and nothing in the body');
+    }
+
+    wr($c, req('POST /', body => 'x', fields => "$id\r\n"));
+    $g = guest_accept($r);
+    like(rd($g, qr/x\z/), qr/\r\n\Q$id\E\r\n/, 'the guest has it');
+    close $g;
+    like(rd($c, qr/\}\n/), qr/ 502 .*\r\n\Q$id\E\r\n.*"req-1.a_B"/s,
+         'in a 502 too');
+};
+
 subtest 'malformed and smuggled' => sub {
     my $ours = "X-Fcfaas-Function: f\r\nX-Fcfaas-Token: secret\r\n";
     my %bad = (
@@ -146,6 +190,24 @@ subtest 'malformed and smuggled' => sub {
             . "Content-Length : 3\r\n\r\nabc",
         'TE: xchunked' => "POST / HTTP/1.1\r\n$ours"
             . "Transfer-Encoding: xchunked\r\n\r\n",
+        'two Hosts' => "GET / HTTP/1.1\r\n${ours}Host: a\r\nHost: b\r\n\r\n",
+        'two equal CL' => "POST / HTTP/1.1\r\n${ours}Content-Length: 3\r\n"
+            . "Content-Length: 3\r\n\r\nabc",
+        'a list as CL' => "POST / HTTP/1.1\r\n${ours}"
+            . "Content-Length: 3, 3\r\n\r\nabc",
+        'a folded TE' => "POST / HTTP/1.1\r\n${ours}Transfer-Encoding:\r\n"
+            . " chunked\r\n\r\n0\r\n\r\n",
+        'TE twice' => "POST / HTTP/1.1\r\n${ours}Transfer-Encoding: chunked"
+            . "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        'TE: gzip, chunked' => "POST / HTTP/1.1\r\n$ours"
+            . "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        'TE of 1.0' => "POST / HTTP/1.0\r\n$ours"
+            . "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        'a bare CR' => "GET / HTTP/1.1\r\n${ours}A: b\rContent-Length: 3"
+            . "\r\n\r\n",
+        'a NUL in the target' => "GET /\0 HTTP/1.1\r\n$ours\r\n",
+        'an LF before it' => "\nGET / HTTP/1.1\r\n$ours\r\n",
+        'a method that is no token' => "G{T / HTTP/1.1\r\n$ours\r\n",
         'TLS' => "\x16\x03\x01\x02\x00\x01\x00",
         'garbage' => "hello\r\n\r\n",
     );
@@ -228,58 +290,118 @@ subtest 'framing by the end of the connection' => sub {
          '1.0 with keep-alive');
 };
 
-subtest 'answers without a body, and interim ones' => sub {
+subtest 'answers without a body' => sub {
     $r = $h->route('nobody');
     $c = client($r);
-    wr($c, req('HEAD /'));
-    $g = guest_accept($r);
-    rd($g, $END);
 
     for my $case (
-        ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 'HEAD'],
-        ["HTTP/1.1 204 No Content\r\n\r\n", "a 204"],
-        ["HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "a 304"],
-        ["HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n$OK", '103 and 200'])
+        ['HEAD', "200 OK\r\nContent-Length: 5\r\n", 'HEAD'],
+        ['GET', "204 No Content\r\n", 'a 204'],
+        ['GET', "304 Not Modified\r\nContent-Length: 5\r\n", 'a 304'])
     {
-        wr($g, $case->[0]);
-        is(rd($c, qr/\Q$case->[0]\E\z/), $case->[0], $case->[1]);
-        wr($c, req('GET /'));
+        my $answer = "HTTP/1.1 $case->[1]\r\n";
+        wr($c, req("$case->[0] /"));
+        $g = guest_accept($r);
         rd($g, $END);
+        wr($g, $answer);
+        is(rd($c, qr/\Q$answer\E\z/), $answer, $case->[2]);
     }
 
+    # nothing came after the last of them: it may be used once more
+    my $since = time;
+    until_true { time - $since > 1.1 };
+    wr($c, req('GET /'));
+    like(rd($g, $END), qr{^GET / }, 'a connection that stays quiet is reused');
     wr($g, $OK);
     rd($c, qr/ok\z/);
-    wr($c, req('POST /', raw => 1,
-               fields => "Expect: 100-continue\r\nContent-Length: 3\r\n"));
-    like(rd($g, $END), qr/Expect: 100-continue/, 'Expect passes');
+};
+
+subtest 'interim answers' => sub {
+    $r = $h->route('interim');
+
+    for my $version ('1.1', '1.0') {
+        $c = client($r);
+        wr($c, req('GET /', version => $version));
+        $g = guest_accept($r) if $version eq '1.1';
+        rd($g, $END);
+        wr($g, "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n"
+           . "HTTP/1.1 100 Continue\r\n\r\n" x 100
+           . "HTTP/1.1 102 Processing\r\n\r\n$OK");
+        like(rd($c, qr/ok\z/), qr{^HTTP/1.1 200 OK\r\n(?!.*HTTP/)}s,
+             "$version: all thrown away, but the answer");
+    }
+
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 102 P");
+    close $g;
+    like(rd($c, qr/\}\n/), qr{^HTTP/1.1 502 .*guest_closed}s,
+         'and none after them: 502');
+
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    my $hint = "HTTP/1.1 103 Hints\r\nLink: " . 'x' x 1000 . "\r\n\r\n";
+    wr($g, $hint) or last for 1 .. 5000;
+    like(rd($c, qr/\}\n/), qr{^HTTP/1.1 502 .*bad_response}s,
+         'without end: 502');
+    ok($h->idle('interim'), 'nothing in flight');
+};
+
+subtest 'Expect' => sub {
+    my @post = ('POST /', raw => 1,
+                fields => "Expect: 100-continue\r\nContent-Length: 3\r\n");
+
+    $r = $h->route('expect');
+    $c = client($r);
+    wr($c, req(@post));
+    $g = guest_accept($r);
+    unlike(rd($g, $END), qr/Expect/, 'the guest is not asked');
+    is(rd($c, $END), "HTTP/1.1 100 Continue\r\n\r\n", 'the proxy says it');
     wr($g, "HTTP/1.1 100 Continue\r\n\r\n");
-    is(rd($c, $END), "HTTP/1.1 100 Continue\r\n\r\n", '100 passes');
     wr($c, 'abc');
     is(rd($g, qr/abc/), 'abc', 'then the body');
     wr($g, $OK);
-    is(rd($c, qr/ok\z/), $OK, 'and its answer');
+    is(rd($c, qr/ok\z/), $OK, 'and its answer, without a second 100');
+
+    wr($c, req(@post) . 'abc');
+    like(rd($g, qr/abc/), qr/abc\z/, 'a body that did not wait');
+    wr($g, $OK);
+    is(rd($c, qr/ok\z/), $OK, 'gets no 100');
+
+    wr($c, req('GET /', fields => "Expect: 100-continue\r\n"));
+    rd($g, $END);
+    wr($g, $OK);
+    is(rd($c, qr/ok\z/), $OK, 'nor does a request without one');
+
+    # the rest of a body that was asked for comes, and is thrown away
+    wr($c, req(@post));
+    rd($g, $END);
+    rd($c, $END);
+    wr($g, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+    is(rd($c, $END), "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n",
+       'refused after the 100');
+    wr($c, 'abc' . req('GET /'));
+    $g = guest_accept($r);
+    like(rd($g, $END), qr{^GET / }, 'the next request is served');
+    wr($g, $OK);
+    is(rd($c, qr/ok\z/), $OK, 'and answered');
+    close $c;
 
     # A client that gets its answer instead of a 100 sends no body, or does:
     # what comes next cannot be told apart.
-    $r = $h->route('expect');
+    $c = client($r);
+    wr($c, req(@post, token => 'x'));
+    like(rd($c, qr/\}\n\z/), qr/^HTTP\S+ 403 .*\r\nConnection: close\r\n/s,
+         'an answer without 100 ends the connection');
+    ok(ended($c), 'it does');
 
-    for my $case (['ours', token => 'x'], ["the guest's", token => 'secret']) {
-        $c = client($r);
-        my ($name, @o) = @$case;
-        wr($c, req('POST /', raw => 1, @o,
-                   fields => "Expect: 100-continue\r\nContent-Length: 3\r\n"));
-
-        if ($name ne 'ours') {
-            $g = guest_accept($r);
-            rd($g, $END);
-            wr($g, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
-        }
-
-        $got = rd($c, $name eq 'ours' ? qr/\}\n\z/ : $END);
-        like($got, qr/ 403 .*\r\nConnection: close\r\n/s,
-             "an answer without 100 ends the connection: $name");
-        ok(ended($c), 'it does');
-    }
+    $c = client($r);
+    wr($c, req('GET /', fields => "Expect: miracles\r\n"));
+    like(slurp($c), qr{^HTTP/1.1 417 .*"expectation_failed"}s,
+         'nothing else can be expected');
 };
 
 subtest 'answers before the request is complete' => sub {
@@ -332,6 +454,63 @@ subtest 'tunnel' => sub {
     close $g;
     is(slurp($c), 'bye', 'the end comes after the last bytes');
     ok($h->idle('tunnel'), 'no longer in flight');
+};
+
+subtest 'upgrades that are none' => sub {
+    $r = $h->route('h2c');
+
+    for my $to ('h2c', 'websocket, h2c', 'HTTP/2.0', 'TLS/1.2') {
+        $c = client($r);
+        wr($c, req('GET /', fields => "Connection: Upgrade, HTTP2-Settings\r\n"
+                   . "Upgrade: $to\r\nHTTP2-Settings: AAMAAABk\r\n"));
+        $g = guest_accept($r);
+        unlike(rd($g, $END), qr/upgrade|http2|h2c|tls/i,
+               "$to: the guest sees a plain request");
+        wr($g, "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: $to\r\n"
+           . "\r\nPRI");
+        $got = rd($c, qr/\}\n/);
+        like($got, qr{^HTTP/1.1 502 .*bad_response}s, 'no 101 to it');
+        unlike($got, qr/PRI/, 'no tunnel');
+        ok(ended($g), 'the guest connection ends');
+        close $c;
+    }
+
+    # asked for one, granted another; or without a name
+    for my $field ("Upgrade: h2c\r\n", '') {
+        $c = client($r);
+        wr($c, req('GET /', fields => "Connection: Upgrade\r\n"
+                   . "Upgrade: websocket\r\n"));
+        $g = guest_accept($r);
+        rd($g, $END);
+        wr($g, "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\n$field\r\n");
+        like(rd($c, qr/\}\n/), qr{^HTTP/1.1 502 .*bad_response}s,
+             'a 101 to ' . ($field ? 'h2c' : 'nothing'));
+        close $c;
+    }
+
+    $c = client($r);
+    wr($c, req('GET /', fields => "Connection: Upgrade\r\n"
+               . "Upgrade: websocket\r\n"));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    is(rd($c, qr/ok\z/), $OK, 'not granted: an answer like any other');
+    wr($c, req('GET /next'));
+    like(rd($g, $END), qr{^GET /next }, 'both connections go on');
+    wr($g, $OK);
+    rd($c, qr/ok\z/);
+    close $g;
+    close $c;
+
+    $c = client($r);
+    wr($c, req('POST /', raw => 1, fields => "Connection: Upgrade\r\n"
+               . "Upgrade: websocket\r\nContent-Length: 9\r\n"));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\n\r\n");
+    like(rd($c, qr/\}\n/), qr{^HTTP/1.1 502 }, 'no 101 within the request');
+    close $c;
+    ok($h->idle('h2c'), 'nothing in flight');
 };
 
 subtest 'clients that leave' => sub {

@@ -35,6 +35,8 @@ static const chunk_case_t  chunks[] = {
     { "NUL is a control", "3;\001\r\nabc\r\n", "", NULL },
     { "LF after a trailer", "0\r\nA: b\n\r\n", "", NULL },
     { "a folded trailer", "0\r\nA: b\r\n c\r\n\r\n", "", NULL },
+    { "a trailer without a colon", "0\r\nAb\r\n\r\n", "", NULL },
+    { "a trailer's name with a space", "0\r\nA : b\r\n\r\n", "", NULL },
     { "no LF at the end", "0\r\n\rX", "", NULL },
 };
 

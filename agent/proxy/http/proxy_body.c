@@ -1,5 +1,6 @@
 #include <string.h>
 #include "agent/proxy/http/proxy_body.h"
+#include "agent/proxy/http/proxy_head_int.h"
 
 #define LINE_MAX_BYTES  8192        /* extensions of a chunk, all trailers */
 
@@ -12,6 +13,7 @@ typedef enum {
     DATA_CR,
     DATA_LF,
     TRAILER_FIRST,                  /* at the start of a trailer's line */
+    TRAILER_NAME,
     TRAILER,
     TRAILER_LF,
     END_LF
@@ -123,12 +125,16 @@ chunk_end(fca_body_t *body, unsigned char c)
             return 0;
         }
 
-        if (c == ' ' || c == '\t' || c == ':') {
-            return -1;
+        body->state = TRAILER_NAME;
+        return fca_token_char[c] && ++body->line <= LINE_MAX_BYTES ? 0 : -1;
+
+    case TRAILER_NAME:
+        if (c == ':') {
+            body->state = TRAILER;
+            return 0;
         }
 
-        body->state = TRAILER;
-        /* fall through */
+        return fca_token_char[c] && ++body->line <= LINE_MAX_BYTES ? 0 : -1;
 
     case TRAILER:
         if (c == '\r') {

@@ -1,230 +1,55 @@
+#include <stddef.h>
 #include <string.h>
-#include <strings.h>
 #include "agent/proxy/http/proxy_head_int.h"
 
 typedef struct {
     const char  *name;
     uint8_t      len;
-    uint8_t      kind;
-} name_t;
+    uint8_t      idempotent;            /* RFC 9110 section 9.2.2 */
+} method_t;
 
-#define NAME(s, k)  { s, sizeof(s) - 1, k }
+#define METHOD(s, idempotent)  { s, sizeof(s) - 1, idempotent }
 
-static const name_t  names[] = {
-    NAME("connection", FCA_KIND_CONNECTION),
-    NAME("keep-alive", FCA_KIND_HOP),
-    NAME("proxy-connection", FCA_KIND_HOP),
-    NAME("te", FCA_KIND_HOP),
-    NAME("trailer", FCA_KIND_TRAILER),
-    NAME("transfer-encoding", FCA_KIND_ENCODING),
-    NAME("content-length", FCA_KIND_LENGTH),
-    NAME("upgrade", FCA_KIND_UPGRADE),
-    NAME("host", FCA_KIND_HOST),
-    NAME("expect", FCA_KIND_EXPECT),
-    NAME("x-fcfaas-function", FCA_KIND_FUNCTION),
-    NAME("x-fcfaas-token", FCA_KIND_TOKEN),
-    { NULL, 0, 0 }
+static const method_t  methods[] = {
+    [FCA_METHOD_OTHER]   = { "", 0, 0 },
+    [FCA_METHOD_GET]     = METHOD("GET", 1),
+    [FCA_METHOD_HEAD]    = METHOD("HEAD", 1),
+    [FCA_METHOD_OPTIONS] = METHOD("OPTIONS", 1),
+    [FCA_METHOD_TRACE]   = METHOD("TRACE", 1),
+    [FCA_METHOD_PUT]     = METHOD("PUT", 1),
+    [FCA_METHOD_DELETE]  = METHOD("DELETE", 1),
+    [FCA_METHOD_CONNECT] = METHOD("CONNECT", 0),
 };
 
-/* tchar of RFC 9110 */
-static const uint8_t  token_char[256] = {
-    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1,
-    ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1,
-    ['`'] = 1, ['|'] = 1, ['~'] = 1, ['0' ... '9'] = 1, ['a' ... 'z'] = 1,
-    ['A' ... 'Z'] = 1
-};
-
-
-static int
-pause_parser(llhttp_t *parser)
-{
-    (void) parser;
-
-    return HPE_PAUSED;
-}
-
-
-void
-fca_head_start(llhttp_t *parser, int response)
-{
-    static const llhttp_settings_t  settings = {
-        .on_headers_complete = pause_parser
-    };
-
-    llhttp_init(parser, response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
-}
+#define NMETHODS  (sizeof(methods) / sizeof(methods[0]))
 
 
 int
-fca_head_feed(llhttp_t *parser, const char *data, size_t len, size_t *used)
+fca_method_idempotent(fca_method_e method)
 {
-    llhttp_errno_t  rc;
-
-    rc = llhttp_execute(parser, data, len);
-
-    if (rc == HPE_OK) {
-        *used = len;
-        return 0;
-    }
-
-    if (rc != HPE_PAUSED) {
-        *used = 0;
-        return -1;
-    }
-
-    *used = (size_t) (llhttp_get_error_pos(parser) - data);
-
-    return 1;
+    return methods[method].idempotent;
 }
 
 
-static uint8_t
-header_kind(const char *p, size_t len)
+static fca_method_e
+method_of(const char *p, size_t len)
 {
-    unsigned char   c;
-    const name_t   *n;
+    unsigned  m;
 
-    /* most names begin with none of these */
-    c = (unsigned char) (*p | 0x20);
-
-    if (c == 'x') {
-        if (len > 9 && strncasecmp(p, "x-fcfaas-", 9) == 0) {
-            if (len == 17 && strncasecmp(p + 9, "function", 8) == 0) {
-                return FCA_KIND_FUNCTION;
-            }
-
-            return len == 14 && strncasecmp(p + 9, "token", 5) == 0
-                   ? FCA_KIND_TOKEN : FCA_KIND_FCFAAS;
-        }
-
-        return len > 8 && strncasecmp(p, "x-accel-", 8) == 0
-               ? FCA_KIND_ACCEL : FCA_KIND_OTHER;
-    }
-
-    if (c != 'c' && c != 't' && c != 'k' && c != 'p' && c != 'u' && c != 'h'
-        && c != 'e')
-    {
-        return FCA_KIND_OTHER;
-    }
-
-    for (n = names; n->name; n++) {
-        if (n->len == len && strncasecmp(n->name, p, len) == 0) {
-            return n->kind;
+    for (m = 1; m < NMETHODS; m++) {
+        if (methods[m].len == len && memcmp(methods[m].name, p, len) == 0) {
+            return (fca_method_e) m;
         }
     }
 
-    return FCA_KIND_OTHER;
-}
-
-
-int
-fca_list_next(const char **p, const char *end, fca_span_t *item)
-{
-    const char  *q;
-
-    while (*p < end && (**p == ' ' || **p == '\t' || **p == ',')) {
-        (*p)++;
-    }
-
-    if (*p == end) {
-        return 0;
-    }
-
-    item->data = *p;
-
-    while (*p < end && **p != ',') {
-        (*p)++;
-    }
-
-    for (q = *p; q[-1] == ' ' || q[-1] == '\t'; q--) {
-        continue;
-    }
-
-    item->len = (size_t) (q - item->data);
-
-    return 1;
+    return FCA_METHOD_OTHER;
 }
 
 
 static int
-span_is(const fca_span_t *span, const char *s, size_t len)
+is_control(char c)
 {
-    return span->len == len && strncasecmp(span->data, s, len) == 0;
-}
-
-
-static void
-scan_connection(fca_head_t *head, const fca_span_t *value)
-{
-    const char  *p;
-    fca_span_t   item;
-
-    p = value->data;
-
-    while (fca_list_next(&p, value->data + value->len, &item)) {
-
-        if (span_is(&item, "close", 5)) {
-            head->close = 1;
-
-        } else if (span_is(&item, "keep-alive", 10)) {
-            head->keep_alive = 1;
-
-        } else if (span_is(&item, "upgrade", 7)) {
-            head->upgrade = 1;
-
-        } else {
-            head->nominated++;
-        }
-    }
-}
-
-
-/* a field of a kind that concerns framing or us; 0 or a status */
-static int
-scan_known(fca_head_t *head, uint8_t kind, const fca_span_t *value)
-{
-    fca_span_t  *mine;
-
-    switch (kind) {
-
-    case FCA_KIND_CONNECTION:
-        scan_connection(head, value);
-        return head->nominated > FCA_HEAD_NOMINATED ? 400 : 0;
-
-    case FCA_KIND_EXPECT:
-        head->expect = 1;
-        return 0;
-
-    case FCA_KIND_ENCODING:
-        if (head->chunked || !span_is(value, "chunked", 7)) {
-            return 400;
-        }
-
-        head->chunked = 1;
-        return 0;
-
-    case FCA_KIND_LENGTH:
-        if (head->has_length) {
-            return 400;
-        }
-
-        head->has_length = 1;
-        return 0;
-
-    case FCA_KIND_FUNCTION:
-    case FCA_KIND_TOKEN:
-        mine = kind == FCA_KIND_TOKEN ? &head->token : &head->function;
-
-        if (mine->data) {
-            return 400;
-        }
-
-        *mine = *value;
-        return 0;
-
-    default:
-        return 0;
-    }
+    return ((unsigned char) c < 0x20 && c != '\t') || c == 0x7f;
 }
 
 
@@ -233,10 +58,10 @@ static int
 scan_field(fca_head_t *head, fca_head_line_t *line, const char *p,
     const char *end)
 {
-    const char  *colon;
+    const char  *colon, *name;
     fca_span_t   value;
 
-    for (colon = p; colon < end && token_char[(unsigned char) *colon];
+    for (colon = p; colon < end && fca_token_char[(unsigned char) *colon];
          colon++)
     {
         continue;
@@ -247,8 +72,17 @@ scan_field(fca_head_t *head, fca_head_line_t *line, const char *p,
         return 400;
     }
 
+    name = p;
     line->name_len = colon - p < 255 ? (uint8_t) (colon - p) : 255;
-    line->kind = header_kind(p, (size_t) (colon - p));
+    line->kind = fca_field_kind(p, (size_t) (colon - p));
+
+    for (p = colon + 1; p < end && !is_control(*p); p++) {
+        continue;
+    }
+
+    if (p < end) {
+        return 400;
+    }
 
     if (line->kind == FCA_KIND_OTHER) {
         return 0;
@@ -265,20 +99,37 @@ scan_field(fca_head_t *head, fca_head_line_t *line, const char *p,
     value.data = p;
     value.len = (size_t) (end - p);
 
-    return scan_known(head, line->kind, &value);
+    return fca_field_scan(head, line, name, &value);
 }
 
 
 /* "METHOD target HTTP/1.x": llhttp's loose mode lets control characters be
  * part of a target, and it knows RTSP and ICE too */
 static int
-scan_request_line(const char *p, const char *end)
+scan_request_line(fca_head_t *head, const char *p, const char *end)
 {
-    unsigned  spaces;
+    unsigned     spaces;
+    const char  *start;
 
     if (end - p < 8 || memcmp(end - 8, "HTTP/1.", 7) != 0) {
         return 400;
     }
+
+    if (end[-1] != '0' && end[-1] != '1') {
+        return 505;
+    }
+
+    head->minor = (uint8_t) (end[-1] - '0');
+
+    for (start = p; p < end && fca_token_char[(unsigned char) *p]; p++) {
+        continue;
+    }
+
+    if (p == start || *p != ' ') {
+        return 400;
+    }
+
+    head->method = (uint8_t) method_of(start, (size_t) (p - start));
 
     for (spaces = 0; p < end; p++) {
         if (*p == ' ') {
@@ -293,8 +144,41 @@ scan_request_line(const char *p, const char *end)
 }
 
 
+/* "HTTP/1.x 200", then nothing, or a space and anything readable */
 static int
-scan_lines(fca_head_t *head, int request, const char *start, const char *end)
+scan_status_line(fca_head_t *head, const char *p, const char *end)
+{
+    unsigned  i;
+
+    if (end - p < 12 || memcmp(p, "HTTP/1.", 7) != 0
+        || (p[7] != '0' && p[7] != '1') || p[8] != ' '
+        || (end - p > 12 && p[12] != ' '))
+    {
+        return 502;
+    }
+
+    head->minor = (uint8_t) (p[7] - '0');
+
+    for (i = 9; i < 12; i++) {
+        if (p[i] < '0' || p[i] > '9') {
+            return 502;
+        }
+
+        head->status = (uint16_t) (head->status * 10 + (p[i] - '0'));
+    }
+
+    for (p += 12; p < end; p++) {
+        if (is_control(*p)) {
+            return 502;
+        }
+    }
+
+    return head->status >= 100 ? 0 : 502;
+}
+
+
+static int
+scan_lines(fca_head_t *head, const char *start, const char *end)
 {
     int               rc;
     const char       *p, *lf;
@@ -323,7 +207,8 @@ scan_lines(fca_head_t *head, int request, const char *start, const char *end)
         if (p == start) {
             line->kind = FCA_KIND_START;
             line->name_len = 0;
-            rc = request ? scan_request_line(p, lf - 1) : 0;
+            rc = head->request ? scan_request_line(head, p, lf - 1)
+                               : scan_status_line(head, p, lf - 1);
 
         } else {
             rc = scan_field(head, line, p, lf - 1);
@@ -338,56 +223,59 @@ scan_lines(fca_head_t *head, int request, const char *start, const char *end)
 }
 
 
-int
-fca_head_scan(fca_head_t *head, const llhttp_t *parser, const char *start,
-    const char *end)
+/* The two readers must agree on what frames the body. */
+static int
+agreed(const fca_head_t *head, const llhttp_t *llhttp)
 {
-    int  rc, request;
+    if (head->chunked && (head->has_length || head->minor == 0)) {
+        return 0;
+    }
+
+    if (head->minor != llhttp->http_minor || llhttp->http_major != 1
+        || head->chunked != !!(llhttp->flags & F_CHUNKED)
+        || head->has_length != !!(llhttp->flags & F_CONTENT_LENGTH)
+        || (head->has_length && head->length != llhttp->content_length))
+    {
+        return 0;
+    }
+
+    return head->request || head->status == llhttp->status_code;
+}
+
+
+int
+fca_head_scan(fca_head_t *head, const fca_reader_t *reader,
+    const char *start, const char *end)
+{
+    int  rc;
 
     memset(head, 0, offsetof(fca_head_t, lines));
 
-    request = parser->type == HTTP_REQUEST;
-    head->method = parser->method;
-    head->minor = parser->http_minor;
-    head->status = parser->status_code;
-    head->length = parser->content_length;
+    head->request = reader->llhttp.type == HTTP_REQUEST;
 
-    if (parser->http_major != 1 || parser->http_minor > 1) {
+    if (reader->llhttp.http_major != 1 || reader->llhttp.http_minor > 1) {
         return 505;
     }
 
-    rc = scan_lines(head, request, start, end);
+    rc = scan_lines(head, start, end);
 
     if (rc) {
         return rc;
     }
 
-    /* the two readers must agree on what frames the body */
-    if ((head->chunked && (head->has_length || head->minor == 0))
-        || head->chunked != !!(parser->flags & F_CHUNKED)
-        || head->has_length != !!(parser->flags & F_CONTENT_LENGTH))
-    {
+    if (!agreed(head, &reader->llhttp)) {
         return 400;
     }
 
-    if (request && head->method == HTTP_CONNECT) {
+    if (head->method == FCA_METHOD_CONNECT) {
         return 405;
     }
 
-    if (!request && (head->status < 100 || head->status > 999)) {
-        return 502;
-    }
-
-    head->upgrade = head->upgrade && (parser->flags & F_UPGRADE);
+    /* RFC 9110 section 7.8: not of a 1.0 client; what an answer says of
+     * Connection is not ours to insist on */
+    head->upgrade = head->has_upgrade && !head->no_upgrade
+                    && head->minor == 1
+                    && (head->upgrade || !head->request);
 
     return 0;
-}
-
-
-int
-fca_method_idempotent(uint8_t method)
-{
-    return method == HTTP_GET || method == HTTP_HEAD
-           || method == HTTP_OPTIONS || method == HTTP_TRACE
-           || method == HTTP_PUT || method == HTTP_DELETE;
 }

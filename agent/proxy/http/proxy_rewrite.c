@@ -94,6 +94,7 @@ fca_head_request(fca_head_t *head, char *start, char *end)
         kind = head->lines[i].kind;
 
         if (kind == FCA_KIND_CONNECTION || kind == FCA_KIND_HOP
+            || kind == FCA_KIND_EXPECT
             || kind == FCA_KIND_FUNCTION || kind == FCA_KIND_TOKEN
             || (kind == FCA_KIND_UPGRADE && !head->upgrade))
         {
