@@ -1,4 +1,4 @@
-/* The agent's start, its end, and what its parts tell each other. */
+/* The agent's start, and what its parts tell each other. */
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -9,13 +9,10 @@
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/host.h"
+#include "agent/status.h"
 #include "agent/place.h"
 
 #define FCA_PORT_REST_MS    60000
-#define FCA_STOP_CHECK_MS   20
-#define FCA_STOP_HURRY_MS   20000       /* then VMs are killed */
-#define FCA_STOP_GIVEUP_MS  30000
-#define FCA_STOP_KEYS_MS    3000        /* for etcd and Redis at the end */
 
 static void
 fca_agent_log(fcf_log_e level, const char *msg)
@@ -82,6 +79,22 @@ fca_agent_changed(void *arg)
     }
 }
 
+static void
+fca_agent_vm_ended(void *arg, const fca_instance_view_t *view)
+{
+    fca_t  *agent = arg;
+
+    fca_functions_ended(&agent->functions, view);
+}
+
+static void
+fca_agent_route_closed(void *arg, const fca_instance_view_t *view)
+{
+    fca_t  *agent = arg;
+
+    fca_functions_closed(&agent->functions, view);
+}
+
 static int
 fca_agent_ready(void *arg)
 {
@@ -106,6 +119,17 @@ fca_agent_place(void *arg, fca_job_t *job)
     return fca_place(&agent->all, job);
 }
 
+static void
+fca_agent_admin_address(const fca_conf_t *conf, char *buf, size_t size)
+{
+    char  ip[INET_ADDRSTRLEN];
+
+    if (conf->admin.sin_port) {
+        inet_ntop(AF_INET, &conf->admin.sin_addr, ip, sizeof(ip));
+        snprintf(buf, size, "%s:%d", ip, ntohs(conf->admin.sin_port));
+    }
+}
+
 static char *
 fca_agent_worker(void *arg)
 {
@@ -117,6 +141,8 @@ fca_agent_worker(void *arg)
 
     inet_ntop(AF_INET, &agent->conf.advertise, worker.address,
               sizeof(worker.address));
+    fca_agent_admin_address(&agent->conf, worker.admin,
+                            sizeof(worker.admin));
     worker.cpu = c->cpu;
     worker.memory_mb = c->memory_mb;
     worker.cpu_free = c->cpu - c->cpu_used;
@@ -128,125 +154,6 @@ fca_agent_worker(void *arg)
              FCA_VERSION);
 
     return fcf_worker_encode(&worker);
-}
-
-/* The proxy goes first, with all its routes: what lingers ends now. */
-static void
-fca_agent_hurry(fca_t *agent, const char *why)
-{
-    if (agent->hurried || agent->phase != FCA_STOP_VMS) {
-        return;
-    }
-
-    agent->hurried = 1;
-    fca_log(FCF_LOG_WARN, NULL, "%s: VMs are killed", why);
-
-    fca_proxy_free(agent->all.proxy);
-    agent->all.proxy = NULL;
-    fca_instances_stop(&agent->all, 1);
-}
-
-static void
-fca_agent_stop(fca_t *agent)
-{
-    if (agent->phase != FCA_RUNNING) {
-        fca_agent_hurry(agent, "told to stop again");
-        return;
-    }
-
-    fca_log(FCF_LOG_INFO, NULL, "stopping: %d VMs", agent->capacity.vms);
-    fca_notify_stopping(&agent->notify);
-
-    agent->phase = FCA_STOP_VMS;
-    agent->stop_since = fca_now(&agent->loop);
-    fca_jobs_stop(agent->jobs);
-    fca_node_changed(agent->node);
-    fca_instances_stop(&agent->all, 0);
-    agent->loop.timer_set(agent->stop_timer, 0);
-}
-
-static void
-fca_agent_fatal(void *arg)
-{
-    fca_t  *agent = arg;
-
-    agent->status = 1;
-
-    if (agent->phase == FCA_RUNNING) {
-        fca_agent_stop(agent);
-    }
-}
-
-/* Looks, a few times a second, how far the end has come. */
-static void
-fca_agent_stop_check(void *arg)
-{
-    fca_t     *agent = arg;
-    uint64_t   ms;
-
-    ms = fca_now(&agent->loop) - agent->stop_since;
-
-    if (agent->phase == FCA_STOP_VMS) {
-        if (ms >= FCA_STOP_HURRY_MS) {
-            fca_agent_hurry(agent, "the end takes too long");
-        }
-
-        if ((TAILQ_EMPTY(&agent->all.list)
-             && ((fca_jobs_stopped(agent->jobs)
-                  && !fca_keyring_pending(agent->all.keyring))
-                 || ms >= FCA_STOP_KEYS_MS))
-            || ms >= FCA_STOP_GIVEUP_MS)
-        {
-            agent->phase = FCA_STOP_KEYS;
-            agent->stop_since = fca_now(&agent->loop);
-            ms = 0;
-            fca_jobs_leave(agent->jobs);
-            fca_failures_stop(agent->all.failures);
-            fca_node_stop(agent->node);
-        }
-    }
-
-    if (agent->phase == FCA_STOP_KEYS
-        && (ms >= FCA_STOP_KEYS_MS
-            || (fca_jobs_left(agent->jobs)
-                && fca_failures_stopped(agent->all.failures)
-                && fca_node_stopped(agent->node))))
-    {
-        agent->phase = FCA_STOPPED;
-        uv_stop(&agent->uv);
-        return;
-    }
-
-    agent->loop.timer_set(agent->stop_timer, FCA_STOP_CHECK_MS);
-}
-
-static void
-fca_agent_signal(uv_signal_t *handle, int signo)
-{
-    fca_log(FCF_LOG_INFO, NULL, "signal %d", signo);
-    fca_agent_stop(handle->data);
-}
-
-static int
-fca_agent_signals(fca_t *agent, fcf_err_t *err)
-{
-    uv_signal_init(&agent->uv, &agent->sigterm);
-    uv_signal_init(&agent->uv, &agent->sigint);
-    agent->sigterm.data = agent->sigint.data = agent;
-
-    if (uv_signal_start(&agent->sigterm, fca_agent_signal, SIGTERM) != 0
-        || uv_signal_start(&agent->sigint, fca_agent_signal, SIGINT) != 0)
-    {
-        return fcf_err_set(err, FCF_E_NOMEM, "signals");
-    }
-
-    agent->stop_timer = agent->loop.timer_new(&agent->loop,
-                                              fca_agent_stop_check, agent);
-    if (agent->stop_timer == NULL) {
-        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
-    }
-
-    return fca_notify_init(&agent->notify, &agent->loop, err);
 }
 
 /* the state directory and what a killed agent left on this host */
@@ -382,6 +289,8 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     all->ports = &agent->ports;
     all->vmm = &agent->vmm;
     all->changed = fca_agent_changed;
+    all->ended = fca_agent_vm_ended;
+    all->closed = fca_agent_route_closed;
     all->arg = agent;
     all->proxy = fca_proxy_new(&agent->loop, &proxy, err);
 
@@ -406,6 +315,7 @@ fca_agent_give_up(fca_t *agent)
 static void
 fca_agent_close(fca_t *agent)
 {
+    fca_admin_free(agent->admin);
     fca_specs_free(agent->all.specs);
     fca_node_free(agent->node);
     fca_failures_free(agent->all.failures);
@@ -433,6 +343,7 @@ fca_agent_close(fca_t *agent)
         fca_net_close(agent->all.net, 1);
     }
 
+    fca_functions_free(&agent->functions);
     fca_notify_free(&agent->notify);
 
     if (agent->stop_timer) {
@@ -459,6 +370,7 @@ fca_agent_run(fca_conf_t *conf)
     memset(&agent, 0, sizeof(agent));
     agent.conf = *conf;
     TAILQ_INIT(&agent.all.list);
+    fca_functions_init(&agent.functions);
 
     if (uv_loop_init(&agent.uv) != 0) {
         fca_log(FCF_LOG_ERROR, NULL, "no event loop");
@@ -467,11 +379,12 @@ fca_agent_run(fca_conf_t *conf)
 
     fca_loop_init(&agent.loop, &agent.uv, fca_agent_log);
 
-    if (fca_agent_signals(&agent, &err) != 0
+    if (fca_agent_stop_init(&agent, &err) != 0
         || fca_agent_open_host(&agent, &err) != 0
         || fca_agent_open_vms(&agent, &err) != 0
         || fca_agent_open_etcd(&agent, &err) != 0
-        || fca_agent_open_redis(&agent, &err) != 0)
+        || fca_agent_open_redis(&agent, &err) != 0
+        || fca_status_open(&agent, &err) != 0)
     {
         fca_log(FCF_LOG_ERROR, NULL, "cannot start: %s", err.msg);
         agent.status = 1;

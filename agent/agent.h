@@ -6,7 +6,9 @@
 #ifndef _FCA_AGENT_H_INCLUDED_
 #define _FCA_AGENT_H_INCLUDED_
 
+#include "agent/admin/admin.h"
 #include "agent/base/notify.h"
+#include "agent/functions.h"
 #include "agent/instance/instance.h"
 
 #define FCA_VERSION         "0.1.0"
@@ -35,6 +37,9 @@ typedef struct {
     fca_jobs_t           *jobs;
     fca_instances_t       all;          /* with network, proxy, specs, ... */
 
+    fca_functions_t       functions;
+    fca_admin_t          *admin;        /* NULL: none is wanted */
+
     fca_phase_e           phase;
     uint64_t              stop_since;
     int                   hurried;      /* VMs are killed */
@@ -44,5 +49,11 @@ typedef struct {
 
 /* Runs the agent until it is told to stop; the process's exit status. */
 int fca_agent_run(fca_conf_t *conf);
+
+/* agent_stop.c */
+/* SIGTERM and SIGINT begin the end from now on. */
+int fca_agent_stop_init(fca_t *agent, fcf_err_t *err);
+/* arg: the agent.  Said why already: it stops, with a status that says so. */
+void fca_agent_fatal(void *arg);
 
 #endif /* _FCA_AGENT_H_INCLUDED_ */

@@ -39,6 +39,7 @@ fca_instance_set(fca_instance_t *inst, fca_instance_state_e state,
                  fca_state_name(inst->state), fca_state_name(state),
                  fca_event_name(event));
 
+    fca_instance_count(inst, state);
     inst->state = state;
     inst->all->loop->timer_set(inst->timer,
                                 fca_instance_timeout(inst, state));
@@ -137,7 +138,7 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
     inst->spec = *spec;
     inst->declared = declared;
     inst->probe.fd = -1;
-    inst->born = fca_now(all->loop);
+    inst->born = inst->since = fca_now(all->loop);
     TAILQ_INSERT_TAIL(&all->list, inst, link);
 
     if (fca_instance_fill(inst, job, images, err) != 0) {

@@ -11,6 +11,7 @@
 
 #include "agent/base/capacity.h"
 #include "agent/base/conf.h"
+#include "agent/base/hist.h"
 #include "agent/base/pool.h"
 #include "agent/base/state.h"
 #include "agent/net/net.h"
@@ -22,6 +23,34 @@
 #include "agent/vmm/vmm.h"
 
 typedef struct fca_instance_s  fca_instance_t;
+
+/* the states from the claim of a slot to the key in etcd */
+#define FCA_START_STATES  6
+
+/* Since the agent's start. */
+typedef struct {
+    fca_hist_t  state[FCA_START_STATES];    /* time spent in each, when it
+                                               was left for the next */
+    fca_hist_t  start;                      /* the job taken, to registered */
+    uint64_t    failed[FCF_FAILURE_N];
+} fca_start_stats_t;
+
+/* One VM, for those who look.  All pointers are valid during the call that
+ * shows it. */
+typedef struct {
+    const char              *function_id, *worker_id, *state;
+    int64_t                  version;
+    int                      slot;          /* -1: none */
+    unsigned                 port;          /* 0: none any more */
+    struct in_addr           address;       /* 0: none */
+    uint64_t                 age_ms;
+    pid_t                    pid;           /* 0: no process */
+    const fca_route_stat_t  *stat;          /* NULL: no route */
+    const fca_vmm_t         *vmm;           /* NULL: none, or none any more */
+} fca_instance_view_t;
+
+typedef void (*fca_instance_view_pt)(void *arg,
+    const fca_instance_view_t *view);
 
 /* All instances of this node, and what they live on. */
 typedef struct {
@@ -39,11 +68,16 @@ typedef struct {
     fca_keyring_t                 *keyring;
     /* one more, one less, or one has booted */
     void                         (*changed)(void *arg);
+    /* a VM's process has ended; what it said is still there */
+    fca_instance_view_pt           ended;
+    /* a route is closed; its counters are still there */
+    fca_instance_view_pt           closed;
     void                          *arg;
 
     TAILQ_HEAD(, fca_instance_s)   list;
     uint64_t                       illegal;     /* events refused by the state
                                                    table */
+    fca_start_stats_t              stats;
 } fca_instances_t;
 
 /* Takes capacity and a port; the job is the instance's from then on.  On
@@ -69,6 +103,12 @@ void fca_instances_spec(fca_instances_t *all, const char *function_id);
 /* the agent ends: what boots is given up and its job given back, what serves
  * is drained; hurry: killed */
 void fca_instances_stop(fca_instances_t *all, int hurry);
+/* "claimed" and so on; i below FCA_START_STATES */
+const char *fca_start_state_name(size_t i);
+/* of all that there are now, also of those on their way back */
+void fca_instances_each(const fca_instances_t *all, fca_instance_view_pt each,
+    void *arg);
+
 /* SIGKILL for every VMM that there still is; the process is about to end */
 void fca_instances_abandon(fca_instances_t *all);
 

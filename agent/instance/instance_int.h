@@ -77,6 +77,7 @@ struct fca_instance_s {
     fcf_timer_t                  *timer;        /* the state's timeout */
     uint64_t                      number;
     uint64_t                      born;         /* loop ms */
+    uint64_t                      since;        /* of the state; loop ms */
 
     char                          function_id[FCF_ID_MAX + 1];
     char                          request_id[FCF_REQUEST_ID_MAX + 1];
@@ -126,6 +127,12 @@ void fca_instance_free(fca_instance_t *inst);
 const char *fca_state_name(fca_instance_state_e state);
 const char *fca_event_name(fca_event_e event);
 unsigned fca_state_ms(fca_instance_state_e state);
+
+/* instance_view.c */
+void fca_instance_look(const fca_instance_t *inst, fca_instance_view_pt look,
+    void *arg);
+/* before the state changes to this one */
+void fca_instance_count(fca_instance_t *inst, fca_instance_state_e next);
 
 /* instance_keys.c */
 int fca_inst_keys(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;

@@ -80,6 +80,7 @@ fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
         fca_vmm_console(inst->vmm, console, sizeof(console));
     }
 
+    inst->all->stats.failed[error]++;
     fca_failures_put(inst->all->failures, inst->function_id,
                      inst->request_id, inst->spec.version, error,
                      fca_console_tail(console), "%s", why);
@@ -97,6 +98,7 @@ fca_stop_route_closed(void *arg)
 {
     fca_instance_t  *inst = arg;
 
+    fca_instance_look(inst, inst->all->closed, inst->all->arg);
     inst->route = NULL;
     fca_instance_event(inst, FCA_E_STEP, NULL);
 }
@@ -138,6 +140,7 @@ fca_stop_vmm(fca_instance_t *inst)
         return 1;
     }
 
+    fca_instance_look(inst, inst->all->ended, inst->all->arg);
     fca_vmm_free(inst->vmm);
     inst->vmm = NULL;
 

@@ -43,7 +43,8 @@ typedef enum {
     FCA_JOB_FAILED,             /* pending no more */
     FCA_JOB_DROPPED,            /* pending is somebody else's affair */
     FCA_JOB_BACK,               /* to the queue again */
-    FCA_JOB_BURIED
+    FCA_JOB_BURIED,
+    FCA_JOB_OUTCOMES
 } fca_outcome_e;
 
 typedef struct {
@@ -94,6 +95,10 @@ int fca_job_refuse(fca_job_t *job);
 typedef void (*fca_job_extend_pt)(void *arg, uint64_t number, int pending);
 void fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done,
     void *arg);
+
+/* how many jobs came to this since the start; TAKEN: all that were taken */
+uint64_t fca_jobs_count(const fca_jobs_t *jobs, fca_outcome_e outcome);
+const char *fca_outcome_name(fca_outcome_e outcome);
 
 /* No more is taken; what is held or comes meanwhile goes back. */
 void fca_jobs_stop(fca_jobs_t *jobs);

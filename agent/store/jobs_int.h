@@ -28,6 +28,8 @@ struct fca_jobs_s {
     unsigned                 stopping:1;
     unsigned                 leaving:1;
 
+    uint64_t                 counts[FCA_JOB_OUTCOMES];
+
     size_t                   nabsent;   /* nodes missing at the last scan */
     char                     absent[FCA_JOBS_ABSENT_MAX][FCF_ID_MAX + 1];
 

@@ -41,6 +41,7 @@ fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
     job->len = len;
     job->jobs = jobs;
     job->since = fca_now(jobs->loop);
+    jobs->counts[FCA_JOB_TAKEN]++;
     TAILQ_INSERT_TAIL(&jobs->all, job, link);
 
     if (fcf_job_decode(&decoded, text, len, &err) != 0) {

@@ -160,10 +160,33 @@ fca_job_send(fca_job_t *job)
     }
 }
 
+static void
+fca_job_outcome(fca_job_t *job, fca_outcome_e outcome)
+{
+    job->outcome = outcome;
+    job->jobs->counts[outcome]++;
+}
+
+uint64_t
+fca_jobs_count(const fca_jobs_t *jobs, fca_outcome_e outcome)
+{
+    return jobs->counts[outcome];
+}
+
+const char *
+fca_outcome_name(fca_outcome_e outcome)
+{
+    static const char *const  names[FCA_JOB_OUTCOMES] = {
+        "taken", "done", "failed", "dropped", "given_back", "dead"
+    };
+
+    return names[outcome];
+}
+
 void
 fca_job_finish(fca_job_t *job, fca_outcome_e outcome, const char *again)
 {
-    job->outcome = outcome;
+    fca_job_outcome(job, outcome);
     job->failed = FCA_ENTRY;
 
     if (again) {
@@ -182,7 +205,7 @@ fca_job_back_later(fca_job_t *job)
 {
     fcf_loop_t  *loop = job->jobs->loop;
 
-    job->outcome = FCA_JOB_BACK;
+    fca_job_outcome(job, FCA_JOB_BACK);
     job->failed = FCA_ENTRY;
     job->retry = loop->timer_new(loop, fca_job_retry, job);
 

@@ -29,6 +29,8 @@ struct fca_node_s {
     fcf_loop_t       *loop;
     fca_node_step_e   step;
     int64_t           lease;            /* 0: none */
+    uint64_t          lease_seen;       /* known to live; loop ms */
+    uint64_t          leases;
     fcf_etcd_call_t  *call;             /* of the step */
     fcf_etcd_call_t  *keepalive, *refresh;
     fcf_timer_t      *retry, *keepalive_timer, *refresh_timer;
@@ -97,6 +99,8 @@ fca_node_granted(void *arg, const fcf_etcd_reply_t *reply,
     }
 
     node->lease = reply->lease;
+    node->lease_seen = fca_now(node->loop);
+    node->leases++;
     fca_log(FCF_LOG_INFO, NULL, "lease %" PRIx64 " granted",
             (uint64_t) node->lease);
 
@@ -276,6 +280,7 @@ fca_node_kept(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
 
     } else if (err == NULL) {
         node->said = 0;
+        node->lease_seen = fca_now(node->loop);
     }
 
     node->loop->timer_set(node->keepalive_timer,
@@ -296,6 +301,19 @@ fca_node_keepalive(void *arg)
     if (node->keepalive == NULL) {
         node->loop->timer_set(node->keepalive_timer, 500);
     }
+}
+
+int64_t
+fca_node_lease_age(const fca_node_t *node)
+{
+    return node->lease ? (int64_t) (fca_now(node->loop) - node->lease_seen)
+                       : -1;
+}
+
+uint64_t
+fca_node_leases(const fca_node_t *node)
+{
+    return node->leases;
 }
 
 void

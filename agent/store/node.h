@@ -39,6 +39,10 @@ void fca_node_free(fca_node_t *node);
 
 /* 0: none at present, or the key is not ours yet */
 int64_t fca_node_lease(const fca_node_t *node);
+/* since the lease was last known to live, in ms; -1: there is none */
+int64_t fca_node_lease_age(const fca_node_t *node);
+/* how many leases there were */
+uint64_t fca_node_leases(const fca_node_t *node);
 /* a put under the lease was refused: find out now whether it lives */
 void fca_node_doubt(fca_node_t *node);
 /* capacity or state changed: the key is put again soon */

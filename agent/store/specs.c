@@ -315,6 +315,12 @@ fca_specs_fresh(const fca_specs_t *specs)
     return specs->known && !specs->listing && specs->state == FCF_SYNC_LIVE;
 }
 
+void
+fca_specs_stat(const fca_specs_t *specs, fcf_sync_stat_t *out)
+{
+    fcf_sync_stat(specs->sync, out);
+}
+
 const fcf_spec_t *
 fca_specs_get(const fca_specs_t *specs, const char *function_id)
 {

@@ -24,6 +24,7 @@ void fca_specs_free(fca_specs_t *specs);
 
 int fca_specs_known(const fca_specs_t *specs);      /* the first list came */
 int fca_specs_fresh(const fca_specs_t *specs);      /* and the watch is live */
+void fca_specs_stat(const fca_specs_t *specs, fcf_sync_stat_t *out);
 /* NULL: not declared.  Valid until the loop's next turn. */
 const fcf_spec_t *fca_specs_get(const fca_specs_t *specs,
     const char *function_id);

@@ -1,0 +1,66 @@
+/* What others see of instances: one by one, and counted. */
+
+#include "agent/instance/instance_int.h"
+
+_Static_assert(FCA_S_READY + 1 == FCA_START_STATES,
+               "a start is what lies before registered");
+
+const char *
+fca_start_state_name(size_t i)
+{
+    return fca_state_name((fca_instance_state_e) i);
+}
+
+void
+fca_instance_look(const fca_instance_t *inst, fca_instance_view_pt look,
+    void *arg)
+{
+    fca_instance_view_t  view = {
+        .function_id = inst->function_id, .worker_id = inst->worker_id,
+        .state = fca_state_name(inst->state), .version = inst->spec.version,
+        .slot = inst->keys ? fca_keys_slot(inst->keys) : -1,
+        .port = inst->port,
+        .age_ms = fca_now(inst->all->loop) - inst->born,
+        .stat = inst->route && inst->all->proxy
+                ? fca_proxy_stat(inst->route) : NULL,
+        .vmm = inst->vmm,
+    };
+
+    if (inst->nic_state == FCA_NIC_HELD) {
+        view.address = inst->nic.address;
+    }
+
+    if (inst->vmm && !inst->vmm_exited) {
+        view.pid = fca_vmm_pid(inst->vmm) > 0 ? fca_vmm_pid(inst->vmm) : 0;
+    }
+
+    look(arg, &view);
+}
+
+void
+fca_instances_each(const fca_instances_t *all, fca_instance_view_pt each,
+    void *arg)
+{
+    const fca_instance_t  *inst;
+
+    TAILQ_FOREACH(inst, &all->list, link) {
+        fca_instance_look(inst, each, arg);
+    }
+}
+
+void
+fca_instance_count(fca_instance_t *inst, fca_instance_state_e next)
+{
+    uint64_t            now = fca_now(inst->all->loop);
+    fca_start_stats_t  *stats = &inst->all->stats;
+
+    if (next == inst->state + 1 && next <= FCA_S_REGISTERED) {
+        fca_hist_add(&stats->state[inst->state], now - inst->since);
+
+        if (next == FCA_S_REGISTERED) {
+            fca_hist_add(&stats->start, now - inst->born);
+        }
+    }
+
+    inst->since = now;
+}
