@@ -38,7 +38,8 @@ $(AGENT_LIB): $(AGENT_OBJS)
 $(AGENT_BIN): $(B)/agent/main.o $(AGENT_LINK)
 	$(CC) -o $@ $^ $(LDFLAGS) $(AGENT_LIBS)
 
-$(B)/t/unit/vmm_driver: $(B)/t/unit/vmm_fake.o
+$(B)/t/unit/vmm_driver $(B)/t/unit/vmm_start $(B)/t/unit/vmm_loop: \
+    $(B)/t/unit/vmm_fake.o
 
 $(AGENT_TESTS) $(AGENT_HOSTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(AGENT_LINK)
 	$(CC) -o $@ $(filter %.o,$^) $(AGENT_LINK) $(LDFLAGS) $(AGENT_LIBS)

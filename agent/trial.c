@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "agent/agent.h"
 #include "agent/base/loop.h"
+#include "agent/host.h"
 #include "agent/trial.h"
 #include "agent/vmm/vmm.h"
 
@@ -125,12 +126,12 @@ fca_trial_run(fca_trial_t *trial, const fca_conf_t *conf, const char *dir,
 {
     fca_vmm_spec_t  spec = { .worker_id = "trial", .cpu = 1,
                              .memory_mb = 128, .config_json = "{}" };
-    fca_vmm_conf_t  vmm = {
-        .uv = &trial->uv, .http = http, .binary = conf->vmm,
-        .extra_args = conf->vmm_args.items, .state_dir = dir,
-        .kernel = conf->kernel, .initrd = *conf->initrd ? conf->initrd : NULL,
-        .kernel_args = args,
-    };
+    fca_vmm_conf_t  vmm;
+
+    fca_host_vmm(&vmm, conf, &trial->uv);
+    vmm.http = http;
+    vmm.state_dir = dir;
+    vmm.kernel_args = args;
 
     trial->born = trial->loop.now(&trial->loop);
     trial->vmm = fca_vmm_spawn(&vmm, &spec, fca_trial_event, trial, err);

@@ -111,7 +111,8 @@ typedef struct {
 const char *fcf_failure_name(fcf_failure_e error);
 int fcf_failure_decode(fcf_failure_t *out, const char *text, size_t len,
     fcf_err_t *err) fcf_must_check;
-/* an over-long or non-UTF-8 message is made to fit, not refused */
+/* a message is a line of text: what a guest put into it is escaped, on both
+ * sides (fcf_text_clean()), and what is too long is cut */
 char *fcf_failure_encode(const fcf_failure_t *failure);
 
 typedef enum { FCF_WORKER_READY = 0, FCF_WORKER_DRAINING } fcf_worker_state_e;

@@ -2,6 +2,7 @@
 
 #include "contract/fcf_codec.h"
 #include "contract/fcf_json.h"
+#include "contract/fcf_text.h"
 
 
 static const fcf_json_enum_t  fcf_failures[] = {
@@ -16,86 +17,6 @@ const char *
 fcf_failure_name(fcf_failure_e error)
 {
     return (error < FCF_FAILURE_N) ? fcf_failures[error].name : "unknown";
-}
-
-
-/* how many bytes at p are one well-formed UTF-8 character, 0 if none */
-
-static size_t
-fcf_utf8_len(const unsigned char *p, size_t len)
-{
-    size_t    i, n;
-    unsigned  c;
-
-    if (p[0] < 0x80) {
-        return 1;
-    }
-
-    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
-        n = 2;
-
-    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
-        n = 3;
-
-    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-        n = 4;
-
-    } else {
-        return 0;
-    }
-
-    if (n > len) {
-        return 0;
-    }
-
-    for (i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-
-    /* over-long forms, surrogates, beyond U+10FFFF */
-
-    c = (unsigned) p[0] << 8 | p[1];
-
-    if ((n == 3 && (c < 0xe0a0 || (c >= 0xeda0 && c <= 0xedbf)))
-        || (n == 4 && (c < 0xf090 || c > 0xf48f)))
-    {
-        return 0;
-    }
-
-    return n;
-}
-
-
-/* copies what fits in FCF_FAILURE_MESSAGE_MAX, whole characters only */
-
-static void
-fcf_failure_message(char *dst, const char *src, size_t len)
-{
-    size_t                n, at;
-    const unsigned char  *p;
-
-    p = (const unsigned char *) src;
-
-    for (at = 0; at < len && at < FCF_FAILURE_MESSAGE_MAX - 1; at += n) {
-
-        n = fcf_utf8_len(p + at, len - at);
-
-        if (n == 0) {
-            dst[at] = '?';
-            n = 1;
-            continue;
-        }
-
-        if (at + n > FCF_FAILURE_MESSAGE_MAX - 1) {
-            break;
-        }
-
-        memcpy(dst + at, p + at, n);
-    }
-
-    dst[at] = '\0';
 }
 
 
@@ -128,8 +49,8 @@ fcf_failure_fields(fcf_failure_t *out, const json_t *obj, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_INVALID, "message: not a string");
     }
 
-    fcf_failure_message(out->message, json_string_value(message),
-                        json_string_length(message));
+    fcf_text_clean(out->message, sizeof(out->message),
+                   json_string_value(message), json_string_length(message), 0);
 
     return 0;
 }
@@ -164,8 +85,8 @@ fcf_failure_encode(const fcf_failure_t *failure)
     char     message[FCF_FAILURE_MESSAGE_MAX];
     json_t  *obj;
 
-    fcf_failure_message(message, failure->message,
-                        strnlen(failure->message, FCF_FAILURE_MESSAGE_MAX));
+    fcf_text_clean(message, sizeof(message), failure->message,
+                   strnlen(failure->message, FCF_FAILURE_MESSAGE_MAX), 0);
 
     obj = json_object();
 

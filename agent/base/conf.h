@@ -57,6 +57,8 @@ typedef struct {
     char            *kernel, *initrd, *kernel_args;
     char            *vmm;
     fca_list_t       vmm_args;
+    int              vmm_answer_ms;
+    int              serial_kb, drive_mb, drive_ops, net_mb;    /* a second */
     char            *bridge;
     struct in_addr   bridge_address;
     unsigned         bridge_prefix_len;

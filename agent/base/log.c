@@ -10,6 +10,7 @@
 
 #include "agent/base/log.h"
 #include "contract/fcf_names.h"
+#include "contract/fcf_text.h"
 
 /* not over PIPE_BUF: a pipe that polls writable takes a line whole */
 #define FCA_LOG_LINE  4096
@@ -66,66 +67,22 @@ fca_log_level_parse(const char *name, fcf_log_e *out)
 }
 
 
-/* Length of the UTF-8 sequence at p, 0 if it is not one (overlong forms,
- * surrogates and what lies above U+10FFFF included): guests write what they
- * like, and a log line must stay JSON. */
-static size_t
-utf8_len(const unsigned char *p)
-{
-    size_t    i, n;
-    uint32_t  cp;
-
-    if (p[0] < 0x80) {
-        return 1;
-    }
-
-    if ((p[0] & 0xe0) == 0xc0) {
-        n = 2;
-        cp = p[0] & 0x1f;
-
-    } else if ((p[0] & 0xf0) == 0xe0) {
-        n = 3;
-        cp = p[0] & 0x0f;
-
-    } else if ((p[0] & 0xf8) == 0xf0) {
-        n = 4;
-        cp = p[0] & 0x07;
-
-    } else {
-        return 0;
-    }
-
-    for (i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-
-        cp = cp << 6 | (p[i] & 0x3f);
-    }
-
-    if ((n == 2 && cp < 0x80) || (n == 3 && cp < 0x800)
-        || (n == 4 && (cp < 0x10000 || cp > 0x10ffff))
-        || (cp >= 0xd800 && cp <= 0xdfff))
-    {
-        return 0;
-    }
-
-    return n;
-}
-
-
 /* Appends s escaped for a JSON string and stops before end: a line that does
- * not fit is cut between characters, and stays JSON. */
+ * not fit is cut between characters, and stays JSON.  Guests write what they
+ * like. */
 static char *
 put_escaped(char *p, const char *end, const char *s)
 {
-    char                  esc[8];
-    size_t                in, n;
+    char                  esc[16];
+    size_t                in, left, n;
+    unsigned              c;
     const char           *piece;
     const unsigned char  *u;
 
-    for (u = (const unsigned char *) s; *u != '\0'; u += in) {
-        in = utf8_len(u);
+    left = strlen(s);
+
+    for (u = (const unsigned char *) s; left > 0; u += in, left -= in) {
+        in = fcf_utf8_char(u, left, &c);
         piece = (const char *) u;
         n = in;
 
@@ -134,12 +91,16 @@ put_escaped(char *p, const char *end, const char *s)
             piece = "\\ufffd";
             n = 6;
 
-        } else if (*u == '"' || *u == '\\') {
-            n = (size_t) snprintf(esc, sizeof(esc), "\\%c", *u);
+        } else if (c == '"' || c == '\\') {
+            n = (size_t) snprintf(esc, sizeof(esc), "\\%c", (char) c);
             piece = esc;
 
-        } else if (*u < 0x20 || *u == 0x7f) {
-            n = (size_t) snprintf(esc, sizeof(esc), "\\u%04x", *u);
+        } else if (!fcf_char_shown(c)) {
+            n = c < 0x10000
+                ? (size_t) snprintf(esc, sizeof(esc), "\\u%04x", c)
+                : (size_t) snprintf(esc, sizeof(esc), "\\u%04x\\u%04x",
+                                    0xd800 + ((c - 0x10000) >> 10),
+                                    0xdc00 + ((c - 0x10000) & 0x3ff));
             piece = esc;
         }
 

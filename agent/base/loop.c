@@ -312,5 +312,9 @@ fca_loop_end(uv_loop_t *uv)
 
     for (turns = 0; turns < 10 && uv_loop_close(uv) == UV_EBUSY; turns++) {
         uv_run(uv, UV_RUN_NOWAIT);
+
+        while (uv->active_reqs.count > 0) {
+            uv_run(uv, UV_RUN_ONCE);
+        }
     }
 }

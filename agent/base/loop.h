@@ -18,7 +18,8 @@ typedef void (*fca_loop_log_pt)(fcf_log_e level, const char *msg);
 void fca_loop_init(fcf_loop_t *out, uv_loop_t *uv, fca_loop_log_pt log);
 
 /* Closes uv.  What was closed is finished by the loop's next turns, the first
- * of which may be taken by an uv_stop() that nobody waited for. */
+ * of which may be taken by an uv_stop() that nobody waited for; what worker
+ * threads still do is waited for. */
 void fca_loop_end(uv_loop_t *uv);
 
 static inline uint64_t

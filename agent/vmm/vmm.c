@@ -1,17 +1,17 @@
 #include <assert.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/log.h"
 #include "agent/vmm/vmm_int.h"
 
-#define VMM_REAP_MS  100
+/* an answer that was cut off: it is mostly the process's end, whose words say
+ * more */
+#define VMM_CUT_MS  500
 
 static const struct {
     const char  *name;
@@ -34,11 +34,10 @@ static const struct {
 
 
 static void vmm_timer(uv_timer_t *timer);
-static void vmm_exited(uv_poll_t *poll, int status, int events);
 
 
-static void
-vmm_set_state(fca_vmm_t *vmm, fca_vmm_state_e state)
+void
+fca_vmm_set_state(fca_vmm_t *vmm, fca_vmm_state_e state)
 {
     fca_log_ctx_t  ctx = { NULL, NULL, vmm->worker_id };
 
@@ -52,8 +51,19 @@ vmm_set_state(fca_vmm_t *vmm, fca_vmm_state_e state)
 static void
 vmm_destroy(fca_vmm_t *vmm)
 {
+    fca_vmm_pipes_free(vmm);
     fca_vmm_spec_free(vmm);
     free(vmm);
+}
+
+
+void
+fca_fd_close(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
 }
 
 
@@ -85,13 +95,31 @@ fca_vmm_handle_close(uv_handle_t *handle)
 }
 
 
-static void
-vmm_close_sync(fca_vmm_t *vmm)
+/* What is refused of what was asked for is refused everywhere; all else that
+ * goes wrong before the guest runs is this host's. */
+void
+fca_vmm_blame_set(fca_vmm_t *vmm, const fcf_err_t *err)
 {
-    if (vmm->sync >= 0) {
-        close(vmm->sync);
-        vmm->sync = -1;
+    if (vmm->killed) {
+        return;
     }
+
+    if (vmm->state == FCA_VMM_IS_BOOTED) {
+        vmm->blame = FCA_BLAME_GUEST;
+
+    } else if (vmm->blame == FCA_BLAME_NOBODY) {
+        vmm->blame = vmm->state == FCA_VMM_IS_CONFIGURING
+                     && err->code == FCF_E_REFUSED
+                     && vmm->call == fca_vmm_configure_calls
+                     ? FCA_BLAME_SPEC : FCA_BLAME_HOST;
+    }
+}
+
+
+int
+fca_vmm_busy(const fca_vmm_t *vmm)
+{
+    return vmm_states[vmm->state].busy;
 }
 
 
@@ -102,18 +130,25 @@ fca_vmm_step_done(fca_vmm_t *vmm, const fcf_err_t *err)
 
     assert(vmm_states[state].busy);
 
+    fca_vmm_limit_stop(vmm);
+
     if (state == FCA_VMM_IS_STARTING) {
         fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
-        vmm_close_sync(vmm);
+        fca_fd_close(&vmm->go);
+    }
+
+    if (state == FCA_VMM_IS_BOOTING) {
+        fca_fd_close(&vmm->dirfd);
     }
 
     if (err != NULL) {
-        vmm_set_state(vmm, FCA_VMM_IS_FAILED);
+        fca_vmm_blame_set(vmm, err);
+        fca_vmm_set_state(vmm, FCA_VMM_IS_FAILED);
         vmm->handler(vmm->arg, FCA_VMM_FAILED, err);
         return;
     }
 
-    vmm_set_state(vmm, vmm_success[state].next);
+    fca_vmm_set_state(vmm, vmm_success[state].next);
     vmm->handler(vmm->arg, vmm_success[state].event, NULL);
 }
 
@@ -123,6 +158,15 @@ fca_vmm_step_fail_later(fca_vmm_t *vmm, const fcf_err_t *err)
 {
     vmm->deferred = *err;
     uv_timer_start(&vmm->timer, vmm_timer, 0, 0);
+}
+
+
+void
+fca_vmm_step_fail_unless_exit(fca_vmm_t *vmm, const fcf_err_t *err)
+{
+    vmm->deferred = *err;
+    vmm->cut = 1;
+    uv_timer_start(&vmm->timer, vmm_timer, VMM_CUT_MS, 0);
 }
 
 
@@ -141,9 +185,7 @@ vmm_timer(uv_timer_t *timer)
     fcf_err_t   err;
     fca_vmm_t  *vmm = timer->data;
 
-    if (vmm->unreaped) {
-        vmm->unreaped = 0;
-        uv_poll_start(&vmm->exit, UV_READABLE, vmm_exited);
+    if (fca_vmm_reap_again(vmm)) {
         return;
     }
 
@@ -151,7 +193,7 @@ vmm_timer(uv_timer_t *timer)
     err = vmm->deferred;
 
     if (vmm->state == FCA_VMM_IS_FAILED) {
-        vmm_set_state(vmm, FCA_VMM_IS_EXITED);
+        fca_vmm_set_state(vmm, FCA_VMM_IS_EXITED);
         vmm->handler(vmm->arg, FCA_VMM_EXITED, &err);
         return;
     }
@@ -165,197 +207,10 @@ vmm_timer(uv_timer_t *timer)
 }
 
 
-static void
-vmm_watch(uv_fs_event_t *watch, const char *name, int events, int status)
-{
-    fca_vmm_t  *vmm = watch->data;
-
-    (void) events;
-
-    /* status: the watch itself failed; then trying has to do */
-    if (status == 0
-        && (name == NULL || strcmp(name, FCA_VMM_SOCKET) != 0))
-    {
-        return;
-    }
-
-    fca_vmm_handle_close((uv_handle_t *) watch);
-    fca_vmm_api_probe(vmm);
-}
-
-
-static void
-vmm_exited(uv_poll_t *poll, int status, int events)
-{
-    int         rc;
-    fcf_err_t   err;
-    siginfo_t   info;
-    fca_vmm_t  *vmm = poll->data;
-
-    (void) status;
-    (void) events;
-
-    memset(&info, 0, sizeof(info));
-
-    do {
-        rc = waitid(P_PIDFD, (id_t) vmm->pidfd, &info, WEXITED | WNOHANG);
-    } while (rc != 0 && errno == EINTR);
-
-    if (rc == 0 && info.si_pid == 0) {
-        /* a debugger reaps it first, and until then it stays readable */
-        uv_poll_stop(poll);
-        vmm->unreaped = 1;
-        uv_timer_start(&vmm->timer, vmm_timer, VMM_REAP_MS, 0);
-        return;
-    }
-
-    fca_vmm_exit_words(vmm, &info, vmm_states[vmm->state].busy, &err);
-
-    fca_vmm_api_cancel(vmm);
-    uv_timer_stop(&vmm->timer);
-    fca_vmm_handle_close((uv_handle_t *) poll);
-    fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
-    fca_vmm_console_close(vmm);
-
-    if (vmm->control != NULL) {
-        fca_control_cancel(vmm->control);
-    }
-
-    close(vmm->pidfd);
-    vmm->pidfd = -1;
-
-    if (vmm_states[vmm->state].busy) {
-        fca_vmm_step_done(vmm, vmm->deferred.code != FCF_OK ? &vmm->deferred
-                                                            : &err);
-    }
-
-    vmm_close_sync(vmm);
-    vmm_set_state(vmm, FCA_VMM_IS_EXITED);
-
-    /* the last word: the handler may free the vmm */
-    vmm->handler(vmm->arg, FCA_VMM_EXITED, &err);
-}
-
-
-static int
-vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err)
-{
-    int  rc;
-
-    rc = uv_poll_init(vmm->conf->uv, &vmm->exit, vmm->pidfd);
-
-    if (rc == 0) {
-        fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->exit);
-        rc = uv_poll_start(&vmm->exit, UV_READABLE, vmm_exited);
-    }
-
-    return rc != 0 ? fcf_err_sys(err, -rc, "watching VMM %d", (int) vmm->pid)
-                   : 0;
-}
-
-
-static int
-vmm_watch_start(fca_vmm_t *vmm, fcf_err_t *err)
-{
-    int  rc;
-
-    rc = uv_fs_event_init(vmm->conf->uv, &vmm->watch);
-
-    if (rc == 0) {
-        fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->watch);
-        rc = uv_fs_event_start(&vmm->watch, vmm_watch, vmm->dir, 0);
-    }
-
-    return rc != 0 ? fcf_err_sys(err, -rc, "watching %s", vmm->dir) : 0;
-}
-
-
-/* a process that cannot be watched: ended and reaped at once */
-static void
-vmm_abandon(fca_vmm_t *vmm)
-{
-    siginfo_t  info;
-
-    if (vmm->pidfd >= 0) {
-        (void) syscall(SYS_pidfd_send_signal, vmm->pidfd, SIGKILL, NULL, 0);
-
-        while (waitid(P_PIDFD, (id_t) vmm->pidfd, &info, WEXITED) != 0
-               && errno == EINTR)
-        {
-            /* again */
-        }
-
-        close(vmm->pidfd);
-        vmm->pidfd = -1;
-    }
-
-    vmm->pid = 0;
-}
-
-
-/* On a worker thread, since making files and copying a process take their
- * time.  The loop does not look at vmm meanwhile but for killed. */
-static void
-vmm_work(uv_work_t *work)
-{
-    fca_vmm_t  *vmm = work->data;
-
-    vmm->work_rc = fca_vmm_dir_make(vmm, &vmm->work_err);
-
-    if (vmm->work_rc == 0) {
-        vmm->work_rc = fca_vmm_process_start(vmm, &vmm->work_err);
-
-        if (vmm->work_rc != 0) {
-            vmm_abandon(vmm);
-            fca_vmm_dir_remove(vmm->dir, NULL);
-        }
-    }
-}
-
-
-/* The socket may be there before the watch is: both are looked at. */
-static void
-vmm_worked(uv_work_t *work, int status)
-{
-    fcf_err_t   err;
-    fca_vmm_t  *vmm = work->data;
-
-    (void) status;
-
-    vmm->working = 0;
-
-    if (vmm->work_rc == 0
-        && (fca_vmm_console_open(vmm, &vmm->work_err) != 0
-            || vmm_watch_start(vmm, &vmm->work_err) != 0
-            || vmm_exit_start(vmm, &vmm->work_err) != 0))
-    {
-        vmm->work_rc = -1;
-        vmm_abandon(vmm);
-    }
-
-    if (vmm->work_rc != 0) {
-        /* no process: EXITED is the timer's, unless the handler frees vmm */
-        err = vmm->work_err;
-        fca_vmm_step_fail_later(vmm, &err);
-        fca_vmm_step_done(vmm, &err);
-        return;
-    }
-
-    if (vmm->killed) {
-        fca_vmm_kill(vmm);
-
-    } else if (access(vmm->socket, F_OK) == 0) {
-        fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
-        fca_vmm_api_probe(vmm);
-    }
-}
-
-
 fca_vmm_t *
 fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
     fca_vmm_pt handler, void *arg, fcf_err_t *err)
 {
-    int         rc;
     fca_vmm_t  *vmm;
 
     vmm = calloc(1, sizeof(*vmm));
@@ -368,9 +223,9 @@ fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
     vmm->handler = handler;
     vmm->arg = arg;
     vmm->pidfd = -1;
-    vmm->sync = -1;
-    vmm->console.fd = -1;
-    vmm->console.log = -1;
+    vmm->dirfd = -1;
+    vmm->go = -1;
+    fca_vmm_pipes_init(vmm);
     vmm->work.data = vmm;
 
     if (fca_vmm_spec_copy(vmm, spec, err) != 0) {
@@ -378,18 +233,14 @@ fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
         return NULL;
     }
 
-    rc = uv_queue_work(conf->uv, &vmm->work, vmm_work, vmm_worked);
-
-    if (rc != 0) {
+    if (fca_vmm_start(vmm, err) != 0) {
         vmm_destroy(vmm);
-        fcf_err_sys(err, -rc, "starting a VMM");
         return NULL;
     }
 
-    vmm->working = 1;
-
     uv_timer_init(conf->uv, &vmm->timer);
     fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->timer);
+    fca_vmm_limit_init(vmm);
 
     return vmm;
 }
@@ -400,7 +251,7 @@ fca_vmm_configure(fca_vmm_t *vmm)
 {
     assert(vmm->state == FCA_VMM_IS_SPAWNED);
 
-    vmm_set_state(vmm, FCA_VMM_IS_CONFIGURING);
+    fca_vmm_set_state(vmm, FCA_VMM_IS_CONFIGURING);
     fca_vmm_api_configure(vmm);
 }
 
@@ -410,7 +261,7 @@ fca_vmm_boot(fca_vmm_t *vmm)
 {
     assert(vmm->state == FCA_VMM_IS_CONFIGURED);
 
-    vmm_set_state(vmm, FCA_VMM_IS_BOOTING);
+    fca_vmm_set_state(vmm, FCA_VMM_IS_BOOTING);
     fca_vmm_api_boot(vmm);
 }
 
@@ -443,18 +294,15 @@ fca_vmm_kill(fca_vmm_t *vmm)
 void
 fca_vmm_free(fca_vmm_t *vmm)
 {
-    fcf_err_t      err;
-    fca_log_ctx_t  ctx = { NULL, NULL, vmm->worker_id };
-
     assert(!vmm->freed && !vmm->working);
 
     vmm->freed = 1;
 
     fca_vmm_api_cancel(vmm);
-    fca_vmm_console_close(vmm);
-    vmm_close_sync(vmm);
+    fca_vmm_pipes_close(vmm);
 
     fca_vmm_handle_close((uv_handle_t *) &vmm->timer);
+    fca_vmm_handle_close((uv_handle_t *) &vmm->limit);
     fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
     fca_vmm_handle_close((uv_handle_t *) &vmm->exit);
 
@@ -462,13 +310,12 @@ fca_vmm_free(fca_vmm_t *vmm)
         fca_control_cancel(vmm->control);
     }
 
-    if (vmm->pidfd >= 0) {
-        close(vmm->pidfd);
-        vmm->pidfd = -1;
-    }
+    fca_fd_close(&vmm->go);
+    fca_fd_close(&vmm->dirfd);
+    fca_fd_close(&vmm->pidfd);
 
-    if (fca_vmm_dir_remove(vmm->dir, &err) != 0) {
-        fca_log(FCF_LOG_WARN, &ctx, "%s", err.msg);
+    if (vmm->has_dir) {
+        fca_vmm_dir_remove_later(vmm);
     }
 
     if (vmm->nhandles == 0) {
@@ -485,4 +332,18 @@ fca_vmm_pid(const fca_vmm_t *vmm)
     }
 
     return vmm->state != FCA_VMM_IS_EXITED ? vmm->pid : 0;
+}
+
+
+fca_blame_e
+fca_vmm_blame(const fca_vmm_t *vmm)
+{
+    return vmm->blame;
+}
+
+
+const char *
+fca_vmm_version(const fca_vmm_t *vmm)
+{
+    return vmm->version;
 }

@@ -1,12 +1,13 @@
 /*
  * One virtual machine monitor process, driven through Firecracker's API
- * (https://github.com/firecracker-microvm/firecracker, 1.16 or later) on its
+ * (https://github.com/firecracker-microvm/firecracker, 1.14 or later) on its
  * unix socket.  Steps are separate, so that the instance's state table
  * (instance.c) sees each one: spawn, configure, boot; and at any time EXITED.
  *
  * The process is made with clone3(CLONE_NEWPID | CLONE_PIDFD): one SIGKILL
- * ends everything below it.  Its directory holds the socket, the config drive
- * and the console FIFO, and is removed by fca_vmm_free().
+ * ends everything below it.  Its directory holds the socket, names of all the
+ * files it is given, and the FIFOs of the console and of its own output; it is
+ * removed on a worker thread after fca_vmm_free().
  */
 
 #ifndef _FCA_VMM_H_INCLUDED_
@@ -16,7 +17,13 @@
 #include "agent/net/net.h"
 #include "client/fcf_http.h"
 
-#define FCA_CONSOLE_KEEP  4096          /* last bytes kept for failures */
+#define FCA_CONSOLE_KEEP  4096          /* last bytes shown of a failure */
+#define FCA_CONSOLE_MAX   65536         /* last bytes kept of the console */
+
+/* PUT /serial came with it; an older VMM is refused */
+#define FCA_VMM_MINOR_MIN    14         /* of 1.x */
+#define FCA_VMM_VERSION_MAX  32
+#define FCA_VMM_ANSWER_MS    2000
 
 typedef enum {
     FCA_VMM_SPAWNED,        /* the API socket answers GET / */
@@ -27,10 +34,26 @@ typedef enum {
                                says how it ended */
 } fca_vmm_event_e;
 
+/* Whose fault a failure or an exit is. */
+typedef enum {
+    FCA_BLAME_NOBODY,       /* it has not failed, or was told to end */
+    FCA_BLAME_HOST,         /* another node may well start this VM */
+    FCA_BLAME_SPEC,         /* what was asked for is refused: on any node */
+    FCA_BLAME_GUEST         /* it ran, and ended */
+} fca_blame_e;
+
 typedef struct fca_vmm_s  fca_vmm_t;
 
 typedef void (*fca_vmm_pt)(void *arg, fca_vmm_event_e event,
     const fcf_err_t *err);
+
+/* What a guest may take, a second; 0: as much as it can. */
+typedef struct {
+    unsigned      serial_kb;            /* KiB on the serial console */
+    unsigned      drive_mb;             /* MiB of each drive */
+    unsigned      drive_ops;            /* requests to each drive */
+    unsigned      net_mb;               /* MiB in, and as much out */
+} fca_vmm_rates_t;
 
 typedef struct {
     uv_loop_t    *uv;
@@ -41,6 +64,9 @@ typedef struct {
     const char   *kernel;
     const char   *initrd;               /* NULL: none */
     const char   *kernel_args;          /* ours are added */
+    unsigned      answer_ms;            /* for the VMM to answer its API, and
+                                           each call; 0: FCA_VMM_ANSWER_MS */
+    fca_vmm_rates_t  rates;
 } fca_vmm_conf_t;
 
 typedef struct {
@@ -69,18 +95,29 @@ void fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms);
 /* SIGKILL; EXITED follows */
 void fca_vmm_kill(fca_vmm_t *vmm);
 /* after EXITED, or if spawn's FAILED came without a process (fca_vmm_pid is
- * 0; EXITED follows there too unless freed): removes the directory, frees */
+ * 0; EXITED follows there too unless freed): frees; the directory is removed
+ * by a worker thread, and the loop lives until it is */
 void fca_vmm_free(fca_vmm_t *vmm);
 
 /* 0: no process; -1: being made, on a worker thread: fca_vmm_kill() works,
  * fca_vmm_free() must wait for the next event */
 pid_t fca_vmm_pid(const fca_vmm_t *vmm);
-/* last lines of the guest's console, printable, NUL-terminated */
+/* meaningful from FAILED or EXITED on */
+fca_blame_e fca_vmm_blame(const fca_vmm_t *vmm);
+/* what GET / said, "" before SPAWNED */
+const char *fca_vmm_version(const fca_vmm_t *vmm);
+
+/* The last lines of the guest's console that fit, NUL-terminated and escaped
+ * (fcf_text_clean()). */
 size_t fca_vmm_console(const fca_vmm_t *vmm, char *buf, size_t size);
+/* The last bytes as they came, at most FCA_CONSOLE_MAX, whatever state the VM
+ * is in; and how many ever came. */
+size_t fca_vmm_console_tail(const fca_vmm_t *vmm, char *buf, size_t size);
+uint64_t fca_vmm_console_seen(const fca_vmm_t *vmm);
 
 /* Ends and removes what a killed agent left: processes whose directory lies
- * below state_dir (found by their recorded pid and start time), and the
- * directories.  Synchronous, at start.  Returns how many processes. */
+ * below state_dir (found by their recorded pid, start time and program), and
+ * the directories.  Synchronous, at start.  Returns how many processes. */
 int fca_vmm_reclaim(const char *state_dir, fcf_err_t *err);
 
 #endif /* _FCA_VMM_H_INCLUDED_ */

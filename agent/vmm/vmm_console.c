@@ -1,212 +1,240 @@
+/* What comes out of a VM: the guest's serial console, and the VMM's own
+ * output.  Each is a FIFO in the VM's directory, read into a ring. */
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/vmm/vmm_int.h"
+#include "contract/fcf_text.h"
 
 /* read per turn of the loop: one noisy guest must not hold up the others */
-#define CONSOLE_CHUNK   4096
-#define CONSOLE_CHUNKS  4
+#define PIPE_CHUNK    4096
+#define PIPE_CHUNKS   4
+#define PIPE_HOLDS    65536
+#define OUTPUT_LINES  3
 
 
-static void
-console_log(fca_console_t *c, const char *data, size_t len)
+void
+fca_vmm_pipes_init(fca_vmm_t *vmm)
 {
-    ssize_t  n;
-
-    if (c->log < 0) {
-        return;
-    }
-
-    if (len > FCA_CONSOLE_FILE_MAX - c->logged) {
-        len = FCA_CONSOLE_FILE_MAX - c->logged;
-    }
-
-    n = write(c->log, data, len);
-
-    if (n > 0) {
-        c->logged += (size_t) n;
-    }
-
-    if (n < 0 || c->logged == FCA_CONSOLE_FILE_MAX) {
-        close(c->log);
-        c->log = -1;
-    }
+    vmm->console.fd = -1;
+    vmm->console.ring.max = FCA_CONSOLE_MAX;
+    vmm->output.fd = -1;
+    vmm->output.ring.max = FCA_OUTPUT_MAX;
 }
 
 
-static void
-console_keep(fca_console_t *c, const char *data, size_t len)
+/* both ends: without a writer of our own a FIFO whose VMM has not opened it,
+ * or is gone, reads as end of file for ever */
+int
+fca_vmm_fifo_open(int dirfd, const char *name, fcf_err_t *err)
 {
-    size_t  i;
+    int  fd;
 
-    for (i = 0; i < len; i++) {
-        c->keep[c->len++ % sizeof(c->keep)] = data[i];
-    }
+    fd = openat(dirfd, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+
+    return fd < 0 ? fcf_err_sys(err, errno, "opening %s", name) : fd;
 }
 
 
 /* 0: nothing more at the moment */
 static int
-console_read(fca_console_t *c)
+pipe_read(fca_pipe_t *pipe)
 {
-    char     buf[CONSOLE_CHUNK];
+    char     buf[PIPE_CHUNK];
     ssize_t  n;
 
-    n = read(c->fd, buf, sizeof(buf));
+    n = read(pipe->fd, buf, sizeof(buf));
 
     if (n <= 0) {
         return 0;
     }
 
-    console_log(c, buf, (size_t) n);
-    console_keep(c, buf, (size_t) n);
+    fca_ring_add(&pipe->ring, buf, (size_t) n);
 
     return 1;
 }
 
 
 static void
+pipe_drain(fca_pipe_t *pipe, int chunks)
+{
+    while (chunks-- > 0 && pipe_read(pipe)) {
+        /* bounded */
+    }
+}
+
+
+static void
 console_readable(uv_poll_t *poll, int status, int events)
 {
-    int         i;
     fca_vmm_t  *vmm = poll->data;
 
     (void) status;
     (void) events;
 
-    for (i = 0; i < CONSOLE_CHUNKS && console_read(&vmm->console); i++) {
-        /* bounded */
+    pipe_drain(&vmm->console, PIPE_CHUNKS);
+}
+
+
+static void
+output_readable(uv_poll_t *poll, int status, int events)
+{
+    fca_vmm_t  *vmm = poll->data;
+
+    (void) status;
+    (void) events;
+
+    pipe_drain(&vmm->output, PIPE_CHUNKS);
+}
+
+
+static int
+pipe_watch(fca_vmm_t *vmm, fca_pipe_t *pipe, uv_poll_cb readable,
+    fcf_err_t *err)
+{
+    int  rc;
+
+    rc = uv_poll_init(vmm->conf->uv, &pipe->poll, pipe->fd);
+
+    if (rc == 0) {
+        fca_vmm_handle_add(vmm, (uv_handle_t *) &pipe->poll);
+        rc = uv_poll_start(&pipe->poll, UV_READABLE, readable);
     }
+
+    return rc != 0 ? fcf_err_sys(err, -rc, "watching the VM's output") : 0;
 }
 
 
 int
-fca_vmm_console_open(fca_vmm_t *vmm, fcf_err_t *err)
+fca_vmm_pipes_watch(fca_vmm_t *vmm, fcf_err_t *err)
 {
-    int             rc;
-    char            path[FCA_VMM_PATH + 16];
-    fca_console_t  *c = &vmm->console;
+    return pipe_watch(vmm, &vmm->console, console_readable, err) != 0
+           || pipe_watch(vmm, &vmm->output, output_readable, err) != 0
+           ? -1 : 0;
+}
 
-    /* both ends: without a writer of our own a FIFO whose VMM has not opened
-     * it, or is gone, reads as end of file for ever */
-    snprintf(path, sizeof(path), "%s/" FCA_VMM_CONSOLE, vmm->dir);
 
-    c->fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-    if (c->fd < 0) {
-        return fcf_err_sys(err, errno, "opening %s", path);
+static void
+pipe_close(fca_pipe_t *pipe)
+{
+    if (pipe->fd < 0) {
+        return;
     }
 
-    snprintf(path, sizeof(path), "%s/" FCA_VMM_LOG, vmm->dir);
+    pipe_drain(pipe, PIPE_HOLDS / PIPE_CHUNK);
 
-    c->log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                  0600);
-
-    rc = uv_poll_init(vmm->conf->uv, &c->poll, c->fd);
-
-    if (rc == 0) {
-        fca_vmm_handle_add(vmm, (uv_handle_t *) &c->poll);
-        rc = uv_poll_start(&c->poll, UV_READABLE, console_readable);
+    if (pipe->poll.data != NULL) {
+        fca_vmm_handle_close((uv_handle_t *) &pipe->poll);
     }
 
-    if (rc != 0) {
-        return fcf_err_sys(err, -rc, "watching the console");
-    }
-
-    return 0;
+    close(pipe->fd);
+    pipe->fd = -1;
 }
 
 
 void
-fca_vmm_console_close(fca_vmm_t *vmm)
+fca_vmm_pipes_close(fca_vmm_t *vmm)
 {
-    int             i;
-    fca_console_t  *c = &vmm->console;
-
-    if (c->fd < 0) {
-        return;
-    }
-
-    /* a FIFO holds 64 KiB */
-    for (i = 0; i < 65536 / CONSOLE_CHUNK && console_read(c); i++) {
-        /* bounded */
-    }
-
-    if (c->poll.data != NULL) {
-        fca_vmm_handle_close((uv_handle_t *) &c->poll);
-    }
-
-    close(c->fd);
-    c->fd = -1;
-
-    if (c->log >= 0) {
-        close(c->log);
-        c->log = -1;
-    }
+    pipe_close(&vmm->console);
+    pipe_close(&vmm->output);
 }
 
 
-/* Of the kept bytes those that print: lines, without control characters and
- * terminal sequences, other bytes as "?". */
+void
+fca_vmm_pipes_free(fca_vmm_t *vmm)
+{
+    fca_ring_free(&vmm->console.ring);
+    fca_ring_free(&vmm->output.ring);
+}
+
+
+size_t
+fca_vmm_console_tail(const fca_vmm_t *vmm, char *buf, size_t size)
+{
+    return fca_ring_tail(&vmm->console.ring, buf, size);
+}
+
+
+uint64_t
+fca_vmm_console_seen(const fca_vmm_t *vmm)
+{
+    return vmm->console.ring.seen;
+}
+
+
+/* the last size - 1 bytes of text, from the start of a line if one fits */
+static size_t
+last_lines(char *buf, size_t size, const char *text, size_t n)
+{
+    const char  *start, *nl;
+
+    start = text;
+
+    if (n >= size) {
+        start = text + n - (size - 1);
+        nl = memchr(start, '\n', size - 1);
+
+        if (nl != NULL) {
+            start = nl + 1;
+        }
+    }
+
+    n = (size_t) (text + n - start);
+    memcpy(buf, start, n);
+    buf[n] = '\0';
+
+    return n;
+}
+
+
+/* Escapes make it longer, so that more may come out than fits: the last lines
+ * count. */
 size_t
 fca_vmm_console(const fca_vmm_t *vmm, char *buf, size_t size)
 {
-    char                  text[FCA_CONSOLE_KEEP + 1], *p, *start;
-    size_t                i, first, n;
-    unsigned char         ch;
-    const fca_console_t  *c = &vmm->console;
+    char    raw[FCA_CONSOLE_KEEP], text[FCA_CONSOLE_KEEP * 4 + 1];
+    size_t  n;
 
     if (size == 0) {
         return 0;
     }
 
-    p = text;
-    first = c->len > sizeof(c->keep) ? c->len - sizeof(c->keep) : 0;
+    n = fca_ring_tail(&vmm->console.ring, raw, sizeof(raw));
+    n = fcf_text_clean(text, sizeof(text), raw, n, FCF_TEXT_LINES);
 
-    for (i = first; i < c->len; i++) {
-        ch = (unsigned char) c->keep[i % sizeof(c->keep)];
+    while (n > 0 && text[n - 1] == '\n') {
+        n--;
+    }
 
-        if (ch == 0x1b && i + 1 < c->len
-            && c->keep[(i + 1) % sizeof(c->keep)] == '[')
-        {
-            /* ESC [ parameters, up to the letter that ends it */
-            for (i += 2; i < c->len; i++) {
-                ch = (unsigned char) c->keep[i % sizeof(c->keep)];
-                if (ch >= 0x40 && ch <= 0x7e) {
-                    break;
-                }
-            }
+    return last_lines(buf, size, text, n);
+}
 
-        } else if (ch == '\n' || ch == '\t' || (ch >= 0x20 && ch < 0x7f)) {
-            *p++ = (char) ch;
 
-        } else if (ch >= 0x80) {
-            *p++ = '?';
+/* Firecracker's last line is always its exit code, so that one says little:
+ * the ones before it do. */
+void
+fca_vmm_last_words(const fca_vmm_t *vmm, char *buf, size_t size)
+{
+    char    raw[FCF_ERR_MSG_MAX];
+    size_t  n, at;
+    int     lines;
+
+    n = fca_ring_tail(&vmm->output.ring, raw, sizeof(raw));
+
+    while (n > 0 && (raw[n - 1] == '\n' || raw[n - 1] == '\r')) {
+        n--;
+    }
+
+    lines = 0;
+
+    for (at = n; at > 0; at--) {
+        if (raw[at - 1] == '\n' && ++lines == OUTPUT_LINES) {
+            break;
         }
     }
 
-    while (p > text && p[-1] == '\n') {
-        p--;
-    }
-
-    *p = '\0';
-    start = text;
-    n = (size_t) (p - text);
-
-    if (n >= size) {
-        /* whole lines, if there is one that fits */
-        start = p - (size - 1);
-        p = strchr(start, '\n');
-
-        if (p != NULL) {
-            start = p + 1;
-        }
-    }
-
-    n = strlen(start);
-    memcpy(buf, start, n + 1);
-
-    return n;
+    fcf_text_clean(buf, size, raw + at, n - at, 0);
 }

@@ -8,20 +8,29 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <jansson.h>
+
+#include "agent/base/ring.h"
 #include "agent/vmm/vmm.h"
 #include "contract/fcf_names.h"
 
 /* names in a VM's directory */
-#define FCA_VMM_PID      "pid"          /* "<pid> <start time>"; made first */
+#define FCA_VMM_PID      "pid"          /* its process; made first */
+#define FCA_VMM_GO       "go"           /* FIFO: what the process waits for */
 #define FCA_VMM_SOCKET   "api.sock"
+#define FCA_VMM_KERNEL   "kernel"
+#define FCA_VMM_INITRD   "initrd"
+#define FCA_VMM_RUNTIME  "runtime.img"
+#define FCA_VMM_FUNCTION "function.img"
 #define FCA_VMM_CONFIG   "config.img"
-#define FCA_VMM_CONSOLE  "console"
-#define FCA_VMM_LOG      "console.log"
-#define FCA_VMM_OUTPUT   "vmm.log"      /* the VMM's own output */
+#define FCA_VMM_CONSOLE  "console"      /* FIFO */
+#define FCA_VMM_OUTPUT   "vmm.log"      /* FIFO: the VMM's own output */
 
 #define FCA_VMM_PATH     512
 #define FCA_VMM_ID_MAX   64             /* Firecracker's, for --id */
-#define FCA_CONSOLE_FILE_MAX  65536     /* bytes of console.log */
+/* what a VMM may write into a file: none of its own grows */
+#define FCA_VMM_FILE_MAX_MB  16
+#define FCA_OUTPUT_MAX   8192
 
 /* state, whether a step is under way that a dying process fails */
 #define FCA_VMM_STATES(X)                                                   \
@@ -41,16 +50,26 @@ typedef enum {
     FCA_VMM_NSTATES
 } fca_vmm_state_e;
 
-typedef struct fca_control_s  fca_control_t;
+typedef struct fca_control_s   fca_control_t;
+typedef struct fca_vmm_call_s  fca_vmm_call_t;
+
+/* a FIFO and the last that came out of it */
+typedef struct {
+    int            fd;                  /* both ends; -1: none */
+    uv_poll_t      poll;
+    fca_ring_t     ring;
+} fca_pipe_t;
+
+/* a program's file; ino 0: unknown */
+typedef struct {
+    unsigned long long  dev, ino;
+} fca_exe_t;
 
 typedef struct {
-    int            fd;                  /* FIFO, both ends; -1: none */
-    int            log;                 /* console.log; -1: full or none */
-    size_t         logged;
-    uv_poll_t      poll;
-    size_t         len;                 /* bytes ever seen */
-    char           keep[FCA_CONSOLE_KEEP];
-} fca_console_t;
+    pid_t               pid;
+    unsigned long long  start;          /* field 22 of /proc/<pid>/stat */
+    fca_exe_t           exe, before;    /* the VMM's, and the agent's */
+} fca_proc_t;
 
 struct fca_vmm_s {
     const fca_vmm_conf_t  *conf;
@@ -71,12 +90,15 @@ struct fca_vmm_s {
     unsigned               prefix_len;
 
     char                   dir[FCA_VMM_PATH];
-    char                   socket[FCA_VMM_PATH];
+    int                    dirfd;       /* until the guest is started */
 
     pid_t                  pid;
     int                    pidfd;
-    int                    sync;        /* the child's errno if exec fails */
-    int                    freed, killed;
+    int                    go;          /* FIFO; also the child's errno if exec
+                                           fails */
+    char                   version[FCA_VMM_VERSION_MAX];
+    fca_blame_e            blame;
+    int                    has_dir, freed, killed;
     int                    unreaped;    /* dead; the timer looks again */
     /* the worker thread has the vmm: making directory and process */
     int                    working;
@@ -88,19 +110,33 @@ struct fca_vmm_s {
     uv_poll_t              exit;
     uv_fs_event_t          watch;       /* until the socket appears */
     uv_timer_t             timer;       /* next probe, or a deferred failure */
+    uv_timer_t             limit;       /* of the start, or of a call */
+    uint64_t               limit_from;  /* when that began, and how long it */
+    uint64_t               limit_waited;    /* had waited for a CPU by then */
+    int                    limit_last;  /* one more turn, then it is over */
     fcf_err_t              deferred;
+    int                    cut;         /* an exit says more than deferred */
 
-    const struct fca_vmm_step_s  *step; /* of the API sequence under way */
+    const fca_vmm_call_t  *call;        /* of the API sequence under way */
     fcf_http_req_t        *req;
-    fca_console_t          console;
+    fca_pipe_t             console, output;
     fca_control_t         *control;
 };
 
 /* vmm.c */
+/* the only one that assigns vmm->state */
+void fca_vmm_set_state(fca_vmm_t *vmm, fca_vmm_state_e state);
+/* a step is under way */
+int fca_vmm_busy(const fca_vmm_t *vmm);
+/* before the state changes */
+void fca_vmm_blame_set(fca_vmm_t *vmm, const fcf_err_t *err);
+void fca_fd_close(int *fd);
 /* the step under way succeeded or failed: reports it.  *err may lie in vmm */
 void fca_vmm_step_done(fca_vmm_t *vmm, const fcf_err_t *err);
 /* the same with a failure, from the loop's next turn */
 void fca_vmm_step_fail_later(fca_vmm_t *vmm, const fcf_err_t *err);
+/* the same, unless the process turns out to have ended, and how */
+void fca_vmm_step_fail_unless_exit(fca_vmm_t *vmm, const fcf_err_t *err);
 /* the API does not listen yet */
 void fca_vmm_probe_later(fca_vmm_t *vmm, unsigned ms);
 /* a handle of vmm's own was initialised; close with fca_vmm_handle_close() */
@@ -113,21 +149,42 @@ int fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec,
     fcf_err_t *err) fcf_must_check;
 void fca_vmm_spec_free(fca_vmm_t *vmm);
 
-/* vmm_dir.c */
-/* files are not made twice: the config drive's bytes are wiped */
+/* vmm_work.c */
+/* directory and process, on a worker thread; leads to a step's end */
+int fca_vmm_start(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
+/* 1: vmm's timer was for this */
+int fca_vmm_reap_again(fca_vmm_t *vmm);
+/* on a worker thread that outlives vmm */
+void fca_vmm_dir_remove_later(const fca_vmm_t *vmm);
+
+/* vmm_limit.c */
+/* the VMM has so long to answer, from now on */
+void fca_vmm_limit_init(fca_vmm_t *vmm);
+void fca_vmm_limit_start(fca_vmm_t *vmm);
+void fca_vmm_limit_stop(fca_vmm_t *vmm);
+
+/* vmm_dir.c: on a worker thread */
+/* The directory, its files and FIFOs; on failure nothing is left of it.  The
+ * config drive's bytes are wiped. */
 int fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
-/* removes a VM's directory with all that is in it; 0 also if there is none */
-int fca_vmm_dir_remove(const char *path, fcf_err_t *err);
 /* raw image for the config drive, the caller's to free */
 char *fca_vmm_config_image(const char *json, size_t *len, fcf_err_t *err);
-int fca_vmm_pid_write(const char *dir, pid_t pid, fcf_err_t *err)
+/* a new file of that content, for root only */
+int fca_vmm_file_write(int dirfd, const char *name, const char *data,
+    size_t len, fcf_err_t *err) fcf_must_check;
+/* -1: dirfd is closed already */
+int fca_vmm_socket_path(const fca_vmm_t *vmm, char *buf, size_t size)
     fcf_must_check;
+
+/* vmm_pid.c */
+int fca_vmm_pid_write(int dirfd, pid_t pid, const char *program,
+    fcf_err_t *err) fcf_must_check;
 /* 0 and the process; 1 if the file is there and names none; -1: no file */
-int fca_vmm_pid_read(const char *dir, pid_t *pid, unsigned long long *start);
-/* field 22 of /proc/<pid>/stat; 0: no such process */
+int fca_vmm_pid_read(const char *dir, fca_proc_t *proc);
+/* it lives, and no other process has its pid */
+int fca_proc_is(const fca_proc_t *proc, const char *dir);
+/* 0: no such process */
 unsigned long long fca_proc_start_time(pid_t pid);
-/* last line of the VMM's own output, "" if there is none */
-void fca_vmm_last_words(const fca_vmm_t *vmm, char *buf, size_t size);
 
 /* vmm_spawn.c */
 int fca_vmm_process_start(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
@@ -142,10 +199,31 @@ void fca_vmm_api_configure(fca_vmm_t *vmm);
 void fca_vmm_api_boot(fca_vmm_t *vmm);
 void fca_vmm_api_cancel(fca_vmm_t *vmm);
 
+/* vmm_calls.c: the sequences */
+struct fca_vmm_call_s {
+    const char   *method;               /* NULL: end of the sequence */
+    const char   *path;
+    /* NULL: no body.  1: this VM has no such thing, go on with the next */
+    int         (*body)(const fca_vmm_t *vmm, json_t **out);
+};
+
+extern const fca_vmm_call_t  fca_vmm_probe_calls[], fca_vmm_configure_calls[],
+                             fca_vmm_boot_calls[];
+
+/* keeps the version, or refuses it */
+int fca_vmm_version_take(fca_vmm_t *vmm, const char *body, fcf_err_t *err)
+    fcf_must_check;
+
 /* vmm_console.c */
-int fca_vmm_console_open(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
-/* what is in the FIFO still, then no more */
-void fca_vmm_console_close(fca_vmm_t *vmm);
+void fca_vmm_pipes_init(fca_vmm_t *vmm);
+int fca_vmm_fifo_open(int dirfd, const char *name, fcf_err_t *err)
+    fcf_must_check;
+int fca_vmm_pipes_watch(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
+/* what is in the FIFOs still, then no more */
+void fca_vmm_pipes_close(fca_vmm_t *vmm);
+void fca_vmm_pipes_free(fca_vmm_t *vmm);
+/* the last lines of the VMM's own output, as one; "" if there are none */
+void fca_vmm_last_words(const fca_vmm_t *vmm, char *buf, size_t size);
 
 /* vmm_control.c */
 /* One try within timeout_ms, in silence.  *slot is set while it lasts. */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/base/tree.h"
 #include "agent/vmm/vmm_int.h"
 
 #define RECLAIM_MS  5000
@@ -36,16 +37,16 @@ now_ms(void)
 }
 
 
-/* The descriptor is opened before the start time is compared: from then on
- * it means one process, and if that is not the recorded one, none. */
+/* The descriptor is opened before the process is compared: from then on it
+ * means one, and if that is not the recorded one, none. */
 static int
-reclaim_open(pid_t pid, unsigned long long start)
+reclaim_open(const fca_proc_t *proc, const char *dir)
 {
     int  fd;
 
-    fd = (int) syscall(SYS_pidfd_open, pid, 0);
+    fd = (int) syscall(SYS_pidfd_open, proc->pid, 0);
 
-    if (fd >= 0 && fca_proc_start_time(pid) != start) {
+    if (fd >= 0 && !fca_proc_is(proc, dir)) {
         close(fd);
         fd = -1;
     }
@@ -76,19 +77,18 @@ static int
 reclaim_add(reclaim_t *r, const char *state_dir, const char *name,
     fcf_err_t *err)
 {
-    int                  rc;
-    char                *path;
-    void                *p;
-    size_t               size;
-    pid_t                pid;
-    reclaim_vm_t        *vm;
-    unsigned long long   start;
+    int            rc;
+    char          *path;
+    void          *p;
+    size_t         size;
+    fca_proc_t     proc;
+    reclaim_vm_t  *vm;
 
     if (asprintf(&path, "%s/%s", state_dir, name) < 0) {
         return fcf_err_set(err, FCF_E_NOMEM, "reclaiming: out of memory");
     }
 
-    rc = fca_vmm_pid_read(path, &pid, &start);
+    rc = fca_vmm_pid_read(path, &proc);
 
     if (rc < 0) {
         if (worker_name(name)) {
@@ -114,8 +114,8 @@ reclaim_add(reclaim_t *r, const char *state_dir, const char *name,
 
     vm = &r->vms[r->n++];
     vm->path = path;
-    vm->pidfd = rc == 0 ? reclaim_open(pid, start) : -1;
-    vm->pid = vm->pidfd >= 0 ? pid : 0;
+    vm->pidfd = rc == 0 ? reclaim_open(&proc, path) : -1;
+    vm->pid = vm->pidfd >= 0 ? proc.pid : 0;
 
     if (vm->pidfd >= 0) {
         (void) syscall(SYS_pidfd_send_signal, vm->pidfd, SIGKILL, NULL, 0);
@@ -198,7 +198,7 @@ fca_vmm_reclaim(const char *state_dir, fcf_err_t *err)
         }
 
         if (rc == 0) {
-            rc = fca_vmm_dir_remove(r.vms[i].path, err);
+            rc = fca_tree_remove(r.vms[i].path, err);
         }
 
         free(r.vms[i].path);

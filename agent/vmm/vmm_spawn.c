@@ -1,29 +1,16 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/sched.h>
 
+#include "agent/vmm/vmm_child.h"
 #include "agent/vmm/vmm_int.h"
-
-#define ARGS_MAX    32
-#define SYNC_FD     3
-/* the host's memory runs out in a VM before it does in the agent */
-#define OOM_ADJUST  "500"
-
-typedef struct {
-    int           dirfd, null, output, sync;
-    char         *path;
-    const char   *argv[ARGS_MAX];
-} vmm_child_t;
 
 
 /* A program without a slash is looked for in PATH, here and not in the child,
@@ -100,115 +87,69 @@ vmm_id(const char *worker_id, char *id)
 
 
 static int
-child_args(vmm_child_t *child, const fca_vmm_t *vmm, const char *id,
-    fcf_err_t *err)
+child_arg(fca_vmm_child_t *child, size_t *n, const char *arg, fcf_err_t *err)
 {
-    size_t              n;
-    const char *const  *extra;
-
-    n = 0;
-    child->argv[n++] = child->path;
-    child->argv[n++] = "--api-sock";
-    child->argv[n++] = FCA_VMM_SOCKET;
-    child->argv[n++] = "--id";
-    child->argv[n++] = id;
-
-    for (extra = vmm->conf->extra_args; extra != NULL && *extra != NULL;
-         extra++)
-    {
-        if (n == ARGS_MAX - 1) {
-            return fcf_err_set(err, FCF_E_LIMIT,
-                               "VMM %s: more than %d arguments", child->path,
-                               ARGS_MAX - 1);
-        }
-
-        child->argv[n++] = *extra;
+    if (*n == FCA_VMM_ARGS_MAX - 1) {
+        return fcf_err_set(err, FCF_E_LIMIT, "VMM %s: more than %d arguments",
+                           child->program, FCA_VMM_ARGS_MAX - 1);
     }
 
-    child->argv[n] = NULL;
+    child->argv[(*n)++] = arg;
+    child->argv[*n] = NULL;
 
     return 0;
 }
 
 
-/*
- * In the child, a copy of a process with threads: only async-signal-safe
- * calls.  It is PID 1 of its namespace, so all below it dies with it.  It goes
- * on only once the parent has written down its pid; if the parent dies before
- * that, it ends too, and so no VMM is ever unknown to a later start.
- */
-__attribute__((noreturn))
-static void
-child_run(const vmm_child_t *child)
+/* Its log goes to the pipe: at level Info that is every call with its body,
+ * at Warn what went wrong.  Who sets a level has it. */
+static int
+child_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, const char *id,
+    fcf_err_t *err)
 {
-    int               fd, sig;
-    char              go;
-    sigset_t          none;
-    struct sigaction  dfl;
+    int                 level;
+    size_t              i, n;
+    const char *const  *extra;
+    const char         *ours[] = { child->program, "--api-sock",
+                                   FCA_VMM_SOCKET, "--id", id };
 
-    memset(&dfl, 0, sizeof(dfl));
-    dfl.sa_handler = SIG_DFL;
+    level = 0;
+    n = 0;
 
-    for (sig = 1; sig < NSIG; sig++) {
-        (void) sigaction(sig, &dfl, NULL);
-    }
-
-    setsid();
-
-    if (fchdir(child->dirfd) != 0
-        || dup2(child->null, STDIN_FILENO) < 0
-        || dup2(child->output, STDOUT_FILENO) < 0
-        || dup2(child->output, STDERR_FILENO) < 0
-        || (child->sync != SYNC_FD && dup2(child->sync, SYNC_FD) < 0)
-        || fcntl(SYNC_FD, F_SETFD, FD_CLOEXEC) != 0
-        || syscall(SYS_close_range, SYNC_FD + 1, ~0u, 0) != 0
-        || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-    {
-        goto failed;
-    }
-
-    fd = open("/proc/self/oom_score_adj", O_WRONLY);
-
-    if (fd >= 0) {
-        /* without it the VMM is as good, if not to the kernel */
-        if (write(fd, OOM_ADJUST, sizeof(OOM_ADJUST) - 1) < 0) {
-            errno = 0;
+    for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        if (child_arg(child, &n, ours[i], err) != 0) {
+            return -1;
         }
-
-        close(fd);
     }
 
-    if (read(SYNC_FD, &go, 1) != 1) {
-        _exit(127);
+    for (extra = vmm->conf->extra_args; extra != NULL && *extra != NULL;
+         extra++)
+    {
+        level |= strncmp(*extra, "--level", 7) == 0;
+
+        if (child_arg(child, &n, *extra, err) != 0) {
+            return -1;
+        }
     }
 
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-
-    execve(child->path, (char *const *) (uintptr_t) child->argv, environ);
-
-failed:
-
-    sig = errno;
-    fd = fcntl(SYNC_FD, F_GETFD) >= 0 ? SYNC_FD : child->sync;
-
-    if (write(fd, &sig, sizeof(sig)) < 0) {
-        _exit(126);
+    if (level) {
+        return 0;
     }
 
-    _exit(127);
+    return child_arg(child, &n, "--level", err) != 0
+           || child_arg(child, &n, "Warn", err) != 0 ? -1 : 0;
 }
 
 
 static pid_t
-child_clone(const vmm_child_t *child, int *pidfd)
+child_clone(const fca_vmm_child_t *child, int *pidfd)
 {
     long               pid;
     sigset_t           all, old;
     struct clone_args  args;
 
     memset(&args, 0, sizeof(args));
-    args.flags = CLONE_NEWPID | CLONE_PIDFD;
+    args.flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_FILES;
     args.pidfd = (uint64_t) (uintptr_t) pidfd;
     args.exit_signal = SIGCHLD;
 
@@ -219,7 +160,7 @@ child_clone(const vmm_child_t *child, int *pidfd)
     pid = syscall(SYS_clone3, &args, sizeof(args));
 
     if (pid == 0) {
-        child_run(child);
+        fca_vmm_child_run(child);
     }
 
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -229,23 +170,23 @@ child_clone(const vmm_child_t *child, int *pidfd)
 
 
 static int
-child_start(fca_vmm_t *vmm, vmm_child_t *child, int sync, fcf_err_t *err)
+child_start(fca_vmm_t *vmm, const fca_vmm_child_t *child, fcf_err_t *err)
 {
     vmm->pid = child_clone(child, &vmm->pidfd);
 
     if (vmm->pid < 0) {
         vmm->pid = 0;
         vmm->pidfd = -1;
-        return fcf_err_sys(err, errno, "clone3 for VMM %s", child->path);
+        return fcf_err_sys(err, errno, "clone3 for VMM %s", child->program);
     }
 
     /* a child whose pid could not be written ends by itself, on end of file */
-    if (fca_vmm_pid_write(vmm->dir, vmm->pid, err) != 0) {
+    if (fca_vmm_pid_write(vmm->dirfd, vmm->pid, child->program, err) != 0) {
         return -1;
     }
 
-    if (send(sync, "g", 1, MSG_NOSIGNAL) != 1) {
-        return fcf_err_sys(err, errno, "starting VMM %s", child->path);
+    if (write(vmm->go, "g", 1) != 1) {
+        return fcf_err_sys(err, errno, "starting VMM %s", child->program);
     }
 
     return 0;
@@ -255,63 +196,22 @@ child_start(fca_vmm_t *vmm, vmm_child_t *child, int sync, fcf_err_t *err)
 int
 fca_vmm_process_start(fca_vmm_t *vmm, fcf_err_t *err)
 {
-    int          rc, pair[2] = { -1, -1 };
-    char         id[FCA_VMM_ID_MAX + 1];
-    vmm_child_t  child = { .dirfd = -1, .null = -1, .output = -1 };
+    int              rc;
+    char             id[FCA_VMM_ID_MAX + 1];
+    fca_vmm_child_t  child;
 
     rc = -1;
     vmm_id(vmm->worker_id, id);
 
-    child.path = find_program(vmm->conf->binary, err);
+    child.dir = vmm->dir;
+    child.file_max = (rlim_t) FCA_VMM_FILE_MAX_MB << 20;
+    child.program = find_program(vmm->conf->binary, err);
 
-    if (child.path == NULL || child_args(&child, vmm, id, err) != 0) {
-        goto done;
+    if (child.program != NULL && child_args(&child, vmm, id, err) == 0) {
+        rc = child_start(vmm, &child, err);
     }
 
-    child.dirfd = open(vmm->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    child.null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    if (child.dirfd >= 0) {
-        child.output = openat(child.dirfd, FCA_VMM_OUTPUT,
-                              O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    }
-
-    if (child.null < 0 || child.output < 0
-        || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-    {
-        fcf_err_sys(err, errno, "starting VMM %s", child.path);
-        goto done;
-    }
-
-    child.sync = pair[1];
-    rc = child_start(vmm, &child, pair[0], err);
-
-    /* the child's end must live in the child alone, or a dead parent's would
-     * not read as end of file */
-    close(pair[1]);
-
-    if (rc == 0) {
-        vmm->sync = pair[0];
-
-    } else {
-        close(pair[0]);
-    }
-
-done:
-
-    if (child.output >= 0) {
-        close(child.output);
-    }
-
-    if (child.null >= 0) {
-        close(child.null);
-    }
-
-    if (child.dirfd >= 0) {
-        close(child.dirfd);
-    }
-
-    free(child.path);
+    free(child.program);
 
     return rc;
 }
@@ -323,10 +223,7 @@ vmm_exec_errno(const fca_vmm_t *vmm)
 {
     int  code;
 
-    if (vmm->sync >= 0
-        && recv(vmm->sync, &code, sizeof(code), MSG_DONTWAIT)
-           == (ssize_t) sizeof(code))
-    {
+    if (vmm->go >= 0 && read(vmm->go, &code, sizeof(code)) == sizeof(code)) {
         return code;
     }
 

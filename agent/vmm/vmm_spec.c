@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/vmm/vmm_int.h"
@@ -38,9 +37,7 @@ absolute(const char *path, char **out, fcf_err_t *err)
 int
 fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
 {
-    int                 n;
-    size_t              max;
-    struct sockaddr_un  sun;
+    int  n;
 
     n = snprintf(vmm->worker_id, sizeof(vmm->worker_id), "%s",
                  spec->worker_id);
@@ -53,20 +50,15 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
                            spec->worker_id);
     }
 
-    max = sizeof(sun.sun_path) - 1;
+    n = snprintf(vmm->dir, sizeof(vmm->dir), "%s/%s", vmm->conf->state_dir,
+                 spec->worker_id);
 
-    n = snprintf(vmm->socket, sizeof(vmm->socket), "%s/%s/" FCA_VMM_SOCKET,
-                 vmm->conf->state_dir, spec->worker_id);
-
-    if (n < 0 || (size_t) n > max) {
-        return fcf_err_set(err, FCF_E_LIMIT,
-                           "state_dir is too long: the API socket %.120s... "
-                           "has a path of %d bytes, at most %zu are possible",
-                           vmm->socket, n, max);
+    if ((size_t) n >= sizeof(vmm->dir)) {
+        return fcf_err_set(err, FCF_E_LIMIT, "state_dir \"%.120s...\": a "
+                           "VM's directory has a path of %d bytes, at most "
+                           "%zu are possible", vmm->conf->state_dir, n,
+                           sizeof(vmm->dir) - 1);
     }
-
-    snprintf(vmm->dir, sizeof(vmm->dir), "%s/%s", vmm->conf->state_dir,
-             spec->worker_id);
 
     vmm->cpu = spec->cpu;
     vmm->memory_mb = spec->memory_mb;

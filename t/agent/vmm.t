@@ -105,9 +105,17 @@ sub http {
 
 sub addr { my ($h, $id) = @_; return (split / /, $h->{seen}{$id}{nic})[1]; }
 
+# VM directories; those of VMs that are gone go a moment later
 sub left {
-    opendir(my $d, $state) or die;
-    return join ' ', grep { !/^\./ } readdir $d;
+    my $end = time() + DEADLINE;
+
+    for ( ;; ) {
+        opendir(my $d, $state) or die;
+        my $left = join ' ', grep { !/^\./ } readdir $d;
+
+        return $left if $left eq '' || time() > $end;
+        select undef, undef, undef, 0.02;
+    }
 }
 
 sub test_life {
@@ -121,15 +129,25 @@ sub test_life {
     is(http(addr($h, 'node-1-1')), 'alpha', 'and answers');
 
     my $vm = "$state/node-1-1";
-    my ($pid, $start) = slurp("$vm/pid") =~ /^(\d+) (\d+)$/;
+    my ($pid, $start, $exe) = slurp("$vm/pid") =~ /^(\d+) (\d+) (\S+) /;
     is((split / /, slurp("/proc/$pid/stat") =~ s/.*\) //r)[19], $start,
        'its pid and start time are recorded');
+    is($exe, sprintf('%x:%x', (stat "/proc/$pid/exe")[0, 1]),
+       'and its program');
     is(slurp("/proc/$pid/oom_score_adj"), "500\n", 'it is the first to go');
     like(slurp("/proc/$pid/status"), qr/^NoNewPrivs:\t1$/m,
          'no new privileges');
     like(slurp("/proc/$pid/status"), qr/^NSpid:\t\d+\t1$/m, 'PID 1 of its own');
     is(readlink("/proc/$pid/cwd"), $vm, 'in its directory');
     is((stat $vm)[2] & 07777, 0700, 'which is for root only');
+
+    is(slurp("/proc/$pid/environ"), '', 'no environment');
+    like(slurp("/proc/$pid/limits"), qr/^Max open files +2048 +2048/m,
+         'few descriptors');
+    like(slurp("/proc/$pid/limits"), qr/^Max core file size +0 +0/m,
+         'no core');
+    is(readlink("$vm/function.img"), "$dir/a.img",
+       'its files have names in its directory');
 
     my @fds = map { readlink("/proc/$pid/fd/$_") // '' } 0 .. 2;
     is("@fds", "/dev/null $vm/vmm.log $vm/vmm.log", 'standard descriptors');
@@ -186,7 +204,7 @@ sub test_deaths {
 
     $h->order("spawn node-1-7 $dir/missing.img");
     until_word($h, 'node-1-7', 'gone');
-    like($h->{seen}{'node-1-7'}{failed}, qr{^PUT /drives/.*missing\.img},
+    like($h->{seen}{'node-1-7'}{failed}, qr{^runtime image .*missing\.img: No such},
          'a missing image is named');
     is(left(), '', 'no directory is left');
 }
@@ -196,7 +214,7 @@ sub test_bad_kernel {
 
     $h->order("spawn node-1-1 " . image('a.img', 'body=alpha'));
     until_word($h, 'node-1-1', 'gone');
-    like($h->{seen}{'node-1-1'}{failed}, qr{^PUT /boot-source: .*no-kernel},
+    like($h->{seen}{'node-1-1'}{failed}, qr{^kernel .*no-kernel: No such},
          'a missing kernel is named');
     is(finish($h), 'closed 0', 'closed');
 

@@ -259,6 +259,9 @@ test_messages(void)
     fcf_err_t       err;
     fcf_failure_t   in, out;
 
+    static const char  others[] = "{\"error\":\"boot_failed\",\"message\":"
+        "\"a\\n[alert] b\\u001b\"}";
+
     memset(&in, 0, sizeof(in));
     in.error = FCF_FAILURE_BOOT_FAILED;
     strncpy(in.message, "a\xff" "b\xc3\xa4" "\xe2\x82" "c\x01\xed\xa0\x80",
@@ -267,8 +270,13 @@ test_messages(void)
     text = fcf_failure_encode(&in);
     is_int(fcf_failure_decode(&out, text, strlen(text), &err), 0,
            "a message that is not UTF-8 is encoded");
-    is_str(out.message, "a?b\xc3\xa4??c\x01???", "bad bytes as ?");
+    is_str(out.message, "a\\xffb\xc3\xa4\\xe2\\x82" "c\\x01\\xed\\xa0\\x80",
+           "bad bytes and controls are escaped");
     free(text);
+
+    is_int(fcf_failure_decode(&out, others, strlen(others), &err), 0,
+           "a message that somebody else made is decoded");
+    is_str(out.message, "a\\n[alert] b\\x1b", "to one line without controls");
 
     /* not even terminated; the last character does not fit */
 

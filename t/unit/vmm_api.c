@@ -53,9 +53,6 @@ static const case_t  before[] = {
     { "GET", "/balloon", "", 400, "GET /balloon: not supported" },
     { "PUT", "/mmds", "{}", 400, "PUT /mmds: not supported" },
     { "PUT", "/vsock", "{}", 400, "PUT /vsock: not supported" },
-    { "PUT", "/metrics", "{}", 400, "PUT /metrics: not supported" },
-    { "PUT", "/logger", "{}", 400, "PUT /logger: not supported" },
-    { "PUT", "/entropy", "{}", 400, "PUT /entropy: not supported" },
     { "PUT", "/pmem/a", "{}", 400, "PUT /pmem/a: not supported" },
     { "PUT", "/cpu-config", "{}", 400, "PUT /cpu-config: not supported" },
     { "PUT", "/hotplug/memory", "{}", 400, "not supported" },
@@ -206,10 +203,47 @@ static const case_t  before[] = {
       "field `mtu`: invalid value: 67, expected 68 to 65535." },
 
     /* serial */
-    { "PUT", "/serial", "{\"serial_out_path\":\"@none/x\"}", 400,
-      "Serial error: serial_out_path @none/x: No such file or directory" },
     { "PUT", "/serial", "{\"path\":\"x\"}", 400, "unknown field `path`" },
+    { "PUT", "/serial", "{\"serial_out_path\":7}", 400, "invalid type: 7" },
+    { "PUT", "/serial", "{\"serial_out_path\":null}", 204, NULL },
+    { "PUT", "/serial", "{\"rate_limiter\":{\"bandwidth\":{}}}", 400,
+      "unknown field `bandwidth`" },
+    { "PUT", "/serial", "{\"rate_limiter\":{\"size\":1}}", 400,
+      "missing field `refill_time`" },
+    { "PUT", "/serial", "{\"serial_out_path\":\"@console\",\"rate_limiter\":"
+      "{\"size\":65536,\"refill_time\":1000}}", 204, NULL },
+    /* the path is looked at when the machine starts */
+    { "PUT", "/serial", "{\"serial_out_path\":\"@none/x\"}", 204, NULL },
+    { "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", 400,
+      "Serial error: serial_out_path @none/x: No such file or directory" },
     { "PUT", "/serial", "{\"serial_out_path\":\"@console\"}", 204, NULL },
+
+    /* entropy */
+    { "PUT", "/entropy", "{\"x\":1}", 400, "unknown field `x`" },
+    { "PUT", "/entropy", "", 400, "Empty PUT request." },
+    { "PUT", "/entropy", "{\"rate_limiter\":{\"bandwidth\":{\"size\":1}}}",
+      400, "missing field `refill_time`" },
+    { "PUT", "/entropy", "{\"rate_limiter\":{\"bandwidth\":{\"size\":1000,"
+      "\"refill_time\":100}}}", 204, NULL },
+    { "PUT", "/entropy", "{}", 204, NULL },
+    { "GET", "/vm/config", "", 200, "\"entropy\":{\"rate_limiter\":null}" },
+
+    /* logger: may be put again; metrics: once */
+    { "PUT", "/logger", "{}", 204, NULL },
+    { "PUT", "/logger", "{\"log_path\":\"@log\",\"level\":\"zz\"}", 400,
+      "unknown variant `zz`" },
+    { "PUT", "/logger", "{\"log_path\":\"@none/x\"}", 400,
+      "Logger error: @none/x: No such file or directory" },
+    { "PUT", "/logger", "{\"log_path\":\"@log\",\"level\":\"warn\","
+      "\"show_level\":true}", 204, NULL },
+    { "PUT", "/logger", "{\"log_path\":\"@log\",\"level\":\"Warning\"}", 204,
+      NULL },
+    { "PUT", "/metrics", "{}", 400, "missing field `metrics_path`" },
+    { "PUT", "/metrics", "{\"metrics_path\":\"@none/x\"}", 400,
+      "Metrics error: @none/x: No such file or directory" },
+    { "PUT", "/metrics", "{\"metrics_path\":\"@metrics\"}", 204, NULL },
+    { "PUT", "/metrics", "{\"metrics_path\":\"@metrics\"}", 400,
+      "Metrics error: " },
 
     /* actions */
     { "PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}", 400,
@@ -236,11 +270,32 @@ static const case_t  after[] = {
     { "PUT", "/serial", "{}", 400, POST_BOOT },
     { "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", 400,
       POST_BOOT },
-    { "PUT", "/actions", "{\"action_type\":\"FlushMetrics\"}", 400,
-      "action_type FlushMetrics: not supported by the stand-in." },
+    { "PUT", "/actions", "{\"action_type\":\"FlushMetrics\"}", 204, NULL },
+    { "PUT", "/entropy", "{}", 400, POST_BOOT },
+    { "PUT", "/logger", "{}", 400, POST_BOOT },
+    { "PUT", "/metrics", "{\"metrics_path\":\"@m\"}", 400, POST_BOOT },
     { "PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}", 204, NULL },
     { "GET", "/", "", 200, "\"state\":\"Running\"" },
     { "GET", "/vm/config", "", 200, "\"vcpu_count\":32" },
+    { NULL, NULL, NULL, 0, NULL }
+};
+
+
+/* as an older version; nothing else is put by these */
+static const case_t  older[] = {
+    { "GET", "/", "", 200, "\"vmm_version\":\"1.13.0\"" },
+    { "GET", "/version", "", 200, "{\"firecracker_version\":\"1.13.0\"}" },
+    { "PUT", "/serial", "{}", 400,
+      "Invalid request method and/or path: PUT /serial." },
+    { NULL, NULL, NULL, 0, NULL }
+};
+
+static const case_t  old[] = {
+    { "GET", "/version", "", 200, "{\"firecracker_version\":\"1.15.0\"}" },
+    { "PUT", "/serial", "{}", 204, NULL },
+    { "PUT", "/serial", "{\"rate_limiter\":{\"size\":1,\"refill_time\":1}}",
+      400, "unknown field `rate_limiter`, expected one of `serial_out_path`."
+    },
     { NULL, NULL, NULL, 0, NULL }
 };
 
@@ -344,6 +399,17 @@ check(const case_t *c)
 
 
 static void
+check_all(const case_t *c, int minor)
+{
+    api.minor = minor;
+
+    for ( /* void */ ; c->method; c++) {
+        check(c);
+    }
+}
+
+
+static void
 put(const char *path, const char *body, fcv_reply_t *reply)
 {
     fcv_api_request(&api, "PUT", path, body, strlen(body), reply);
@@ -423,8 +489,7 @@ remove_file(const char *name)
 int
 main(void)
 {
-    fcf_err_t      err;
-    const case_t  *c;
+    fcf_err_t  err;
 
     if (mkdtemp(dir) == NULL) {
         perror(dir);
@@ -438,20 +503,18 @@ main(void)
     api.id = "vm-1";
     api.later = later;
 
-    for (c = before; c->method; c++) {
-        check(c);
-    }
-
+    check_all(older, 13);
+    check_all(old, 15);
+    check_all(before, FCV_MINOR);
     test_start();
-
-    for (c = after; c->method; c++) {
-        check(c);
-    }
+    check_all(after, FCV_MINOR);
 
     fcv_model_done(&api.model);
 
     remove_file("a");
     remove_file("console");
+    remove_file("log");
+    remove_file("metrics");
     (void) rmdir(dir);
 
     return tap_done();

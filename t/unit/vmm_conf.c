@@ -204,7 +204,7 @@ test_args(void)
 
     model.ndrives = FCV_DRIVES_MAX;
     is_int(fcv_qemu_args(&args, &model, &conf, &err), -1, "too many devices");
-    is_str(err.msg, "8 drives and 1 network interfaces: QEMU's microvm has 8 "
+    is_str(err.msg, "8 drives, 1 network interfaces: QEMU's microvm has 8 "
            "places", "in words");
 
     model.nics[0].fd = -1;
@@ -227,7 +227,9 @@ test_serial(void)
     is_int(mkfifo(path, 0600), 0, "a FIFO");
     is_int(fcv_model_put_serial(&model, json_pack("{s:s}", "serial_out_path",
                                                   path), &err), 0,
-           "is opened without a reader");
+           "is named");
+    is_int(fcv_model_open_serial(&model, &err), 0,
+           "and opened without a reader");
 
     memset(text, 'x', sizeof(text));
     fcv_serial_write(&model, "first", 5);

@@ -48,60 +48,107 @@ test_config_image(void)
 }
 
 
-/* a VM whose agent was killed: its process and directory are all that is
- * known */
-static void
-test_reclaim(void)
+static pid_t
+sleeper(void)
 {
-    int        fd;
-    char       path[256], text[64];
-    pid_t      pid, other;
-    siginfo_t  info;
+    pid_t  pid;
 
     pid = fork();
+
     if (pid == 0) {
         for ( ;; ) {
             pause();
         }
     }
 
-    other = fork();
-    if (other == 0) {
-        for ( ;; ) {
-            pause();
-        }
-    }
+    return pid;
+}
 
-    snprintf(path, sizeof(path), "%s/node-1-7", state_dir);
-    mkdir(path, 0700);
-    ok(fca_vmm_pid_write(path, pid, NULL) == 0, "pid written");
 
-    /* the pid is somebody else's by now */
-    snprintf(path, sizeof(path), "%s/node-1-8", state_dir);
+/* state_dir/name with a pid file */
+static int
+vm_dir(const char *name)
+{
+    char  path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", state_dir, name);
     mkdir(path, 0700);
-    snprintf(path, sizeof(path), "%s/node-1-8/pid", state_dir);
-    fd = open(path, O_WRONLY | O_CREAT, 0600);
-    snprintf(text, sizeof(text), "%d %llu\n", (int) other,
-             fca_proc_start_time(other) - 1);
-    ok(write(fd, text, strlen(text)) > 0, "a stale pid file");
+
+    return open(path, O_RDONLY | O_DIRECTORY);
+}
+
+
+static void
+record(const char *name, pid_t pid, const char *program)
+{
+    int  fd;
+
+    fd = vm_dir(name);
+    ok(fca_vmm_pid_write(fd, pid, program, NULL) == 0, "%s: pid written",
+       name);
+    close(fd);
+}
+
+
+/* what the record says is changed, as if the pid were somebody else's now */
+static void
+forge(const char *name, pid_t pid, unsigned long long start, const char *rest)
+{
+    int   fd;
+    char  text[160];
+
+    fd = vm_dir(name);
+    snprintf(text, sizeof(text), "%d %llu%s\n", (int) pid, start, rest);
+    ok(fca_vmm_file_write(fd, FCA_VMM_PID, text, strlen(text), NULL) == 0,
+       "%s: a stale pid file", name);
+    close(fd);
+}
+
+
+/* a VM whose agent was killed: its process and directory are all that is
+ * known */
+static void
+test_reclaim(void)
+{
+    int        fd;
+    char       path[256];
+    pid_t      pid, other;
+    siginfo_t  info;
+
+    unsigned long long  start;
+
+    pid = sleeper();
+    other = sleeper();
+
+    /* its files, and a tree that a VMM made */
+    record("node-1-7", pid, "/bin/true");
+    fd = vm_dir("node-1-7");
+    mkdirat(fd, "jail", 0700);
+    mkdirat(fd, "jail/root", 0700);
+    close(openat(fd, "jail/root/firecracker", O_WRONLY | O_CREAT, 0700));
     close(fd);
 
+    /* the pid is somebody else's by now: another start time, another
+     * program, or a record without one */
+    start = fca_proc_start_time(other);
+    forge("node-1-8", other, start - 1, " 1:1 1:1");
+    forge("node-1-10", other, start, " 1:1 1:1");
+    forge("node-1-11", other, start, "");
+    forge("node-1-12", other, start, " 0:0 0:0");
+
     /* a trial boot's, before its process */
-    snprintf(path, sizeof(path), "%s/trial", state_dir);
-    mkdir(path, 0700);
-    snprintf(path, sizeof(path), "%s/trial/pid", state_dir);
-    close(open(path, O_WRONLY | O_CREAT, 0600));
+    forge("trial", 0, 0, "");
 
     /* killed between mkdir and the pid file; and what is not ours */
-    snprintf(path, sizeof(path), "%s/node-1-9", state_dir);
-    mkdir(path, 0700);
-    snprintf(path, sizeof(path), "%s/images", state_dir);
-    mkdir(path, 0700);
+    close(vm_dir("node-1-9"));
+    close(vm_dir("images"));
 
     is_int(fca_vmm_reclaim(state_dir, NULL), 1, "one process reclaimed");
     is_int(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG), 0, "reaped");
     is_int(info.si_status, SIGKILL, "it was killed");
-    is_int(kill(other, 0), 0, "a process with another start time lives");
+    is_int(waitid(P_PID, (id_t) other, &info, WEXITED | WNOHANG | WNOWAIT), 0,
+           "looked at");
+    is_int(info.si_pid, 0, "a process that is not the recorded one lives");
 
     snprintf(path, sizeof(path), "%s/images", state_dir);
     is_int(rmdir(path), 0, "other directories stay");

@@ -3,11 +3,97 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "t/unit/vmm_fake.h"
+
+
+extern char  **environ;
+
+
+static int
+fake_log(void)
+{
+    return open("../requests", O_WRONLY | O_CREAT | O_APPEND, 0600);
+}
+
+
+/* what it has from the agent: environment, limits, descriptors, files */
+static void
+fake_files(int argc, char **argv)
+{
+    int             i, fd, log;
+    char            path[64], text[256];
+    ssize_t         n;
+    struct rlimit   r;
+    struct stat     st;
+
+    static const char *const  files[] = { "kernel", "initrd", "runtime.img",
+                                          "function.img", "config.img" };
+
+    log = fake_log();
+
+    for (i = 1; i < argc; i++) {
+        dprintf(log, "%s%s", argv[i], i < argc - 1 ? " " : "\n");
+    }
+
+    for (i = 0; environ[i] != NULL; i++) {
+        dprintf(log, "env %s\n", environ[i]);
+    }
+
+    getrlimit(RLIMIT_NOFILE, &r);
+    dprintf(log, "nofile %lu %lu\n", r.rlim_cur, r.rlim_max);
+    getrlimit(RLIMIT_FSIZE, &r);
+    dprintf(log, "fsize %lu %lu\n", r.rlim_cur, r.rlim_max);
+    getrlimit(RLIMIT_CORE, &r);
+    dprintf(log, "core %lu\n", r.rlim_max);
+
+    for (fd = 0; fd < 1024; fd++) {
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        n = fd != log ? readlink(path, text, sizeof(text)) : -1;
+
+        if (n > 0) {
+            dprintf(log, "fd %d %s%.*s\n", fd,
+                    fcntl(fd, F_GETFL) & O_NONBLOCK ? "nonblocking " : "",
+                    (int) n, text);
+        }
+    }
+
+    for (i = 0; i < 5; i++) {
+        n = readlink(files[i], text, sizeof(text));
+        dprintf(log, "%s %s %.*s\n", files[i],
+                stat(files[i], &st) == 0 ? "there" : "missing",
+                n > 0 ? (int) n : 0, text);
+    }
+
+    close(log);
+}
+
+
+static void
+fake_flood(void)
+{
+    int  i;
+
+    for (i = 0; i < 100000; i++) {
+        dprintf(STDERR_FILENO, "line %d of what nobody wants\n", i);
+    }
+}
+
+
+static void
+fake_version(int fd, const char *version)
+{
+    char  body[192];
+
+    snprintf(body, sizeof(body), "{\"vmm_version\":\"%s\"}", version);
+    dprintf(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+            strlen(body), body);
+}
 
 
 static void
@@ -22,7 +108,7 @@ fake_serve(int fd, const char *script)
     static const char  fault[] = "{\"fault_message\":\"The kernel file cannot "
         "be opened: No such file or directory (os error 2)\"}";
 
-    log = open("requests", O_WRONLY | O_CREAT | O_APPEND, 0600);
+    log = fake_log();
     n = 0;
 
     if (sscanf(script, "%15[a-z]=%127s", action, want) != 2) {
@@ -55,7 +141,13 @@ fake_serve(int fd, const char *script)
         dprintf(log, "%.*s %s\n", (int) strcspn(buf, "\r") - 9, buf, end + 4);
         n = 0;
 
-        if (strcmp(path, want) != 0) {
+        if (strcmp(path, "/") == 0 && strcmp(script, "version=none") != 0
+            && strcmp(want, "/") != 0)
+        {
+            fake_version(fd, strcmp(action, "version") == 0 ? want
+                                                            : "1.16.0");
+
+        } else if (strcmp(path, want) != 0) {
             dprintf(fd, "HTTP/1.1 204 No Content\r\n\r\n");
 
         } else if (strcmp(action, "refuse") == 0) {
@@ -66,7 +158,8 @@ fake_serve(int fd, const char *script)
             dprintf(fd, "HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nwhat?");
 
         } else if (strcmp(action, "exit") == 0) {
-            fprintf(stderr, "first line\nbad luck\n");
+            fprintf(stderr, "one\ntwo\nfirst \x1b[1mline\x1b[0m\n"
+                    "bad \x07luck\nexit_code=7\n");
             exit(7);
 
         } else if (strcmp(action, "hang") == 0) {
@@ -79,8 +172,9 @@ fake_serve(int fd, const char *script)
 
 
 int
-fct_fake_vmm(const char *sock, const char *script)
+fct_fake_vmm(int argc, char **argv)
 {
+    const char         *sock = argv[2], *script = argv[6];
     int                 fd, client, console, i;
     struct sockaddr_un  sun = { .sun_family = AF_UNIX };
 
@@ -93,6 +187,16 @@ fct_fake_vmm(const char *sock, const char *script)
         for ( ;; ) {
             pause();
         }
+    }
+
+    if (strcmp(script, "files") == 0) {
+        fake_files(argc, argv);
+        script = "hang=/actions";
+    }
+
+    if (strcmp(script, "flood") == 0) {
+        fake_flood();
+        script = "exit=/machine-config";
     }
 
     if (strcmp(script, "panic=/actions") == 0) {

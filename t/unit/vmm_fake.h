@@ -1,11 +1,15 @@
 /*
- * A scripted VMM for vmm_driver.c: answers every call with 204 and writes it
- * to the file "requests", but for one, as script says:
+ * A scripted VMM for vmm_driver.c: answers every call with 204, GET / as
+ * version 1.16.0 does, and writes it to the file "requests" beside its
+ * directory, but for one, as script says:
  *   ok               none
  *   refuse=<path>    400 with a fault_message
  *   garbage=<path>   500 with something else
  *   exit=<path>      exit code 7 instead of an answer
  *   hang=<path>      no answer
+ *   version=<text>   says that it is that version; none: 204 to GET / too
+ *   files            what it was given, into "requests"; then as hang=/actions
+ *   flood            more on standard error than anybody keeps, then as exit
  *   panic=/actions   words on the console, then as exit
  *   late             listens only a while after it has bound
  *   silent           no socket
@@ -15,7 +19,8 @@
 #ifndef _FCT_VMM_FAKE_H_INCLUDED_
 #define _FCT_VMM_FAKE_H_INCLUDED_
 
-/* returns the exit code */
-int fct_fake_vmm(const char *sock, const char *script);
+/* argv as the driver gives it: --api-sock <name> --id <id> --fake <script>
+ * ...; returns the exit code */
+int fct_fake_vmm(int argc, char **argv);
 
 #endif /* _FCT_VMM_FAKE_H_INCLUDED_ */

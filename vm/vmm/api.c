@@ -26,45 +26,48 @@ typedef struct {
     const char          *sub;           /* NULL: an id goes here, if id_field */
     const char          *id_field;      /* that must equal the id */
     fcv_when_e           when;
+    int                  since;         /* 1.x that has it first; 0: all */
     const fcv_field_t   *schema;
-    fcv_call_pt          handler;
+    fcv_call_pt          handler;       /* NULL: the body goes to put */
+    int                (*put)(fcv_model_t *model, json_t *obj,
+                              fcf_err_t *err);
 } fcv_route_t;
 
 static int get_info(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 static int get_version(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 static int get_config(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 static int get_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
-static int put_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
-static int put_boot(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
-static int put_drive(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
-static int put_nic(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
-static int put_serial(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 static int put_action(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 
 static const fcv_route_t  routes[] = {
-    { "GET", "", "", NULL, WHEN_ALWAYS, NULL, get_info },
-    { "GET", "version", "", NULL, WHEN_ALWAYS, NULL, get_version },
-    { "GET", "vm", "config", NULL, WHEN_ALWAYS, NULL, get_config },
-    { "GET", "machine-config", "", NULL, WHEN_ALWAYS, NULL, get_machine },
-    { "PUT", "machine-config", "", NULL, WHEN_BEFORE, fcv_schema_machine,
-      put_machine },
-    { "PUT", "boot-source", "", NULL, WHEN_BEFORE, fcv_schema_boot,
-      put_boot },
-    { "PUT", "drives", NULL, "drive_id", WHEN_BEFORE, fcv_schema_drive,
-      put_drive },
-    { "PUT", "network-interfaces", NULL, "iface_id", WHEN_BEFORE,
-      fcv_schema_nic, put_nic },
-    { "PUT", "serial", "", NULL, WHEN_BEFORE, fcv_schema_serial,
-      put_serial },
-    { "PUT", "actions", "", NULL, WHEN_ALWAYS, fcv_schema_action,
-      put_action }
+    { "GET", "", "", NULL, WHEN_ALWAYS, 0, NULL, get_info, NULL },
+    { "GET", "version", "", NULL, WHEN_ALWAYS, 0, NULL, get_version, NULL },
+    { "GET", "vm", "config", NULL, WHEN_ALWAYS, 0, NULL, get_config, NULL },
+    { "GET", "machine-config", "", NULL, WHEN_ALWAYS, 0, NULL, get_machine, NULL },
+    { "PUT", "machine-config", "", NULL, WHEN_BEFORE, 0, fcv_schema_machine,
+      NULL, fcv_model_put_machine },
+    { "PUT", "boot-source", "", NULL, WHEN_BEFORE, 0, fcv_schema_boot,
+      NULL, fcv_model_put_boot },
+    { "PUT", "drives", NULL, "drive_id", WHEN_BEFORE, 0, fcv_schema_drive,
+      NULL, fcv_model_put_drive },
+    { "PUT", "network-interfaces", NULL, "iface_id", WHEN_BEFORE, 0,
+      fcv_schema_nic, NULL, fcv_model_put_nic },
+    { "PUT", "serial", "", NULL, WHEN_BEFORE, 14, fcv_schema_serial,
+      NULL, fcv_model_put_serial },
+    { "PUT", "entropy", "", NULL, WHEN_BEFORE, 0, fcv_schema_entropy,
+      NULL, fcv_model_put_entropy },
+    { "PUT", "logger", "", NULL, WHEN_BEFORE, 0, fcv_schema_logger,
+      NULL, fcv_model_put_logger },
+    { "PUT", "metrics", "", NULL, WHEN_BEFORE, 0, fcv_schema_metrics,
+      NULL, fcv_model_put_metrics },
+    { "PUT", "actions", "", NULL, WHEN_ALWAYS, 0, fcv_schema_action,
+      put_action, NULL }
 };
 
 /* what Firecracker has and the stand-in has not */
 static const char *const  unsupported[] = {
-    "balloon", "cpu-config", "drives", "entropy", "hotplug", "logger",
-    "machine-config", "metrics", "mmds", "network-interfaces", "pmem",
-    "snapshot", "vm", "vsock", NULL
+    "balloon", "cpu-config", "drives", "hotplug", "machine-config", "mmds",
+    "network-interfaces", "pmem", "snapshot", "vm", "vsock", NULL
 };
 
 static const char  after_start[] = "The requested operation is not supported "
@@ -113,6 +116,13 @@ answer(fcv_reply_t *reply, json_t *body)
 }
 
 
+static json_t *
+version(const fcv_api_t *api)
+{
+    return json_sprintf("1.%d.0", api->minor);
+}
+
+
 static int
 get_info(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 {
@@ -122,9 +132,9 @@ get_info(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 
     state = call->api->state == FCV_RUNNING ? "Running" : "Not started";
 
-    return answer(reply, json_pack("{s:s, s:s, s:s, s:s}",
+    return answer(reply, json_pack("{s:s, s:s, s:o, s:s}",
                                    "id", call->api->id, "state", state,
-                                   "vmm_version", FCV_VERSION,
+                                   "vmm_version", version(call->api),
                                    "app_name", FCV_APP_NAME));
 }
 
@@ -132,11 +142,10 @@ get_info(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 static int
 get_version(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 {
-    (void) call;
     (void) err;
 
-    return answer(reply, json_pack("{s:s}", "firecracker_version",
-                                   FCV_VERSION));
+    return answer(reply, json_pack("{s:o}", "firecracker_version",
+                                   version(call->api)));
 }
 
 
@@ -159,55 +168,6 @@ get_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 
 
 static int
-put_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
-{
-    (void) reply;
-
-    return fcv_model_put_machine(&call->api->model, json_incref(call->body),
-                                 err);
-}
-
-
-static int
-put_boot(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
-{
-    (void) reply;
-
-    return fcv_model_put_boot(&call->api->model, json_incref(call->body),
-                              err);
-}
-
-
-static int
-put_drive(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
-{
-    (void) reply;
-
-    return fcv_model_put_drive(&call->api->model, json_incref(call->body),
-                               err);
-}
-
-
-static int
-put_nic(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
-{
-    (void) reply;
-
-    return fcv_model_put_nic(&call->api->model, json_incref(call->body), err);
-}
-
-
-static int
-put_serial(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
-{
-    (void) reply;
-
-    return fcv_model_put_serial(&call->api->model, json_incref(call->body),
-                                err);
-}
-
-
-static int
 start(fcv_api_t *api, fcv_reply_t *reply, fcf_err_t *err)
 {
     if (api->state != FCV_NOT_STARTED) {
@@ -220,7 +180,9 @@ start(fcv_api_t *api, fcv_reply_t *reply, fcf_err_t *err)
                            "kernel configuration.");
     }
 
-    if (api->backend->start(err) != 0) {
+    if (fcv_model_open_serial(&api->model, err) != 0
+        || api->backend->start(err) != 0)
+    {
         return fcf_err_wrap(err, "Start microvm error");
     }
 
@@ -252,8 +214,7 @@ put_action(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
         return api->backend->ctrl_alt_del(err);
     }
 
-    return fcf_err_set(err, FCF_E_INVALID,
-                       "action_type %s: not supported by the stand-in.", type);
+    return fcv_model_flush_metrics(&api->model, err);
 }
 
 
@@ -330,7 +291,8 @@ find_route(const char *method, const fcv_call_t *call)
     for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         route = &routes[i];
 
-        if (strcmp(route->method, method) == 0
+        if (route->since <= call->api->minor
+            && strcmp(route->method, method) == 0
             && strcmp(route->resource, call->resource) == 0
             && (route->sub == NULL || strcmp(route->sub, call->sub) == 0))
         {
@@ -410,7 +372,8 @@ run_route(const fcv_route_t *route, fcv_call_t *call, const char *body,
         return fcf_err_set(err, FCF_E_INVALID, "Empty PUT request.");
     }
 
-    call->body = fcv_schema_parse(route->schema, body, len, err);
+    call->body = fcv_schema_parse(route->schema, call->api->minor, body, len,
+                                  err);
 
     if (call->body == NULL
         || (route->id_field && check_id(route, call, err) != 0))
@@ -422,7 +385,9 @@ run_route(const fcv_route_t *route, fcv_call_t *call, const char *body,
         return fcf_err_set(err, FCF_E_INVALID, "%s", after_start);
     }
 
-    return route->handler(call, reply, err);
+    return route->handler
+           ? route->handler(call, reply, err)
+           : route->put(&call->api->model, json_incref(call->body), err);
 }
 
 

@@ -6,7 +6,9 @@
 
 #include "vm/vmm/backend.h"
 
+/* the version that it follows */
 #define FCV_VERSION   "1.16.0"
+#define FCV_MINOR     16
 #define FCV_APP_NAME  "Firecracker"
 
 #define FCV_LATER     0                 /* status: the answer comes by later */
@@ -28,6 +30,7 @@ struct fcv_api_s {
     fcv_model_t           model;
     const fcv_backend_t  *backend;
     const char           *id;
+    int                   minor;        /* of the version 1.x it answers as */
     fcv_state_e           state;        /* assigned by set_state() only */
 
     /* the answer to the one request that was told FCV_LATER */

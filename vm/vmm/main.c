@@ -20,7 +20,9 @@
 typedef struct {
     const char           *api_sock;
     const char           *id;
+    const char           *level, *log_path, *metrics_path;
     const fcv_backend_t  *backend;
+    int                   minor;
 } fcv_options_t;
 
 /* one instance a process: it is the machine */
@@ -37,9 +39,15 @@ usage(FILE *out)
 {
     fputs("usage: fcfaas-vmm [--api-sock PATH] [--id ID] "
           "[--backend qemu|instant]\n"
+          "                  [--api-version 1.N] [--level LEVEL] "
+          "[--log-path PATH]\n"
+          "                  [--metrics-path PATH] [--show-level] "
+          "[--show-log-origin]\n"
+          "                  [--no-seccomp]\n"
           "       fcfaas-vmm --version | --help\n"
           "Answers Firecracker's API on a unix socket, on hosts without a "
-          "usable KVM.\n", out);
+          "usable KVM,\nas its version 1.16 does or, with --api-version, an "
+          "older one.\n", out);
 }
 
 
@@ -67,6 +75,29 @@ check_id(const char *id)
 }
 
 
+/* "1.N", also with what may follow */
+static int
+parse_version(const char *text, int *minor)
+{
+    char  *end;
+    long   n;
+
+    n = strncmp(text, "1.", 2) == 0 ? strtol(text + 2, &end, 10) : -1;
+
+    if (n < 0 || n > FCV_MINOR || end == text + 2
+        || (*end != '\0' && *end != '.'))
+    {
+        fprintf(stderr, "fcfaas-vmm: --api-version %s: must be 1.0 to 1.%d\n",
+                text, FCV_MINOR);
+        return -1;
+    }
+
+    *minor = (int) n;
+
+    return 0;
+}
+
+
 /* 0: go on; else exit with *code */
 static int
 parse_options(int argc, char **argv, fcv_options_t *opt, int *code)
@@ -77,6 +108,13 @@ parse_options(int argc, char **argv, fcv_options_t *opt, int *code)
         { "api-sock", required_argument, NULL, 's' },
         { "id", required_argument, NULL, 'i' },
         { "backend", required_argument, NULL, 'b' },
+        { "api-version", required_argument, NULL, 'v' },
+        { "level", required_argument, NULL, 'l' },
+        { "log-path", required_argument, NULL, 'p' },
+        { "metrics-path", required_argument, NULL, 'm' },
+        { "show-level", no_argument, NULL, '-' },
+        { "show-log-origin", no_argument, NULL, '-' },
+        { "no-seccomp", no_argument, NULL, '-' },
         { "version", no_argument, NULL, 'V' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
@@ -107,9 +145,31 @@ parse_options(int argc, char **argv, fcv_options_t *opt, int *code)
 
             break;
 
+        case 'v':
+            if (parse_version(optarg, &opt->minor) != 0) {
+                return -1;
+            }
+
+            break;
+
+        case 'l':
+            opt->level = optarg;
+            break;
+
+        case 'p':
+            opt->log_path = optarg;
+            break;
+
+        case 'm':
+            opt->metrics_path = optarg;
+            break;
+
+        case '-':           /* taken, as Firecracker does; of no effect */
+            break;
+
         case 'V':
-            printf("Firecracker v" FCV_VERSION "\n"
-                   "This is fcfaas' stand-in for it.\n");
+            printf("Firecracker v1.%d.0\n"
+                   "This is fcfaas' stand-in for it.\n", opt->minor);
             *code = 0;
             return -1;
 
@@ -203,17 +263,48 @@ backend_tick(void *arg)
 }
 
 
+/* what the command line says of logger and metrics, as a PUT does */
+static int
+init_outputs(const fcv_options_t *opt, fcf_err_t *err)
+{
+    json_t       *obj;
+    fcv_model_t  *model = &fcv.api.model;
+
+    if (opt->level || opt->log_path) {
+        obj = json_pack("{s:s*, s:s*}", "level", opt->level, "log_path",
+                        opt->log_path);
+
+        if (obj == NULL || fcv_model_put_logger(model, obj, err) != 0) {
+            return obj ? -1 : fcf_err_set(err, FCF_E_INVALID, "--log-path");
+        }
+    }
+
+    if (opt->metrics_path) {
+        obj = json_pack("{s:s}", "metrics_path", opt->metrics_path);
+
+        if (obj == NULL || fcv_model_put_metrics(model, obj, err) != 0) {
+            return obj ? -1 : fcf_err_set(err, FCF_E_INVALID,
+                                          "--metrics-path");
+        }
+    }
+
+    return 0;
+}
+
+
 static int
 init(const fcv_options_t *opt, fcf_err_t *err)
 {
     if (fcv_loop_init(&fcv.loop, err) != 0 || init_signals(err) != 0
-        || fcv_model_init(&fcv.api.model, err) != 0)
+        || fcv_model_init(&fcv.api.model, err) != 0
+        || init_outputs(opt, err) != 0)
     {
         return -1;
     }
 
     fcv.api.backend = opt->backend;
     fcv.api.id = opt->id;
+    fcv.api.minor = opt->minor;
     fcv.api.model.vnet_hdr = opt->backend->vnet_hdr;
 
     fcv.vm.loop = &fcv.loop;
@@ -239,6 +330,8 @@ main(int argc, char **argv)
     opt.api_sock = "/run/firecracker.socket";
     opt.id = "anonymous-instance";
     opt.backend = &fcv_backend_qemu;
+    opt.minor = FCV_MINOR;
+    opt.level = opt.log_path = opt.metrics_path = NULL;
 
     if (parse_options(argc, argv, &opt, &code) != 0) {
         return code;

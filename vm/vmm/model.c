@@ -34,8 +34,10 @@ fcv_model_init(fcv_model_t *model, fcf_err_t *err)
     model->kernel_fd = -1;
     model->initrd_fd = -1;
     model->serial_fd = -1;
+    model->log_fd = -1;
+    model->metrics_fd = -1;
 
-    model->machine = fcv_schema_parse(fcv_schema_machine,
+    model->machine = fcv_schema_parse(fcv_schema_machine, 0,
                                       "{\"vcpu_count\":1,\"mem_size_mib\":128}",
                                       35, err);
 
@@ -51,7 +53,12 @@ fcv_model_done(fcv_model_t *model)
     replace(&model->machine, NULL);
     replace(&model->boot, NULL);
     replace(&model->serial, NULL);
+    replace(&model->entropy, NULL);
+    replace(&model->logger, NULL);
+    replace(&model->metrics, NULL);
 
+    close_fd(&model->log_fd);
+    close_fd(&model->metrics_fd);
     close_fd(&model->kernel_fd);
     close_fd(&model->initrd_fd);
     close_fd(&model->serial_fd);
@@ -331,36 +338,6 @@ refused:
 }
 
 
-int
-fcv_model_put_serial(fcv_model_t *model, json_t *obj, fcf_err_t *err)
-{
-    int          fd;
-    const char  *path;
-
-    fd = -1;
-    path = fcv_str(obj, "serial_out_path");
-
-    if (path) {
-
-        /* for reading too: a FIFO then needs no reader */
-
-        fd = open(path, O_RDWR|O_NONBLOCK|O_CREAT|O_CLOEXEC|O_NOCTTY, 0600);
-
-        if (fd == -1) {
-            json_decref(obj);
-            return fcf_err_sys(err, errno,
-                               "Serial error: serial_out_path %s", path);
-        }
-    }
-
-    close_fd(&model->serial_fd);
-    model->serial_fd = fd;
-    replace(&model->serial, obj);
-
-    return 0;
-}
-
-
 const char *
 fcv_model_boot_args(const fcv_model_t *model)
 {
@@ -393,11 +370,12 @@ fcv_model_config(const fcv_model_t *model)
                        : json_pack("{s:s,s:n}", "kernel_image_path", "",
                                    "initrd_path");
 
-    return json_pack("{s:n, s:o, s:o, s:n, s:n, s:O, s:n, s:n, s:o, s:n, s:n,"
-                     " s:[], s:O?, s:n}",
+    return json_pack("{s:n, s:o, s:o, s:n, s:O?, s:O, s:O?, s:n, s:o, s:n,"
+                     " s:O?, s:[], s:O?, s:n}",
                      "balloon", "drives", drives, "boot-source", boot,
-                     "cpu-config", "logger", "machine-config", model->machine,
-                     "metrics", "mmds-config", "network-interfaces", nics,
-                     "vsock", "entropy", "pmem", "serial", model->serial,
+                     "cpu-config", "logger", model->logger, "machine-config",
+                     model->machine, "metrics", model->metrics, "mmds-config",
+                     "network-interfaces", nics, "vsock", "entropy",
+                     model->entropy, "pmem", "serial", model->serial,
                      "memory-hotplug");
 }

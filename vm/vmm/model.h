@@ -37,9 +37,10 @@ typedef struct {
     int             vnet_hdr;           /* how TAPs are opened */
     json_t         *machine;
     json_t         *boot;               /* NULL before the first PUT */
-    json_t         *serial;
+    json_t         *serial, *entropy, *logger, *metrics;
     int             kernel_fd, initrd_fd;   /* -1: none */
-    int             serial_fd;
+    int             serial_fd;          /* from the start on */
+    int             log_fd, metrics_fd;
     fcv_drive_t     drives[FCV_DRIVES_MAX];     /* in the guest's order */
     unsigned        ndrives;
     fcv_nic_t       nics[FCV_NICS_MAX];
@@ -54,6 +55,14 @@ int fcv_model_put_boot(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_drive(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_nic(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_serial(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+int fcv_model_put_entropy(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+int fcv_model_put_logger(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+int fcv_model_put_metrics(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+
+/* opens what Firecracker opens at the start only */
+int fcv_model_open_serial(fcv_model_t *model, fcf_err_t *err);
+/* one line; 0 also if nobody wants them */
+int fcv_model_flush_metrics(fcv_model_t *model, fcf_err_t *err);
 
 /* for GET /vm/config; a new reference */
 json_t *fcv_model_config(const fcv_model_t *model);

@@ -280,11 +280,15 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
 
     args->argc = 0;
 
-    if (model->ndrives + model->nnics > FCV_TRANSPORTS) {
+    if (model->ndrives + model->nnics + (model->entropy != NULL)
+        > FCV_TRANSPORTS)
+    {
         return fcf_err_set(err, FCF_E_LIMIT,
-                           "%u drives and %u network interfaces: QEMU's "
+                           "%u drives, %u network interfaces%s: QEMU's "
                            "microvm has %d places", model->ndrives,
-                           model->nnics, FCV_TRANSPORTS);
+                           model->nnics,
+                           model->entropy ? " and an entropy device" : "",
+                           FCV_TRANSPORTS);
     }
 
     rc = add_machine(args, model, conf) || add_kernel(args, model, conf);
@@ -299,6 +303,14 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
 
     for (i = 0; i < model->nnics && rc == 0; i++) {
         rc = add_nic(args, &model->nics[i], i, --bus);
+    }
+
+    if (model->entropy && rc == 0) {
+        rc = add(args, "-object")
+             || add(args, "rng-random,id=rng,filename=/dev/urandom")
+             || add(args, "-device")
+             || add(args, "virtio-rng-device,rng=rng,"
+                    "bus=virtio-mmio-bus.%u", --bus);
     }
 
     if (rc != 0) {

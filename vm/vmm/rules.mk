@@ -13,7 +13,7 @@ $(LLHTTP_LIB): $(addprefix $(B)/llhttp/,api.o http.o llhttp.o)
 	@rm -f $@
 	ar rcs $@ $^
 
-VMM_MODEL := schema model model_nic tap
+VMM_MODEL := schema model model_nic model_out tap
 VMM_MAIN  := main loop http http_conn api serial backend clocks qemu \
              qemu_args qemu_spawn qmp instant instant_net instant_http \
              instant_conf instant_control

@@ -79,7 +79,28 @@ const fcv_field_t  fcv_schema_nic[] = {
 const fcv_field_t  fcv_schema_serial[] = {
     { .name = "serial_out_path", .type = FCV_T_STRING },
     { .name = "rate_limiter", .type = FCV_T_OBJECT, .fields = token_bucket,
-      .hidden = 1 },
+      .hidden = 1, .since = 16 },
+    { .name = NULL }
+};
+
+const fcv_field_t  fcv_schema_entropy[] = {
+    { .name = "rate_limiter", .type = FCV_T_OBJECT, .fields = rate_limiter },
+    { .name = NULL }
+};
+
+/* level: its names are taken in any case */
+const fcv_field_t  fcv_schema_logger[] = {
+    { .name = "log_path", .type = FCV_T_STRING },
+    { .name = "level", .type = FCV_T_STRING },
+    { .name = "show_level", .type = FCV_T_BOOL, .hidden = 1 },
+    { .name = "show_log_origin", .type = FCV_T_BOOL, .hidden = 1 },
+    { .name = "module", .type = FCV_T_STRING },
+    { .name = NULL }
+};
+
+const fcv_field_t  fcv_schema_metrics[] = {
+    { .name = "metrics_path", .type = FCV_T_STRING, .required = 1 },
+    { .name = "emit_id", .type = FCV_T_BOOL, .hidden = 1, .since = 16 },
     { .name = NULL }
 };
 
@@ -90,13 +111,20 @@ const fcv_field_t  fcv_schema_action[] = {
 };
 
 
+static int
+known(const fcv_field_t *f, int minor)
+{
+    return f->since <= minor;
+}
+
+
 static const fcv_field_t *
-find_field(const fcv_field_t *fields, const char *name)
+find_field(const fcv_field_t *fields, int minor, const char *name)
 {
     const fcv_field_t  *f;
 
     for (f = fields; f->name; f++) {
-        if (strcmp(f->name, name) == 0) {
+        if (known(f, minor) && strcmp(f->name, name) == 0) {
             return f;
         }
     }
@@ -107,7 +135,7 @@ find_field(const fcv_field_t *fields, const char *name)
 
 /* "`a`, `b`, `c`" */
 static void
-list_names(char *buf, size_t size, const fcv_field_t *fields,
+list_names(char *buf, size_t size, const fcv_field_t *fields, int minor,
     const char *const *names)
 {
     size_t       len;
@@ -116,6 +144,11 @@ list_names(char *buf, size_t size, const fcv_field_t *fields,
     buf[0] = '\0';
 
     for (len = 0; len + 1 < size; ) {
+
+        while (fields && fields->name && !known(fields, minor)) {
+            fields++;
+        }
+
         name = fields ? fields->name : *names;
 
         if (name == NULL) {
@@ -168,7 +201,7 @@ check_enum(const fcv_field_t *f, const char *value, fcf_err_t *err)
         }
     }
 
-    list_names(list, sizeof(list), NULL, f->names);
+    list_names(list, sizeof(list), NULL, 0, f->names);
 
     return fcf_err_set(err, FCF_E_INVALID,
                        FCV_BAD_JSON "field `%s`: unknown variant `%.80s`, "
@@ -178,7 +211,7 @@ check_enum(const fcv_field_t *f, const char *value, fcf_err_t *err)
 
 /* a new reference to what the checked object is to hold, or NULL */
 static json_t *
-check_value(const fcv_field_t *f, json_t *value, fcf_err_t *err)
+check_value(const fcv_field_t *f, int minor, json_t *value, fcf_err_t *err)
 {
     json_t     *obj;
     long long   n;
@@ -215,7 +248,7 @@ check_value(const fcv_field_t *f, json_t *value, fcf_err_t *err)
             return NULL;
         }
 
-        obj = fcv_schema_apply(f->fields, value, err);
+        obj = fcv_schema_apply(f->fields, minor, value, err);
 
         if (obj == NULL) {
             (void) fcf_err_wrap(err, "`%s`", f->name);
@@ -254,7 +287,8 @@ default_value(const fcv_field_t *f)
 
 
 static int
-check_unknown(const fcv_field_t *fields, json_t *body, fcf_err_t *err)
+check_unknown(const fcv_field_t *fields, int minor, json_t *body,
+    fcf_err_t *err)
 {
     char         list[200];
     json_t      *value;
@@ -262,8 +296,8 @@ check_unknown(const fcv_field_t *fields, json_t *body, fcf_err_t *err)
 
     json_object_foreach(body, name, value) {
 
-        if (find_field(fields, name) == NULL) {
-            list_names(list, sizeof(list), fields, NULL);
+        if (find_field(fields, minor, name) == NULL) {
+            list_names(list, sizeof(list), fields, minor, NULL);
 
             return fcf_err_set(err, FCF_E_INVALID,
                                FCV_BAD_JSON "unknown field `%.60s`, expected "
@@ -276,7 +310,8 @@ check_unknown(const fcv_field_t *fields, json_t *body, fcf_err_t *err)
 
 
 json_t *
-fcv_schema_apply(const fcv_field_t *fields, json_t *body, fcf_err_t *err)
+fcv_schema_apply(const fcv_field_t *fields, int minor, json_t *body,
+    fcf_err_t *err)
 {
     json_t             *out, *value;
     const fcv_field_t  *f;
@@ -287,13 +322,17 @@ fcv_schema_apply(const fcv_field_t *fields, json_t *body, fcf_err_t *err)
         return NULL;
     }
 
-    if (check_unknown(fields, body, err) != 0) {
+    if (check_unknown(fields, minor, body, err) != 0) {
         return NULL;
     }
 
     out = json_object();
 
     for (f = fields; f->name; f++) {
+        if (!known(f, minor)) {
+            continue;
+        }
+
         value = json_object_get(body, f->name);
 
         if (value == NULL && f->required) {
@@ -315,7 +354,7 @@ fcv_schema_apply(const fcv_field_t *fields, json_t *body, fcf_err_t *err)
             }
 
         } else {
-            value = check_value(f, value, err);
+            value = check_value(f, minor, value, err);
 
             if (value == NULL) {
                 goto failed;
@@ -339,8 +378,8 @@ failed:
 
 
 json_t *
-fcv_schema_parse(const fcv_field_t *fields, const char *data, size_t len,
-    fcf_err_t *err)
+fcv_schema_parse(const fcv_field_t *fields, int minor, const char *data,
+    size_t len, fcf_err_t *err)
 {
     json_t        *body, *out;
     json_error_t   error;
@@ -354,7 +393,7 @@ fcv_schema_parse(const fcv_field_t *fields, const char *data, size_t len,
         return NULL;
     }
 
-    out = fcv_schema_apply(fields, body, err);
+    out = fcv_schema_apply(fields, minor, body, err);
 
     json_decref(body);
 

@@ -30,6 +30,7 @@ struct fcv_field_s {
                                            default */
     const fcv_field_t  *fields;         /* OBJECT */
     int                 hidden;         /* not shown when absent */
+    int                 since;          /* 1.x that knows it first; 0: all */
 };
 
 extern const fcv_field_t  fcv_schema_machine[];
@@ -38,13 +39,17 @@ extern const fcv_field_t  fcv_schema_drive[];
 extern const fcv_field_t  fcv_schema_nic[];
 extern const fcv_field_t  fcv_schema_serial[];
 extern const fcv_field_t  fcv_schema_action[];
+extern const fcv_field_t  fcv_schema_entropy[];
+extern const fcv_field_t  fcv_schema_logger[];
+extern const fcv_field_t  fcv_schema_metrics[];
 
-/* Returns a new object, or NULL and FCF_E_INVALID. */
-json_t *fcv_schema_apply(const fcv_field_t *fields, json_t *body,
+/* Returns a new object, or NULL and FCF_E_INVALID.  minor: of the version 1.x
+ * that is followed. */
+json_t *fcv_schema_apply(const fcv_field_t *fields, int minor, json_t *body,
     fcf_err_t *err);
 /* The same from a request's bytes. */
-json_t *fcv_schema_parse(const fcv_field_t *fields, const char *data,
-    size_t len, fcf_err_t *err);
+json_t *fcv_schema_parse(const fcv_field_t *fields, int minor,
+    const char *data, size_t len, fcf_err_t *err);
 
 /* NULL if the field is absent or null */
 const char *fcv_str(const json_t *obj, const char *name);

@@ -1,0 +1,163 @@
+/* The record of a VM's process, by which a later agent knows it again. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/vmm/vmm_int.h"
+
+
+unsigned long long
+fca_proc_start_time(pid_t pid)
+{
+    int      fd, field;
+    char     path[40], buf[1024], *p;
+    ssize_t  n;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+
+    n = read(fd, buf, sizeof(buf) - 1);
+    close(fd);
+
+    if (n <= 0) {
+        return 0;
+    }
+
+    buf[n] = '\0';
+
+    /* field 2, the name, may hold anything, blanks and brackets included */
+    p = strrchr(buf, ')');
+
+    for (field = 2; p != NULL && field < 22; field++) {
+        p = strchr(p + 1, ' ');
+    }
+
+    return p != NULL ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+
+/* a file as one that was replaced since is told from its successor */
+static fca_exe_t
+exe_of(const char *path)
+{
+    fca_exe_t    exe = { 0, 0 };
+    struct stat  st;
+
+    if (stat(path, &st) == 0) {
+        exe.dev = st.st_dev;
+        exe.ino = st.st_ino;
+    }
+
+    return exe;
+}
+
+
+static fca_exe_t
+exe_running(pid_t pid)
+{
+    char  path[40];
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int) pid);
+
+    return exe_of(path);
+}
+
+
+static int
+exe_same(fca_exe_t a, fca_exe_t b)
+{
+    return a.ino != 0 && a.ino == b.ino && a.dev == b.dev;
+}
+
+
+int
+fca_vmm_pid_write(int dirfd, pid_t pid, const char *program, fcf_err_t *err)
+{
+    char       text[160];
+    fca_exe_t  before, exe;
+
+    before = exe_running(pid);
+    exe = exe_of(program);
+
+    snprintf(text, sizeof(text), "%d %llu %llx:%llx %llx:%llx\n", (int) pid,
+             fca_proc_start_time(pid), exe.dev, exe.ino, before.dev,
+             before.ino);
+
+    return fca_vmm_file_write(dirfd, FCA_VMM_PID, text, strlen(text), err);
+}
+
+
+int
+fca_vmm_pid_read(const char *dir, fca_proc_t *proc)
+{
+    int      fd, pid;
+    char     path[FCA_VMM_PATH + 8], buf[160];
+    ssize_t  len;
+
+    snprintf(path, sizeof(path), "%s/" FCA_VMM_PID, dir);
+
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        return -1;
+    }
+
+    len = read(fd, buf, sizeof(buf) - 1);
+    close(fd);
+
+    buf[len > 0 ? len : 0] = '\0';
+    memset(proc, 0, sizeof(*proc));
+
+    if (sscanf(buf, "%d %llu %llx:%llx %llx:%llx", &pid, &proc->start,
+               &proc->exe.dev, &proc->exe.ino, &proc->before.dev,
+               &proc->before.ino) != 6
+        || pid <= 1 || proc->start == 0)
+    {
+        return 1;
+    }
+
+    proc->pid = (pid_t) pid;
+
+    return 0;
+}
+
+
+/* The VMM's program; the agent's, just before; or, behind a jailer, the copy
+ * of the VMM's that lies in this directory. */
+int
+fca_proc_is(const fca_proc_t *proc, const char *dir)
+{
+    char       link[40], exe[PATH_MAX], *full;
+    size_t     n;
+    ssize_t    len;
+    fca_exe_t  now;
+
+    if (fca_proc_start_time(proc->pid) != proc->start) {
+        return 0;
+    }
+
+    now = exe_running(proc->pid);
+
+    if (exe_same(now, proc->exe) || exe_same(now, proc->before)) {
+        return 1;
+    }
+
+    snprintf(link, sizeof(link), "/proc/%d/exe", (int) proc->pid);
+    len = readlink(link, exe, sizeof(exe) - 1);
+    full = realpath(dir, NULL);
+    n = full != NULL ? strlen(full) : 0;
+    exe[len > 0 ? len : 0] = '\0';
+
+    n = n > 0 && strncmp(exe, full, n) == 0 && exe[n] == '/';
+    free(full);
+
+    return n != 0;
+}
