@@ -261,6 +261,7 @@ FCA_ACTION(accepted)
     conf.worker_id = inst->worker_id;
     conf.device = all->conf->bridge;
     conf.concurrency = (unsigned) inst->spec.concurrency;
+    conf.timeout_ms = (uint64_t) inst->spec.timeout_s * 1000;
     conf.guest.sin_family = AF_INET;
     conf.guest.sin_addr = inst->nic.address;
     conf.guest.sin_port = htons((uint16_t) inst->spec.port);

@@ -7,6 +7,8 @@
 
 /* connects that the guest refused or left unanswered, in a row */
 #define FCA_REFUSED_MAX  3
+/* requests that took the function's timeout_s, in a row */
+#define FCA_TIMEOUTS_MAX  3
 
 static uint64_t
 fca_monotonic_ms(void)
@@ -55,6 +57,29 @@ fca_limits(const fca_instance_t *inst, int *min_instances, int *idle_s)
     *idle_s = spec->idle_timeout_s;
 }
 
+/* 1: it takes no connections, or answers nothing, and is replaced */
+static int
+fca_hung(fca_instance_t *inst)
+{
+    const fca_route_stat_t  *stat = fca_proxy_stat(inst->route);
+
+    if (atomic_load(&stat->refused) >= FCA_REFUSED_MAX) {
+        fca_inst_log(inst, FCF_LOG_WARN, "the guest took none of the last "
+                     "%d connections; replacing it", FCA_REFUSED_MAX);
+
+    } else if (atomic_load(&stat->timeouts) >= FCA_TIMEOUTS_MAX) {
+        fca_inst_log(inst, FCF_LOG_WARN, "the last %d requests took longer "
+                     "than timeout_s; replacing it", FCA_TIMEOUTS_MAX);
+
+    } else {
+        return 0;
+    }
+
+    fca_instance_event(inst, FCA_E_DRAIN, NULL);
+
+    return 1;
+}
+
 FCA_ACTION(tick)
 {
     int                      min_instances, idle_s;
@@ -64,10 +89,7 @@ FCA_ACTION(tick)
 
     (void) err;
 
-    if (atomic_load(&stat->refused) >= FCA_REFUSED_MAX) {
-        fca_inst_log(inst, FCF_LOG_WARN, "the guest took none of the last "
-                     "%d connections; replacing it", FCA_REFUSED_MAX);
-        fca_instance_event(inst, FCA_E_DRAIN, NULL);
+    if (fca_hung(inst)) {
         return;
     }
 

@@ -399,6 +399,7 @@ fca_proxy_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,
     route->loop = least_loop(proxy);
     route->guest = conf->guest;
     route->concurrency = conf->concurrency;
+    route->timeout_ms = conf->timeout_ms;
     route->function_len = strlen(conf->function_id);
     memcpy(route->function_id, conf->function_id, route->function_len + 1);
     memcpy(route->worker_id, conf->worker_id, vm_len + 1);

@@ -69,6 +69,8 @@ typedef struct {
                                            became 0, or of the route's birth */
     _Atomic uint32_t  refused;          /* guest connects refused or timed
                                            out in a row */
+    _Atomic uint32_t  timeouts;         /* requests that took timeout_ms, or
+                                           were given up then, in a row */
     _Atomic uint64_t  drained;          /* requests answered "draining" */
 } fca_route_stat_t;
 
@@ -83,6 +85,8 @@ typedef struct {
                                            the route from now on */
     struct sockaddr_in   guest;
     unsigned             concurrency;   /* 0: no limit */
+    uint64_t             timeout_ms;    /* of a request, to be counted; it is
+                                           the gateway that ends it; 0: none */
     fca_route_stat_t    *stat;          /* zeroed; NULL: the route's own */
 } fca_route_conf_t;
 

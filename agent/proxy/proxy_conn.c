@@ -179,6 +179,10 @@ fca_conn_close(fca_conn_t *conn)
     loop = route->loop;
     reset_cut(conn);
 
+    if (conn->admitted) {
+        fca_flight_given_up(conn);
+    }
+
     if (conn->guest) {
         fca_guest_close(conn->guest);
     }

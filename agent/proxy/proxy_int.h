@@ -7,19 +7,21 @@
  * proxy_loop.c    a data loop: waiting, messages, the dead
  * proxy_buf.c     its buffers
  * proxy_route.c   listening, admission, queue, drain and close
+ * proxy_flight.c  requests in flight, and those that hang
  * proxy_conn.c    a client connection, its states, requests' heads
  * proxy_end.c     what follows an answer: the next request, or the end
  * proxy_relay.c   moving a request to its guest
  * proxy_response.c  and its response to the client
  * proxy_guest.c   guest connections and their pool
  * proxy_answer.c  answers of our own
- * proxy_head.c, proxy_rewrite.c, proxy_body.c, proxy_timer.c: no sockets
+ * proxy_timer.c, http/: no sockets
  */
 
 #ifndef _FCA_PROXY_INT_H_INCLUDED_
 #define _FCA_PROXY_INT_H_INCLUDED_
 
 #include <pthread.h>
+#include <sys/queue.h>
 #include "agent/proxy/proxy.h"
 #include "agent/proxy/http/proxy_body.h"
 #include "agent/proxy/http/proxy_head.h"
@@ -55,6 +57,9 @@ typedef struct fca_sock_s   fca_sock_t;
 typedef struct fca_conn_s   fca_conn_t;
 typedef struct fca_guest_s  fca_guest_t;
 typedef struct fca_buf_s    fca_buf_t;
+
+typedef TAILQ_HEAD(, fca_conn_s)   fca_conns_t;
+typedef TAILQ_ENTRY(fca_conn_s)    fca_conn_link_t;
 
 /*
  * pos <= ready <= fed <= last.  pos..ready: to be sent; ready..fed: framing
@@ -113,6 +118,7 @@ struct fca_conn_s {
     fca_route_t  *route;
     fca_conn_t   *prev, *next;      /* in route->conns */
     fca_conn_t   *qprev, *qnext;    /* in route->queue */
+    fca_conn_link_t  link;          /* in route->flight */
     fca_timer_t   timer;
     fca_buf_t    *in;               /* from the client */
     fca_buf_t    *out;              /* to the client */
@@ -121,6 +127,8 @@ struct fca_conn_s {
     fca_body_t    req;
     fca_body_t    resp;
     uint64_t      discarded;
+    uint64_t      started;          /* ms: the request has its place */
+    uint64_t      heard;            /* ms: of its guest, at last */
     uint32_t      replay;           /* the request's start in in */
     uint32_t      interim;          /* bytes of interim answers thrown away */
     uint8_t       state;
@@ -129,6 +137,7 @@ struct fca_conn_s {
     unsigned      running:1;
     unsigned      keep:1;           /* after this request */
     unsigned      admitted:1;       /* counted in flight */
+    unsigned      late:1;           /* counted as one that hangs */
     unsigned      queued:1;
     unsigned      upgrade:1;        /* asked for */
     unsigned      expect:1;         /* its body waits for a 100 */
@@ -205,6 +214,7 @@ struct fca_route_s {
     fca_dloop_t        *loop;
     struct sockaddr_in  guest;
     unsigned            concurrency;
+    uint64_t            timeout_ms;
     char                device[FCA_DEVICE_MAX + 1];
     char                function_id[FCF_ID_MAX + 1];
     char                worker_id[FCF_WORKER_ID_MAX + 1];
@@ -224,7 +234,9 @@ struct fca_route_s {
     unsigned            nqueue;
     fca_guest_t        *pool, *pool_last;
     unsigned            npool;
-    fca_timer_t         linger, grace, accept;
+    fca_conns_t         flight;         /* oldest first */
+    fca_conn_t         *watched;        /* the first that may become late */
+    fca_timer_t         linger, grace, accept, overdue;
     uint64_t            complained;
     int                 close_sent;     /* control's */
     unsigned            closing:1;
@@ -314,6 +326,14 @@ fca_step_e fca_route_admit(fca_conn_t *conn) fcf_must_check;
 void fca_route_leave(fca_conn_t *conn);             /* idempotent */
 void fca_route_unqueue(fca_conn_t *conn);
 fca_step_e fca_route_answer_draining(fca_conn_t *conn) fcf_must_check;
+
+/* proxy_flight.c */
+void fca_flight_enter(fca_conn_t *conn);
+void fca_flight_leave(fca_conn_t *conn);
+/* while it is in flight: its client leaves; its answer is complete */
+void fca_flight_given_up(fca_conn_t *conn);
+void fca_flight_answered(fca_conn_t *conn);
+void fca_flight_overdue(void *route);               /* a timer's */
 
 /* proxy_conn.c */
 void fca_conn_open(fca_route_t *route, int fd);

@@ -279,6 +279,7 @@ over(fca_conn_t *conn)
     fca_guest_t  *guest;
 
     guest = conn->guest;
+    fca_flight_answered(conn);
 
     if (guest->keep && conn->req.done && !guest->broken
         && (conn->in == NULL || conn->in->pos == conn->in->ready)
@@ -301,11 +302,8 @@ over(fca_conn_t *conn)
 }
 
 
-/* Nothing can go on before the client takes some of the answer, or sends some
- * of the body.  Once the answer has begun the rest of the body is optional:
- * nginx sends no more of it. */
-static int
-client_is_waited_for(const fca_conn_t *conn)
+int
+fca_relay_waits_for_client(const fca_conn_t *conn)
 {
     if (conn->req.kind == FCA_BODY_TUNNEL) {
         return 0;
@@ -315,6 +313,8 @@ client_is_waited_for(const fca_conn_t *conn)
         return 1;
     }
 
+    /* once the answer has begun the rest of the body is optional: nginx sends
+     * no more of it */
     return !conn->req.done && !conn->sent_head && !conn->guest->broken
            && !conn->expect
            && (conn->in == NULL || conn->in->pos == conn->in->ready);
@@ -381,7 +381,7 @@ fca_relay_run(fca_conn_t *conn)
         }
     }
 
-    if (!client_is_waited_for(conn)) {
+    if (!fca_relay_waits_for_client(conn)) {
         fca_timer_stop(&conn->timer);
 
     } else if (conn->moved || conn->timer.next == NULL) {

@@ -21,6 +21,9 @@ fca_flow_e fca_relay_answer(fca_conn_t *conn, unsigned status,
 /* 502, and a line in the log: the function did what message says */
 fca_flow_e fca_relay_bad(fca_conn_t *conn, const char *error,
     const char *message);
+/* Nothing can go on before the client takes some of the answer, or sends some
+ * of the body. */
+int fca_relay_waits_for_client(const fca_conn_t *conn);
 /* takes a guest connection; fresh: none from the pool */
 fca_flow_e fca_relay_start(fca_conn_t *conn, int fresh);
 /* gives the request's buffer back once it is not needed for a retry */

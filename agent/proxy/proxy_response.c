@@ -379,6 +379,7 @@ read_guest(fca_conn_t *conn)
 
     if (n > 0) {
         buf->last += (uint32_t) n;
+        conn->heard = conn->route->loop->now;
 
         if (!guest->answered) {
             guest->answered = 1;

@@ -28,6 +28,8 @@ fca_route_opened(fca_route_t *route)
     fca_timer_init(&route->linger, linger_over, route);
     fca_timer_init(&route->grace, grace_over, route);
     fca_timer_init(&route->accept, accept_again, route);
+    fca_timer_init(&route->overdue, fca_flight_overdue, route);
+    TAILQ_INIT(&route->flight);
 
     route->prev = NULL;
     route->next = loop->routes;
@@ -176,6 +178,7 @@ enter(fca_conn_t *conn)
     route = conn->route;
 
     conn->admitted = 1;
+    fca_flight_enter(conn);
     atomic_fetch_add_explicit(&route->stat->requests, 1,
                               memory_order_relaxed);
     fca_conn_set_state(conn, FCA_CONN_RELAY);
@@ -291,6 +294,7 @@ finish(fca_route_t *route)
     fca_timer_stop(&route->linger);
     fca_timer_stop(&route->grace);
     fca_timer_stop(&route->accept);
+    fca_timer_stop(&route->overdue);
     fca_sock_close(loop, &route->sock);
 
     if (route->prev) {
@@ -332,6 +336,7 @@ fca_route_leave(fca_conn_t *conn)
 
     route = conn->route;
     conn->admitted = 0;
+    fca_flight_leave(conn);
 
     next = route->queue;
 
@@ -406,15 +411,11 @@ linger_over(void *arg)
 static void
 cut_inflight(fca_route_t *route)
 {
-    fca_conn_t  *conn, *next;
+    fca_conn_t  *conn;
     fca_step_e   step;
 
-    for (conn = route->conns; conn; conn = next) {
-        next = conn->next;
-
-        if (!conn->admitted) {
-            continue;
-        }
+    /* each leaves the list, whatever becomes of it */
+    while ((conn = TAILQ_FIRST(&route->flight)) != NULL) {
 
         if (conn->sent_head) {
             fca_conn_close(conn);

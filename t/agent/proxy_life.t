@@ -130,6 +130,84 @@ subtest 'close' => sub {
     is($h->line, 'closed dead', 'over');
 };
 
+# What the gateway gives up on is counted; it alone ends a request.
+subtest 'requests that take too long' => sub {
+    $r = $h->route('late', timeout => 1000);
+    my $timeouts = sub { $h->stat('late')->{timeouts} };
+    my $ask = sub {
+        $c = client($r);
+        wr($c, req('POST /', body => 'x', @_));
+        $g = guest_accept($r);
+        rd($g, qr/x\z/);
+    };
+
+    $ask->();
+    ok(until_true { $timeouts->() == 1 }, 'counted while they take it');
+    wr($g, $OK);
+    like(rd($c, qr/ok\z/), qr/200/, 'not ended by the proxy');
+    is($timeouts->(), 1, 'too late an answer is none');
+    close $g;
+
+    # the gateway's clock begins before ours
+    $ask->();
+    my $since = time;
+    until_true { time - $since > 0.85 };
+    close $c;
+    ok(until_true { $timeouts->() == 2 }, 'a gateway that gives up then');
+    ok(ended($g), 'the guest is told');
+
+    $ask->();
+    close $c;
+    ok(ended($g), 'a client that leaves earlier');
+    is($timeouts->(), 2, 'is none of them');
+
+    # the guest answers bit by bit
+    $ask->();
+    wr($g, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n");
+    $since = time;
+    for my $n (1 .. 12) {
+        until_true { time - $since > $n * 0.1 };
+        wr($g, 'x');
+    }
+    is($timeouts->(), 2, 'nor is one that streams');
+    wr($g, 'x' x 8);
+    rd($c, qr/x{20}\z/);
+    ok(until_true { $timeouts->() == 0 }, 'an answer begins anew');
+    close $g;
+
+    # it is the client that is waited for
+    $c = client($r);
+    wr($c, req('POST /', raw => 1, fields => "Content-Length: 9\r\n"));
+    $g = guest_accept($r);
+    rd($g, $END);
+    $since = time;
+    until_true { time - $since > 1.2 };
+    is($timeouts->(), 0, 'a body that does not come is not the guest\'s');
+    close $c;
+    ok(ended($g), 'it leaves');
+
+    $c = client($r);
+    wr($c, req('GET /', fields => "Connection: Upgrade\r\nUpgrade: x\r\n"));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+    rd($c, $END);
+    $since = time;
+    until_true { time - $since > 1.2 };
+    is($timeouts->(), 0, 'a tunnel has no such time');
+    close $c;
+
+    # many at once, of which the first is the last to be late
+    my @c = map { client($r) } 1 .. 3;
+    my @g = map { wr($_, req('POST /', body => 'x')); guest_accept($r) } @c;
+    rd($_, qr/x\z/) for @g;
+    close $c[0];
+    ok(until_true { $timeouts->() == 2 }, 'several at once');
+    close $_ for @c[1, 2];
+    ok($h->idle('late'), 'all are gone');
+    is($timeouts->(), 2, 'and counted once');
+};
+
 # A child keeps the sockets open for a moment, so that closing one here does
 # not take it off epoll.
 subtest 'while a VMM is being started' => sub {

@@ -90,9 +90,9 @@ sub route {
     my $guest = IO::Socket::INET->new(Listen => 64,
                                       LocalAddr => '127.0.0.1') or die $!;
     my $port = $o{port} // $guest->sockport;
-    my $line = $self->cmd(sprintf 'open %s %s %d %d %s', $name,
+    my $line = $self->cmd(sprintf 'open %s %s %d %d %s %d', $name,
                           $o{function} // 'f', $port, $o{concurrency} // 0,
-                          $o{device} // '');
+                          $o{device} // '-', $o{timeout} // 0);
 
     $line =~ /^port (\d+)/ or die "open: $line";
 

@@ -2,10 +2,10 @@
  * The proxy alone on a libuv loop, for t/agent/proxy*.t and bench/proxy.
  * Commands on standard input, a line of answer for each on standard output:
  *
- *   open <name> <function_id> <guest port> <concurrency> [<device>]
- *                                                         -> port <port>
+ *   open <name> <function_id> <guest port> <concurrency>
+ *        [<device, or -> [<timeout_ms>]]                  -> port <port>
  *   drain <name> <0|1>                                    -> ok
- *   stat <name>           -> stat inflight requests refused drained idle_ms
+ *   stat <name>   -> stat inflight requests refused timeouts drained idle_ms
  *   close <name> <linger_ms> <grace_ms> <guest_dead>      -> ok
  *                          ... and, when it is over,      -> closed <name>
  *   end <name>            closes it, then the proxy in its callback   -> ok
@@ -82,7 +82,7 @@ closed(void *arg)
 
 static void
 open_route(const char *name, const char *function, unsigned port,
-    unsigned concurrency, const char *device)
+    unsigned concurrency, const char *device, unsigned timeout_ms)
 {
     slot_t              *slot;
     fcf_err_t            err;
@@ -99,7 +99,8 @@ open_route(const char *name, const char *function, unsigned port,
     conf.function_id = function;
     conf.worker_id = name;
     conf.concurrency = concurrency;
-    conf.device = device;
+    conf.device = strcmp(device, "-") == 0 ? NULL : device;
+    conf.timeout_ms = timeout_ms;
     conf.guest.sin_family = AF_INET;
     conf.guest.sin_addr = addr;
     conf.guest.sin_port = htons((uint16_t) port);
@@ -136,10 +137,10 @@ print_stat(const slot_t *slot)
     now = (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
     stat = fca_proxy_stat(slot->route);
 
-    printf("stat inflight=%u requests=%llu refused=%u drained=%llu "
+    printf("stat inflight=%u requests=%llu refused=%u timeouts=%u drained=%llu "
            "idle_ms=%llu\n", atomic_load(&stat->inflight),
            (unsigned long long) atomic_load(&stat->requests),
-           atomic_load(&stat->refused),
+           atomic_load(&stat->refused), atomic_load(&stat->timeouts),
            (unsigned long long) atomic_load(&stat->drained),
            (unsigned long long) (now - atomic_load(&stat->last_ms)));
 }
@@ -230,13 +231,14 @@ obey(const char *text)
         return;
     }
 
-    device[0] = '\0';
+    c = 0;
+    snprintf(device, sizeof(device), "-");
 
-    if (sscanf(text, "open %31s %79s %u %u %79s", name, function, &a, &b,
-               device)
+    if (sscanf(text, "open %31s %79s %u %u %79s %u", name, function, &a, &b,
+               device, &c)
         >= 4)
     {
-        open_route(name, function, a, b, device);
+        open_route(name, function, a, b, device, c);
         return;
     }
 
