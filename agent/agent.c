@@ -156,6 +156,14 @@ fca_agent_worker(void *arg)
     return fcf_worker_encode(&worker);
 }
 
+static void
+fca_agent_nic_lost(void *arg, const fca_nic_t *nic, const fcf_err_t *why)
+{
+    fca_t  *agent = arg;
+
+    fca_instances_nic_lost(&agent->all, nic, why);
+}
+
 /* the state directory and what a killed agent left on this host */
 static int
 fca_agent_open_host(fca_t *agent, fcf_err_t *err)
@@ -188,6 +196,8 @@ fca_agent_open_host(fca_t *agent, fcf_err_t *err)
     }
 
     fca_host_net(&net, conf);
+    net.lost = fca_agent_nic_lost;
+    net.arg = agent;
     agent->all.net = fca_net_open(&agent->uv, &net, err);
     if (agent->all.net == NULL) {
         return fcf_err_wrap(err, "network");

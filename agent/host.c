@@ -11,6 +11,9 @@ fca_host_net(fca_net_conf_t *out, const fca_conf_t *conf)
         .prefix_len = conf->bridge_prefix_len, .egress = conf->egress,
         .pool_max = (unsigned) conf->max_vms < FCA_IDLE_TAPS_MAX
                     ? (unsigned) conf->max_vms : FCA_IDLE_TAPS_MAX,
+        .egress_allow = conf->egress_allow,
+        .negress_allow = conf->negress_allow,
+        .connections = (unsigned) conf->egress_connections,
     };
 }
 

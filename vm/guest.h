@@ -11,7 +11,8 @@
  * bytes of JSON, zeros up to a multiple of 512:
  *   { "function_id", "version", "instance_id", "port": 80,
  *     "address": "172.16.0.2", "prefix_len": 24, "gateway": "172.16.0.1",
- *     "mac": "06:00:ac:10:00:02", "hostname", "time_ms": Unix time,
+ *     "mac": "06:00:ac:10:00:02", "mtu": 1500, "hostname",
+ *     "time_ms": Unix time,
  *     "env": { "NAME": "value" }, "secrets": { "NAME": "value" } }
  *
  * Control port: TCP, host to guest, on the guest's eth0 address, only from

@@ -64,6 +64,9 @@ typedef struct {
     unsigned         bridge_prefix_len;
     char            *tap_prefix;
     int              egress;            /* 0 none, 1 internet */
+    fca_cidr_t       egress_allow[FCA_CIDRS_MAX];
+    size_t           negress_allow;
+    int              egress_connections;
 
     int              proxy_threads;
     int              port_first, port_last;

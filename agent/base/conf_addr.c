@@ -146,18 +146,14 @@ fca_conf_net(void *field, const fca_setting_t *s, const char *value,
     return 0;
 }
 
-int
-fca_conf_allow(void *field, const fca_setting_t *s, const char *value,
-    fcf_err_t *err)
+static int
+fca_conf_cidrs(fca_cidr_t *out, size_t *n, const char *value, fcf_err_t *err)
 {
-    int              rc;
-    size_t           i;
-    unsigned         len;
-    fca_list_t       list;
-    fca_conf_t      *conf = fca_conf_of(field, allow);
-    struct in_addr   addr;
-
-    (void) s;
+    int             rc;
+    size_t          i;
+    unsigned        len;
+    fca_list_t      list;
+    struct in_addr  addr;
 
     if (fca_conf_split(&list, value, " \t,", err) != 0) {
         return -1;
@@ -173,16 +169,39 @@ fca_conf_allow(void *field, const fca_setting_t *s, const char *value,
     for (i = 0; rc == 0 && i < list.n; i++) {
         rc = fca_conf_cidr(list.items[i], &addr, &len, err);
         if (rc == 0) {
-            conf->allow[i].mask = fca_conf_mask(len);
-            conf->allow[i].addr = addr.s_addr & conf->allow[i].mask;
+            out[i].mask = fca_conf_mask(len);
+            out[i].addr = addr.s_addr & out[i].mask;
         }
     }
 
     if (rc == 0) {
-        conf->nallow = list.n;
+        *n = list.n;
     }
 
     fca_conf_list_free(&list);
 
     return rc;
+}
+
+int
+fca_conf_allow(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    fca_conf_t  *conf = fca_conf_of(field, allow);
+
+    (void) s;
+
+    return fca_conf_cidrs(conf->allow, &conf->nallow, value, err);
+}
+
+int
+fca_conf_egress_allow(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    fca_conf_t  *conf = fca_conf_of(field, egress_allow);
+
+    (void) s;
+
+    return fca_conf_cidrs(conf->egress_allow, &conf->negress_allow, value,
+                          err);
 }

@@ -238,6 +238,25 @@ fca_instances_without_nic(fca_instances_t *all)
 }
 
 void
+fca_instances_nic_lost(fca_instances_t *all, const fca_nic_t *nic,
+    const fcf_err_t *why)
+{
+    fca_instance_t  *inst;
+
+    TAILQ_FOREACH(inst, &all->list, link) {
+        if (inst->nic_state == FCA_NIC_HELD && inst->state < FCA_S_STOPPING
+            && inst->nic.ifindex == nic->ifindex)
+        {
+            fca_inst_log(inst, FCF_LOG_WARN, "%s; replacing it", why->msg);
+            /* no answer comes from it any more */
+            inst->graceful = 0;
+            fca_instance_event(inst, FCA_E_VMM_FAILED, why);
+            return;
+        }
+    }
+}
+
+void
 fca_instances_put(fca_instances_t *all)
 {
     fca_instance_t  *inst;

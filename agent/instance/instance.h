@@ -96,6 +96,9 @@ int fca_instance_revive(fca_instances_t *all, const char *function_id,
 /* those that will need an address and have none yet */
 unsigned fca_instances_without_nic(fca_instances_t *all);
 
+/* a VM's NIC is gone for good (fca_net_conf_t's lost): it is replaced */
+void fca_instances_nic_lost(fca_instances_t *all, const fca_nic_t *nic,
+    const fcf_err_t *why);
 /* the node has a new lease: all keys are put again */
 void fca_instances_put(fca_instances_t *all);
 /* the function's spec came, changed or went */

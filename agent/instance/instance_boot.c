@@ -84,7 +84,7 @@ FCA_ACTION(claimed)
         fca_keys_put(inst->keys, NULL);
     }
 
-    if (fca_net_take(inst->all->net, fca_nic_done, inst, &why) != 0) {
+    if (fca_net_take(inst->all->net, NULL, fca_nic_done, inst, &why) != 0) {
         fca_instance_event(inst, FCA_E_NIC_FAILED, &why);
         return;
     }
@@ -127,7 +127,7 @@ FCA_ACTION(nic)
         .function_id = inst->function_id, .instance_id = inst->worker_id,
         .version = inst->spec.version, .port = inst->spec.port,
         .address = inst->nic.address, .gateway = all->conf->bridge_address,
-        .prefix_len = all->conf->bridge_prefix_len,
+        .prefix_len = all->conf->bridge_prefix_len, .mtu = inst->nic.mtu,
     };
 
     (void) err;

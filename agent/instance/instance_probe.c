@@ -86,6 +86,7 @@ fca_probe_try(void *arg)
     probe->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
                        0);
     if (probe->fd == -1
+        || fca_nic_bind(&inst->nic, probe->fd, NULL) != 0
         || (connect(probe->fd, (struct sockaddr *) &sin, sizeof(sin)) != 0
             && errno != EINPROGRESS))
     {

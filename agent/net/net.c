@@ -1,100 +1,50 @@
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/net/net_int.h"
 
-#define NAME_CHARS                                                          \
-    "abcdefghijklmnopqrstuvwxyz" "ABCDEFGHIJKLMNOPQRSTUVWXYZ" "0123456789_-."
-/* what is left of an interface name for the number */
-#define TAP_PREFIX_MAX  10
+static void net_results(uv_poll_t *poll, int status, int events);
 
 
-static void net_results(uv_async_t *async);
-
-
+/* the worker rings the loop, and the loop the worker */
 static int
-net_check_name(const char *what, const char *name, size_t max, fcf_err_t *err)
+net_bells(fca_net_t *net, uv_loop_t *uv, fcf_err_t *err)
 {
-    size_t  n;
+    int  rc;
 
-    n = name != NULL ? strlen(name) : 0;
+    net->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    net->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
-    if (n == 0 || n > max || strspn(name, NAME_CHARS) != n || name[0] == '.'
-        || name[0] == '-')
-    {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "%s \"%s\": 1 to %zu letters, digits, \"_\", \"-\" "
-                           "and \".\" are allowed, no \"-\" or \".\" first",
-                           what, name != NULL ? name : "", max);
+    if (net->wake < 0 || net->done < 0) {
+        return fcf_err_sys(err, errno, "network: waking the loop");
     }
 
-    return 0;
-}
-
-
-static int
-net_check_conf(const fca_net_conf_t *conf, fcf_err_t *err)
-{
-    char      text[INET_ADDRSTRLEN];
-    uint32_t  mask, host;
-
-    if (net_check_name("bridge", conf->bridge, IFNAMSIZ - 1, err) != 0
-        || net_check_name("tap_prefix", conf->tap_prefix, TAP_PREFIX_MAX, err)
-           != 0)
-    {
-        return -1;
+    net->poll = malloc(sizeof(uv_poll_t));
+    if (net->poll == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "network: out of memory");
     }
 
-    if (conf->node_id == NULL
-        || !fcf_id_valid(conf->node_id, strlen(conf->node_id)))
-    {
-        return fcf_err_set(err, FCF_E_INVALID, "node_id \"%s\" is invalid",
-                           conf->node_id != NULL ? conf->node_id : "");
+    rc = uv_poll_init(uv, net->poll, net->done);
+
+    if (rc != 0) {
+        free(net->poll);
+        net->poll = NULL;
+        return fcf_err_sys(err, -rc, "network: waking the loop");
     }
 
-    inet_ntop(AF_INET, &conf->address, text, sizeof(text));
+    net->poll->data = net;
 
-    if (conf->prefix_len < 16 || conf->prefix_len > 29) {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "guest network %s/%u: the prefix length must be "
-                           "16 to 29", text, conf->prefix_len);
-    }
+    rc = uv_poll_start(net->poll, UV_READABLE, net_results);
+    uv_unref((uv_handle_t *) net->poll);
 
-    mask = 0xffffffffu << (32 - conf->prefix_len);
-    host = ntohl(conf->address.s_addr) & ~mask;
-
-    if (host == 0 || host == ~mask
-        || ntohl(conf->address.s_addr) >> 24 == 0
-        || ntohl(conf->address.s_addr) >> 24 == 127
-        || ntohl(conf->address.s_addr) >> 28 >= 0xe)
-    {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "guest network %s/%u: that is no address of a host",
-                           text, conf->prefix_len);
-    }
-
-    return 0;
-}
-
-
-static void
-net_name(fca_net_t *net, const fca_net_conf_t *conf)
-{
-    snprintf(net->bridge, sizeof(net->bridge), "%s", conf->bridge);
-    snprintf(net->tap_prefix, sizeof(net->tap_prefix), "%s",
-             conf->tap_prefix);
-    snprintf(net->alias, sizeof(net->alias), FCA_NET_ALIAS "%s",
-             conf->node_id);
-
-    net->address = conf->address;
-    net->prefix_len = conf->prefix_len;
-    net->egress = conf->egress;
-    net->pool_max = conf->pool_max;
-    net->keep = conf->keep;
-    net->nkeep = conf->nkeep;
+    return rc == 0 ? 0 : fcf_err_sys(err, -rc, "network: waking the loop");
 }
 
 
@@ -102,10 +52,9 @@ static int
 net_init(fca_net_t *net, uv_loop_t *uv, const fca_net_conf_t *conf,
     fcf_err_t *err)
 {
-    int       rc;
     uint32_t  mask;
 
-    net_name(net, conf);
+    fca_net_conf_apply(net, conf);
 
     STAILQ_INIT(&net->idle);
     STAILQ_INIT(&net->jobs);
@@ -122,28 +71,12 @@ net_init(fca_net_t *net, uv_loop_t *uv, const fca_net_conf_t *conf,
 
     fca_pool_reserve(&net->pool, ntohl(conf->address.s_addr) & ~mask);
 
-    net->async = malloc(sizeof(uv_async_t));
-    if (net->async == NULL) {
-        return fcf_err_set(err, FCF_E_NOMEM, "network: out of memory");
-    }
-
-    rc = uv_async_init(uv, net->async, net_results);
-
-    if (rc != 0) {
-        free(net->async);
-        net->async = NULL;
-        return fcf_err_sys(err, -rc, "network: waking the loop");
-    }
-
-    net->async->data = net;
-    uv_unref((uv_handle_t *) net->async);
-
-    return 0;
+    return net_bells(net, uv, err);
 }
 
 
 static void
-net_async_closed(uv_handle_t *handle)
+net_poll_closed(uv_handle_t *handle)
 {
     free(handle);
 }
@@ -152,6 +85,8 @@ net_async_closed(uv_handle_t *handle)
 static void
 net_destroy(fca_net_t *net)
 {
+    int             fds[] = { net->lock, net->wake, net->done };
+    size_t          i;
     fca_net_nic_t  *nic;
 
     while ((nic = STAILQ_FIRST(&net->idle)) != NULL) {
@@ -164,15 +99,20 @@ net_destroy(fca_net_t *net)
         free(nic);
     }
 
-    if (net->async != NULL) {
-        uv_close((uv_handle_t *) net->async, net_async_closed);
+    if (net->poll != NULL) {
+        uv_close((uv_handle_t *) net->poll, net_poll_closed);
     }
 
-    if (net->sk != NULL) {
-        nl_socket_free(net->sk);
+    for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
     }
 
-    fca_nft_free(net);
+    for (i = 0; i < FCA_NFT_TABLES; i++) {
+        free(net->rules[i]);
+    }
+
     fca_pool_free(&net->pool);
     free(net);
 }
@@ -183,7 +123,7 @@ fca_net_open(uv_loop_t *uv, const fca_net_conf_t *conf, fcf_err_t *err)
 {
     fca_net_t  *net;
 
-    if (net_check_conf(conf, err) != 0) {
+    if (fca_net_conf_check(conf, err) != 0) {
         return NULL;
     }
 
@@ -214,7 +154,7 @@ fca_net_check(const fca_net_conf_t *conf, fcf_err_t *err)
     int         rc;
     fca_net_t  *net;
 
-    if (net_check_conf(conf, err) != 0) {
+    if (fca_net_conf_check(conf, err) != 0) {
         return -1;
     }
 
@@ -223,14 +163,9 @@ fca_net_check(const fca_net_conf_t *conf, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_NOMEM, "network: out of memory");
     }
 
-    net_name(net, conf);
+    fca_net_conf_apply(net, conf);
     rc = fca_net_look(net, err);
 
-    if (net->sk != NULL) {
-        nl_socket_free(net->sk);
-    }
-
-    fca_nft_free(net);
     free(net);
 
     return rc;
@@ -299,16 +234,62 @@ net_given(fca_net_t *net, fca_net_nic_t *nic)
 }
 
 
+/* NICs that are out and have lost their TAP; one that is on its way back is
+ * nobody's any more. */
 static void
-net_results(uv_async_t *async)
+net_losses(fca_net_t *net)
 {
-    fca_net_t        *net = async->data;
+    fcf_err_t       err;
+    fca_net_nic_t  *nic, *lost;
+
+    do {
+        lost = NULL;
+        uv_mutex_lock(&net->mutex);
+
+        TAILQ_FOREACH(nic, &net->out, out) {
+            if (nic->lost && !nic->told) {
+                lost = nic;
+                break;
+            }
+        }
+
+        if (lost == NULL) {
+            net->nlost = 0;
+        }
+
+        uv_mutex_unlock(&net->mutex);
+
+        if (lost != NULL) {
+            lost->told = 1;
+
+            if (net->lost != NULL) {
+                fcf_err_set(&err, FCF_E_NOT_FOUND, "its TAP %s was deleted",
+                            lost->nic.tap);
+                net->lost(net->arg, &lost->nic, &err);
+            }
+        }
+
+    } while (lost != NULL);
+}
+
+
+static void
+net_results(uv_poll_t *poll, int status, int events)
+{
+    unsigned          nlost;
+    fca_net_t        *net = poll->data;
     fca_net_nic_t    *nic;
     fca_net_queue_t   done = STAILQ_HEAD_INITIALIZER(done);
 
-    uv_mutex_lock(&net->lock);
+    (void) status;
+    (void) events;
+
+    fca_net_ring_stop(net->done);
+
+    uv_mutex_lock(&net->mutex);
     STAILQ_CONCAT(&done, &net->results);
-    uv_mutex_unlock(&net->lock);
+    nlost = net->nlost;
+    uv_mutex_unlock(&net->mutex);
 
     while ((nic = STAILQ_FIRST(&done)) != NULL) {
         STAILQ_REMOVE_HEAD(&done, next);
@@ -332,7 +313,11 @@ net_results(uv_async_t *async)
     }
 
     if (net->pending == 0) {
-        uv_unref((uv_handle_t *) async);
+        uv_unref((uv_handle_t *) poll);
+    }
+
+    if (nlost > 0) {
+        net_losses(net);
     }
 }
 
@@ -341,13 +326,14 @@ static void
 net_submit(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op)
 {
     net->pending++;
-    uv_ref((uv_handle_t *) net->async);
+    uv_ref((uv_handle_t *) net->poll);
     fca_net_work_add(net, nic, op);
 }
 
 
 int
-fca_net_take(fca_net_t *net, fca_net_pt done, void *arg, fcf_err_t *err)
+fca_net_take(fca_net_t *net, const fca_nic_owner_t *owner, fca_net_pt done,
+    void *arg, fcf_err_t *err)
 {
     char            text[INET_ADDRSTRLEN];
     unsigned        host;
@@ -381,6 +367,13 @@ fca_net_take(fca_net_t *net, fca_net_pt done, void *arg, fcf_err_t *err)
 
         net->nnics++;
         op = FCA_NET_MAKE;
+    }
+
+    nic->lost = nic->told = 0;
+    memset(&nic->want, 0, sizeof(nic->want));
+
+    if (owner != NULL) {
+        nic->want = *owner;
     }
 
     nic->taken = done;
@@ -422,6 +415,19 @@ fca_net_free_count(const fca_net_t *net)
     left = FCA_NET_PORTS_MAX - net->nnics;
 
     return net->nidle + (made < left ? made : left);
+}
+
+
+int
+fca_nic_bind(const fca_nic_t *nic, int fd, fcf_err_t *err)
+{
+    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, nic->device,
+                   (socklen_t) strlen(nic->device) + 1) != 0)
+    {
+        return fcf_err_sys(err, errno, "binding to device %s", nic->device);
+    }
+
+    return 0;
 }
 
 

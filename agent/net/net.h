@@ -12,29 +12,49 @@
 
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/types.h>
 #include <uv.h>
+#include "agent/base/cidr.h"
 #include "contract/fcf_err.h"
 
 typedef struct fca_net_s  fca_net_t;
 
 typedef struct {
-    const char      *bridge;            /* "fc-bridge0" */
-    const char      *tap_prefix;        /* "fctap" */
-    const char      *node_id;
-    struct in_addr   address;           /* the bridge's: 172.16.0.1 */
-    unsigned         prefix_len;        /* 16..29 */
-    int              egress;            /* 0 none, 1 internet */
-    unsigned         pool_max;          /* idle TAPs kept */
-    struct fca_nic_s  *keep;            /* see fca_net_open() */
-    size_t           nkeep;
-} fca_net_conf_t;
-
-typedef struct fca_nic_s {
     char             tap[IFNAMSIZ];
+    char             device[IFNAMSIZ];  /* by which the guest is reached */
     unsigned         ifindex;
+    unsigned         mtu;               /* what gets out whole */
     unsigned char    mac[6];            /* the guest's */
     struct in_addr   address;           /* the guest's */
 } fca_nic_t;
+
+typedef struct {
+    const char         *bridge;         /* "fc-bridge0" */
+    const char         *tap_prefix;     /* "fctap" */
+    const char         *node_id;
+    struct in_addr      address;        /* the bridge's: 172.16.0.1 */
+    unsigned            prefix_len;     /* 16..29 */
+    int                 egress;         /* 0 none, 1 internet */
+    /* what egress includes beside public addresses */
+    const fca_cidr_t   *egress_allow;
+    size_t              negress_allow;
+    unsigned            connections;    /* of a guest to outside, at once */
+    unsigned            pool_max;       /* idle TAPs kept */
+    fca_nic_t          *keep;           /* see fca_net_open() */
+    size_t              nkeep;
+    /* A NIC that is out has lost its TAP for good: its VM has no network any
+     * more and is to be replaced.  From the loop, once a NIC; may give it.
+     * May be NULL. */
+    void              (*lost)(void *arg, const fca_nic_t *nic,
+                              const fcf_err_t *why);
+    void               *arg;
+} fca_net_conf_t;
+
+/* who may open a TAP beside root */
+typedef struct {
+    uid_t            uid;
+    gid_t            gid;
+} fca_nic_owner_t;
 
 /* Refuses, by name: foreign ports on the bridge, a route that overlaps,
  * another agent's TAPs.  Takes over TAPs of this node_id.
@@ -58,13 +78,25 @@ typedef void (*fca_net_pt)(void *arg, const fca_nic_t *nic,
     const fcf_err_t *err);
 /* Enslaved while down, isolated, its nftables elements added, permanent
  * neighbour entry, then up.  done runs exactly once from the loop; it may
- * take and give.  FCF_E_LIMIT at once: no address or port is left. */
-int fca_net_take(fca_net_t *net, fca_net_pt done, void *arg, fcf_err_t *err)
-    fcf_must_check;
+ * take and give.  owner NULL: root alone.  FCF_E_LIMIT at once: no address or
+ * port is left. */
+int fca_net_take(fca_net_t *net, const fca_nic_owner_t *owner,
+    fca_net_pt done, void *arg, fcf_err_t *err) fcf_must_check;
 /* Only after the VMM was reaped.  done may be NULL. */
 void fca_net_give(fca_net_t *net, const fca_nic_t *nic,
     void (*done)(void *arg), void *arg);
 
 unsigned fca_net_free_count(const fca_net_t *net);  /* addresses left */
+
+/* Connections to a guest go by its device alone: without this, one made while
+ * the bridge is away would take the default route, to a stranger.  fd is a
+ * socket that is not connected yet. */
+int fca_nic_bind(const fca_nic_t *nic, int fd, fcf_err_t *err)
+    fcf_must_check;
+
+/* Rules of others that cut guests off: the findings, a line each, with the
+ * rule that would do; "" if there are none, or they cannot be read.  Blocks;
+ * needs no network open. */
+void fca_net_foreign(const fca_net_conf_t *conf, char *text, size_t size);
 
 #endif /* _FCA_NET_H_INCLUDED_ */

@@ -1,11 +1,13 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include <linux/rtnetlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/route.h>
 
 #include "agent/net/net_link.h"
+#include "agent/net/net_nl.h"
 
 typedef struct {
     struct nl_sock  *sk;
@@ -16,15 +18,6 @@ typedef struct {
     const char      *what;
     char             text[64];
 } overlap_t;
-
-
-static int
-addr_fail(fcf_err_t *err, int rc, const char *what)
-{
-    return fcf_err_set(err,
-                       rc == -NLE_NOMEM ? FCF_E_NOMEM : FCF_E_SYSTEM,
-                       "%s: %s", what, nl_geterror(rc));
-}
 
 
 static struct nl_addr *
@@ -41,9 +34,9 @@ addr_build(struct in_addr addr, unsigned prefix_len)
 }
 
 
-int
-fca_link_add_address(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
-    unsigned prefix_len, fcf_err_t *err)
+/* NULL: out of memory */
+static struct rtnl_addr *
+address_build(unsigned ifindex, struct in_addr addr, unsigned prefix_len)
 {
     int                rc;
     struct nl_addr    *local;
@@ -56,20 +49,100 @@ fca_link_add_address(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
     if (ra != NULL && local != NULL) {
         rtnl_addr_set_ifindex(ra, (int) ifindex);
         rc = rtnl_addr_set_local(ra, local);
-
-        if (rc == 0) {
-            rc = rtnl_addr_add(sk, ra, 0);
-        }
     }
 
     nl_addr_put(local);
+
+    if (rc < 0) {
+        rtnl_addr_put(ra);
+        ra = NULL;
+    }
+
+    return ra;
+}
+
+
+int
+fca_link_add_address(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
+    unsigned prefix_len, fcf_err_t *err)
+{
+    int                rc;
+    struct rtnl_addr  *ra;
+
+    ra = address_build(ifindex, addr, prefix_len);
+    rc = ra == NULL ? -NLE_NOMEM : rtnl_addr_add(sk, ra, 0);
     rtnl_addr_put(ra);
 
     if (rc < 0 && rc != -NLE_EXIST) {
-        return addr_fail(err, rc, "adding the address");
+        return fca_nl_fail(err, rc, "adding the address");
     }
 
     return 0;
+}
+
+
+int
+fca_link_del_address(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
+    unsigned prefix_len, fcf_err_t *err)
+{
+    int                rc;
+    struct rtnl_addr  *ra;
+
+    ra = address_build(ifindex, addr, prefix_len);
+    rc = ra == NULL ? -NLE_NOMEM : rtnl_addr_delete(sk, ra, 0);
+    rtnl_addr_put(ra);
+
+    if (rc < 0 && rc != -NLE_NOADDR && rc != -NLE_OBJ_NOTFOUND) {
+        return fca_nl_fail(err, rc, "deleting the address");
+    }
+
+    return 0;
+}
+
+
+typedef struct {
+    unsigned        ifindex;
+    struct in_addr  addr;
+    int             found;
+} has_address_t;
+
+
+static void
+has_address(struct nl_object *obj, void *arg)
+{
+    has_address_t     *has = arg;
+    struct nl_addr    *local;
+    struct rtnl_addr  *ra = (struct rtnl_addr *) obj;
+
+    local = rtnl_addr_get_local(ra);
+
+    if ((unsigned) rtnl_addr_get_ifindex(ra) == has->ifindex && local != NULL
+        && nl_addr_get_family(local) == AF_INET
+        && memcmp(nl_addr_get_binary_addr(local), &has->addr,
+                  sizeof(has->addr)) == 0)
+    {
+        has->found = 1;
+    }
+}
+
+
+int
+fca_link_has_address(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
+    fcf_err_t *err)
+{
+    int               rc;
+    has_address_t     has = { ifindex, addr, 0 };
+    struct nl_cache  *cache;
+
+    rc = rtnl_addr_alloc_cache(sk, &cache);
+    if (rc < 0) {
+        return fca_nl_fail(err, rc, "reading addresses");
+    }
+
+    nl_cache_foreach(cache, has_address, &has);
+    nl_cache_free(cache);
+
+    return has.found;
 }
 
 
@@ -122,7 +195,7 @@ fca_link_add_neigh(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
                                         NLM_F_CREATE | NLM_F_REPLACE);
     rtnl_neigh_put(neigh);
 
-    return rc < 0 ? addr_fail(err, rc, "adding the neighbour entry") : 0;
+    return rc < 0 ? fca_nl_fail(err, rc, "adding the neighbour entry") : 0;
 }
 
 
@@ -139,8 +212,76 @@ fca_link_del_neigh(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
     rtnl_neigh_put(neigh);
 
     if (rc < 0 && rc != -NLE_OBJ_NOTFOUND) {
-        return addr_fail(err, rc, "deleting the neighbour entry");
+        return fca_nl_fail(err, rc, "deleting the neighbour entry");
     }
+
+    return 0;
+}
+
+
+typedef struct {
+    unsigned  oif, mtu;
+} way_t;
+
+
+static int
+way_valid(struct nl_msg *msg, void *arg)
+{
+    way_t          *way = arg;
+    struct nlattr  *attr[RTA_MAX + 1], *metric[RTAX_MAX + 1];
+
+    if (nlmsg_parse(nlmsg_hdr(msg), sizeof(struct rtmsg), attr, RTA_MAX, NULL)
+        < 0)
+    {
+        return NL_OK;
+    }
+
+    if (attr[RTA_OIF] != NULL) {
+        way->oif = nla_get_u32(attr[RTA_OIF]);
+    }
+
+    if (attr[RTA_METRICS] != NULL
+        && nla_parse_nested(metric, RTAX_MAX, attr[RTA_METRICS], NULL) == 0
+        && metric[RTAX_MTU] != NULL)
+    {
+        way->mtu = nla_get_u32(metric[RTAX_MTU]);
+    }
+
+    return NL_OK;
+}
+
+
+int
+fca_link_way_out(struct nl_sock *sk, struct in_addr addr, unsigned *oif,
+    unsigned *mtu, fcf_err_t *err)
+{
+    way_t           way = { 0 };
+    fca_link_t      link;
+    struct rtmsg    rtm = { .rtm_family = AF_INET, .rtm_dst_len = 32 };
+    struct nl_msg  *msg;
+
+    msg = fca_nl_msg(RTM_GETROUTE, 0, &rtm, sizeof(rtm));
+
+    if (msg != NULL && nla_put(msg, RTA_DST, sizeof(addr), &addr) < 0) {
+        return fca_nl_nomem(msg, err);
+    }
+
+    if (fca_nl_ask(sk, msg, 0, way_valid, &way, "asking for the way out", err)
+        != 0)
+    {
+        return -1;
+    }
+
+    if (way.oif != 0 && way.mtu == 0) {
+        if (fca_link_get(sk, NULL, way.oif, &link, err) != 0) {
+            return -1;
+        }
+
+        way.mtu = link.mtu;
+    }
+
+    *oif = way.oif;
+    *mtu = way.mtu;
 
     return 0;
 }
@@ -253,7 +394,7 @@ fca_link_check_overlap(struct nl_sock *sk, unsigned ifindex,
 
     rc = rtnl_addr_alloc_cache(sk, &cache);
     if (rc < 0) {
-        return addr_fail(err, rc, "reading addresses");
+        return fca_nl_fail(err, rc, "reading addresses");
     }
 
     if (ifindex != 0) {
@@ -266,7 +407,7 @@ fca_link_check_overlap(struct nl_sock *sk, unsigned ifindex,
     if (!o.found) {
         rc = rtnl_route_alloc_cache(sk, AF_INET, 0, &cache);
         if (rc < 0) {
-            return addr_fail(err, rc, "reading routes");
+            return fca_nl_fail(err, rc, "reading routes");
         }
 
         nl_cache_foreach(cache, overlap_route, &o);

@@ -10,6 +10,7 @@
 
 #include <sys/queue.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "agent/net/net.h"
 #include "agent/net/net_link.h"
@@ -30,7 +31,15 @@
 
 #define FCA_NET_ALIAS       "fcfaas:"
 #define FCA_NET_ALIAS_MAX   (sizeof(FCA_NET_ALIAS) + FCF_ID_MAX)
-#define FCA_NET_MAC         "\x06\xfc\x00\x00\x00\x01"
+/* both tables are called that and the bridge's name */
+#define FCA_NET_TABLE       "fcfaas_"
+#define FCA_NFT_TABLES      2
+/* our own last generations of the host's rules */
+#define FCA_NET_OWN_MAX     64
+#define FCA_NET_ALLOW_MAX   32
+#define FCA_NET_MTU         1500
+#define FCA_NET_MTU_MIN     576
+#define FCA_FOREIGN_NAME    160
 /* link group of what is to be deleted: agents that share a namespace differ
  * in their bridge */
 #define FCA_NET_GROUP(net)  (0x66630000u + (net)->ifindex)
@@ -51,8 +60,18 @@ struct fca_net_nic_s {
     unsigned                     host;      /* number within the prefix */
     fca_net_op_e                 op;
     int                          failed;    /* err says why */
-    int                          armed;     /* worker's: in net->armed */
+    int                          lost;      /* under lock: its TAP is gone */
+    int                          told;      /* loop's: the owner knows */
     fcf_err_t                    err;
+    fca_nic_owner_t              want;      /* who is to open the TAP */
+
+    /* the worker's */
+    int                          armed;     /* in net->armed */
+    int                          up;        /* a guest may use it */
+    int                          dirty;     /* somebody touched its TAP */
+    unsigned char                tap_mac[6];
+    fca_nic_owner_t              owner;     /* as the TAP has it */
+
     fca_net_pt                   taken;
     void                       (*given)(void *arg);
     void                        *arg;
@@ -71,19 +90,25 @@ struct fca_net_s {
     /* constant once open */
     char               bridge[IFNAMSIZ];
     char               tap_prefix[IFNAMSIZ];
+    char               table[sizeof(FCA_NET_TABLE) + IFNAMSIZ];
     char               alias[FCA_NET_ALIAS_MAX];
     struct in_addr     address;
     unsigned           prefix_len;
     int                egress;
+    fca_cidr_t         allow[FCA_NET_ALLOW_MAX];
+    size_t             nallow;
+    unsigned           connections;
     unsigned           pool_max;
-    unsigned           ifindex;         /* the bridge's */
-    int                made;            /* the bridge is ours to delete */
-    int                forward_was_off;
     fca_nic_t         *keep;            /* the opener's, while it opens */
     size_t             nkeep;
+    void             (*lost)(void *arg, const fca_nic_t *nic,
+                             const fcf_err_t *why);
+    void              *arg;
+    int                lock;            /* -1: none */
+    int                wake, done;      /* eventfds: to and from the worker */
 
     /* the loop's */
-    uv_async_t        *async;           /* freed by its close callback */
+    uv_poll_t         *poll;            /* on done; freed by its close */
     fca_pool_t         pool;            /* host numbers */
     fca_net_queue_t    idle;
     unsigned           nidle;
@@ -92,16 +117,33 @@ struct fca_net_s {
     fca_net_list_t     out;
 
     /* the worker's; the opener's and the closer's when it does not run */
-    struct nl_sock    *sk;
+    struct nl_sock    *sk, *nfsk;       /* rtnetlink, nfnetlink */
+    struct nl_sock    *rules_notices, *link_notices;
     struct nft_ctx    *nft;
+    unsigned           ifindex;         /* the bridge's */
+    int                made;            /* the bridge is ours to delete */
+    int                forward_was_off;
+    unsigned           mtu;             /* of the way out */
     fca_net_list_t     armed;           /* NICs with an element in our sets */
+    char              *rules[FCA_NFT_TABLES];   /* as they are to be */
+    uint32_t           own[FCA_NET_OWN_MAX];
+    size_t             nown;
+    uint64_t           strays;          /* as last counted */
+    unsigned           stranger;        /* ifindex of a foreign port */
+    unsigned           touched:1, rules_dirty:1, nics_dirty:1, bridge_dirty:1;
+    unsigned           forward_dirty:1, foreign_changed:1, retry:1;
+    char               by[32];          /* who changed the rules */
+    char               foreign[2048];   /* as last told */
 
     /* shared, under lock */
     int                running;
     uv_thread_t        thread;
-    uv_mutex_t         lock;
-    uv_cond_t          wake;
+    uv_sem_t           started;
+    int                work_failed;
+    fcf_err_t          work_err;
+    uv_mutex_t         mutex;
     fca_net_queue_t    jobs, results;
+    unsigned           nlost;           /* not yet told */
     int                stop;
 };
 
@@ -111,6 +153,9 @@ int fca_tap_check(fcf_err_t *err) fcf_must_check;
  * it is made persistent, so that a kill never leaves one without owner */
 int fca_tap_make(struct nl_sock *sk, const char *prefix, const char *alias,
     fca_link_t *out, fcf_err_t *err) fcf_must_check;
+/* uid and gid: 0 and 0 are root alone */
+int fca_tap_own(const char *name, uid_t uid, gid_t gid, fcf_err_t *err)
+    fcf_must_check;
 /* 1: a process has it open, 0: nobody */
 int fca_tap_busy(const char *name, fcf_err_t *err) fcf_must_check;
 /* writes below /proc/sys/net; where the kernel has no such setting, 0 */
@@ -119,14 +164,31 @@ int fca_sysctl_set(const char *path, const char *value, fcf_err_t *err);
 int fca_sysctl_get(const char *path);
 int fca_link_no_ipv6(const char *name, fcf_err_t *err) fcf_must_check;
 
+/* net_conf.c */
+int fca_net_conf_check(const fca_net_conf_t *conf, fcf_err_t *err)
+    fcf_must_check;
+void fca_net_conf_apply(fca_net_t *net, const fca_net_conf_t *conf);
+
+/* net_rules.c: the tables' text, with an element for each armed NIC */
+void fca_rules_bridge(const fca_net_t *net, FILE *f);
+void fca_rules_inet(const fca_net_t *net, FILE *f);
+void fca_rules_element(FILE *f, const fca_nic_t *nic);
+/* whether guests may open connections to addr */
+int fca_rules_reachable(const fca_net_t *net, struct in_addr addr);
+
 /* net_nft.c */
-int fca_nft_init(fca_net_t *net, fcf_err_t *err) fcf_must_check;
-void fca_nft_free(fca_net_t *net);
-/* both tables anew, with an element for each armed NIC, in one transaction */
-int fca_nft_load(fca_net_t *net, fcf_err_t *err);
-/* 0: both tables are there */
-int fca_nft_check(fca_net_t *net, fcf_err_t *err);
-int fca_nft_remove(fca_net_t *net, fcf_err_t *err);
+struct nft_ctx *fca_nft_new(fcf_err_t *err);
+/* both tables anew, in one transaction */
+int fca_nft_load(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+int fca_nft_learn(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+/* 0: both tables and their sets are as they are to be; else err says what */
+int fca_nft_check(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+int fca_nft_remove(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+/* segments from guests that belonged to no known connection, so far */
+int fca_nft_strays(fca_net_t *net, uint64_t *packets) fcf_must_check;
+/* these, and no others, are connections that guests may answer */
+int fca_nft_keep(fca_net_t *net, const char *elements, fcf_err_t *err)
+    fcf_must_check;
 /* One transaction each; 0 also if there is none to treat.  Adds those that are
  * being made, deletes and looks for those that are armed. */
 int fca_nft_add(fca_net_t *net, fca_net_queue_t *nics, fcf_err_t *err)
@@ -136,7 +198,75 @@ int fca_nft_delete(fca_net_t *net, fca_net_queue_t *nics, fcf_err_t *err)
 int fca_nft_verify(fca_net_t *net, fca_net_queue_t *nics, fcf_err_t *err)
     fcf_must_check;
 
+/* net_guard.c */
+int fca_guard_open(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+void fca_guard_close(fca_net_t *net);
+/* everything has to be looked at */
+void fca_guard_all(fca_net_t *net);
+/* reads the notices, looks at what they are about, puts back */
+void fca_guard(fca_net_t *net);
+void fca_guard_tick(fca_net_t *net);
+int fca_guard_reload(fca_net_t *net, const char *why, fcf_err_t *err)
+    fcf_must_check;
+/* of the host's rules */
+int fca_guard_generation(fca_net_t *net, uint32_t *gen, fcf_err_t *err)
+    fcf_must_check;
+/* gen is of our own making */
+void fca_guard_own(fca_net_t *net, uint32_t gen);
+int fca_guard_owns(const fca_net_t *net, uint32_t gen);
+
+/* net_cut.c */
+int fca_net_is_guest(const fca_net_t *net, struct in_addr addr);
+/* Lets what agent and proxy opened go on; end: and ends what guests did. */
+void fca_cut(fca_net_t *net, int end);
+/* net_flows.c */
+int fca_flows_cut(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+int fca_flows_forget(fca_net_t *net, struct in_addr addr, fcf_err_t *err)
+    fcf_must_check;
+
+/* net_foreign.c */
+/* Does somebody else have rules for forwarding?  Then whose says who, in
+ * FCA_FOREIGN_NAME bytes. */
+int fca_foreign_forwards(struct nft_ctx *nft, char *whose);
+void fca_net_foreign_tell(fca_net_t *net);
+
+/* net_lock.c */
+int fca_net_lock(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+int fca_net_lock_check(const fca_net_t *net, fcf_err_t *err) fcf_must_check;
+
+/* net_forward.c */
+int fca_net_alias_ours(const fca_net_t *net, const char *alias);
+/* what the alias of a bridge that is there already says */
+void fca_net_bridge_read(fca_net_t *net, const fca_link_t *link);
+/* makes the bridge's alias say it */
+int fca_net_bridge_mark(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+int fca_net_forward_start(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+void fca_net_forward_guard(fca_net_t *net);
+void fca_net_forward_end(fca_net_t *net);
+
+/* net_bridge.c */
+int fca_net_bridge_set_up(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+void fca_net_bridge_guard(fca_net_t *net);
+void fca_net_stranger_guard(fca_net_t *net, unsigned ifindex);
+void fca_net_mtu_read(fca_net_t *net);
+
+/* net_nic.c */
+/* the TAP of nic is in the bridge, isolated and armed, still down */
+int fca_net_nic_prepare(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+    fcf_must_check;
+int fca_net_nic_own(fca_net_nic_t *nic, fcf_err_t *err) fcf_must_check;
+int fca_net_nic_raise(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+    fcf_must_check;
+/* puts back what is wrong with it; FCF_E_NOT_FOUND: its TAP is gone */
+int fca_net_nic_look(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+    fcf_must_check;
+void fca_net_nic_guard(fca_net_t *net, fca_net_nic_t *nic);
+void fca_net_arm(fca_net_t *net, fca_net_nic_t *nic, int armed);
+
 /* net_open.c */
+/* netlink and nftables, for the thread that calls */
+int fca_net_connect(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+void fca_net_disconnect(fca_net_t *net);
 int fca_net_setup(fca_net_t *net, fcf_err_t *err) fcf_must_check;
 /* only whether that may be tried */
 int fca_net_look(fca_net_t *net, fcf_err_t *err) fcf_must_check;
@@ -155,10 +285,10 @@ int fca_net_keep(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
     fcf_must_check;
 
 /* net_work.c */
-/* the TAP of nic is in the bridge, isolated and armed, still down */
-int fca_net_nic_prepare(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
-    fcf_must_check;
-void fca_net_arm(fca_net_t *net, fca_net_nic_t *nic, int armed);
+/* nic has lost its TAP: the loop tells its owner */
+void fca_net_lose(fca_net_t *net, fca_net_nic_t *nic);
+void fca_net_ring(int bell);
+void fca_net_ring_stop(int bell);
 int fca_net_work_start(fca_net_t *net, fcf_err_t *err) fcf_must_check;
 /* ends the worker once it has done every job; results stay queued */
 void fca_net_work_stop(fca_net_t *net);

@@ -79,6 +79,8 @@ static int
 keep_look(fca_net_t *net, const fca_link_t *link, fca_net_nic_t *nic,
     fcf_err_t *err)
 {
+    nic->up = 1;
+
     if ((link->master != net->ifindex || !link->isolated)
         && fca_net_nic_prepare(net, nic, err) != 0)
     {
@@ -121,11 +123,14 @@ fca_net_keep(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
 
     nic->nic.ifindex = link->ifindex;
     memcpy(nic->nic.tap, link->name, sizeof(nic->nic.tap));
+    memcpy(nic->tap_mac, link->mac, sizeof(nic->tap_mac));
+    nic->owner.uid = nic->owner.gid = (uid_t) -1;
 
     TAILQ_INSERT_TAIL(&net->out, nic, out);
     net->nnics++;
     fca_net_arm(net, nic, 1);
     wanted->ifindex = link->ifindex;
+    memcpy(wanted->device, net->bridge, sizeof(wanted->device));
 
     /* its VM will be seen to serve or not; the others go on in any case */
     fca_net_complain(keep_look(net, link, nic, err), err);

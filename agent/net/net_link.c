@@ -3,10 +3,9 @@
 
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
 
 #include "agent/net/net_link.h"
+#include "agent/net/net_nl.h"
 
 typedef struct {
     fca_link_t  *links;
@@ -15,91 +14,22 @@ typedef struct {
 } link_list_t;
 
 
-static int
-nl_fail(fcf_err_t *err, int rc, const char *what)
+static void
+link_parse_bridge(struct nlattr *attr, fca_link_t *out)
 {
-    fcf_code_e  code;
+    struct nlattr  *br[IFLA_BR_MAX + 1];
 
-    switch (-rc) {
-    case NLE_NODEV:
-    case NLE_OBJ_NOTFOUND:
-        code = FCF_E_NOT_FOUND;
-        break;
-    case NLE_EXIST:
-        code = FCF_E_EXISTS;
-        break;
-    case NLE_NOMEM:
-        code = FCF_E_NOMEM;
-        break;
-    default:
-        code = FCF_E_SYSTEM;
+    if (nla_parse_nested(br, IFLA_BR_MAX, attr, NULL) < 0) {
+        return;
     }
 
-    return fcf_err_set(err, code, "%s: %s", what, nl_geterror(rc));
-}
-
-
-struct nl_sock *
-fca_link_connect(fcf_err_t *err)
-{
-    int              rc;
-    struct nl_sock  *sk;
-
-    sk = nl_socket_alloc();
-    if (sk == NULL) {
-        fcf_err_set(err, FCF_E_NOMEM, "netlink socket: out of memory");
-        return NULL;
+    if (br[IFLA_BR_STP_STATE] != NULL) {
+        out->stp = nla_get_u32(br[IFLA_BR_STP_STATE]) != 0;
     }
 
-    rc = nl_connect(sk, NETLINK_ROUTE);
-    if (rc < 0) {
-        nl_fail(err, rc, "netlink socket");
-        nl_socket_free(sk);
-        return NULL;
+    if (br[IFLA_BR_MCAST_SNOOPING] != NULL) {
+        out->snooping = nla_get_u8(br[IFLA_BR_MCAST_SNOOPING]) != 0;
     }
-
-    return sk;
-}
-
-
-/* a link message with its fixed header; NULL: out of memory */
-static struct nl_msg *
-link_msg(int type, int flags, const struct ifinfomsg *ifi)
-{
-    struct nl_msg  *msg;
-
-    msg = nlmsg_alloc_simple(type, flags);
-
-    if (msg != NULL
-        && nlmsg_append(msg, (void *) (uintptr_t) ifi, sizeof(*ifi),
-                        NLMSG_ALIGNTO) < 0)
-    {
-        nlmsg_free(msg);
-        msg = NULL;
-    }
-
-    return msg;
-}
-
-
-/* takes msg, waits for the kernel's word */
-static int
-link_send(struct nl_sock *sk, struct nl_msg *msg, const char *what,
-    fcf_err_t *err)
-{
-    int  rc;
-
-    rc = nl_send_sync(sk, msg);
-
-    return rc < 0 ? nl_fail(err, rc, what) : 0;
-}
-
-
-static int
-link_nomem(struct nl_msg *msg, fcf_err_t *err)
-{
-    nlmsg_free(msg);
-    return fcf_err_set(err, FCF_E_NOMEM, "netlink message: out of memory");
 }
 
 
@@ -114,6 +44,10 @@ link_parse_info(struct nlattr *attr, fca_link_t *out)
 
     if (info[IFLA_INFO_KIND] != NULL) {
         nla_strlcpy(out->kind, info[IFLA_INFO_KIND], sizeof(out->kind));
+    }
+
+    if (strcmp(out->kind, "bridge") == 0 && info[IFLA_INFO_DATA] != NULL) {
+        link_parse_bridge(info[IFLA_INFO_DATA], out);
     }
 
     if (info[IFLA_INFO_SLAVE_KIND] == NULL
@@ -176,6 +110,16 @@ link_valid(struct nl_msg *msg, void *arg)
         nla_strlcpy(out->alias, attr[IFLA_IFALIAS], sizeof(out->alias));
     }
 
+    if (attr[IFLA_ADDRESS] != NULL
+        && nla_len(attr[IFLA_ADDRESS]) == (int) sizeof(out->mac))
+    {
+        memcpy(out->mac, nla_data(attr[IFLA_ADDRESS]), sizeof(out->mac));
+    }
+
+    if (attr[IFLA_MTU] != NULL) {
+        out->mtu = nla_get_u32(attr[IFLA_MTU]);
+    }
+
     if (attr[IFLA_MASTER] != NULL) {
         out->master = nla_get_u32(attr[IFLA_MASTER]);
     }
@@ -188,39 +132,26 @@ link_valid(struct nl_msg *msg, void *arg)
 }
 
 
-/* sends a request that is answered with links; takes msg */
+/* takes msg */
 static int
 link_query(struct nl_sock *sk, struct nl_msg *msg, int dump,
     link_list_t *list, fcf_err_t *err)
 {
-    int            rc;
-    struct nl_cb  *cb;
-
-    cb = nl_cb_alloc(NL_CB_DEFAULT);
-    if (cb == NULL) {
-        return link_nomem(msg, err);
+    if (fca_nl_ask(sk, msg, dump, link_valid, list, "reading links", err)
+        != 0)
+    {
+        return -1;
     }
 
-    nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, link_valid, list);
+    return list->nomem ? fcf_err_set(err, FCF_E_NOMEM,
+                                     "reading links: out of memory") : 0;
+}
 
-    rc = nl_send_auto(sk, msg);
-    nlmsg_free(msg);
 
-    if (rc >= 0) {
-        rc = nl_recvmsgs(sk, cb);
-
-        if (rc >= 0 && !dump) {
-            rc = nl_wait_for_ack(sk);
-        }
-    }
-
-    nl_cb_put(cb);
-
-    if (rc >= 0 && list->nomem) {
-        rc = -NLE_NOMEM;
-    }
-
-    return rc < 0 ? nl_fail(err, rc, "reading links") : 0;
+static struct nl_msg *
+link_msg(int type, int flags, const struct ifinfomsg *ifi)
+{
+    return fca_nl_msg(type, flags, ifi, sizeof(*ifi));
 }
 
 
@@ -240,7 +171,7 @@ fca_link_get(struct nl_sock *sk, const char *name, unsigned ifindex,
     if (msg == NULL
         || (name != NULL && nla_put_string(msg, IFLA_IFNAME, name) < 0))
     {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
     rc = link_query(sk, msg, 0, &list, err);
@@ -271,7 +202,7 @@ fca_link_list(struct nl_sock *sk, fca_link_t **out, size_t *n, fcf_err_t *err)
 
     msg = link_msg(RTM_GETLINK, NLM_F_DUMP, &ifi);
     if (msg == NULL) {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
     if (link_query(sk, msg, 1, &list, err) != 0) {
@@ -326,10 +257,10 @@ fca_link_bridge_add(struct nl_sock *sk, const char *name, fcf_err_t *err)
         || nla_put_string(msg, IFLA_IFNAME, name) < 0
         || bridge_settings(msg) != 0)
     {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
-    return link_send(sk, msg, "making the bridge", err);
+    return fca_nl_send(sk, msg, "making the bridge", err);
 }
 
 
@@ -348,10 +279,10 @@ fca_link_bridge_set(struct nl_sock *sk, unsigned ifindex,
         || nla_put(msg, IFLA_ADDRESS, 6, mac) < 0
         || bridge_settings(msg) != 0)
     {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
-    return link_send(sk, msg, "setting up the bridge", err);
+    return fca_nl_send(sk, msg, "setting up the bridge", err);
 }
 
 
@@ -368,10 +299,10 @@ link_change(struct nl_sock *sk, unsigned ifindex, int attr, const void *data,
     msg = link_msg(RTM_NEWLINK, 0, &ifi);
 
     if (msg == NULL || nla_put(msg, attr, len, data) < 0) {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
-    return link_send(sk, msg, what, err);
+    return fca_nl_send(sk, msg, what, err);
 }
 
 
@@ -382,6 +313,24 @@ fca_link_set_alias(struct nl_sock *sk, unsigned ifindex, const char *alias,
     /* no NUL: an empty attribute clears the alias */
     return link_change(sk, ifindex, IFLA_IFALIAS, alias, (int) strlen(alias),
                        "setting the alias", err);
+}
+
+
+int
+fca_link_set_mac(struct nl_sock *sk, unsigned ifindex,
+    const unsigned char *mac, fcf_err_t *err)
+{
+    return link_change(sk, ifindex, IFLA_ADDRESS, mac, 6, "setting the MAC",
+                       err);
+}
+
+
+int
+fca_link_rename(struct nl_sock *sk, unsigned ifindex, const char *name,
+    fcf_err_t *err)
+{
+    return link_change(sk, ifindex, IFLA_IFNAME, name,
+                       (int) strlen(name) + 1, "naming", err);
 }
 
 
@@ -418,7 +367,7 @@ fca_link_isolate(struct nl_sock *sk, unsigned ifindex, fcf_err_t *err)
 
     msg = link_msg(RTM_NEWLINK, 0, &ifi);
     if (msg == NULL) {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
     info = nla_nest_start(msg, IFLA_LINKINFO);
@@ -426,19 +375,19 @@ fca_link_isolate(struct nl_sock *sk, unsigned ifindex, fcf_err_t *err)
     if (info == NULL
         || nla_put_string(msg, IFLA_INFO_SLAVE_KIND, "bridge") < 0)
     {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
     data = nla_nest_start(msg, IFLA_INFO_SLAVE_DATA);
 
     if (data == NULL || nla_put_u8(msg, IFLA_BRPORT_ISOLATED, 1) < 0) {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
     nla_nest_end(msg, data);
     nla_nest_end(msg, info);
 
-    return link_send(sk, msg, "isolating the port", err);
+    return fca_nl_send(sk, msg, "isolating the port", err);
 }
 
 
@@ -454,10 +403,10 @@ fca_link_set_up(struct nl_sock *sk, unsigned ifindex, int up, fcf_err_t *err)
 
     msg = link_msg(RTM_NEWLINK, 0, &ifi);
     if (msg == NULL) {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
-    return link_send(sk, msg, up ? "setting up" : "setting down", err);
+    return fca_nl_send(sk, msg, up ? "setting up" : "setting down", err);
 }
 
 
@@ -471,10 +420,10 @@ fca_link_del(struct nl_sock *sk, unsigned ifindex, fcf_err_t *err)
 
     msg = link_msg(RTM_DELLINK, 0, &ifi);
     if (msg == NULL) {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
-    return link_send(sk, msg, "deleting", err);
+    return fca_nl_send(sk, msg, "deleting", err);
 }
 
 
@@ -487,8 +436,8 @@ fca_link_del_group(struct nl_sock *sk, unsigned group, fcf_err_t *err)
     msg = link_msg(RTM_DELLINK, 0, &ifi);
 
     if (msg == NULL || nla_put_u32(msg, IFLA_GROUP, group) < 0) {
-        return link_nomem(msg, err);
+        return fca_nl_nomem(msg, err);
     }
 
-    return link_send(sk, msg, "deleting a group of links", err);
+    return fca_nl_send(sk, msg, "deleting a group of links", err);
 }

@@ -19,13 +19,14 @@ typedef struct {
     unsigned  ifindex;
     unsigned  flags;                    /* IFF_* */
     unsigned  master;                   /* ifindex of the bridge, 0: none */
+    unsigned  mtu;
     int       isolated;                 /* as a bridge port */
+    int       stp, snooping;            /* as a bridge */
+    unsigned char  mac[6];
     char      name[IFNAMSIZ];
     char      kind[16];                 /* "bridge", "tun", ""... */
     char      alias[FCA_ALIAS_MAX];
 } fca_link_t;
-
-struct nl_sock *fca_link_connect(fcf_err_t *err);
 
 /* by name, or by ifindex where name is NULL; FCF_E_NOT_FOUND */
 int fca_link_get(struct nl_sock *sk, const char *name, unsigned ifindex,
@@ -43,6 +44,12 @@ int fca_link_bridge_set(struct nl_sock *sk, unsigned ifindex,
 
 int fca_link_set_alias(struct nl_sock *sk, unsigned ifindex,
     const char *alias, fcf_err_t *err) fcf_must_check;
+int fca_link_set_mac(struct nl_sock *sk, unsigned ifindex,
+    const unsigned char *mac, fcf_err_t *err) fcf_must_check;
+/* the link must be down */
+int fca_link_rename(struct nl_sock *sk, unsigned ifindex, const char *name,
+    fcf_err_t *err) fcf_must_check;
+/* master 0: out of the bridge it is in */
 int fca_link_enslave(struct nl_sock *sk, unsigned ifindex, unsigned master,
     fcf_err_t *err) fcf_must_check;
 int fca_link_isolate(struct nl_sock *sk, unsigned ifindex, fcf_err_t *err)
@@ -58,12 +65,21 @@ int fca_link_del_group(struct nl_sock *sk, unsigned group, fcf_err_t *err);
 
 int fca_link_add_address(struct nl_sock *sk, unsigned ifindex,
     struct in_addr addr, unsigned prefix_len, fcf_err_t *err) fcf_must_check;
+int fca_link_del_address(struct nl_sock *sk, unsigned ifindex,
+    struct in_addr addr, unsigned prefix_len, fcf_err_t *err) fcf_must_check;
+/* 1 or 0 */
+int fca_link_has_address(struct nl_sock *sk, unsigned ifindex,
+    struct in_addr addr, fcf_err_t *err) fcf_must_check;
 /* a permanent neighbour entry, replaced if there is one */
 int fca_link_add_neigh(struct nl_sock *sk, unsigned ifindex,
     struct in_addr addr, const unsigned char *mac, fcf_err_t *err)
     fcf_must_check;
 int fca_link_del_neigh(struct nl_sock *sk, unsigned ifindex,
     struct in_addr addr, fcf_err_t *err);
+
+/* by which link, and with which MTU, packets to addr leave; 0: not known */
+int fca_link_way_out(struct nl_sock *sk, struct in_addr addr, unsigned *oif,
+    unsigned *mtu, fcf_err_t *err) fcf_must_check;
 
 /* FCF_E_EXISTS, naming it, if an IPv4 address or route of another link than
  * ifindex overlaps addr/prefix_len; the default route does not count */

@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,57 +6,55 @@
 
 #include "agent/net/net_int.h"
 
-/* what a guest with egress may not reach: everything that is not a unicast
- * address of the internet (IANA's special-purpose registry) */
-#define NFT_PRIVATE                                                         \
-    "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, "   \
-    "172.16.0.0/12, 192.0.0.0/24, 192.0.2.0/24, 192.168.0.0/16, "           \
-    "198.18.0.0/15, 198.51.100.0/24, 203.0.113.0/24, 224.0.0.0/3"
+/* what the rules are compared by: sets that guests or the agent change all
+ * the time, and counters, are left out */
+#define LIST_FLAGS  (NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE)
 
-#define NFT_REJECT_TCP    "meta l4proto tcp reject with tcp reset\n"
-#define NFT_REJECT        "reject with icmpx admin-prohibited\n"
+static const char *const  families[FCA_NFT_TABLES] = { "bridge", "inet" };
 
 
-int
-fca_nft_init(fca_net_t *net, fcf_err_t *err)
+struct nft_ctx *
+fca_nft_new(fcf_err_t *err)
 {
-    net->nft = nft_ctx_new(NFT_CTX_DEFAULT);
+    struct nft_ctx  *nft;
 
-    if (net->nft == NULL
-        || nft_ctx_buffer_error(net->nft) != 0
-        || nft_ctx_buffer_output(net->nft) != 0)
+    nft = nft_ctx_new(NFT_CTX_DEFAULT);
+
+    if (nft == NULL
+        || nft_ctx_buffer_error(nft) != 0
+        || nft_ctx_buffer_output(nft) != 0)
     {
-        return fcf_err_set(err, FCF_E_NOMEM, "nftables: out of memory");
+        if (nft != NULL) {
+            nft_ctx_free(nft);
+        }
+
+        fcf_err_set(err, FCF_E_NOMEM, "nftables: out of memory");
+        return NULL;
     }
 
-    return 0;
+    return nft;
 }
 
 
-void
-fca_nft_free(fca_net_t *net)
-{
-    if (net->nft != NULL) {
-        nft_ctx_free(net->nft);
-        net->nft = NULL;
-    }
-}
-
-
+/* out: where not NULL, what it printed, until the next call */
 static int
-nft_run(fca_net_t *net, const char *cmd, fcf_err_t *err)
+nft_run(fca_net_t *net, const char *cmd, const char **out, fcf_err_t *err)
 {
     int          rc;
     size_t       n;
-    const char  *words;
+    const char  *words, *text;
 
     rc = nft_run_cmd_from_buffer(net->nft, cmd);
 
     /* both buffers must be taken, or they grow */
     words = nft_ctx_get_error_buffer(net->nft);
-    (void) nft_ctx_get_output_buffer(net->nft);
+    text = nft_ctx_get_output_buffer(net->nft);
 
     if (rc == 0) {
+        if (out != NULL) {
+            *out = text;
+        }
+
         return 0;
     }
 
@@ -68,150 +65,50 @@ nft_run(fca_net_t *net, const char *cmd, fcf_err_t *err)
 }
 
 
-/* runs what was written to *f and frees both */
+/*
+ * A transaction of ours.  Where it alone made the generation that follows, its
+ * notice needs no look at the rules.
+ */
 static int
-nft_run_stream(fca_net_t *net, FILE *f, char **text, fcf_err_t *err)
+nft_change(fca_net_t *net, const char *cmd, fcf_err_t *err)
+{
+    int       rc, known;
+    uint32_t  before, after;
+
+    known = fca_guard_generation(net, &before, NULL) == 0;
+    rc = nft_run(net, cmd, NULL, err);
+
+    if (rc == 0 && known && fca_guard_generation(net, &after, NULL) == 0
+        && after == before + 1)
+    {
+        fca_guard_own(net, after);
+    }
+
+    return rc;
+}
+
+
+/* runs what was written to *f and frees both; change: it is no question */
+static int
+nft_run_stream(fca_net_t *net, FILE *f, char **text, int change,
+    fcf_err_t *err)
 {
     int  rc;
 
     if (f == NULL || fclose(f) != 0) {
         rc = fcf_err_set(err, FCF_E_NOMEM, "nftables: out of memory");
 
+    } else if (change) {
+        rc = nft_change(net, *text, err);
+
     } else {
-        rc = nft_run(net, *text, err);
+        rc = nft_run(net, *text, NULL, err);
     }
 
     free(*text);
     *text = NULL;
 
     return rc;
-}
-
-
-static void
-nft_put_element(FILE *f, const fca_nic_t *nic)
-{
-    char  addr[INET_ADDRSTRLEN];
-
-    inet_ntop(AF_INET, &nic->address, addr, sizeof(addr));
-
-    fprintf(f, "\"%s\" . %02x:%02x:%02x:%02x:%02x:%02x . %s", nic->tap,
-            nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4],
-            nic->mac[5], addr);
-}
-
-
-/* frames: only ARP and IPv4 with the NIC's own MAC and address.  A TAP that
- * is not in the set passes nothing. */
-static void
-nft_put_bridge(fca_net_t *net, FILE *f)
-{
-    const char     *sep = "";
-    fca_net_nic_t  *nic;
-
-    fprintf(f,
-            "table bridge fcfaas_%s\n"
-            "delete table bridge fcfaas_%s\n"
-            "table bridge fcfaas_%s {\n"
-            "set nics {\n"
-            "type ifname . ether_addr . ipv4_addr\n",
-            net->bridge, net->bridge, net->bridge);
-
-    if (!TAILQ_EMPTY(&net->armed)) {
-        fprintf(f, "elements = {");
-
-        TAILQ_FOREACH(nic, &net->armed, arm) {
-            fprintf(f, "%s", sep);
-            nft_put_element(f, &nic->nic);
-            sep = ", ";
-        }
-
-        fprintf(f, "}\n");
-    }
-
-    fprintf(f,
-            "}\n"
-            "chain guests {\n"
-            "type filter hook prerouting priority -300; policy accept;\n"
-            "iifname != \"%s*\" accept\n"
-            "iifname . ether saddr . ip saddr @nics accept\n"
-            "iifname . arp saddr ether . arp saddr ip != @nics drop\n"
-            "iifname . ether saddr . arp saddr ip @nics accept\n"
-            "drop\n"
-            "}\n"
-            "}\n",
-            net->tap_prefix);
-}
-
-
-/*
- * Packets.  Guests are refused before routing and before connection tracking:
- * what is sent back to the host's own connections has no SYN alone, so no
- * state is needed for it, and a guest cannot fill the host's table.  Refused,
- * not dropped: a function that tries must fail at once.
- */
-static void
-nft_put_inet(fca_net_t *net, FILE *f)
-{
-    char         gw[INET_ADDRSTRLEN];
-    const char  *br = net->bridge;
-
-    inet_ntop(AF_INET, &net->address, gw, sizeof(gw));
-
-    fprintf(f,
-            "table inet fcfaas_%s\n"
-            "delete table inet fcfaas_%s\n"
-            "table inet fcfaas_%s {\n"
-            "chain guests {\n"
-            "type filter hook prerouting priority -300; policy accept;\n"
-            "iifname != \"%s\" accept\n"
-            "meta pkttype != host drop\n"
-            "ip daddr %s tcp flags & (syn | ack) != syn accept\n"
-            "ip daddr %s icmp type { echo-reply, destination-unreachable, "
-            "time-exceeded } accept\n",
-            br, br, br, br, gw, gw);
-
-    if (net->egress) {
-        /* our own addresses are caught on input */
-        fprintf(f, "ip daddr != { " NFT_PRIVATE " } ip daddr != %s accept\n",
-                gw);
-    }
-
-    fprintf(f,
-            NFT_REJECT_TCP
-            NFT_REJECT
-            "}\n"
-            "chain local {\n"
-            "type filter hook input priority -10; policy accept;\n"
-            "iifname \"%s\" ip daddr != %s " NFT_REJECT
-            "}\n"
-            "chain through {\n"
-            "type filter hook forward priority -10; policy accept;\n",
-            br, gw);
-
-    if (net->egress) {
-        fprintf(f,
-                "iifname \"%s\" oifname != \"%s\" accept\n"
-                "oifname \"%s\" ct state established,related accept\n",
-                br, br, br);
-    }
-
-    fprintf(f,
-            "iifname \"%s\" " NFT_REJECT
-            "oifname \"%s\" " NFT_REJECT
-            "}\n",
-            br, br);
-
-    if (net->egress) {
-        fprintf(f,
-                "chain nat {\n"
-                "type nat hook postrouting priority srcnat; policy accept;\n"
-                "ip saddr %s/%u oifname != \"%s\" masquerade\n"
-                "}\n",
-                gw, net->prefix_len, br);
-    }
-
-    fprintf(f, "}\n");
 }
 
 
@@ -222,37 +119,171 @@ fca_nft_load(fca_net_t *net, fcf_err_t *err)
     FILE    *f;
     size_t   len;
 
+    net->strays = 0;            /* the counter is a new one */
     f = open_memstream(&text, &len);
 
     if (f != NULL) {
-        nft_put_bridge(net, f);
-        nft_put_inet(net, f);
+        fca_rules_bridge(net, f);
+        fca_rules_inet(net, f);
     }
 
-    return nft_run_stream(net, f, &text, err);
+    return nft_run_stream(net, f, &text, 1, err);
+}
+
+
+static int
+nft_list(fca_net_t *net, const char *what, const char *family,
+    const char *name, unsigned flags, const char **out, fcf_err_t *err)
+{
+    int   rc;
+    char  cmd[128];
+
+    snprintf(cmd, sizeof(cmd), "list %s %s %s%s", what, family, net->table,
+             name);
+
+    nft_ctx_output_set_flags(net->nft, flags);
+    rc = nft_run(net, cmd, out, err);
+    nft_ctx_output_set_flags(net->nft, 0);
+
+    return rc;
+}
+
+
+/* The tables as the kernel shows them when they are as they should be; that
+ * nobody changed them between loading and listing is for the caller to see. */
+int
+fca_nft_learn(fca_net_t *net, fcf_err_t *err)
+{
+    size_t       i;
+    const char  *text;
+
+    for (i = 0; i < FCA_NFT_TABLES; i++) {
+        if (nft_list(net, "table", families[i], "", LIST_FLAGS, &text, err)
+            != 0)
+        {
+            return -1;
+        }
+
+        free(net->rules[i]);
+        net->rules[i] = strdup(text);
+
+        if (net->rules[i] == NULL) {
+            return fcf_err_set(err, FCF_E_NOMEM, "nftables: out of memory");
+        }
+    }
+
+    return 0;
+}
+
+
+/* each NIC that is armed has its element, and nobody else has one */
+static int
+nft_check_elements(fca_net_t *net, fcf_err_t *err)
+{
+    char            want[128];
+    FILE           *f;
+    size_t          n;
+    const char     *list, *p;
+    fca_net_nic_t  *nic;
+
+    if (nft_list(net, "set", "bridge", " nics", 0, &list, err) != 0) {
+        return -1;
+    }
+
+    n = 0;
+
+    for (p = list; (p = strstr(p, "\" . ")) != NULL; p++) {
+        n++;
+    }
+
+    TAILQ_FOREACH(nic, &net->armed, arm) {
+        f = fmemopen(want, sizeof(want), "w");
+        if (f == NULL) {
+            return fcf_err_set(err, FCF_E_NOMEM, "nftables: out of memory");
+        }
+
+        fca_rules_element(f, &nic->nic);
+        fclose(f);
+
+        if (strstr(list, want) == NULL) {
+            return fcf_err_set(err, FCF_E_INVALID, "%s was taken out of the "
+                               "set nics", nic->nic.tap);
+        }
+
+        n--;
+    }
+
+    return n == 0 ? 0 : fcf_err_set(err, FCF_E_INVALID, "something was added "
+                                    "to the set nics");
 }
 
 
 int
 fca_nft_check(fca_net_t *net, fcf_err_t *err)
 {
-    char    cmd[128];
-    size_t  i;
-
-    static const char *const  families[] = { "bridge", "inet" };
+    size_t       i;
+    fcf_err_t    why;
+    const char  *text;
 
     /* one by one: libnftables 1.0.6 looks for the second's table in the cache
      * that it filled for the first */
-    for (i = 0; i < 2; i++) {
-        snprintf(cmd, sizeof(cmd), "list chain %s fcfaas_%s guests",
-                 families[i], net->bridge);
+    for (i = 0; i < FCA_NFT_TABLES; i++) {
+        if (nft_list(net, "table", families[i], "", LIST_FLAGS, &text, &why)
+            != 0)
+        {
+            return fcf_err_set(err, FCF_E_NOT_FOUND, "the table %s %s "
+                               "was deleted", families[i], net->table);
+        }
 
-        if (nft_run(net, cmd, err) != 0) {
-            return -1;
+        if (strcmp(text, net->rules[i]) != 0) {
+            return fcf_err_set(err, FCF_E_INVALID, "the table %s %s "
+                               "was changed", families[i], net->table);
         }
     }
 
+    return nft_check_elements(net, err);
+}
+
+
+int
+fca_nft_strays(fca_net_t *net, uint64_t *packets)
+{
+    const char          *text, *p;
+    unsigned long long   n;
+
+    if (nft_list(net, "counter", "inet", " stray", 0, &text, NULL) != 0) {
+        return -1;
+    }
+
+    p = strstr(text, "packets ");
+
+    if (p == NULL || sscanf(p, "packets %llu", &n) != 1) {
+        return -1;
+    }
+
+    *packets = n;
+
     return 0;
+}
+
+
+int
+fca_nft_keep(fca_net_t *net, const char *elements, fcf_err_t *err)
+{
+    int    rc;
+    char  *cmd;
+
+    if (asprintf(&cmd, "flush set inet %s kept\n"
+                 "add element inet %s kept { %s }\n", net->table, net->table,
+                 elements) < 0)
+    {
+        return fcf_err_set(err, FCF_E_NOMEM, "nftables: out of memory");
+    }
+
+    rc = nft_change(net, cmd, err);
+    free(cmd);
+
+    return rc;
 }
 
 
@@ -263,11 +294,11 @@ fca_nft_remove(fca_net_t *net, fcf_err_t *err)
 
     /* made first, so that deleting works whether they exist or not */
     snprintf(cmd, sizeof(cmd),
-             "table bridge fcfaas_%s\ndelete table bridge fcfaas_%s\n"
-             "table inet fcfaas_%s\ndelete table inet fcfaas_%s\n",
-             net->bridge, net->bridge, net->bridge, net->bridge);
+             "table bridge %s\ndelete table bridge %s\n"
+             "table inet %s\ndelete table inet %s\n",
+             net->table, net->table, net->table, net->table);
 
-    return nft_run(net, cmd, err);
+    return nft_change(net, cmd, err);
 }
 
 
@@ -286,14 +317,14 @@ nft_elements(fca_net_t *net, const char *verb, fca_net_queue_t *nics,
     f = open_memstream(&text, &len);
 
     if (f != NULL) {
-        fprintf(f, "%s element bridge fcfaas_%s nics {", verb, net->bridge);
+        fprintf(f, "%s element bridge %s nics {", verb, net->table);
 
         STAILQ_FOREACH(nic, nics, next) {
             if (!nic->failed && nic->armed == armed
                 && (armed || nic->op == op))
             {
                 fprintf(f, "%s", n++ > 0 ? ", " : " ");
-                nft_put_element(f, &nic->nic);
+                fca_rules_element(f, &nic->nic);
             }
         }
 
@@ -306,7 +337,7 @@ nft_elements(fca_net_t *net, const char *verb, fca_net_queue_t *nics,
         }
     }
 
-    return nft_run_stream(net, f, &text, err);
+    return nft_run_stream(net, f, &text, verb[0] != 'g', err);
 }
 
 

@@ -3,16 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nftables/libnftables.h>
+
 #include "agent/base/log.h"
 #include "agent/net/net_int.h"
+#include "agent/net/net_nl.h"
 #include "vm/guest.h"
 
-#define IP_FORWARD   "/proc/sys/net/ipv4/ip_forward"
-
-/* the bridge's alias is the owner, and what teardown must know even if the
- * process that set up was killed */
-#define ALIAS_MADE   " made"
-#define ALIAS_NOFWD  " forward=0"
+/* how often the rules may change under us while they are read */
+#define LEARN_TRIES  10
 
 
 void
@@ -24,15 +23,35 @@ fca_net_complain(int rc, const fcf_err_t *err)
 }
 
 
-static int
-alias_is_ours(const fca_net_t *net, const char *alias)
+int
+fca_net_connect(fca_net_t *net, fcf_err_t *err)
 {
-    size_t  n;
+    net->sk = fca_nl_connect(NETLINK_ROUTE, err);
+    if (net->sk == NULL) {
+        return -1;
+    }
 
-    n = strlen(net->alias);
+    net->nft = fca_nft_new(err);
+    if (net->nft == NULL) {
+        return -1;
+    }
 
-    return strncmp(alias, net->alias, n) == 0
-           && (alias[n] == '\0' || alias[n] == ' ');
+    return fca_guard_open(net, err);
+}
+
+
+void
+fca_net_disconnect(fca_net_t *net)
+{
+    nl_socket_free(net->sk);
+    net->sk = NULL;
+
+    if (net->nft != NULL) {
+        nft_ctx_free(net->nft);
+        net->nft = NULL;
+    }
+
+    fca_guard_close(net);
 }
 
 
@@ -66,7 +85,7 @@ setup_check_bridge(fca_net_t *net, fcf_err_t *err)
                            "bridge (kind \"%s\")", net->bridge, link.kind);
     }
 
-    if (link.alias[0] != '\0' && !alias_is_ours(net, link.alias)) {
+    if (link.alias[0] != '\0' && !fca_net_alias_ours(net, link.alias)) {
         return fcf_err_set(err, FCF_E_EXISTS,
                            "bridge %s belongs to somebody else: its alias is "
                            "\"%s\", not \"%s\"", net->bridge, link.alias,
@@ -74,11 +93,7 @@ setup_check_bridge(fca_net_t *net, fcf_err_t *err)
     }
 
     net->ifindex = link.ifindex;
-
-    if (alias_is_ours(net, link.alias)) {
-        net->made = strstr(link.alias, ALIAS_MADE) != NULL;
-        net->forward_was_off = strstr(link.alias, ALIAS_NOFWD) != NULL;
-    }
+    fca_net_bridge_read(net, &link);
 
     return 0;
 }
@@ -144,63 +159,6 @@ setup_check_link(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
 }
 
 
-static int
-setup_bridge(fca_net_t *net, fcf_err_t *err)
-{
-    fca_link_t  link;
-
-    if (net->ifindex == 0) {
-        if (fca_link_bridge_add(net->sk, net->bridge, err) != 0
-            || fca_link_get(net->sk, net->bridge, 0, &link, err) != 0)
-        {
-            return -1;
-        }
-
-        net->ifindex = link.ifindex;
-        net->made = 1;
-    }
-
-    /* down drops the neighbour entries of an earlier run, and what is on its
-     * way to VMs that go on */
-    if ((net->nkeep == 0
-         && fca_link_set_up(net->sk, net->ifindex, 0, err) != 0)
-        || fca_link_bridge_set(net->sk, net->ifindex,
-                               (const unsigned char *) FCA_NET_MAC, err) != 0
-        || fca_link_no_ipv6(net->bridge, err) != 0
-        || fca_link_add_address(net->sk, net->ifindex, net->address,
-                                net->prefix_len, err) != 0
-        || fca_link_set_up(net->sk, net->ifindex, 1, err) != 0)
-    {
-        return -1;
-    }
-
-    return 0;
-}
-
-
-/* The alias says that forwarding was off before it is turned on, so that a
- * kill between the two loses nothing. */
-static int
-setup_forward(fca_net_t *net, fcf_err_t *err)
-{
-    char  alias[FCA_NET_ALIAS_MAX + sizeof(ALIAS_MADE ALIAS_NOFWD)];
-
-    if (net->egress && fca_sysctl_get(IP_FORWARD) == '0') {
-        net->forward_was_off = 1;
-    }
-
-    snprintf(alias, sizeof(alias), "%s%s%s", net->alias,
-             net->made ? ALIAS_MADE : "",
-             net->forward_was_off ? ALIAS_NOFWD : "");
-
-    if (fca_link_set_alias(net->sk, net->ifindex, alias, err) != 0) {
-        return -1;
-    }
-
-    return net->egress ? fca_sysctl_set(IP_FORWARD, "1", err) : 0;
-}
-
-
 fca_net_nic_t *
 fca_net_nic_new(fca_net_t *net, unsigned host)
 {
@@ -217,6 +175,7 @@ fca_net_nic_new(fca_net_t *net, unsigned host)
 
     nic->host = host;
     nic->nic.address.s_addr = htonl(addr);
+    memcpy(nic->nic.device, net->bridge, sizeof(nic->nic.device));
 
     /* FCV_MAC_FMT */
     nic->nic.mac[0] = 0x06;
@@ -253,6 +212,10 @@ setup_adopt(fca_net_t *net, const fca_link_t *link, int *doomed,
 
     nic->nic.ifindex = link->ifindex;
     memcpy(nic->nic.tap, link->name, sizeof(nic->nic.tap));
+    memcpy(nic->tap_mac, link->mac, sizeof(nic->tap_mac));
+
+    /* whose it was, nobody knows any more */
+    nic->owner.uid = nic->owner.gid = (uid_t) -1;
 
     STAILQ_INSERT_TAIL(&net->idle, nic, next);
     net->nidle++;
@@ -300,97 +263,6 @@ setup_taps(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
 }
 
 
-/* What changes the host.  A bridge that this call made goes again if a later
- * step fails; one that was there is left for the next try. */
-static int
-setup_apply(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
-{
-    int  fresh;
-
-    fresh = net->ifindex == 0;
-
-    if (setup_bridge(net, err) == 0
-        && setup_taps(net, links, n, err) == 0
-        && fca_nft_load(net, err) == 0
-        && setup_forward(net, err) == 0)
-    {
-        return 0;
-    }
-
-    if (fresh && net->ifindex != 0) {
-        fca_net_teardown(net);
-    }
-
-    return -1;
-}
-
-
-/* *links are the caller's to free, also of a failure */
-static int
-setup_look(fca_net_t *net, fca_link_t **links, size_t *n, fcf_err_t *err)
-{
-    size_t  i;
-
-    *links = NULL;
-
-    if (fca_tap_check(err) != 0) {
-        return -1;
-    }
-
-    net->sk = fca_link_connect(err);
-
-    if (net->sk == NULL
-        || fca_nft_init(net, err) != 0
-        || setup_check_bridge(net, err) != 0
-        || fca_link_list(net->sk, links, n, err) != 0)
-    {
-        return -1;
-    }
-
-    for (i = 0; i < *n; i++) {
-        if (setup_check_link(net, &(*links)[i], err) != 0) {
-            return -1;
-        }
-    }
-
-    return fca_link_check_overlap(net->sk, net->ifindex, net->address,
-                                  net->prefix_len, err);
-}
-
-
-int
-fca_net_look(fca_net_t *net, fcf_err_t *err)
-{
-    int          rc;
-    size_t       n;
-    fca_link_t  *links;
-
-    rc = setup_look(net, &links, &n, err);
-    free(links);
-
-    return rc;
-}
-
-
-int
-fca_net_setup(fca_net_t *net, fcf_err_t *err)
-{
-    int          rc;
-    size_t       n;
-    fca_link_t  *links;
-
-    rc = setup_look(net, &links, &n, err);
-
-    if (rc == 0) {
-        rc = setup_apply(net, links, n, err);
-    }
-
-    free(links);
-
-    return rc;
-}
-
-
 static int
 teardown_taps(fca_net_t *net, fcf_err_t *err)
 {
@@ -420,12 +292,13 @@ teardown_taps(fca_net_t *net, fcf_err_t *err)
 }
 
 
-void
-fca_net_teardown(fca_net_t *net)
+static void
+teardown(fca_net_t *net)
 {
     fcf_err_t  err;
 
     fca_net_complain(teardown_taps(net, &err), &err);
+    fca_net_forward_end(net);
 
     if (net->made) {
         fca_net_complain(fca_link_del(net->sk, net->ifindex, &err), &err);
@@ -436,8 +309,150 @@ fca_net_teardown(fca_net_t *net)
     }
 
     fca_net_complain(fca_nft_remove(net, &err), &err);
+}
 
-    if (net->forward_was_off) {
-        fca_net_complain(fca_sysctl_set(IP_FORWARD, "0", &err), &err);
+
+/* The rules, and how the kernel shows them: by that it is known later whether
+ * somebody changed them, so nobody may have between the two. */
+static int
+setup_rules(fca_net_t *net, fcf_err_t *err)
+{
+    int       i;
+    uint32_t  before, after;
+
+    for (i = 0; i < LEARN_TRIES; i++) {
+
+        if (fca_nft_load(net, err) != 0
+            || fca_guard_generation(net, &before, err) != 0
+            || fca_nft_learn(net, err) != 0
+            || fca_guard_generation(net, &after, err) != 0)
+        {
+            return -1;
+        }
+
+        if (before == after && fca_guard_owns(net, after)) {
+            fca_cut(net, 1);
+            return 0;
+        }
     }
+
+    return fcf_err_set(err, FCF_E_UNAVAILABLE, "nftables: somebody changes "
+                       "the rules all the time");
+}
+
+
+/* What changes the host.  A bridge that this call made goes again if a later
+ * step fails; one that was there is left for the next try. */
+static int
+setup_apply(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
+{
+    int  fresh;
+
+    fresh = net->ifindex == 0;
+
+    /* down drops the neighbour entries of an earlier run, and what is on its
+     * way to VMs that go on */
+    if ((fresh || net->nkeep > 0
+         || fca_link_set_up(net->sk, net->ifindex, 0, err) == 0)
+        && fca_net_bridge_set_up(net, err) == 0
+        && setup_taps(net, links, n, err) == 0
+        && setup_rules(net, err) == 0
+        && fca_net_forward_start(net, err) == 0)
+    {
+        fca_net_mtu_read(net);
+        fca_net_foreign_tell(net);
+        return 0;
+    }
+
+    if (fresh && net->ifindex != 0) {
+        teardown(net);
+    }
+
+    return -1;
+}
+
+
+/* *links are the caller's to free, also of a failure */
+static int
+setup_look(fca_net_t *net, fca_link_t **links, size_t *n, fcf_err_t *err)
+{
+    size_t  i;
+
+    *links = NULL;
+
+    if (fca_tap_check(err) != 0
+        || fca_net_connect(net, err) != 0
+        || setup_check_bridge(net, err) != 0
+        || fca_link_list(net->sk, links, n, err) != 0)
+    {
+        return -1;
+    }
+
+    for (i = 0; i < *n; i++) {
+        if (setup_check_link(net, &(*links)[i], err) != 0) {
+            return -1;
+        }
+    }
+
+    return fca_link_check_overlap(net->sk, net->ifindex, net->address,
+                                  net->prefix_len, err);
+}
+
+
+int
+fca_net_look(fca_net_t *net, fcf_err_t *err)
+{
+    int          rc;
+    size_t       n;
+    fca_link_t  *links;
+
+    if (fca_net_lock_check(net, err) != 0) {
+        return -1;
+    }
+
+    rc = setup_look(net, &links, &n, err);
+    free(links);
+    fca_net_disconnect(net);
+
+    return rc;
+}
+
+
+int
+fca_net_setup(fca_net_t *net, fcf_err_t *err)
+{
+    int          rc;
+    size_t       n;
+    fca_link_t  *links;
+
+    if (fca_net_lock(net, err) != 0) {
+        return -1;
+    }
+
+    rc = setup_look(net, &links, &n, err);
+
+    if (rc == 0) {
+        rc = setup_apply(net, links, n, err);
+    }
+
+    free(links);
+    fca_net_disconnect(net);
+
+    return rc;
+}
+
+
+void
+fca_net_teardown(fca_net_t *net)
+{
+    fcf_err_t  err;
+
+    if (fca_net_connect(net, &err) == 0) {
+        teardown(net);
+
+    } else {
+        fca_net_complain(-1, &err);
+    }
+
+    fca_net_disconnect(net);
 }

@@ -98,6 +98,35 @@ done:
 
 
 int
+fca_tap_own(const char *name, uid_t uid, gid_t gid, fcf_err_t *err)
+{
+    int           fd, rc;
+    struct ifreq  ifr = { .ifr_flags = TAP_FLAGS };
+
+    fd = tun_open(err);
+    if (fd < 0) {
+        return -1;
+    }
+
+    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+
+    rc = 0;
+
+    if (ioctl(fd, TUNSETIFF, &ifr) != 0
+        || ioctl(fd, TUNSETOWNER, (unsigned long) uid) != 0
+        || ioctl(fd, TUNSETGROUP, (unsigned long) gid) != 0)
+    {
+        rc = fcf_err_sys(err, errno, "giving TAP %s to uid %lu, gid %lu",
+                         name, (unsigned long) uid, (unsigned long) gid);
+    }
+
+    close(fd);
+
+    return rc;
+}
+
+
+int
 fca_tap_busy(const char *name, fcf_err_t *err)
 {
     int           fd, rc;

@@ -1,124 +1,81 @@
 #include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#include "agent/base/log.h"
+#include <linux/close_range.h>
+#include <sys/syscall.h>
+
 #include "agent/net/net_int.h"
+#include "agent/net/net_nl.h"
 
 
-void
-fca_net_arm(fca_net_t *net, fca_net_nic_t *nic, int armed)
-{
-    if (nic->armed == armed) {
-        return;
-    }
-
-    nic->armed = armed;
-
-    if (armed) {
-        TAILQ_INSERT_TAIL(&net->armed, nic, arm);
-
-    } else {
-        TAILQ_REMOVE(&net->armed, nic, arm);
-    }
-}
-
-
-int
-fca_net_nic_prepare(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
-{
-    fca_link_t  link;
-
-    if (nic->nic.ifindex == 0) {
-        if (fca_tap_make(net->sk, net->tap_prefix, net->alias, &link, err)
-            != 0)
-        {
-            return -1;
-        }
-
-        nic->nic.ifindex = link.ifindex;
-        memcpy(nic->nic.tap, link.name, sizeof(nic->nic.tap));
-    }
-
-    if (fca_link_set_up(net->sk, nic->nic.ifindex, 0, err) != 0
-        || fca_link_no_ipv6(nic->nic.tap, err) != 0
-        || fca_link_enslave(net->sk, nic->nic.ifindex, net->ifindex, err) != 0
-        || fca_link_isolate(net->sk, nic->nic.ifindex, err) != 0
-        || fca_link_add_neigh(net->sk, net->ifindex, nic->nic.address,
-                              nic->nic.mac, err) != 0)
-    {
-        return fcf_err_wrap(err, "TAP %s", nic->nic.tap);
-    }
-
-    return 0;
-}
-
-
-/* Looks at what a guest will be let loose on: only an isolated port of our
- * bridge goes up. */
+/* A pooled TAP that somebody changed is put back, one that was deleted is made
+ * again, maybe under another name: its element goes with it. */
 static int
-nic_raise(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
-{
-    fca_link_t  link;
-
-    if (fca_link_get(net->sk, NULL, nic->nic.ifindex, &link, err) != 0) {
-        return fcf_err_wrap(err, "TAP %s", nic->nic.tap);
-    }
-
-    if (link.master != net->ifindex || !link.isolated
-        || strcmp(link.name, nic->nic.tap) != 0
-        || strcmp(link.alias, net->alias) != 0)
-    {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "TAP %s is not as it was made: name %s, alias "
-                           "\"%s\", bridge port %s, %s", nic->nic.tap,
-                           link.name, link.alias,
-                           link.master == net->ifindex ? "yes" : "no",
-                           link.isolated ? "isolated" : "not isolated");
-    }
-
-    if (fca_link_set_up(net->sk, nic->nic.ifindex, 1, err) != 0) {
-        return fcf_err_wrap(err, "TAP %s", nic->nic.tap);
-    }
-
-    return 0;
-}
-
-
-/* a pooled TAP that somebody changed or deleted meanwhile is made again */
-static void
 work_check_pooled(fca_net_t *net, fca_net_nic_t *nic)
 {
-    fca_link_t  link;
+    fcf_err_t  err;
 
-    if (fca_link_get(net->sk, NULL, nic->nic.ifindex, &link, NULL) == 0
-        && link.master == net->ifindex && link.isolated)
+    if (fca_net_nic_look(net, nic, &err) == 0
+        || err.code != FCF_E_NOT_FOUND)
     {
-        return;
+        return 0;
     }
 
+    fca_net_arm(net, nic, 0);
     nic->nic.ifindex = 0;
     nic->op = FCA_NET_MAKE;
+
+    return 1;
 }
 
 
+static int
+work_give(fca_net_t *net, fca_net_nic_t *nic)
+{
+    nic->up = 0;
+
+    /* the next one with this address is somebody else */
+    if (net->egress) {
+        fca_net_complain(fca_flows_forget(net, nic->nic.address, &nic->err),
+                         &nic->err);
+    }
+
+    return fca_link_set_up(net->sk, nic->nic.ifindex, 0, &nic->err);
+}
+
+
+/* stale: elements of TAPs that are gone are in the set still */
 static void
-work_links(fca_net_t *net, fca_net_queue_t *batch)
+work_links(fca_net_t *net, fca_net_queue_t *batch, int *stale)
 {
     fca_net_nic_t  *nic;
 
     STAILQ_FOREACH(nic, batch, next) {
 
+        if (nic->op == FCA_NET_GIVE) {
+            nic->failed = work_give(net, nic) != 0;
+            continue;
+        }
+
         if (nic->op == FCA_NET_TAKE) {
-            work_check_pooled(net, nic);
+            *stale |= work_check_pooled(net, nic);
         }
 
         if (nic->op == FCA_NET_MAKE) {
             nic->failed = fca_net_nic_prepare(net, nic, &nic->err) != 0;
-
-        } else if (nic->op == FCA_NET_GIVE) {
-            nic->failed = fca_link_set_up(net->sk, nic->nic.ifindex, 0,
-                                          &nic->err) != 0;
         }
+
+        if (!nic->failed) {
+            nic->failed = fca_net_nic_own(nic, &nic->err) != 0;
+        }
+
+        nic->nic.mtu = net->mtu;
     }
 }
 
@@ -128,13 +85,13 @@ work_links(fca_net_t *net, fca_net_queue_t *batch)
  * takes our tables along: they are put back whole.
  */
 static void
-work_elements(fca_net_t *net, fca_net_queue_t *batch)
+work_elements(fca_net_t *net, fca_net_queue_t *batch, int stale)
 {
     int             rc;
     fcf_err_t       err;
     fca_net_nic_t  *nic;
 
-    rc = fca_nft_verify(net, batch, &err);
+    rc = stale ? -1 : fca_nft_verify(net, batch, &err);
 
     if (rc == 0) {
         rc = fca_nft_add(net, batch, &err);
@@ -147,7 +104,8 @@ work_elements(fca_net_t *net, fca_net_queue_t *batch)
     }
 
     if (rc != 0) {
-        rc = fca_nft_load(net, &err);
+        rc = stale ? fca_nft_load(net, &err)
+                   : fca_guard_reload(net, "the set nics was changed", &err);
     }
 
     if (rc == 0) {
@@ -168,16 +126,18 @@ work_elements(fca_net_t *net, fca_net_queue_t *batch)
 static void
 work_batch(fca_net_t *net, fca_net_queue_t *batch)
 {
+    int             stale;
     fca_net_nic_t  *nic;
 
-    work_links(net, batch);
-    work_elements(net, batch);
+    stale = 0;
+    work_links(net, batch, &stale);
+    work_elements(net, batch, stale);
 
     STAILQ_FOREACH(nic, batch, next) {
         if ((nic->op == FCA_NET_MAKE || nic->op == FCA_NET_TAKE)
             && !nic->failed)
         {
-            nic->failed = nic_raise(net, nic, &nic->err) != 0;
+            nic->failed = fca_net_nic_raise(net, nic, &nic->err) != 0;
         }
     }
 }
@@ -221,59 +181,79 @@ work_doom(fca_net_t *net, fca_net_queue_t *doomed)
 }
 
 
-/* Guests run on while somebody reloads the host's firewall, which takes our
- * tables along. */
-static void
-work_watch(fca_net_t *net)
-{
-    fcf_err_t  err;
-
-    if (fca_nft_check(net, NULL) == 0) {
-        return;
-    }
-
-    fca_log(FCF_LOG_WARN, NULL,
-            "guest network: the nftables rules of %s were removed by "
-            "somebody, and are put back", net->bridge);
-
-    fca_net_complain(fca_nft_load(net, &err), &err);
-}
-
-
 static void
 work_results(fca_net_t *net, fca_net_queue_t *done)
 {
-    uv_mutex_lock(&net->lock);
+    uv_mutex_lock(&net->mutex);
     STAILQ_CONCAT(&net->results, done);
-    uv_mutex_unlock(&net->lock);
+    uv_mutex_unlock(&net->mutex);
 
-    uv_async_send(net->async);
+    fca_net_ring(net->done);
 }
 
 
-/* Takes what there is to do, waiting for it.  Doomed NICs wait until nothing
- * else has come for a while, since deleting holds the kernel's one lock on
- * links.  0: the wait is over and nothing came. */
-static int
-work_wait(fca_net_t *net, fca_net_queue_t *batch, unsigned ndoomed)
+void
+fca_net_lose(fca_net_t *net, fca_net_nic_t *nic)
 {
-    int             rc, more;
+    uv_mutex_lock(&net->mutex);
+    nic->lost = 1;
+    net->nlost++;
+    uv_mutex_unlock(&net->mutex);
+
+    fca_net_ring(net->done);
+}
+
+
+void
+fca_net_ring(int bell)
+{
+    /* full: it rings already */
+    while (eventfd_write(bell, 1) != 0 && errno == EINTR) { /* void */ }
+}
+
+
+void
+fca_net_ring_stop(int bell)
+{
+    eventfd_t  n;
+
+    while (eventfd_read(bell, &n) != 0 && errno == EINTR) { /* void */ }
+}
+
+
+/* Waits for a job or a notice, until then at most.  1: more jobs than could be
+ * taken are there. */
+static void
+work_wait(fca_net_t *net, uint64_t until)
+{
+    uint64_t       now, ms;
+    struct pollfd  pfd[] = {
+        { .fd = net->wake, .events = POLLIN },
+        { .fd = nl_socket_get_fd(net->rules_notices), .events = POLLIN },
+        { .fd = nl_socket_get_fd(net->link_notices), .events = POLLIN },
+    };
+
+    now = uv_hrtime();
+    ms = until > now ? (until - now) / 1000000 + 1 : 0;
+
+    /* interrupted or not, what there is is looked at next */
+    (void) poll(pfd, sizeof(pfd) / sizeof(pfd[0]),
+                (int) (ms < INT_MAX ? ms : INT_MAX));
+
+    fca_net_ring_stop(net->wake);
+}
+
+
+/* Takes what there is to do, not all at once, so that the first of many need
+ * not wait for the last.  stop: there is nothing more, for good. */
+static unsigned
+work_take(fca_net_t *net, fca_net_queue_t *batch, int *left, int *stop)
+{
     unsigned        n;
     fca_net_nic_t  *nic;
 
-    rc = 0;
+    uv_mutex_lock(&net->mutex);
 
-    uv_mutex_lock(&net->lock);
-
-    while (STAILQ_EMPTY(&net->jobs) && !net->stop && rc == 0) {
-        rc = uv_cond_timedwait(&net->wake, &net->lock,
-                               ndoomed > 0 ? FCA_NET_DOOM_NS
-                                           : FCA_NET_WATCH_NS);
-    }
-
-    more = !STAILQ_EMPTY(&net->jobs);
-
-    /* bounded, so that the first of many need not wait for the last */
     for (n = 0; n < FCA_NET_BATCH_MAX; n++) {
         nic = STAILQ_FIRST(&net->jobs);
         if (nic == NULL) {
@@ -284,9 +264,12 @@ work_wait(fca_net_t *net, fca_net_queue_t *batch, unsigned ndoomed)
         STAILQ_INSERT_TAIL(batch, nic, next);
     }
 
-    uv_mutex_unlock(&net->lock);
+    *left = !STAILQ_EMPTY(&net->jobs);
+    *stop = net->stop && !*left;
 
-    return more;
+    uv_mutex_unlock(&net->mutex);
+
+    return n;
 }
 
 
@@ -317,43 +300,104 @@ work_split(fca_net_queue_t *batch, fca_net_queue_t *doomed)
 }
 
 
+/* Doomed NICs wait until nothing else has come for a while, since deleting
+ * holds the kernel's one lock on links. */
 static void
-work_main(void *arg)
+work_loop(fca_net_t *net)
 {
-    int              more, stop;
+    int              left, stop;
+    uint64_t         now, tick, quiet;
     unsigned         ndoomed;
-    fca_net_t       *net = arg;
     fca_net_queue_t  batch = STAILQ_HEAD_INITIALIZER(batch);
     fca_net_queue_t  doomed = STAILQ_HEAD_INITIALIZER(doomed);
 
     ndoomed = 0;
+    left = 0;
+    stop = 0;
+    tick = 0;                   /* at once: what changed since the opening */
+    quiet = 0;
 
-    for ( ;; ) {
-        more = work_wait(net, &batch, ndoomed);
-        ndoomed += work_split(&batch, &doomed);
+    while (!stop || ndoomed > 0) {
+        work_wait(net, left || stop ? 0
+                       : ndoomed > 0 && quiet < tick ? quiet : tick);
+        fca_guard(net);
+
+        now = uv_hrtime();
+
+        if (work_take(net, &batch, &left, &stop) > 0) {
+            ndoomed += work_split(&batch, &doomed);
+            quiet = now + FCA_NET_DOOM_NS;
+        }
 
         if (!STAILQ_EMPTY(&batch)) {
             work_batch(net, &batch);
             work_results(net, &batch);
         }
 
-        if (ndoomed > 0 && (!more || ndoomed >= FCA_NET_DOOM_MAX)) {
+        if (ndoomed > 0
+            && (now >= quiet || stop || ndoomed >= FCA_NET_DOOM_MAX))
+        {
             work_doom(net, &doomed);
             work_results(net, &doomed);
             ndoomed = 0;
-
-        } else if (!more) {
-            work_watch(net);
         }
 
-        uv_mutex_lock(&net->lock);
-        stop = net->stop && STAILQ_EMPTY(&net->jobs) && ndoomed == 0;
-        uv_mutex_unlock(&net->lock);
-
-        if (stop) {
-            return;
+        if (now >= tick) {
+            fca_guard_tick(net);
+            tick = now + FCA_NET_WATCH_NS;
         }
     }
+}
+
+
+/*
+ * A table of descriptors of its own.  Who starts a process, on whichever
+ * thread, copies the descriptors there are, and the copies live until that
+ * process runs its program: a TAP that was open here at that moment would be
+ * busy for its VMM.
+ */
+static int
+work_own_files(const fca_net_t *net, fcf_err_t *err)
+{
+    unsigned  low, high;
+
+    low = (unsigned) (net->wake < net->done ? net->wake : net->done);
+    high = (unsigned) (net->wake < net->done ? net->done : net->wake);
+
+    if (unshare(CLONE_FILES) != 0
+        || (low > STDERR_FILENO + 1
+            && syscall(SYS_close_range, STDERR_FILENO + 1, low - 1, 0) != 0)
+        || (high > low + 1
+            && syscall(SYS_close_range, low + 1, high - 1, 0) != 0)
+        || syscall(SYS_close_range, high + 1, ~0u, 0) != 0)
+    {
+        return fcf_err_sys(err, errno, "network worker: descriptors");
+    }
+
+    return 0;
+}
+
+
+static void
+work_main(void *arg)
+{
+    fca_net_t  *net = arg;
+
+    net->work_failed = work_own_files(net, &net->work_err) != 0
+                       || fca_net_connect(net, &net->work_err) != 0;
+
+    if (!net->work_failed) {
+        net->rules_dirty = 1;
+        fca_guard_all(net);
+    }
+
+    uv_sem_post(&net->started);
+
+    if (!net->work_failed) {
+        work_loop(net);
+    }
+
+    fca_net_disconnect(net);
 }
 
 
@@ -362,25 +406,33 @@ fca_net_work_start(fca_net_t *net, fcf_err_t *err)
 {
     int  rc;
 
-    rc = uv_mutex_init(&net->lock);
+    rc = uv_mutex_init(&net->mutex);
     if (rc != 0) {
         return fcf_err_sys(err, -rc, "network worker: mutex");
     }
 
-    rc = uv_cond_init(&net->wake);
+    rc = uv_sem_init(&net->started, 0);
     if (rc != 0) {
-        uv_mutex_destroy(&net->lock);
-        return fcf_err_sys(err, -rc, "network worker: condition");
+        uv_mutex_destroy(&net->mutex);
+        return fcf_err_sys(err, -rc, "network worker: semaphore");
     }
 
     rc = uv_thread_create(&net->thread, work_main, net);
     if (rc != 0) {
-        uv_cond_destroy(&net->wake);
-        uv_mutex_destroy(&net->lock);
+        uv_sem_destroy(&net->started);
+        uv_mutex_destroy(&net->mutex);
         return fcf_err_sys(err, -rc, "network worker: thread");
     }
 
     net->running = 1;
+    uv_sem_wait(&net->started);
+    uv_sem_destroy(&net->started);
+
+    if (net->work_failed) {
+        fca_net_work_stop(net);
+        *err = net->work_err;
+        return -1;
+    }
 
     return 0;
 }
@@ -393,14 +445,14 @@ fca_net_work_stop(fca_net_t *net)
         return;
     }
 
-    uv_mutex_lock(&net->lock);
+    uv_mutex_lock(&net->mutex);
     net->stop = 1;
-    uv_cond_signal(&net->wake);
-    uv_mutex_unlock(&net->lock);
+    uv_mutex_unlock(&net->mutex);
+
+    fca_net_ring(net->wake);
 
     uv_thread_join(&net->thread);
-    uv_cond_destroy(&net->wake);
-    uv_mutex_destroy(&net->lock);
+    uv_mutex_destroy(&net->mutex);
 
     net->running = 0;
 }
@@ -414,8 +466,9 @@ fca_net_work_add(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op)
     nic->op = op;
     nic->failed = 0;
 
-    uv_mutex_lock(&net->lock);
+    uv_mutex_lock(&net->mutex);
     STAILQ_INSERT_TAIL(&net->jobs, nic, next);
-    uv_cond_signal(&net->wake);
-    uv_mutex_unlock(&net->lock);
+    uv_mutex_unlock(&net->mutex);
+
+    fca_net_ring(net->wake);
 }

@@ -37,7 +37,14 @@ fca_guest_config(const fca_guest_config_t *c)
         return NULL;
     }
 
-    text = json_dumps(root, JSON_COMPACT);
+    text = NULL;
+
+    if (c->mtu == 0
+        || json_object_set_new(root, "mtu", json_integer(c->mtu)) == 0)
+    {
+        text = json_dumps(root, JSON_COMPACT);
+    }
+
     json_decref(root);
 
     return text;

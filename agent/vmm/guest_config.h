@@ -11,7 +11,7 @@ typedef struct {
     int64_t           version;
     int               port;
     struct in_addr    address, gateway;
-    unsigned          prefix_len;
+    unsigned          prefix_len, mtu;  /* mtu 0: the device's */
     unsigned char     mac[6];
 } fca_guest_config_t;
 

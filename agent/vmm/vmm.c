@@ -275,7 +275,7 @@ fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms)
         return;
     }
 
-    fca_control_stop(vmm->conf->uv, vmm->nic.address, timeout_ms,
+    fca_control_stop(vmm->conf->uv, &vmm->nic, timeout_ms,
                      &vmm->control);
 }
 

@@ -111,10 +111,11 @@ control_connected(uv_connect_t *connect, int status)
 
 
 void
-fca_control_stop(uv_loop_t *uv, struct in_addr guest, unsigned timeout_ms,
+fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic, unsigned timeout_ms,
     fca_control_t **slot)
 {
     int                 n;
+    uv_os_fd_t          fd;
     fca_control_t      *control;
     struct sockaddr_in  sin;
 
@@ -133,7 +134,7 @@ fca_control_stop(uv_loop_t *uv, struct in_addr guest, unsigned timeout_ms,
     control->timer.data = control;
     control->connect.data = control;
 
-    if (uv_tcp_init(uv, &control->tcp) != 0) {
+    if (uv_tcp_init_ex(uv, &control->tcp, AF_INET) != 0) {
         free(control);
         return;
     }
@@ -146,12 +147,15 @@ fca_control_stop(uv_loop_t *uv, struct in_addr guest, unsigned timeout_ms,
     memset(&sin, 0, sizeof(sin));
     sin.sin_family = AF_INET;
     sin.sin_port = htons(FCV_CONTROL_PORT);
-    sin.sin_addr = guest;
+    sin.sin_addr = nic->address;
 
     uv_timer_start(&control->timer, control_timeout, timeout_ms, 0);
 
-    if (uv_tcp_connect(&control->connect, &control->tcp,
-                       (const struct sockaddr *) &sin, control_connected) != 0)
+    if (uv_fileno((uv_handle_t *) &control->tcp, &fd) != 0
+        || fca_nic_bind(nic, fd, NULL) != 0
+        || uv_tcp_connect(&control->connect, &control->tcp,
+                          (const struct sockaddr *) &sin, control_connected)
+           != 0)
     {
         fca_control_cancel(control);
     }

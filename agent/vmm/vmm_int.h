@@ -227,7 +227,7 @@ void fca_vmm_last_words(const fca_vmm_t *vmm, char *buf, size_t size);
 
 /* vmm_control.c */
 /* One try within timeout_ms, in silence.  *slot is set while it lasts. */
-void fca_control_stop(uv_loop_t *uv, struct in_addr guest,
+void fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic,
     unsigned timeout_ms, fca_control_t **slot);
 void fca_control_cancel(fca_control_t *control);
 

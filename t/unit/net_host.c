@@ -104,7 +104,7 @@ take(host_t *host)
     t->host = host;
     t->start = now_us();
 
-    if (fca_net_take(host->net, taken, t, &err) != 0) {
+    if (fca_net_take(host->net, NULL, taken, t, &err) != 0) {
         printf("error %s\n", err.msg);
         free(t);
         return -1;
@@ -261,6 +261,7 @@ main(int argc, char **argv)
     conf.pool_max = (unsigned) strtoul(argv[7], NULL, 10);
     conf.keep = host.nics;
     conf.nkeep = host.n;
+    conf.connections = 1024;
 
     uv_loop_init(&host.loop);
 

@@ -188,7 +188,7 @@ command(char *line)
         memcpy(vm->runtime, runtime, sizeof(runtime));
         vms[nvms++] = vm;
 
-        if (fca_net_take(net, vm_taken, vm, &err) != 0) {
+        if (fca_net_take(net, NULL, vm_taken, vm, &err) != 0) {
             printf("failed %s %s\n", id, err.msg);
             vm_gone(vm);
         }

@@ -173,18 +173,21 @@ get_mac(fcv_config_t *conf, fcf_err_t *err)
 static int
 get_network(fcv_config_t *conf, fcf_err_t *err)
 {
-    int64_t  prefix_len;
+    int64_t  prefix_len, mtu;
 
     prefix_len = 24;
+    mtu = 0;
 
     if (get_address(conf, "address", &conf->address, err) < 0
         || get_address(conf, "gateway", &conf->gateway, err) < 0
         || get_integer(conf, "prefix_len", 1, 30, &prefix_len, err) < 0
+        || get_integer(conf, "mtu", 68, 65535, &mtu, err) < 0
         || get_mac(conf, err) < 0)
     {
         return -1;
     }
 
+    conf->mtu = (int) mtu;
     conf->netmask.s_addr = htonl((uint32_t) (~0ull << (32 - prefix_len)));
 
     return 0;

@@ -18,6 +18,7 @@ typedef struct {
     char             version[24];           /* "" if not given */
     int              port;
     struct in_addr   address, netmask, gateway;
+    int              mtu;                   /* 0: not given */
     int              has_mac;
     uint8_t          mac[ETH_ALEN];
     int64_t          time_ms;               /* Unix time; 0: not given */

@@ -159,6 +159,36 @@ set_up_device(int fd, const fcv_config_t *conf, fcf_err_t *err)
 }
 
 
+/* more than the device takes, it does not get */
+static int
+set_mtu(int fd, const fcv_config_t *conf, fcf_err_t *err)
+{
+    struct ifreq  ifr;
+
+    set_name(&ifr, DEVICE);
+
+    if (conf->mtu == 0) {
+        return 0;
+    }
+
+    if (ioctl(fd, SIOCGIFMTU, &ifr) < 0) {
+        return fcf_err_sys(err, errno, DEVICE);
+    }
+
+    if (ifr.ifr_mtu <= conf->mtu) {
+        return 0;
+    }
+
+    ifr.ifr_mtu = conf->mtu;
+
+    if (ioctl(fd, SIOCSIFMTU, &ifr) < 0) {
+        return fcf_err_sys(err, errno, DEVICE ": MTU %d", conf->mtu);
+    }
+
+    return 0;
+}
+
+
 int
 fcv_net_up(const fcv_config_t *conf, fcf_err_t *err)
 {
@@ -183,6 +213,10 @@ fcv_net_up(const fcv_config_t *conf, fcf_err_t *err)
 
     if (rc == 0) {
         rc = set_up_device(fd, conf, err);
+    }
+
+    if (rc == 0) {
+        rc = set_mtu(fd, conf, err);
     }
 
     close(fd);

@@ -1,0 +1,439 @@
+/*
+ * What others do to our rules, links and addresses while guests run: noticed
+ * by netlink, put back at once, told by name.  All of it on the worker.
+ */
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/netconf.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+
+#include "agent/base/log.h"
+#include "agent/net/net_int.h"
+#include "agent/net/net_nl.h"
+
+#define NFT_MSG(type)  (NFNL_SUBSYS_NFTABLES << 8 | (type))
+
+
+static int
+generation_valid(struct nl_msg *msg, void *arg)
+{
+    uint32_t       *gen = arg;
+    struct nlattr  *attr[NFTA_GEN_MAX + 1];
+
+    if (nlmsg_parse(nlmsg_hdr(msg), sizeof(struct nfgenmsg), attr,
+                    NFTA_GEN_MAX, NULL) == 0
+        && attr[NFTA_GEN_ID] != NULL)
+    {
+        *gen = ntohl(nla_get_u32(attr[NFTA_GEN_ID]));
+    }
+
+    return NL_OK;
+}
+
+
+int
+fca_guard_generation(fca_net_t *net, uint32_t *gen, fcf_err_t *err)
+{
+    struct nl_msg    *msg;
+    struct nfgenmsg   head = { .version = NFNETLINK_V0 };
+
+    *gen = 0;
+    msg = fca_nl_msg(NFT_MSG(NFT_MSG_GETGEN), 0, &head, sizeof(head));
+
+    return fca_nl_ask(net->nfsk, msg, 0, generation_valid, gen,
+                      "asking for the rules' generation", err);
+}
+
+
+void
+fca_guard_own(fca_net_t *net, uint32_t gen)
+{
+    net->own[net->nown++ % FCA_NET_OWN_MAX] = gen;
+}
+
+
+int
+fca_guard_owns(const fca_net_t *net, uint32_t gen)
+{
+    size_t  i;
+
+    for (i = 0; i < FCA_NET_OWN_MAX && i < net->nown; i++) {
+        if (net->own[i] == gen) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* one transaction's end: *net->touched says whether it was about a table of
+ * ours */
+static void
+guard_generation(fca_net_t *net, const struct nlmsghdr *msg)
+{
+    int             own, touched;
+    struct nlattr  *attr[NFTA_GEN_MAX + 1];
+
+    touched = net->touched;
+    net->touched = 0;
+
+    if (nlmsg_parse((struct nlmsghdr *) (uintptr_t) msg,
+                    sizeof(struct nfgenmsg), attr, NFTA_GEN_MAX, NULL) != 0
+        || attr[NFTA_GEN_ID] == NULL)
+    {
+        return;
+    }
+
+    own = fca_guard_owns(net, ntohl(nla_get_u32(attr[NFTA_GEN_ID])));
+
+    if (own) {
+        return;
+    }
+
+    net->foreign_changed = 1;
+
+    if (!touched) {
+        return;
+    }
+
+    net->rules_dirty = 1;
+    net->by[0] = '\0';
+
+    if (attr[NFTA_GEN_PROC_NAME] != NULL) {
+        nla_strlcpy(net->by, attr[NFTA_GEN_PROC_NAME], sizeof(net->by));
+    }
+}
+
+
+/* all notices but that of the generation carry their table's name first */
+static void
+guard_rules_notice(void *arg, const struct nlmsghdr *msg)
+{
+    fca_net_t             *net = arg;
+    const char            *name;
+    struct nlattr         *table;
+    const struct nfgenmsg *head;
+
+    if (msg->nlmsg_type == NFT_MSG(NFT_MSG_NEWGEN)) {
+        guard_generation(net, msg);
+        return;
+    }
+
+    if (!nlmsg_valid_hdr(msg, sizeof(*head))) {
+        return;
+    }
+
+    head = nlmsg_data(msg);
+    table = nlmsg_find_attr((struct nlmsghdr *) (uintptr_t) msg,
+                            sizeof(*head), NFTA_TABLE_NAME);
+
+    if (table == NULL
+        || (head->nfgen_family != NFPROTO_BRIDGE
+            && head->nfgen_family != NFPROTO_INET))
+    {
+        return;
+    }
+
+    name = nla_get_string(table);
+
+    if (strcmp(name, net->table) == 0) {
+        net->touched = 1;
+    }
+}
+
+
+/* Guests run on while somebody reloads the host's firewall, which takes our
+ * tables along.  What they opened meanwhile is cut. */
+int
+fca_guard_reload(fca_net_t *net, const char *why, fcf_err_t *err)
+{
+    if (fca_nft_load(net, err) != 0) {
+        return -1;
+    }
+
+    fca_log(FCF_LOG_WARN, NULL, "guest network: %s%s%s; the rules of %s are "
+            "put back, what guests opened meanwhile is cut", why,
+            net->by[0] != '\0' ? " by " : "", net->by, net->bridge);
+
+    net->by[0] = '\0';
+    fca_cut(net, 1);
+
+    return 0;
+}
+
+
+static void
+guard_rules(fca_net_t *net)
+{
+    fcf_err_t  err, why;
+
+    net->rules_dirty = 0;
+
+    if (fca_nft_check(net, &why) == 0
+        || fca_guard_reload(net, why.msg, &err) == 0)
+    {
+        return;
+    }
+
+    fca_log(FCF_LOG_ERROR, NULL, "guest network: %s, and cannot be put back: "
+            "%s", why.msg, err.msg);
+    net->rules_dirty = 1;           /* at the next look */
+}
+
+
+static fca_net_nic_t *
+nic_of(fca_net_t *net, unsigned ifindex)
+{
+    fca_net_nic_t  *nic;
+
+    TAILQ_FOREACH(nic, &net->armed, arm) {
+        if (nic->nic.ifindex == ifindex) {
+            return nic;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* a link that is none of ours may have become a port of the bridge */
+static void
+guard_stranger(fca_net_t *net, const struct nlmsghdr *msg, unsigned ifindex)
+{
+    struct nlattr  *master;
+
+    master = nlmsg_find_attr((struct nlmsghdr *) (uintptr_t) msg,
+                             sizeof(struct ifinfomsg), IFLA_MASTER);
+
+    if (msg->nlmsg_type == RTM_NEWLINK && master != NULL
+        && nla_get_u32(master) == net->ifindex)
+    {
+        net->stranger = ifindex;
+    }
+}
+
+
+static void
+guard_route(fca_net_t *net, const struct nlmsghdr *msg)
+{
+    struct nlattr  *oif;
+
+    oif = nlmsg_find_attr((struct nlmsghdr *) (uintptr_t) msg,
+                          sizeof(struct rtmsg), RTA_OIF);
+
+    if (oif != NULL && nla_get_u32(oif) == net->ifindex) {
+        net->bridge_dirty = 1;
+    }
+}
+
+
+static void
+guard_link_notice(void *arg, const struct nlmsghdr *msg)
+{
+    fca_net_t               *net = arg;
+    fca_net_nic_t           *nic;
+    const struct ifinfomsg  *ifi;
+    const struct ifaddrmsg  *ifa;
+
+    switch (msg->nlmsg_type) {
+
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+
+        if (!nlmsg_valid_hdr(msg, sizeof(*ifi))) {
+            return;
+        }
+
+        ifi = nlmsg_data(msg);
+
+        if ((unsigned) ifi->ifi_index == net->ifindex) {
+            net->bridge_dirty = 1;
+            return;
+        }
+
+        nic = nic_of(net, (unsigned) ifi->ifi_index);
+
+        if (nic != NULL) {
+            nic->dirty = 1;
+            net->nics_dirty = 1;
+
+        } else {
+            guard_stranger(net, msg, (unsigned) ifi->ifi_index);
+        }
+
+        break;
+
+    case RTM_DELADDR:
+
+        if (!nlmsg_valid_hdr(msg, sizeof(*ifa))) {
+            return;
+        }
+
+        ifa = nlmsg_data(msg);
+
+        if (ifa->ifa_index == net->ifindex) {
+            net->bridge_dirty = 1;
+        }
+
+        break;
+
+    case RTM_DELROUTE:
+        guard_route(net, msg);
+        break;
+
+    case RTM_NEWNETCONF:
+        net->forward_dirty = 1;
+        break;
+    }
+}
+
+
+/* lost notices: everything is looked at */
+void
+fca_guard_all(fca_net_t *net)
+{
+    fca_net_nic_t  *nic;
+
+    TAILQ_FOREACH(nic, &net->armed, arm) {
+        nic->dirty = 1;
+    }
+
+    net->nics_dirty = 1;
+    net->bridge_dirty = 1;
+    net->forward_dirty = 1;
+}
+
+
+static void
+guard_nics(fca_net_t *net)
+{
+    fca_net_nic_t  *nic;
+
+    net->nics_dirty = 0;
+
+    TAILQ_FOREACH(nic, &net->armed, arm) {
+        if (nic->dirty) {
+            nic->dirty = 0;
+            fca_net_nic_guard(net, nic);
+        }
+    }
+}
+
+
+int
+fca_guard_open(fca_net_t *net, fcf_err_t *err)
+{
+    static const int  rules[] = { NFNLGRP_NFTABLES, 0 };
+    static const int  links[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR,
+                                  RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_NETCONF,
+                                  0 };
+
+    net->nfsk = fca_nl_connect(NETLINK_NETFILTER, err);
+    if (net->nfsk == NULL) {
+        return -1;
+    }
+
+    net->rules_notices = fca_nl_notices(NETLINK_NETFILTER, rules, err);
+    if (net->rules_notices == NULL) {
+        return -1;
+    }
+
+    net->link_notices = fca_nl_notices(NETLINK_ROUTE, links, err);
+
+    return net->link_notices == NULL ? -1 : 0;
+}
+
+
+void
+fca_guard_close(fca_net_t *net)
+{
+    nl_socket_free(net->nfsk);
+    nl_socket_free(net->rules_notices);
+    nl_socket_free(net->link_notices);
+
+    net->nfsk = NULL;
+    net->rules_notices = NULL;
+    net->link_notices = NULL;
+}
+
+
+static void
+guard_read(fca_net_t *net)
+{
+    if (fca_nl_drain(net->rules_notices, guard_rules_notice, net)) {
+        net->rules_dirty = 1;
+        net->foreign_changed = 1;
+    }
+
+    if (fca_nl_drain(net->link_notices, guard_link_notice, net)) {
+        fca_guard_all(net);
+    }
+}
+
+
+void
+fca_guard(fca_net_t *net)
+{
+    guard_read(net);
+
+    /* first what guests could get through */
+    if (net->rules_dirty) {
+        guard_rules(net);
+    }
+
+    if (net->stranger != 0) {
+        fca_net_stranger_guard(net, net->stranger);
+        net->stranger = 0;
+    }
+
+    if (net->bridge_dirty) {
+        net->bridge_dirty = 0;
+        fca_net_bridge_guard(net);
+    }
+
+    if (net->nics_dirty) {
+        guard_nics(net);
+    }
+
+    if (net->forward_dirty) {
+        net->forward_dirty = 0;
+        fca_net_forward_guard(net);
+    }
+}
+
+
+/* what no notice tells: looked at every two seconds */
+void
+fca_guard_tick(fca_net_t *net)
+{
+    uint64_t  strays;
+
+    if (fca_nft_strays(net, &strays) == 0) {
+
+        if (strays > net->strays) {
+            fca_cut(net, 0);
+        }
+
+        net->strays = strays;
+    }
+
+    if (net->foreign_changed) {
+        net->foreign_changed = 0;
+        fca_net_foreign_tell(net);
+    }
+
+    if (net->retry) {
+        net->retry = 0;
+        fca_guard_all(net);
+    }
+
+    fca_net_mtu_read(net);
+}

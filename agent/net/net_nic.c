@@ -1,0 +1,223 @@
+/* One NIC: made, let loose, looked at, put back.  On the worker. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/log.h"
+#include "agent/net/net_int.h"
+
+
+void
+fca_net_arm(fca_net_t *net, fca_net_nic_t *nic, int armed)
+{
+    if (nic->armed == armed) {
+        return;
+    }
+
+    nic->armed = armed;
+
+    if (armed) {
+        TAILQ_INSERT_TAIL(&net->armed, nic, arm);
+
+    } else {
+        TAILQ_REMOVE(&net->armed, nic, arm);
+    }
+}
+
+
+static int
+nic_make(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+{
+    fca_link_t  link;
+
+    if (fca_tap_make(net->sk, net->tap_prefix, net->alias, &link, err) != 0) {
+        return -1;
+    }
+
+    nic->nic.ifindex = link.ifindex;
+    memcpy(nic->nic.tap, link.name, sizeof(nic->nic.tap));
+    memcpy(nic->tap_mac, link.mac, sizeof(nic->tap_mac));
+    memset(&nic->owner, 0, sizeof(nic->owner));
+
+    return 0;
+}
+
+
+/* into the bridge, isolated, with a neighbour entry */
+static int
+nic_place(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+{
+    if (fca_link_set_up(net->sk, nic->nic.ifindex, 0, err) != 0
+        || fca_link_no_ipv6(nic->nic.tap, err) != 0
+        || fca_link_enslave(net->sk, nic->nic.ifindex, net->ifindex, err) != 0
+        || fca_link_isolate(net->sk, nic->nic.ifindex, err) != 0
+        || fca_link_add_neigh(net->sk, net->ifindex, nic->nic.address,
+                              nic->nic.mac, err) != 0)
+    {
+        return fcf_err_wrap(err, "TAP %s", nic->nic.tap);
+    }
+
+    return 0;
+}
+
+
+int
+fca_net_nic_prepare(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+{
+    if (nic->nic.ifindex == 0 && nic_make(net, nic, err) != 0) {
+        return -1;
+    }
+
+    return nic_place(net, nic, err);
+}
+
+
+int
+fca_net_nic_own(fca_net_nic_t *nic, fcf_err_t *err)
+{
+    if (nic->owner.uid == nic->want.uid && nic->owner.gid == nic->want.gid) {
+        return 0;
+    }
+
+    if (fca_tap_own(nic->nic.tap, nic->want.uid, nic->want.gid, err) != 0) {
+        return -1;
+    }
+
+    nic->owner = nic->want;
+
+    return 0;
+}
+
+
+/* what is wrong with it, in words; NULL: nothing */
+static const char *
+nic_wrong(const fca_net_t *net, const fca_net_nic_t *nic,
+    const fca_link_t *link)
+{
+    if (strcmp(link->name, nic->nic.tap) != 0) {
+        return "was given another name";
+    }
+
+    if (strcmp(link->alias, net->alias) != 0) {
+        return "was given another alias";
+    }
+
+    if (link->master != net->ifindex) {
+        return "was taken out of the bridge";
+    }
+
+    if (!link->isolated) {
+        return "is no longer isolated";
+    }
+
+    if (memcmp(link->mac, nic->tap_mac, sizeof(link->mac)) != 0) {
+        return "was given another MAC";
+    }
+
+    if (nic->up && !(link->flags & IFF_UP)) {
+        return "was set down";
+    }
+
+    return NULL;
+}
+
+
+int
+fca_net_nic_raise(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+{
+    fca_link_t   link;
+    const char  *wrong;
+
+    if (fca_link_get(net->sk, NULL, nic->nic.ifindex, &link, err) != 0) {
+        return fcf_err_wrap(err, "TAP %s", nic->nic.tap);
+    }
+
+    wrong = nic_wrong(net, nic, &link);
+
+    if (wrong != NULL) {
+        return fcf_err_set(err, FCF_E_INVALID, "TAP %s %s", nic->nic.tap,
+                           wrong);
+    }
+
+    if (fca_link_set_up(net->sk, nic->nic.ifindex, 1, err) != 0) {
+        return fcf_err_wrap(err, "TAP %s", nic->nic.tap);
+    }
+
+    nic->up = 1;
+
+    return 0;
+}
+
+
+/* A port that is down first: it must not be open to others, not for a moment,
+ * while it is neither isolated nor under its name. */
+static int
+nic_repair(fca_net_t *net, fca_net_nic_t *nic, const fca_link_t *link,
+    fcf_err_t *err)
+{
+    unsigned  ifindex;
+
+    ifindex = nic->nic.ifindex;
+
+    if (fca_link_set_up(net->sk, ifindex, 0, err) != 0
+        || (strcmp(link->name, nic->nic.tap) != 0
+            && fca_link_rename(net->sk, ifindex, nic->nic.tap, err) != 0)
+        || fca_link_set_alias(net->sk, ifindex, net->alias, err) != 0
+        || fca_link_set_mac(net->sk, ifindex, nic->tap_mac, err) != 0
+        || nic_place(net, nic, err) != 0)
+    {
+        return -1;
+    }
+
+    return nic->up ? fca_link_set_up(net->sk, ifindex, 1, err) : 0;
+}
+
+
+int
+fca_net_nic_look(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+{
+    fcf_err_t    why;
+    fca_link_t   link;
+    const char  *wrong;
+
+    if (fca_link_get(net->sk, NULL, nic->nic.ifindex, &link, err) != 0) {
+        return -1;
+    }
+
+    wrong = nic_wrong(net, nic, &link);
+
+    if (wrong == NULL) {
+        return 0;
+    }
+
+    if (nic_repair(net, nic, &link, &why) != 0) {
+        fca_log(FCF_LOG_ERROR, NULL, "guest network: TAP %s %s, and cannot "
+                "be put back: %s", nic->nic.tap, wrong, why.msg);
+        return 0;
+    }
+
+    fca_log(FCF_LOG_WARN, NULL, "guest network: TAP %s %s; it is put back",
+            nic->nic.tap, wrong);
+
+    return 0;
+}
+
+
+/* One that is idle is looked at when it is taken. */
+void
+fca_net_nic_guard(fca_net_t *net, fca_net_nic_t *nic)
+{
+    fcf_err_t  err;
+
+    if (!nic->up || fca_net_nic_look(net, nic, &err) == 0
+        || err.code != FCF_E_NOT_FOUND)
+    {
+        return;
+    }
+
+    fca_log(FCF_LOG_WARN, NULL, "guest network: TAP %s was deleted; its VM "
+            "has no network any more", nic->nic.tap);
+
+    nic->up = 0;
+    fca_net_lose(net, nic);
+}
