@@ -371,6 +371,16 @@ fca_agent_close(fca_t *agent)
     fca_loop_end(&agent->uv);
 }
 
+static void
+fca_agent_say_open(const fca_conf_t *conf)
+{
+    if (conf->nallow == 0 && conf->token == NULL) {
+        fca_log(FCF_LOG_WARN, NULL, "neither allow nor token_file is set: "
+                "who reaches a VM's port is served, so they are opened on "
+                "loopback alone");
+    }
+}
+
 int
 fca_agent_run(fca_conf_t *conf)
 {
@@ -401,6 +411,7 @@ fca_agent_run(fca_conf_t *conf)
 
     } else {
         fca_log(FCF_LOG_INFO, NULL, "fcfaas-agent %s starts", FCA_VERSION);
+        fca_agent_say_open(conf);
         fca_node_start(agent.node);
         uv_run(&agent.uv, UV_RUN_DEFAULT);
         fca_agent_give_up(&agent);

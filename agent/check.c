@@ -3,31 +3,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "agent/agent.h"
 #include "agent/base/loop.h"
-#include "agent/check.h"
+#include "agent/check_int.h"
 #include "agent/host.h"
 #include "agent/trial.h"
 
 /* for an answer of etcd or Redis */
 #define FCA_CHECK_PEER_MS  3000
 
-typedef struct {
-    int          failed;
-    uv_loop_t    uv;
-    uv_timer_t   deadline;      /* keeps the loop running, for so long */
-    fcf_loop_t   loop;
-} fca_check_t;
-
-/* remedy: NULL if it is well */
-static void
-fca_check_say(fca_check_t *check, const char *what, const char *remedy,
-    const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void
+void
 fca_check_say(fca_check_t *check, const char *what, const char *remedy,
     const char *fmt, ...)
 {
@@ -45,6 +31,20 @@ fca_check_say(fca_check_t *check, const char *what, const char *remedy,
         printf("ok    %-9s %s\n", what, text);
     }
 
+    fflush(stdout);
+}
+
+void
+fca_check_note(const char *what, const char *fmt, ...)
+{
+    char     text[768];
+    va_list  args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+
+    printf("note  %-9s %s\n", what, text);
     fflush(stdout);
 }
 
@@ -73,24 +73,6 @@ fca_check_tun(fca_check_t *check)
 
     close(fd);
     fca_check_say(check, "tun", NULL, "/dev/net/tun opens");
-}
-
-static void
-fca_check_dir(fca_check_t *check, const char *name, const char *dir)
-{
-    int          e;
-    struct stat  st;
-
-    e = stat(dir, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
-
-    if (e) {
-        fca_check_say(check, name, "make it and put the images there, or set "
-                      "it to where they are", "%s = \"%s\": %s", name, dir,
-                      strerror(e));
-        return;
-    }
-
-    fca_check_say(check, name, NULL, "%s", dir);
 }
 
 static void
@@ -249,8 +231,8 @@ fca_check_redis(fca_check_t *check, const fca_conf_t *conf)
 static void
 fca_check_guest(fca_check_t *check, fca_conf_t *conf)
 {
-    unsigned   ms;
-    fcf_err_t  err;
+    fcf_err_t           err;
+    fca_trial_result_t  result;
 
     if (fca_conf_guest_files(conf, &err) != 0) {
         fca_check_say(check, "guest", "install it, or set where it is", "%s",
@@ -258,15 +240,17 @@ fca_check_guest(fca_check_t *check, fca_conf_t *conf)
         return;
     }
 
-    if (fca_trial(conf, conf->trial_timeout, &ms, &err) != 0) {
+    if (fca_trial(conf, conf->trial_timeout, &result, &err) != 0) {
         fca_check_say(check, "guest", "see that /dev/kvm is usable, or set "
                       "vmm to the stand-in with vmm_args = --backend qemu",
                       "%s boots no guest: %s", conf->vmm, err.msg);
         return;
     }
 
-    fca_check_say(check, "guest", NULL, "%s boots a guest in %u ms",
-                  conf->vmm, ms);
+    fca_check_say(check, "guest", NULL, "%s (%s) boots a guest in %u ms%s%s",
+                  conf->vmm, result.version, result.ms, result.alone
+                  ? ", without drives and network: " : "",
+                  result.alone ? result.alone : "");
 }
 
 int
@@ -289,8 +273,7 @@ fca_check(fca_conf_t *conf)
     fca_check_tun(&check);
     fca_check_net(&check, conf);
     fca_check_ports(&check, conf);
-    fca_check_dir(&check, "functions", conf->functions);
-    fca_check_dir(&check, "runtimes", conf->runtimes);
+    fca_check_host(&check, conf);
 
     if (fca_conf_secrets(conf, &err) != 0) {
         fca_check_say(&check, "secrets", "make the file, readable for root "

@@ -11,15 +11,17 @@
 static int
 fca_main_trial(const fca_conf_t *conf)
 {
-    unsigned   ms;
-    fcf_err_t  err;
+    fcf_err_t           err;
+    fca_trial_result_t  result;
 
-    if (fca_trial(conf, conf->trial_timeout, &ms, &err) != 0) {
+    if (fca_trial(conf, conf->trial_timeout, &result, &err) != 0) {
         printf("trial: no guest boots with %s: %s\n", conf->vmm, err.msg);
         return 1;
     }
 
-    printf("trial: a guest booted with %s in %u ms\n", conf->vmm, ms);
+    printf("trial: a guest booted with %s (%s) in %u ms%s%s\n", conf->vmm,
+           result.version, result.ms, result.alone ? ", without drives and network: " : "",
+           result.alone ? result.alone : "");
 
     return 0;
 }

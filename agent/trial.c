@@ -1,25 +1,43 @@
+#include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
-#include "agent/agent.h"
 #include "agent/base/loop.h"
+#include "agent/base/state.h"
 #include "agent/host.h"
 #include "agent/trial.h"
-#include "agent/vmm/vmm.h"
+#include "agent/vmm/guest_config.h"
+#include "vm/guest.h"
 
 #define FCA_TRIAL_LOOK_MS  20
 
 typedef struct {
-    uv_loop_t     uv;
-    fcf_loop_t    loop;
-    fcf_timer_t  *timer;
-    fca_vmm_t    *vmm;
-    uint64_t      born, timeout;
-    unsigned      ms;
-    int           good, killed, decided;
-    fcf_err_t     err;
+    const fca_conf_t    *conf;
+    uv_loop_t            uv;
+    fcf_loop_t           loop;
+    fcf_http_t          *http;
+    fcf_timer_t         *timer;
+    fca_vmm_conf_t       vmm_conf;
+    char                 id[32];        /* the VM's, and its directory's */
+    char                 dir[sizeof("/tmp/fcfaas-trial-XXXXXX")];
+    char                 args[FCA_KERNEL_ARGS_MAX
+                              + sizeof(" " FCV_TRIAL_WHOLE)];
+    fca_state_t          state;
+    fca_net_t           *net;           /* NULL: kernel and initramfs alone */
+    char                 runtime[4096];
+    fca_nic_t            nic;
+    int                  has_nic;
+    fca_vmm_t           *vmm;
+    int                  probe;         /* a connection to the guest, or -1 */
+    uint64_t             born, timeout;
+    fca_trial_result_t  *result;
+    int                  up;            /* the word was said */
+    int                  good, killed, decided;
+    fcf_err_t            err;
 } fca_trial_t;
 
 static void
@@ -31,36 +49,125 @@ fca_trial_decide(fca_trial_t *trial, int good)
 
     trial->decided = 1;
     trial->good = good;
-    trial->ms = (unsigned) (trial->loop.now(&trial->loop) - trial->born);
-}
-
-static void
-fca_trial_console(fca_trial_t *trial)
-{
-    char  console[FCA_CONSOLE_KEEP];
-
-    fca_vmm_console(trial->vmm, console, sizeof(console));
-
-    if (strstr(console, FCA_TRIAL_WORD)) {
-        fca_trial_decide(trial, 1);
-    }
+    trial->result->ms = (unsigned) (trial->loop.now(&trial->loop)
+                                    - trial->born);
 }
 
 static void
 fca_trial_failed(fca_trial_t *trial, const char *what, const fcf_err_t *err)
 {
-    char  console[FCA_CONSOLE_KEEP];
-    size_t  n;
+    char    console[FCA_CONSOLE_KEEP] = "";
+    size_t  n = 0;
 
     if (trial->decided) {
         return;
     }
 
-    n = fca_vmm_console(trial->vmm, console, sizeof(console));
+    if (trial->vmm) {
+        n = fca_vmm_console(trial->vmm, console, sizeof(console));
+    }
+
     fcf_err_set(&trial->err, FCF_E_REFUSED, "%s%s%s%s%.150s", what,
                 err ? ": " : "", err ? err->msg : "",
                 n ? "; console: " : "", console + (n > 150 ? n - 150 : 0));
     fca_trial_decide(trial, 0);
+}
+
+/* Nothing listens there: that the guest refuses is an answer too.  Over the
+ * bridge, or not at all. */
+static void
+fca_trial_connect(fca_trial_t *trial)
+{
+    const char          *bridge = trial->conf->bridge;
+    struct sockaddr_in   addr = { .sin_family = AF_INET,
+                                  .sin_port = htons(FCV_CONTROL_PORT),
+                                  .sin_addr = trial->nic.address };
+
+    trial->probe = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                          0);
+
+    if (trial->probe == -1
+        || setsockopt(trial->probe, SOL_SOCKET, SO_BINDTODEVICE, bridge,
+                      (socklen_t) strlen(bridge)) != 0
+        || (connect(trial->probe, (struct sockaddr *) &addr, sizeof(addr)) != 0
+            && errno != EINPROGRESS))
+    {
+        fcf_err_sys(&trial->err, errno, "connecting to the guest");
+        fca_trial_decide(trial, 0);
+    }
+}
+
+static void
+fca_trial_reached(fca_trial_t *trial)
+{
+    int            e = 0;
+    socklen_t      len = sizeof(e);
+    struct pollfd  pfd = { trial->probe, POLLOUT, 0 };
+
+    if (poll(&pfd, 1, 0) <= 0) {
+        return;
+    }
+
+    getsockopt(trial->probe, SOL_SOCKET, SO_ERROR, &e, &len);
+    close(trial->probe);
+    trial->probe = -1;
+
+    if (e == 0 || e == ECONNREFUSED) {
+        fca_trial_decide(trial, 1);
+    }
+}
+
+/* After the word: a kernel alone has done all it can. */
+static void
+fca_trial_guest(fca_trial_t *trial)
+{
+    char  console[FCA_CONSOLE_KEEP];
+
+    if (!trial->up) {
+        fca_vmm_console(trial->vmm, console, sizeof(console));
+        trial->up = strstr(console, FCV_TRIAL_WORD) != NULL;
+    }
+
+    if (!trial->up || trial->decided) {
+        return;
+    }
+
+    if (!trial->has_nic) {
+        fca_trial_decide(trial, 1);
+
+    } else if (trial->probe == -1) {
+        fca_trial_connect(trial);
+
+    } else {
+        fca_trial_reached(trial);
+    }
+}
+
+static void
+fca_trial_given(void *arg)
+{
+    fca_trial_t  *trial = arg;
+
+    trial->has_nic = 0;
+    uv_stop(&trial->uv);
+}
+
+/* the process is gone, or there never was one */
+static void
+fca_trial_ended(fca_trial_t *trial)
+{
+    trial->loop.timer_stop(trial->timer);
+
+    if (trial->vmm) {
+        fca_vmm_free(trial->vmm);
+        trial->vmm = NULL;
+    }
+
+    if (trial->has_nic) {
+        fca_net_give(trial->net, &trial->nic, fca_trial_given, trial);
+    } else {
+        uv_stop(&trial->uv);
+    }
 }
 
 static void
@@ -68,19 +175,24 @@ fca_trial_look(void *arg)
 {
     fca_trial_t  *trial = arg;
 
-    fca_trial_console(trial);
+    if (trial->vmm) {
+        fca_trial_guest(trial);
+    }
 
     if (!trial->decided
         && trial->loop.now(&trial->loop) - trial->born >= trial->timeout)
     {
-        fca_trial_failed(trial, "the guest did not come up in time", NULL);
+        fca_trial_failed(trial, trial->up
+                         ? "the guest came up, but is not reached over the "
+                           "bridge" : "the guest did not come up in time",
+                         NULL);
     }
 
-    if (trial->decided && !trial->killed) {
+    if (trial->decided && trial->vmm && !trial->killed) {
         trial->killed = 1;
 
         if (fca_vmm_pid(trial->vmm) == 0) {
-            uv_stop(&trial->uv);
+            fca_trial_ended(trial);
             return;
         }
 
@@ -98,6 +210,8 @@ fca_trial_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
     switch (event) {
 
     case FCA_VMM_SPAWNED:
+        snprintf(trial->result->version, sizeof(trial->result->version), "%s",
+                 fca_vmm_version(trial->vmm));
         fca_vmm_configure(trial->vmm);
         return;
 
@@ -113,86 +227,240 @@ fca_trial_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
         return;
 
     case FCA_VMM_EXITED:
-        fca_trial_console(trial);
+        fca_trial_guest(trial);
         fca_trial_failed(trial, "the VM ended", err);
-        uv_stop(&trial->uv);
+        fca_trial_ended(trial);
         return;
     }
 }
 
-static int
-fca_trial_run(fca_trial_t *trial, const fca_conf_t *conf, const char *dir,
-    const char *args, fcf_http_t *http, fcf_err_t *err)
+static void
+fca_trial_spawn(fca_trial_t *trial)
 {
-    fca_vmm_spec_t  spec = { .worker_id = "trial", .cpu = 1,
-                             .memory_mb = 128, .config_json = "{}" };
-    fca_vmm_conf_t  vmm;
+    char                *config = NULL;
+    fcf_err_t            err;
+    const fca_conf_t    *conf = trial->conf;
+    fca_vmm_spec_t       spec = { .worker_id = trial->id, .cpu = 1,
+                                  .memory_mb = 128, .config_json = "{}",
+                                  .gateway = conf->bridge_address,
+                                  .prefix_len = conf->bridge_prefix_len };
+    fca_guest_config_t   guest = {
+        .function_id = trial->id, .instance_id = trial->id,
+        .version = 1, .port = 80, .gateway = conf->bridge_address,
+        .prefix_len = conf->bridge_prefix_len, .address = trial->nic.address,
+    };
 
-    fca_host_vmm(&vmm, conf, &trial->uv);
-    vmm.http = http;
-    vmm.state_dir = dir;
-    vmm.kernel_args = args;
+    if (trial->has_nic) {
+        memcpy(guest.mac, trial->nic.mac, sizeof(guest.mac));
+        config = fca_guest_config(&guest);
+        spec.config_json = config ? config : "{}";
+        spec.nic = &trial->nic;
+        /* init mounts both; what is in the second is not looked at */
+        spec.runtime_image = spec.function_image = trial->runtime;
+    }
+
+    trial->vmm = fca_vmm_spawn(&trial->vmm_conf, &spec, fca_trial_event, trial,
+                               &err);
+    free(config);
+
+    if (trial->vmm == NULL) {
+        fca_trial_failed(trial, "the VMM", &err);
+        fca_trial_ended(trial);
+    }
+}
+
+static void
+fca_trial_nic(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
+{
+    fca_trial_t  *trial = arg;
+
+    if (err) {
+        fca_trial_failed(trial, "network", err);
+        fca_trial_ended(trial);
+        return;
+    }
+
+    trial->nic = *nic;
+    trial->has_nic = 1;
+    fca_trial_spawn(trial);
+}
+
+static void
+fca_trial_run(fca_trial_t *trial)
+{
+    fcf_err_t  err;
 
     trial->born = trial->loop.now(&trial->loop);
-    trial->vmm = fca_vmm_spawn(&vmm, &spec, fca_trial_event, trial, err);
-    if (trial->vmm == NULL) {
-        return -1;
-    }
-
     trial->loop.timer_set(trial->timer, FCA_TRIAL_LOOK_MS);
-    uv_run(&trial->uv, UV_RUN_DEFAULT);
-    fca_vmm_free(trial->vmm);
 
-    if (!trial->good) {
-        *err = trial->err;
-        return -1;
+    if (trial->net == NULL) {
+        fca_trial_spawn(trial);
+
+    } else if (fca_net_take(trial->net, fca_trial_nic, trial, &err) != 0) {
+        fca_trial_failed(trial, "network", &err);
+        return;
     }
 
-    return 0;
+    if (!trial->decided || trial->vmm) {
+        uv_run(&trial->uv, UV_RUN_DEFAULT);
+    }
+}
+
+/* Whether VMs that an agent left are still there: theirs are the bridge and
+ * the TAPs. */
+static int
+fca_trial_vms(const char *state_dir)
+{
+    int             found = 0;
+    DIR            *dir;
+    struct dirent  *entry;
+
+    dir = opendir(state_dir);
+
+    while (dir && !found && (entry = readdir(dir)) != NULL) {
+        found = entry->d_type == DT_DIR && entry->d_name[0] != '.';
+    }
+
+    if (dir) {
+        closedir(dir);
+    }
+
+    return found;
+}
+
+/* What a whole VM needs; why not, if it is not there. */
+static const char *
+fca_trial_whole(fca_trial_t *trial)
+{
+    fcf_err_t          err;
+    fca_net_conf_t     net;
+    const fca_conf_t  *conf = trial->conf;
+
+    if (fca_state_open(&trial->state, conf->state_dir, &err) != 0) {
+        return err.code == FCF_E_EXISTS ? "an agent runs with this state_dir"
+                                        : "state_dir cannot be used";
+    }
+
+    if (fca_trial_vms(conf->state_dir)) {
+        return "VMs of an earlier agent are in state_dir";
+    }
+
+    if ((size_t) snprintf(trial->runtime, sizeof(trial->runtime),
+                          "%s/base.img", conf->runtimes)
+            >= sizeof(trial->runtime)
+        || access(trial->runtime, R_OK) != 0)
+    {
+        return "there is no runtime image \"base\"";
+    }
+
+    fca_host_net(&net, conf);
+
+    if (fca_net_check(&net, &err) != 0
+        || (trial->net = fca_net_open(&trial->uv, &net, &err)) == NULL)
+    {
+        return "the network cannot be set up";
+    }
+
+    return NULL;
+}
+
+static int
+fca_trial_open(fca_trial_t *trial, fcf_err_t *err)
+{
+    const fca_conf_t  *conf = trial->conf;
+
+    trial->result->alone = fca_trial_whole(trial);
+
+    snprintf(trial->args, sizeof(trial->args), "%s%s%s", conf->kernel_args,
+             *conf->kernel_args ? " " : "",
+             trial->net ? FCV_TRIAL_WHOLE : FCV_TRIAL_ALONE);
+
+    fca_host_vmm(&trial->vmm_conf, conf, &trial->uv);
+    trial->vmm_conf.kernel_args = trial->args;
+
+    if (trial->net == NULL) {
+        strcpy(trial->dir, "/tmp/fcfaas-trial-XXXXXX");
+
+        if (mkdtemp(trial->dir) == NULL) {
+            trial->dir[0] = '\0';
+            return fcf_err_sys(err, errno, "a directory in /tmp");
+        }
+
+        trial->vmm_conf.state_dir = trial->dir;
+    }
+
+    trial->timer = trial->loop.timer_new(&trial->loop, fca_trial_look, trial);
+    trial->http = fcf_http_new(&trial->loop, err);
+    trial->vmm_conf.http = trial->http;
+
+    return trial->timer && trial->http ? 0 : -1;
+}
+
+static void
+fca_trial_close(fca_trial_t *trial)
+{
+    if (trial->probe != -1) {
+        close(trial->probe);
+    }
+
+    if (trial->http) {
+        fcf_http_free(trial->http);
+    }
+
+    if (trial->timer) {
+        trial->loop.timer_free(trial->timer);
+    }
+
+    if (trial->net) {
+        fca_net_close(trial->net, 1);
+    }
+
+    if (trial->state.dir) {
+        fca_state_close(&trial->state);
+    }
+
+    /* until the VM's directory is removed */
+    uv_run(&trial->uv, UV_RUN_DEFAULT);
+    fca_loop_end(&trial->uv);
+
+    if (trial->dir[0]) {
+        rmdir(trial->dir);
+    }
 }
 
 int
-fca_trial(const fca_conf_t *conf, int timeout_s, unsigned *ms, fcf_err_t *err)
+fca_trial(const fca_conf_t *conf, int timeout_s, fca_trial_result_t *result,
+    fcf_err_t *err)
 {
-    int           rc;
-    char          dir[] = "/tmp/fcfaas-trial-XXXXXX";
-    char          args[FCA_KERNEL_ARGS_MAX + sizeof(" " FCA_TRIAL_ARG)];
-    fcf_http_t   *http;
-    fca_trial_t   trial;
+    int          rc;
+    fca_trial_t  trial;
 
     memset(&trial, 0, sizeof(trial));
+    memset(result, 0, sizeof(*result));
+    trial.conf = conf;
+    trial.result = result;
+    trial.probe = -1;
+    snprintf(trial.id, sizeof(trial.id), "trial-%d", (int) getpid());
     trial.timeout = (uint64_t) timeout_s * 1000;
-    snprintf(args, sizeof(args), "%s%s" FCA_TRIAL_ARG, conf->kernel_args,
-             *conf->kernel_args ? " " : "");
-
-    if (mkdtemp(dir) == NULL) {
-        return fcf_err_sys(err, errno, "%s", dir);
-    }
 
     if (uv_loop_init(&trial.uv) != 0) {
-        rmdir(dir);
         return fcf_err_set(err, FCF_E_NOMEM, "no event loop");
     }
 
     fca_loop_init(&trial.loop, &trial.uv, NULL);
-    trial.timer = trial.loop.timer_new(&trial.loop, fca_trial_look, &trial);
-    http = fcf_http_new(&trial.loop, err);
 
-    rc = trial.timer && http ? fca_trial_run(&trial, conf, dir, args, http,
-                                             err)
-                             : -1;
+    rc = fca_trial_open(&trial, err);
 
-    if (http) {
-        fcf_http_free(http);
+    if (rc == 0) {
+        fca_trial_run(&trial);
+
+        if (!trial.good) {
+            *err = trial.err;
+            rc = -1;
+        }
     }
 
-    if (trial.timer) {
-        trial.loop.timer_free(trial.timer);
-    }
-
-    fca_loop_end(&trial.uv);
-    rmdir(dir);
-    *ms = trial.ms;
+    fca_trial_close(&trial);
 
     return rc;
 }

@@ -44,6 +44,14 @@
 /* Guest addresses come with a MAC of their own: 06:00 and the IPv4 address. */
 #define FCV_MAC_FMT           "06:00:%02x:%02x:%02x:%02x"
 
+/* A trial boot, asked for on the kernel's command line: ALONE, with neither
+ * drives nor network, or WHOLE.  The guest says WORD on its console when it
+ * has come that far, and after a whole one lives on for a few seconds, so that
+ * the host can see whether it is reached. */
+#define FCV_TRIAL_ALONE       "fcfaas.trial=1"
+#define FCV_TRIAL_WHOLE       "fcfaas.trial=2"
+#define FCV_TRIAL_WORD        "fcfaas-trial-ok"
+
 /*
  * A function image that begins with this line is for the instant backend: the
  * lines that follow ("name=value", up to an empty line, NUL or 4096 bytes)

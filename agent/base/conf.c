@@ -40,7 +40,8 @@ static const fca_setting_t  fca_settings[] = {
     FCA_ANY(advertise, fca_conf_addr, "127.0.0.1",
             "IPv4 address where gateways reach this node's VMs"),
     FCA_ANY(allow, fca_conf_allow, "",
-            "networks that gateways may come from; none: everywhere"),
+            "networks that gateways may come from; none: everywhere with the "
+            "token, else loopback alone"),
     FCA_ANY(admin, fca_conf_listen, "",
             "address:port of the admin listener; empty: none"),
     FCA_STR(admin_token_file, "",
@@ -231,7 +232,7 @@ static int
 fca_conf_command(fca_conf_t *conf, const char *arg, fcf_err_t *err)
 {
     size_t                      i;
-    static const fca_setting_t  timeout = FCA_INT(trial_timeout, "10", 1, 600,
+    static const fca_setting_t  timeout = FCA_INT(trial_timeout, "20", 1, 600,
                                                   "");
     static const struct {
         const char  *name;
@@ -298,7 +299,7 @@ fca_conf_defaults(fca_conf_t *conf, fcf_err_t *err)
 
     conf->conf_path = strdup(FCA_CONF_PATH);
     conf->node_id = fca_conf_hostname();
-    conf->trial_timeout = 10;
+    conf->trial_timeout = 20;
 
     if (conf->conf_path == NULL || conf->node_id == NULL) {
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for the settings");

@@ -91,6 +91,10 @@ int fca_conf_secrets(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
  * PATH and made absolute), kernel, initrd. */
 int fca_conf_guest_files(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
 void fca_conf_free(fca_conf_t *conf);
+int fca_conf_loopback(struct in_addr addr);
+/* Where VMs' ports are opened: on loopback alone if neither a network nor a
+ * token is demanded, else on advertise. */
+struct in_addr fca_conf_listen_on(const fca_conf_t *conf);
 /* one line per setting, on standard output */
 void fca_conf_help(void);
 

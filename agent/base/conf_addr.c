@@ -36,6 +36,15 @@ fca_conf_loopback(struct in_addr addr)
     return ntohl(addr.s_addr) >> 24 == 127;
 }
 
+struct in_addr
+fca_conf_listen_on(const fca_conf_t *conf)
+{
+    struct in_addr  loopback = { htonl(INADDR_LOOPBACK) };
+
+    return conf->nallow || *conf->token_file
+           || fca_conf_loopback(conf->advertise) ? conf->advertise : loopback;
+}
+
 int
 fca_conf_listen(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err)

@@ -61,7 +61,6 @@ int fca_conf_adopt(void *field, const fca_setting_t *s, const char *value,
 int fca_conf_level(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 
-int fca_conf_loopback(struct in_addr addr);
 int fca_conf_is_list(const fca_setting_t *s);
 int fca_conf_is_string(const fca_setting_t *s);
 /* words between any of sep's characters; none is fine */

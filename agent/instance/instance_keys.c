@@ -52,11 +52,11 @@ fca_inst_value(const fca_instance_t *inst)
 {
     char            *text;
     fcf_instance_t   value;
+    struct in_addr   addr = fca_conf_listen_on(inst->all->conf);
 
     memset(&value, 0, sizeof(value));
 
-    inet_ntop(AF_INET, &inst->all->conf->advertise, value.worker_ip,
-              sizeof(value.worker_ip));
+    inet_ntop(AF_INET, &addr, value.worker_ip, sizeof(value.worker_ip));
     inet_ntop(AF_INET, &inst->nic.address, value.internal_vm_ip,
               sizeof(value.internal_vm_ip));
     value.proxy_port = (int) inst->port;

@@ -15,33 +15,66 @@ AgentHost::begin('check');
 # the lines of a check: name => [ok or FAIL, the rest]
 sub check {
     my (%set) = @_;
+    my $want = delete $set{want} // 256;
     my %all = (settings('k'), %set);
     my $proc = FcfTest::Proc->spawn(name => 'check-' . (++$AgentHost::life),
         argv => [build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
             '--check', '--trial-timeout=1', map { "--$_=$all{$_}" } keys %all]);
     my $status = $proc->wait(30) // die 'the check does not end';
-    is($status, 256, 'a lack is told by the status');
+    is($status, $want, 'the status tells whether there is a lack');
     return map { /^(ok|FAIL) +(\w+) +(.*)/ ? ($2 => [$1, $3]) : () }
         split /\n/, $proc->output;
 }
 
 sub only {
     my ($lack, $re, %set) = @_;
+    my @more = @{delete $set{more} // []};
 
     subtest "$lack: $re" => sub {
         my %got = check(%set);
-        # the instant backend's guest says nothing
         is_deeply([sort grep { $got{$_}[0] eq 'FAIL' } keys %got],
-            [sort $lack, 'guest'], 'only that, and the guest of this test');
+            [sort $lack, @more], "only that, and what comes of it: @more");
         like($got{$lack}[1], $re, 'the place and the value');
         like($got{$lack}[1], qr/ -- \w/, 'a remedy');
     };
 }
 
+subtest 'nothing is missing' => sub {
+    my %got = check(want => 0);
+    is_deeply([grep { $got{$_}[0] ne 'ok' } keys %got], [], 'all is well');
+    like($got{guest}[1], qr/boots a guest in \d+ ms$/,
+        'a guest boots with drives, over bridge and firewall');
+    is(scalar(() = glob "$dir/state-k/*/"), 0, 'nothing is left of it');
+    unlike($ns->run('ip', '-o', 'link'), qr/br-k|tk\d/, 'neither here');
+};
+
 only('functions', qr/functions = "\/nowhere": No such file/,
     functions => '/nowhere');
+# the instant backend does not boot without drives
 only('runtimes', qr/runtimes = "\/etc\/passwd": Not a directory/,
-    runtimes => '/etc/passwd');
+    runtimes => '/etc/passwd', more => ['runtime', 'guest']);
+mkdir "$dir/empty";
+only('runtime', qr{empty/base.img: No such file}, runtimes => "$dir/empty",
+    more => ['guest']);
+spew("$dir/open-token", "sesame\n");
+chmod 0644, "$dir/open-token";
+only('secrets', qr{token_file = "\Q$dir\E/open-token": its mode is 644},
+    token_file => "$dir/open-token");
+only('memory', qr/memory_reserve_mb = "99999999": this host has/,
+    memory_reserve_mb => 99999999);
+only('limits', qr/max_vms = "65000" needs 520256 descriptors/,
+    max_vms => 65000);
+only('state_dir', qr{state_dir = "/proc/nothing": writing in /proc:},
+    state_dir => '/proc/nothing', more => ['guest']);
+only('state_dir', qr{state_dir = "/etc/passwd": /etc/passwd is no directory},
+    state_dir => '/etc/passwd', more => ['guest']);
+mkdir "$dir/small";
+system('mount', '-t', 'tmpfs', '-o', 'size=1m', 'none', "$dir/small") == 0
+    or die "mount: $?";
+END { system('umount', "$dir/small") if $dir && -e "$dir/small/here" }
+spew("$dir/small/here", '');
+only('state_dir', qr{state_dir = "\Q$dir\E/small/s": [01] MB are free},
+    state_dir => "$dir/small/s");
 only('secrets', qr{token_file = "/nowhere/token"},
     token_file => '/nowhere/token');
 
@@ -49,8 +82,9 @@ $ns->run('ip', 'link', 'add', 'cable7', 'type', 'veth',
     'peer', 'name', 'cable8');
 $ns->run('ip', 'addr', 'add', '172.30.0.1/16', 'dev', 'cable7');
 only('network', qr{172\.30\.5\.1/24 overlaps.*cable7},
-    bridge_address => '172.30.5.1/24');
-only('network', qr/cable7.*no bridge/, bridge => 'cable7');
+    bridge_address => '172.30.5.1/24', more => ['guest']);
+only('network', qr/cable7.*no bridge/, bridge => 'cable7',
+    more => ['guest']);
 unlike($ns->run('ip', '-o', 'link'), qr/br-k|tk\d/, 'nothing is made');
 
 only('ports', qr/10\.9\.8\.7:30000/, advertise => '10.9.8.7');

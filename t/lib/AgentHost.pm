@@ -41,6 +41,7 @@ sub begin {
     mkdir "$dir/$_" for qw(functions runtimes);
     spew("$dir/$_", 'x') for qw(vmlinux initrd);
     spew("$dir/token", "sesame\n");
+    chmod 0600, "$dir/token";
     spew("$dir/runtimes/base.img", "\0" x 4096);
 }
 

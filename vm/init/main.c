@@ -14,6 +14,7 @@
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
+#include "vm/guest.h"
 #include "vm/init/config.h"
 #include "vm/init/console.h"
 #include "vm/init/control.h"
@@ -26,7 +27,7 @@
 
 #define MODULES_DIR   "/modules"
 #define CONFIG_DRIVE  "/dev/vdc"
-#define TRIAL         "fcfaas.trial=1"
+#define TRIAL_WAIT_S  10
 #define LAST_WORDS    1024              /* bytes of output on the console */
 #define LAST_LINES    10
 
@@ -62,8 +63,10 @@ end_machine(void)
 }
 
 
+/* 0: no trial; 1: only to come up; 2: with drives and network */
+
 static int
-is_trial(void)
+trial_kind(void)
 {
     int      fd;
     char     line[4096], *rest, *word;
@@ -81,8 +84,12 @@ is_trial(void)
     rest = line;
 
     while ((word = strsep(&rest, " \n")) != NULL) {
-        if (strcmp(word, TRIAL) == 0) {
+        if (strcmp(word, FCV_TRIAL_ALONE) == 0) {
             return 1;
+        }
+
+        if (strcmp(word, FCV_TRIAL_WHOLE) == 0) {
+            return 2;
         }
     }
 
@@ -299,9 +306,33 @@ say_end(const guest_t *guest)
 }
 
 
+/* With a network the host looks whether it reaches us, and ends the VM. */
+
+static void
+run_trial(guest_t *guest, int kind)
+{
+    fcf_err_t          err;
+    static const char  ok[] = FCV_TRIAL_WORD "\n";
+
+    if (kind == 2 && prepare(guest, &err) < 0) {
+        fcv_say("%s", err.msg);
+        return;
+    }
+
+    if (write(STDOUT_FILENO, ok, sizeof(ok) - 1) < 0) {
+        fcv_say("console: %s", strerror(errno));
+    }
+
+    if (kind == 2) {
+        sleep(TRIAL_WAIT_S);
+    }
+}
+
+
 int
 main(void)
 {
+    int        trial;
     fcf_err_t  err;
 
     static guest_t  guest;
@@ -316,13 +347,10 @@ main(void)
         end_machine();
     }
 
-    if (is_trial()) {
-        static const char  ok[] = "fcfaas-trial-ok\n";
+    trial = trial_kind();
 
-        if (write(STDOUT_FILENO, ok, sizeof(ok) - 1) < 0) {
-            fcv_say("console: %s", strerror(errno));
-        }
-
+    if (trial) {
+        run_trial(&guest, trial);
         end_machine();
     }
 

@@ -160,6 +160,10 @@ booted(void *unused)
 
     fcv_instant_say("function %s listens on port %d",
                     fcv_instant.config.function_id, fcv_instant.config.port);
+
+    if (strstr(fcv_model_boot_args(fcv_instant.vm->model), FCV_TRIAL_WHOLE)) {
+        fcv_instant_say(FCV_TRIAL_WORD);
+    }
 }
 
 

@@ -1,0 +1,250 @@
+/* The host itself: directories, files, limits, the clock. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <unistd.h>
+#include "agent/base/capacity.h"
+#include "agent/check_int.h"
+
+/* a VM's: process, console and its log, port, records and calls under way */
+#define FCA_CHECK_FDS_VM     8
+#define FCA_CHECK_FDS_REST   256
+#define FCA_CHECK_FREE_MB    64         /* below this a disk is full */
+
+/* the directory itself, or the nearest above it that is there */
+static void
+fca_check_existing(char *path, size_t size, const char *dir)
+{
+    char         *slash;
+    struct stat   st;
+
+    snprintf(path, size, "%s", dir);
+
+    while (stat(path, &st) != 0 && (slash = strrchr(path, '/')) != NULL) {
+        slash[slash == path] = '\0';
+
+        if (slash == path) {
+            return;
+        }
+    }
+}
+
+static unsigned long long
+fca_check_free_mb(const char *path)
+{
+    struct statvfs  fs;
+
+    if (statvfs(path, &fs) != 0) {
+        return ~0ULL;
+    }
+
+    return (unsigned long long) fs.f_bavail * fs.f_frsize / (1024 * 1024);
+}
+
+static void
+fca_check_state_dir(fca_check_t *check, const fca_conf_t *conf)
+{
+    int                  fd;
+    char                 path[4096], file[4096 + 16];
+    struct stat          st;
+    unsigned long long   mb;
+
+    fca_check_existing(path, sizeof(path), conf->state_dir);
+    snprintf(file, sizeof(file), "%s/.fcfaas-XXXXXX", path);
+    mb = fca_check_free_mb(path);
+
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        fca_check_say(check, "state_dir", "set it to a directory",
+                      "state_dir = \"%s\": %s is no directory",
+                      conf->state_dir, path);
+        return;
+    }
+
+    fd = mkostemp(file, O_CLOEXEC);
+    if (fd == -1) {
+        fca_check_say(check, "state_dir", "make it writable for the agent, "
+                      "on a file system that is not read-only",
+                      "state_dir = \"%s\": writing in %s: %s",
+                      conf->state_dir, path, strerror(errno));
+        return;
+    }
+
+    close(fd);
+    unlink(file);
+
+    if (mb < FCA_CHECK_FREE_MB) {
+        fca_check_say(check, "state_dir", "make room there, or set state_dir "
+                      "to where there is some", "state_dir = \"%s\": %llu MB "
+                      "are free", conf->state_dir, mb);
+        return;
+    }
+
+    fca_check_say(check, "state_dir", NULL, "%s, %llu MB free",
+                  conf->state_dir, mb);
+}
+
+static void
+fca_check_images(fca_check_t *check, const char *name, const char *dir)
+{
+    int                  e;
+    struct stat          st;
+    unsigned long long   mb;
+
+    e = stat(dir, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+
+    if (e) {
+        fca_check_say(check, name, "make it and put the images there, or set "
+                      "it to where they are", "%s = \"%s\": %s", name, dir,
+                      strerror(e));
+        return;
+    }
+
+    mb = fca_check_free_mb(dir);
+    if (mb == 0) {
+        fca_check_say(check, name, "make room: no image can be added",
+                      "%s = \"%s\": the disk is full", name, dir);
+        return;
+    }
+
+    fca_check_say(check, name, NULL, "%s", dir);
+}
+
+/* The runtime that a spec has if it names none. */
+static void
+fca_check_runtime(fca_check_t *check, const fca_conf_t *conf)
+{
+    char  path[4096];
+
+    snprintf(path, sizeof(path), "%s/base.img", conf->runtimes);
+
+    if (access(path, R_OK) != 0) {
+        fca_check_say(check, "runtime", "put the runtime images there (make "
+                      "builds them below build/vm/runtimes)", "%s: %s", path,
+                      strerror(errno));
+        return;
+    }
+
+    fca_check_say(check, "runtime", NULL, "%s", path);
+}
+
+/* What others may read is no secret. */
+static void
+fca_check_secret(fca_check_t *check, const char *name, const char *path)
+{
+    struct stat  st;
+
+    if (*path && stat(path, &st) == 0 && (st.st_mode & 077)) {
+        fca_check_say(check, "secrets", "chmod 600 it, and make it new: it "
+                      "may have been read", "%s = \"%s\": its mode is %03o",
+                      name, path, (unsigned) st.st_mode & 0777);
+    }
+}
+
+static void
+fca_check_memory(fca_check_t *check, const fca_conf_t *conf)
+{
+    fcf_err_t       err;
+    fca_capacity_t  c;
+
+    if (fca_capacity_init(&c, conf->cpu_overcommit, conf->memory_reserve_mb,
+                          conf->max_vms, conf->max_boots, &err) != 0)
+    {
+        fca_check_say(check, "memory", "set memory_reserve_mb to less than "
+                      "the host has", "%s", err.msg);
+        return;
+    }
+
+    fca_check_say(check, "memory", NULL, "%d MB and %d vCPUs for VMs",
+                  c.memory_mb, c.cpu);
+}
+
+static void
+fca_check_limits(fca_check_t *check, const fca_conf_t *conf)
+{
+    int            fd;
+    rlim_t         need;
+    struct rlimit  limit;
+
+    need = (rlim_t) conf->max_vms * FCA_CHECK_FDS_VM + FCA_CHECK_FDS_REST;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < need) {
+        fca_check_say(check, "limits", "raise it (LimitNOFILE= of the unit), "
+                      "or lower max_vms", "max_vms = \"%d\" needs %llu "
+                      "descriptors, the hard limit is %llu", conf->max_vms,
+                      (unsigned long long) need,
+                      (unsigned long long) limit.rlim_max);
+        return;
+    }
+
+    fd = inotify_init1(IN_CLOEXEC);
+    if (fd == -1) {
+        fca_check_say(check, "limits", "raise the sysctl "
+                      "fs.inotify.max_user_instances", "no inotify instance "
+                      "is left: %s", strerror(errno));
+        return;
+    }
+
+    close(fd);
+    fca_check_say(check, "limits", NULL, "%llu descriptors, and inotify",
+                  (unsigned long long) limit.rlim_max);
+}
+
+static void
+fca_check_notes(const fca_conf_t *conf)
+{
+    char            address[INET_ADDRSTRLEN];
+    int             addresses, ports;
+    struct timex    clock = { .modes = 0 };
+
+    addresses = (int) (1u << (32 - conf->bridge_prefix_len)) - 3;
+    ports = conf->port_last - conf->port_first + 1;
+
+    if (conf->max_vms > addresses || conf->max_vms > ports) {
+        inet_ntop(AF_INET, &conf->bridge_address, address, sizeof(address));
+        fca_check_note("room", "max_vms = \"%d\", but %s/%u has %d addresses "
+                       "and there are %d ports: the smallest counts",
+                       conf->max_vms, address, conf->bridge_prefix_len,
+                       addresses, ports);
+    }
+
+    if (conf->nallow == 0 && *conf->token_file == '\0') {
+        fca_check_note("access", "neither allow nor token_file is set: VMs "
+                       "are served on loopback alone");
+
+    } else if (fca_conf_loopback(conf->advertise)) {
+        fca_check_note("access", "advertise is a loopback address: no "
+                       "gateway on another host reaches this node");
+    }
+
+    if (adjtimex(&clock) == TIME_ERROR) {
+        fca_check_note("clock", "the kernel says that it is not "
+                       "synchronised; guests get their time from it");
+    }
+}
+
+void
+fca_check_host(fca_check_t *check, const fca_conf_t *conf)
+{
+    fca_check_state_dir(check, conf);
+    fca_check_images(check, "functions", conf->functions);
+    fca_check_images(check, "runtimes", conf->runtimes);
+    fca_check_runtime(check, conf);
+    fca_check_secret(check, "token_file", conf->token_file);
+    fca_check_secret(check, "admin_token_file", conf->admin_token_file);
+    fca_check_secret(check, "etcd_password_file", conf->etcd_password_file);
+    fca_check_secret(check, "redis_password_file",
+                     conf->redis_password_file);
+    fca_check_secret(check, "etcd_key", conf->etcd_key);
+    fca_check_memory(check, conf);
+    fca_check_limits(check, conf);
+    fca_check_notes(conf);
+}

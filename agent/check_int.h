@@ -1,0 +1,26 @@
+/* What the files of check*.c share. */
+
+#ifndef _FCA_CHECK_INT_H_INCLUDED_
+#define _FCA_CHECK_INT_H_INCLUDED_
+
+#include "agent/base/loop.h"
+#include "agent/check.h"
+
+typedef struct {
+    int          failed;
+    uv_loop_t    uv;
+    uv_timer_t   deadline;      /* keeps the loop running, for so long */
+    fcf_loop_t   loop;
+} fca_check_t;
+
+/* remedy: NULL if it is well */
+void fca_check_say(fca_check_t *check, const char *what, const char *remedy,
+    const char *fmt, ...) fcf_printf_like(4, 5);
+/* nothing that fails, but that one may want to know */
+void fca_check_note(const char *what, const char *fmt, ...)
+    fcf_printf_like(2, 3);
+
+/* check_host.c: what needs no peer and changes nothing */
+void fca_check_host(fca_check_t *check, const fca_conf_t *conf);
+
+#endif /* _FCA_CHECK_INT_H_INCLUDED_ */
