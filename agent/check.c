@@ -78,6 +78,7 @@ fca_check_tun(fca_check_t *check)
 static void
 fca_check_net(fca_check_t *check, const fca_conf_t *conf)
 {
+    char            foreign[2048], *line, *rest;
     fcf_err_t       err;
     fca_net_conf_t  net;
 
@@ -88,6 +89,13 @@ fca_check_net(fca_check_t *check, const fca_conf_t *conf)
                       "tap_prefix to what nothing else on this host uses; an "
                       "agent that runs already holds its own", "%s", err.msg);
         return;
+    }
+
+    fca_net_foreign(&net, foreign, sizeof(foreign));
+
+    for (rest = foreign; (line = strsep(&rest, "\n")) != NULL && *line; ) {
+        fca_check_say(check, "firewall", "let the guests' bridge pass there",
+                      "%s", line);
     }
 
     fca_check_say(check, "network", NULL, "%s and its addresses are free",

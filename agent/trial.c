@@ -78,7 +78,7 @@ fca_trial_failed(fca_trial_t *trial, const char *what, const fcf_err_t *err)
 static void
 fca_trial_connect(fca_trial_t *trial)
 {
-    const char          *bridge = trial->conf->bridge;
+    fcf_err_t            err;
     struct sockaddr_in   addr = { .sin_family = AF_INET,
                                   .sin_port = htons(FCV_CONTROL_PORT),
                                   .sin_addr = trial->nic.address };
@@ -87,8 +87,7 @@ fca_trial_connect(fca_trial_t *trial)
                           0);
 
     if (trial->probe == -1
-        || setsockopt(trial->probe, SOL_SOCKET, SO_BINDTODEVICE, bridge,
-                      (socklen_t) strlen(bridge)) != 0
+        || fca_nic_bind(&trial->nic, trial->probe, &err) != 0
         || (connect(trial->probe, (struct sockaddr *) &addr, sizeof(addr)) != 0
             && errno != EINPROGRESS))
     {
@@ -296,7 +295,7 @@ fca_trial_run(fca_trial_t *trial)
     if (trial->net == NULL) {
         fca_trial_spawn(trial);
 
-    } else if (fca_net_take(trial->net, fca_trial_nic, trial, &err) != 0) {
+    } else if (fca_net_take(trial->net, NULL, fca_trial_nic, trial, &err) != 0) {
         fca_trial_failed(trial, "network", &err);
         return;
     }

@@ -87,6 +87,11 @@ only('network', qr/cable7.*no bridge/, bridge => 'cable7',
     more => ['guest']);
 unlike($ns->run('ip', '-o', 'link'), qr/br-k|tk\d/, 'nothing is made');
 
+$ns->run('nft', 'add table ip filter; add chain ip filter FORWARD '
+    . '{ type filter hook forward priority 0; policy drop; }');
+only('firewall', qr/FORWARD/, egress => 'internet');
+$ns->run('nft', 'delete table ip filter');
+
 only('ports', qr/10\.9\.8\.7:30000/, advertise => '10.9.8.7');
 {
     my $port = free_port();
