@@ -41,6 +41,7 @@ typedef struct ngx_http_fcfaas_instance_s  ngx_http_fcfaas_instance_t;
 typedef struct ngx_http_fcfaas_waiter_s    ngx_http_fcfaas_waiter_t;
 typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
 typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
+typedef struct ngx_http_fcfaas_upconf_s    ngx_http_fcfaas_upconf_t;
 
 
 typedef struct {
@@ -76,6 +77,7 @@ typedef struct {
     ngx_http_regex_t            *regex;         /* of the location */
 #endif
     ngx_msec_t                   park_timeout;
+    ngx_msec_t                   upgrade_timeout;
     ngx_int_t                    park_limit;
     ngx_flag_t                   declared;
     ngx_int_t                    cpu;
@@ -126,8 +128,13 @@ typedef struct {
     ngx_str_t                    id;
     ngx_http_fcfaas_waiter_t     waiter;
     ngx_http_fcfaas_answer_t     answer;        /* filled before "refuse" */
-    ngx_msec_t                   waited;        /* all waits that ended */
+    ngx_msec_t                   waited;        /* all that was not work:
+                                                   waits and hops that ended */
     ngx_uint_t                   attempts;      /* instances tried */
+    ngx_uint_t                   nfailed;       /* of them, with a part of
+                                                   the request sent */
+    uint64_t                     failed[NGX_HTTP_FCFAAS_TRIES + 1];
+                                                /* their serials */
     ngx_str_t                    instance;      /* the last one, "ip:port" */
     ngx_http_event_handler_pt    read_handler;  /* valid while reading */
     ngx_http_fcfaas_stage_e      stage;
@@ -136,6 +143,9 @@ typedef struct {
     unsigned                     reading:1;     /* its body, meanwhile */
     unsigned                     refused:1;     /* answered after that */
     unsigned                     undeclared:1;  /* "fcfaas_declared off" */
+    unsigned                     admitted:1;    /* it may wait */
+    unsigned                     turn:1;        /* it has waited: it is its
+                                                   turn, whoever waits */
     u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
 } ngx_http_fcfaas_ctx_t;
 
@@ -144,6 +154,7 @@ typedef struct {
  * each line of the cache is a miss */
 struct ngx_http_fcfaas_instance_s {
     ngx_http_fcfaas_function_t  *function;
+    uint64_t                     serial;        /* never used again */
     ngx_queue_t                  queue;         /* in function->instances */
     ngx_queue_t                  requests;      /* of peers bound to it */
     ngx_uint_t                   busy;          /* requests of this worker */
@@ -246,7 +257,9 @@ struct ngx_http_fcfaas_worker_s {
     fcf_redis_t                 *redis;
     ngx_http_fcfaas_stat_t      *stat;          /* in the zone */
     const char                  *prefix;
+    ngx_http_fcfaas_upconf_t    *upconfs;
 
+    uint64_t                     serial;        /* of the last instance */
     ngx_http_fcfaas_function_t **buckets;
     ngx_uint_t                   nbuckets;      /* a power of two */
     ngx_uint_t                   nfunctions;

@@ -279,15 +279,6 @@ ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a)
 
 
 void
-ngx_http_fcfaas_answer_cold(ngx_http_fcfaas_answer_t *a)
-{
-    ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
-        "no_instance", "no instance is free, and a subrequest does not wait",
-        1);
-}
-
-
-void
 ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a)
 {
     ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -307,7 +298,8 @@ void
 ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a)
 {
     ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT, "timeout",
-        "the function took longer than its timeout_s", 0);
+        "the function did not answer within its timeout_s, or what nginx "
+        "allows where that is 0", 0);
 }
 
 

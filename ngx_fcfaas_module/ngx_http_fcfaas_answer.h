@@ -21,7 +21,6 @@ void ngx_http_fcfaas_answer_bad_path(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_unknown(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_limit(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a);
-void ngx_http_fcfaas_answer_cold(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_no_worker(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a);

@@ -1,7 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_path.h"
@@ -23,7 +23,7 @@ static ngx_http_fcfaas_function_t *ngx_http_fcfaas_function(
     ngx_http_fcfaas_loc_conf_t *flcf);
 static ngx_int_t ngx_http_fcfaas_pass(ngx_http_fcfaas_ctx_t *ctx);
 static ngx_int_t ngx_http_fcfaas_cold(ngx_http_request_t *r,
-    ngx_http_fcfaas_ctx_t *ctx, ngx_http_fcfaas_loc_conf_t *flcf);
+    ngx_http_fcfaas_ctx_t *ctx);
 static ngx_int_t ngx_http_fcfaas_refuse(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
 
@@ -118,7 +118,12 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
     ctx->function = f;
     f->refs++;
 
-    if (f->nwaiters == 0 && ngx_http_fcfaas_slots_any(f)) {
+    if (ngx_http_fcfaas_admit_later(r)) {
+        ctx->stage = NGX_HTTP_FCFAAS_PASSED;
+        return NGX_DECLINED;
+    }
+
+    if (f->nwaiters == 0 && ngx_http_fcfaas_slots_any(f, NULL)) {
 
         if (f->outdated) {
             ngx_http_fcfaas_ask_look(f);
@@ -127,7 +132,7 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
         return ngx_http_fcfaas_pass(ctx);
     }
 
-    return ngx_http_fcfaas_cold(r, ctx, flcf);
+    return ngx_http_fcfaas_cold(r, ctx);
 }
 
 
@@ -311,40 +316,18 @@ ngx_http_fcfaas_pass(ngx_http_fcfaas_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_fcfaas_cold(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
-    ngx_http_fcfaas_loc_conf_t *flcf)
+ngx_http_fcfaas_cold(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 {
-    ngx_int_t                        rc;
-    ngx_http_fcfaas_function_t      *f;
-    const ngx_http_fcfaas_answer_t  *failure;
+    ngx_int_t                    rc;
+    ngx_http_fcfaas_function_t  *f;
 
     f = ctx->function;
 
-    /* before the first list, whether it is cold remains to be seen */
-
     if (f->worker->listed) {
-
         ngx_http_fcfaas_park_count(ctx);
-
-        if (r != r->main) {
-            ngx_http_fcfaas_answer_cold(&ctx->answer);
-            return ngx_http_fcfaas_refuse(r, ctx);
-        }
-
-        failure = ngx_http_fcfaas_failure_now(f);
-
-        if (failure && !ngx_http_fcfaas_slots_ready(f)) {
-            ctx->answer = *failure;
-            return ngx_http_fcfaas_refuse(r, ctx);
-        }
     }
 
-    if (f->nwaiters >= (ngx_uint_t) flcf->park_limit
-        || (ctx->conf->park_limit_total
-            && ngx_http_fcfaas_zone_parked(ctx->conf->shm_zone)
-               >= (ngx_uint_t) ctx->conf->park_limit_total))
-    {
-        ngx_http_fcfaas_answer_limit(&ctx->answer);
+    if (ngx_http_fcfaas_admit(ctx) != NGX_OK) {
         return ngx_http_fcfaas_refuse(r, ctx);
     }
 

@@ -1,10 +1,41 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_upconf.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
 
 
+/* nginx's own read and send timeouts come so much later than the timer */
+#define NGX_HTTP_FCFAAS_LIMIT_MARGIN  5000
+
+
 static void ngx_http_fcfaas_limit_handler(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_fcfaas_limit_conf(ngx_http_fcfaas_peer_t *fp)
+{
+    ngx_msec_t           ms;
+    ngx_http_request_t  *r;
+
+    r = fp->ctx->request;
+    ms = fp->ctx->function->spec.timeout_s * 1000;
+
+    if (ms && r == r->main) {
+        /* the timer below comes first */
+        ms += NGX_HTTP_FCFAAS_LIMIT_MARGIN;
+    }
+
+    fp->conf = ngx_http_fcfaas_upconf(r, fp->ctx->function->worker,
+                                      fp->own_conf, ms);
+    if (fp->conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    fp->upstream->conf = fp->conf;
+
+    return NGX_OK;
+}
 
 
 void
@@ -16,7 +47,7 @@ ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp)
     r = fp->ctx->request;
     ms = fp->ctx->function->spec.timeout_s * 1000;
 
-    if (ms == 0 || r != r->main) {
+    if (ms == 0 || r != r->main || fp->limit.timer_set) {
         return;
     }
 
@@ -34,6 +65,51 @@ ngx_http_fcfaas_limit_stop(ngx_http_fcfaas_peer_t *fp)
     if (fp->limit.timer_set) {
         ngx_del_timer(&fp->limit);
     }
+}
+
+
+ngx_int_t
+ngx_http_fcfaas_limit_upgrade(ngx_http_fcfaas_peer_t *fp)
+{
+    ngx_http_request_t          *r;
+    ngx_http_fcfaas_loc_conf_t  *flcf;
+
+    r = fp->ctx->request;
+    flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
+
+    ngx_http_fcfaas_limit_stop(fp);
+
+    fp->conf = ngx_http_fcfaas_upconf(r, fp->ctx->function->worker,
+                                      fp->own_conf, flcf->upgrade_timeout);
+    if (fp->conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    fp->upstream->conf = fp->conf;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_fcfaas_limit_over(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc)
+{
+    if (ngx_http_fcfaas_wait_stale(fp, NGX_HTTP_UPSTREAM_FT_TIMEOUT)
+        || ngx_http_fcfaas_wait_conf(fp) != NGX_OK)
+    {
+        pc->tries = 0;
+        return;
+    }
+
+    /* nginx comes to peer.get once more, whatever the method */
+
+    ngx_http_fcfaas_answer_slow(&fp->ctx->answer);
+
+    fp->ended = 1;
+    fp->reinit = 1;
+    fp->upstream->request_sent = 0;
+    pc->tries = 1;
 }
 
 

@@ -97,6 +97,13 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       offsetof(ngx_http_fcfaas_loc_conf_t, park_timeout),
       NULL },
 
+    { ngx_string("fcfaas_upgrade_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, upgrade_timeout),
+      NULL },
+
     { ngx_string("fcfaas_park_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
@@ -283,6 +290,7 @@ ngx_http_fcfaas_create_loc_conf(ngx_conf_t *cf)
     flcf->strip = NGX_CONF_UNSET;
     flcf->capture = NGX_CONF_UNSET;
     flcf->park_timeout = NGX_CONF_UNSET_MSEC;
+    flcf->upgrade_timeout = NGX_CONF_UNSET_MSEC;
     flcf->park_limit = NGX_CONF_UNSET;
     flcf->declared = NGX_CONF_UNSET;
     flcf->cpu = NGX_CONF_UNSET;
@@ -315,6 +323,8 @@ ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_fcfaas_function_merge(cf, prev, conf);
 
     ngx_conf_merge_msec_value(conf->park_timeout, prev->park_timeout, 30000);
+    ngx_conf_merge_msec_value(conf->upgrade_timeout, prev->upgrade_timeout,
+                              3600000);
     ngx_conf_merge_value(conf->park_limit, prev->park_limit, 1024);
     ngx_conf_merge_value(conf->declared, prev->declared, 1);
     ngx_conf_merge_value(conf->cpu, prev->cpu, FCF_DEFAULT_CPU);

@@ -22,7 +22,11 @@ static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx);
 static void ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev);
 static void ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f);
 static void ngx_http_fcfaas_park_retry_handler(ngx_event_t *ev);
+static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_park_next(
+    ngx_http_fcfaas_function_t *f);
 static ngx_uint_t ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f,
+    ngx_uint_t limit);
+static ngx_uint_t ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_function_t *f,
     ngx_uint_t limit);
 
 
@@ -240,6 +244,9 @@ ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w)
         {
             ctx = ngx_http_fcfaas_park_ctx(q);
 
+            /* whether it is cold can be told now */
+            ngx_http_fcfaas_park_count(ctx);
+
             ngx_del_timer(&ctx->waiter.timer);
             ngx_add_timer(&ctx->waiter.timer, ngx_http_fcfaas_park_time(ctx));
         }
@@ -392,49 +399,64 @@ ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_function_t *f)
 }
 
 
+/* the oldest that an instance has room for, or for whom there is none ever */
+static ngx_http_fcfaas_ctx_t *
+ngx_http_fcfaas_park_next(ngx_http_fcfaas_function_t *f)
+{
+    ngx_uint_t              any;
+    ngx_queue_t            *q;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    any = ngx_http_fcfaas_slots_any(f, NULL);
+
+    for (q = ngx_queue_head(&f->waiters);
+         q != ngx_queue_sentinel(&f->waiters);
+         q = ngx_queue_next(q))
+    {
+        ctx = ngx_http_fcfaas_park_ctx(q);
+
+        if (ctx->nfailed == 0) {
+            return any ? ctx : NULL;
+        }
+
+        /* seldom: it was failed by an instance that lives on */
+
+        if ((any && ngx_http_fcfaas_slots_any(f, ctx))
+            || ngx_http_fcfaas_slots_hopeless(f, ctx))
+        {
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* resumes the oldest while there is room; returns what is left of limit */
 static ngx_uint_t
 ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
 {
-    ngx_uint_t                 n;
-    ngx_queue_t               *q;
-    ngx_http_fcfaas_ctx_t     *ctx;
-    ngx_http_fcfaas_answer_t   answer;
+    ngx_uint_t              n;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    limit = ngx_http_fcfaas_park_unknown(f, limit);
 
     /* one that joins again during this run waits for the next */
 
     for (n = f->nwaiters; n && f->nwaiters; n--) {
 
-        q = ngx_queue_head(&f->waiters);
-        ctx = ngx_http_fcfaas_park_ctx(q);
+        ctx = ngx_http_fcfaas_park_next(f);
 
-        if (f->worker->listed && !f->declared && !ctx->undeclared
-            && f->ninstances == 0)
-        {
-            ngx_http_fcfaas_answer_unknown(&answer);
-            ngx_http_fcfaas_park_refuse(ctx, &answer);
-            continue;
-        }
-
-        if (!ngx_http_fcfaas_slots_any(f)) {
-
-            if (ctx->stage == NGX_HTTP_FCFAAS_PARKED
-                && ctx->request != ctx->request->main
-                && f->worker->listed)
-            {
-                /* it waited for the list only */
-                ngx_http_fcfaas_answer_cold(&answer);
-                ngx_http_fcfaas_park_refuse(ctx, &answer);
-                continue;
-            }
-
+        if (ctx == NULL) {
             break;
         }
 
-        if (limit-- == 0) {
+        if (limit == 0) {
             ngx_http_fcfaas_park_kick(f);
             return 0;
         }
+
+        limit--;
 
         ngx_http_fcfaas_park_leave(ctx);
         ctx->waiter.wake(&ctx->waiter);
@@ -442,6 +464,35 @@ ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
 
     ngx_http_fcfaas_park_retry(f);
     ngx_http_fcfaas_ask_look(f);
+
+    return limit;
+}
+
+
+/* those that wait for a function that is not declared any more, and has none;
+ * returns what is left of limit */
+static ngx_uint_t
+ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
+{
+    ngx_queue_t               *q;
+    ngx_http_fcfaas_ctx_t     *ctx;
+    ngx_http_fcfaas_answer_t   answer;
+
+    while (f->nwaiters && limit
+           && f->worker->listed && !f->declared && f->ninstances == 0)
+    {
+        q = ngx_queue_head(&f->waiters);
+        ctx = ngx_http_fcfaas_park_ctx(q);
+
+        if (ctx->undeclared) {
+            break;
+        }
+
+        limit--;
+
+        ngx_http_fcfaas_answer_unknown(&answer);
+        ngx_http_fcfaas_park_refuse(ctx, &answer);
+    }
 
     return limit;
 }

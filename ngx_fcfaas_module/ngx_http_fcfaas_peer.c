@@ -1,10 +1,17 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+
+/* tries that nginx remembers of a request */
+#define NGX_HTTP_FCFAAS_STATES  32
 
 
 static ngx_int_t ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
@@ -12,6 +19,10 @@ static ngx_int_t ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
 static ngx_int_t ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc,
     void *data);
 static ngx_int_t ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc);
+static void ngx_http_fcfaas_peer_collapse(ngx_http_request_t *r);
+static void ngx_http_fcfaas_peer_refused(ngx_http_fcfaas_peer_t *fp);
+static void ngx_http_fcfaas_peer_failed(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
@@ -21,14 +32,6 @@ static ngx_int_t ngx_http_fcfaas_peer_set_session(ngx_peer_connection_t *pc,
 static void ngx_http_fcfaas_peer_save_session(ngx_peer_connection_t *pc,
     void *data);
 #endif
-static ngx_int_t ngx_http_fcfaas_peer_process_header(ngx_http_request_t *r);
-static ngx_int_t ngx_http_fcfaas_peer_reinit(ngx_http_request_t *r);
-static ngx_table_elt_t *ngx_http_fcfaas_peer_unsent_header(
-    ngx_http_upstream_t *u);
-static ngx_int_t ngx_http_fcfaas_peer_unsent(ngx_http_request_t *r,
-    ngx_http_fcfaas_peer_t *fp, ngx_table_elt_t *h);
-static ngx_int_t ngx_http_fcfaas_peer_body_gone(ngx_http_request_t *r,
-    ngx_table_elt_t *h);
 
 
 ngx_int_t
@@ -96,7 +99,7 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
 
     fp->ctx = ctx;
     fp->upstream = u;
-    fp->conf = u->conf;
+    fp->own_conf = u->conf;
     fp->bell = (ngx_socket_t) -1;
     fp->process_header = u->process_header;
     fp->reinit_request = u->reinit_request;
@@ -105,19 +108,14 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->peer = fp;
-
-    /*
-     * A copy of the conf for each request would do this more politely, but
-     * it is a tag of nginx's own keepalive pools.
-     */
-
-    if (u->conf->connect_timeout > NGX_HTTP_FCFAAS_CONNECT_TIMEOUT) {
-        u->conf->connect_timeout = NGX_HTTP_FCFAAS_CONNECT_TIMEOUT;
+    if (ngx_http_fcfaas_limit_conf(fp) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    u->process_header = ngx_http_fcfaas_peer_process_header;
-    u->reinit_request = ngx_http_fcfaas_peer_reinit;
+    ctx->peer = fp;
+
+    u->process_header = ngx_http_fcfaas_reply_header;
+    u->reinit_request = ngx_http_fcfaas_reply_reinit;
 
     u->peer.data = fp;
     u->peer.get = ngx_http_fcfaas_peer_get;
@@ -128,8 +126,6 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     u->peer.set_session = ngx_http_fcfaas_peer_set_session;
     u->peer.save_session = ngx_http_fcfaas_peer_save_session;
 #endif
-
-    ngx_http_fcfaas_limit_start(fp);
 
     ngx_http_fcfaas_count(ctx->function->worker, PASSED);
 
@@ -142,7 +138,10 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_fcfaas_peer_t  *fp = data;
 
+    ngx_http_fcfaas_ctx_t       *ctx;
     ngx_http_fcfaas_instance_t  *instance;
+
+    ctx = fp->ctx;
 
     ngx_http_fcfaas_wait_over(fp);
 
@@ -157,22 +156,52 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
         fp->upstream->request_sent = 1;
     }
 
-    instance = ngx_http_fcfaas_slots_bind(fp->ctx->function);
+    if (fp->busy) {
+        return ngx_http_fcfaas_wait_busy(pc);
+    }
+
+    if (fp->ended) {
+        return ngx_http_fcfaas_wait_answer(fp, pc);
+    }
+
+    ngx_http_fcfaas_park_count(ctx);
+    ngx_http_fcfaas_peer_collapse(ctx->request);
+
+    if (!ctx->turn && ngx_http_fcfaas_admit_overdue(ctx)) {
+        ngx_http_fcfaas_answer_timeout(ctx->function, &ctx->answer);
+        return ngx_http_fcfaas_wait_answer(fp, pc);
+    }
+
+    instance = NULL;
+
+    if (ctx->turn || !ngx_http_fcfaas_admit_behind(ctx)) {
+        instance = ngx_http_fcfaas_slots_bind(ctx->function, ctx);
+    }
+
+    ctx->turn = 0;
 
     if (instance == NULL) {
+
+        if (ngx_http_fcfaas_slots_hopeless(ctx->function, ctx)) {
+            return ngx_http_fcfaas_wait_busy(pc);
+        }
+
         return ngx_http_fcfaas_wait(fp, pc);
     }
 
     fp->instance = instance;
+    fp->bound = ngx_current_msec;
     ngx_queue_insert_tail(&instance->requests, &fp->queue);
 
     pc->sockaddr = &instance->sockaddr.sockaddr;
     pc->socklen = instance->socklen;
 
-    fp->ctx->attempts++;
+    ctx->attempts++;
+
+    ngx_http_fcfaas_limit_start(fp);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pc->log, 0,
-                   "fcfaas peer: \"%V\" at %V", &fp->ctx->id, &instance->name);
+                   "fcfaas peer: \"%V\" at %V", &ctx->id, &instance->name);
 
     return ngx_http_fcfaas_peer_name(fp, pc);
 }
@@ -186,6 +215,15 @@ ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
     ngx_str_t  *name;
 
     name = &fp->name;
+
+    if (pc->name
+        && pc->name->len == fp->instance->name.len
+        && ngx_memcmp(pc->name->data, fp->instance->name.data,
+                      pc->name->len) == 0)
+    {
+        /* the same again */
+        return NGX_OK;
+    }
 
     if (name->len == 0) {
         name->data = fp->name_data;
@@ -210,6 +248,31 @@ ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
 }
 
 
+/*
+ * nginx notes each try, for $upstream_addr and the like, until the request
+ * ends: of one that is sent to and fro for long, the last ones are kept.
+ */
+
+static void
+ngx_http_fcfaas_peer_collapse(ngx_http_request_t *r)
+{
+    ngx_uint_t                  n;
+    ngx_http_upstream_state_t  *state;
+
+    n = r->upstream_states->nelts;
+
+    if (n <= NGX_HTTP_FCFAAS_STATES) {
+        return;
+    }
+
+    state = r->upstream_states->elts;
+    state[n - 2] = state[n - 1];
+
+    r->upstream_states->nelts--;
+    r->upstream->state = &state[n - 2];
+}
+
+
 static void
 ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state)
@@ -217,7 +280,6 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_http_fcfaas_peer_t  *fp = data;
 
     ngx_uint_t                   ended;
-    ngx_http_upstream_t         *u;
     ngx_http_fcfaas_instance_t  *instance;
 
     instance = fp->instance;
@@ -226,37 +288,29 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
         return;
     }
 
-    u = fp->upstream;
     ended = 1;
 
-    if (state & NGX_PEER_FAILED) {
+    if ((state & (NGX_PEER_FAILED|NGX_PEER_NEXT)) == 0) {
+        ngx_http_fcfaas_limit_stop(fp);
 
-        if (fp->unsent) {
-            ended = 0;
+    } else if (fp->unsent) {
+        ended = 0;
 
-        } else if (pc->connection == NULL || pc->connection->sent == 0) {
-
-            /* nothing has left: whatever the method, another may take it */
-
-            ngx_http_fcfaas_count(fp->ctx->function->worker, REFUSED);
-            ngx_http_fcfaas_slots_refused(instance);
-            ended = 0;
-
-            /* what was read of a body that is streamed is gone, though */
-
-            if (u->request_sent
-                && !fp->ctx->request->request_body_no_buffering)
-            {
-                fp->reinit = 1;
-                u->request_sent = 0;
-            }
-
-        } else if (pc->tries) {
-            pc->tries--;
-        }
+    } else if (pc->connection == NULL || pc->connection->sent == 0) {
+        ngx_http_fcfaas_peer_refused(fp);
+        ended = 0;
 
     } else {
-        ngx_http_fcfaas_limit_stop(fp);
+        ngx_http_fcfaas_peer_failed(fp, pc);
+    }
+
+    if (!ended) {
+        /* none of it was work */
+        fp->ctx->waited += ngx_current_msec - fp->bound;
+
+        if (fp->ctx->nfailed == 0) {
+            ngx_http_fcfaas_limit_stop(fp);
+        }
     }
 
     fp->instance = NULL;
@@ -264,6 +318,51 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
 
     ngx_http_fcfaas_slots_unbind(instance, ended);
     ngx_http_fcfaas_park_kick(fp->ctx->function);
+}
+
+
+/* nothing has left: whatever the method, another may take it */
+static void
+ngx_http_fcfaas_peer_refused(ngx_http_fcfaas_peer_t *fp)
+{
+    ngx_http_upstream_t  *u;
+
+    u = fp->upstream;
+
+    ngx_http_fcfaas_count(fp->ctx->function->worker, REFUSED);
+    ngx_http_fcfaas_slots_refused(fp->instance);
+
+    /* what was read of a body that is streamed is gone, though */
+
+    if (u->request_sent && !fp->ctx->request->request_body_no_buffering) {
+        fp->reinit = 1;
+        u->request_sent = 0;
+    }
+}
+
+
+/* a part of the request, or all of it, has left */
+static void
+ngx_http_fcfaas_peer_failed(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc)
+{
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = fp->ctx;
+
+    if (pc->tries) {
+        pc->tries--;
+    }
+
+    if (!pc->cached
+        && ctx->nfailed < sizeof(ctx->failed) / sizeof(ctx->failed[0]))
+    {
+        ctx->failed[ctx->nfailed++] = fp->instance->serial;
+    }
+
+    if (pc->connection->read->timedout || pc->connection->write->timedout) {
+        ngx_http_fcfaas_limit_over(fp, pc);
+    }
 }
 
 
@@ -286,174 +385,6 @@ ngx_http_fcfaas_peer_save_session(ngx_peer_connection_t *pc, void *data)
 }
 
 #endif
-
-
-static ngx_int_t
-ngx_http_fcfaas_peer_process_header(ngx_http_request_t *r)
-{
-    ngx_int_t                rc;
-    ngx_table_elt_t         *h;
-    ngx_http_upstream_t     *u;
-    ngx_http_fcfaas_ctx_t   *ctx;
-    ngx_http_fcfaas_peer_t  *fp;
-
-    u = r->upstream;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
-    fp = ctx->peer;
-
-    fp->answered = 1;
-
-    rc = fp->process_header(r);
-
-    /* the proxy module goes on with another handler after the status line */
-
-    if (u->process_header != ngx_http_fcfaas_peer_process_header) {
-        fp->process_header = u->process_header;
-        u->process_header = ngx_http_fcfaas_peer_process_header;
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (u->headers_in.status_n == NGX_HTTP_SERVICE_UNAVAILABLE) {
-
-        h = ngx_http_fcfaas_peer_unsent_header(u);
-
-        if (h) {
-            return ngx_http_fcfaas_peer_unsent(r, fp, h);
-        }
-    }
-
-    if (fp->instance && ngx_http_fcfaas_slots_good(fp->instance)) {
-        ngx_http_fcfaas_park_kick(ctx->function);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_peer_reinit(ngx_http_request_t *r)
-{
-    ngx_int_t                rc;
-    ngx_http_upstream_t     *u;
-    ngx_http_fcfaas_ctx_t   *ctx;
-    ngx_http_fcfaas_peer_t  *fp;
-
-    u = r->upstream;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
-    fp = ctx->peer;
-
-    rc = fp->reinit_request(r);
-
-    fp->process_header = u->process_header;
-    u->process_header = ngx_http_fcfaas_peer_process_header;
-
-    return rc;
-}
-
-
-static ngx_table_elt_t *
-ngx_http_fcfaas_peer_unsent_header(ngx_http_upstream_t *u)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &u->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof(FCF_HDR_UNSENT) - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) FCF_HDR_UNSENT,
-                               sizeof(FCF_HDR_UNSENT) - 1) == 0)
-        {
-            return &h[i];
-        }
-    }
-}
-
-
-/* the agent says that its guest has seen nothing of this request */
-static ngx_int_t
-ngx_http_fcfaas_peer_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
-    ngx_table_elt_t *h)
-{
-    ngx_str_t                    why;
-    ngx_http_fcfaas_instance_t  *instance;
-
-    why = h->value;
-    instance = fp->instance;
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "fcfaas: \"%V\" was not sent to the function at %V: %V",
-                  &fp->ctx->id, &fp->ctx->instance, &why);
-
-    ngx_http_fcfaas_count(fp->ctx->function->worker, UNSENT);
-
-    if (instance == NULL) {
-        return NGX_OK;
-    }
-
-    if (why.len == sizeof(FCF_UNSENT_BUSY) - 1
-        && ngx_strncmp(why.data, FCF_UNSENT_BUSY, why.len) == 0)
-    {
-        ngx_http_fcfaas_slots_full(instance);
-
-    } else if (why.len == sizeof(FCF_UNSENT_DRAINING) - 1
-               && ngx_strncmp(why.data, FCF_UNSENT_DRAINING, why.len) == 0)
-    {
-        instance->draining = 1;
-
-    } else {
-        ngx_http_fcfaas_slots_refused(instance);
-    }
-
-    if (r->request_body_no_buffering
-        && (r->headers_in.content_length_n > 0 || r->headers_in.chunked))
-    {
-        return ngx_http_fcfaas_peer_body_gone(r, h);
-    }
-
-    if (ngx_http_fcfaas_wait_conf(fp) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    fp->unsent = 1;
-    fp->reinit = 1;
-    fp->upstream->request_sent = 0;
-
-    /* nginx goes on with the next peer: there is no other word for it */
-
-    return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-}
-
-
-/* a body that was streamed cannot be sent again: the client may do so */
-static ngx_int_t
-ngx_http_fcfaas_peer_body_gone(ngx_http_request_t *r, ngx_table_elt_t *h)
-{
-    static u_char  lowcase[] = "retry-after";
-
-    ngx_str_set(&h->key, "Retry-After");
-    ngx_str_set(&h->value, "1");
-    h->lowcase_key = lowcase;
-    h->hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
-
-    return NGX_OK;
-}
 
 
 void

@@ -12,9 +12,12 @@ struct ngx_http_fcfaas_peer_s {
     ngx_http_upstream_t         *upstream;
     ngx_http_fcfaas_instance_t  *instance;      /* bound now, or NULL */
     ngx_queue_t                  queue;         /* in instance->requests */
-    ngx_http_upstream_conf_t    *conf;          /* upstream's own */
+    ngx_http_upstream_conf_t    *own_conf;      /* the location's */
+    ngx_http_upstream_conf_t    *conf;          /* see _upconf.c */
     ngx_http_upstream_conf_t    *waiting_conf;  /* ours: see _wait.c */
     ngx_event_t                  limit;         /* see _limit.c */
+    ngx_event_t                  end;           /* posted: see _wait.c */
+    ngx_msec_t                   bound;         /* to instance, since */
     ngx_socket_t                 bell;          /* see _wait.c; -1: none */
     ngx_int_t                  (*process_header)(ngx_http_request_t *r);
     ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
@@ -22,6 +25,8 @@ struct ngx_http_fcfaas_peer_s {
     unsigned                     unsent:1;      /* the answer said so */
     unsigned                     reinit:1;      /* something was sent once */
     unsigned                     answered:1;    /* a header has come */
+    unsigned                     ended:1;       /* ctx->answer is to be sent */
+    unsigned                     busy:1;        /* nginx's own way out */
     u_char                       name_data[NGX_SOCKADDR_STRLEN];
 };
 

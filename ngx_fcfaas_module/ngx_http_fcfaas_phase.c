@@ -173,6 +173,7 @@ ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *waiter)
                    "fcfaas resume: \"%V\"", &ctx->id);
 
     ctx->stage = NGX_HTTP_FCFAAS_PASSED;
+    ctx->turn = 1;
 
     if (ctx->reading) {
         /* ngx_http_fcfaas_phase_body() goes on */

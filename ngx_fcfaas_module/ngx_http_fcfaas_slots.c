@@ -12,12 +12,38 @@
     ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue)
 
 
+/* it has failed this request once */
 static ngx_uint_t
-ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance)
+ngx_http_fcfaas_slots_failed(ngx_http_fcfaas_instance_t *instance,
+    ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_uint_t  i;
+
+    if (ctx == NULL) {
+        return 0;
+    }
+
+    for (i = 0; i < ctx->nfailed; i++) {
+        if (ctx->failed[i] == instance->serial) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* ctx: for this request; NULL: for any */
+static ngx_uint_t
+ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
+    ngx_http_fcfaas_ctx_t *ctx)
 {
     ngx_uint_t  limit;
 
-    if (instance->draining || instance->gone) {
+    if (instance->draining
+        || instance->gone
+        || ngx_http_fcfaas_slots_failed(instance, ctx))
+    {
         return 0;
     }
 
@@ -63,7 +89,8 @@ ngx_http_fcfaas_slots_current(ngx_http_fcfaas_instance_t *instance)
 
 
 ngx_http_fcfaas_instance_t *
-ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_ctx_t *ctx)
 {
     ngx_uint_t                   n, cost, least;
     ngx_queue_t                 *q;
@@ -83,7 +110,7 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f)
 
         instance = ngx_http_fcfaas_slots_of(q);
 
-        if (ngx_http_fcfaas_slots_room(instance) == 0) {
+        if (ngx_http_fcfaas_slots_room(instance, ctx) == 0) {
             continue;
         }
 
@@ -138,7 +165,8 @@ ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
 
 
 ngx_uint_t
-ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_ctx_t *ctx)
 {
     ngx_queue_t  *q;
 
@@ -146,7 +174,7 @@ ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f)
          q != ngx_queue_sentinel(&f->instances);
          q = ngx_queue_next(q))
     {
-        if (ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q))) {
+        if (ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q), ctx)) {
             return 1;
         }
     }
@@ -167,7 +195,7 @@ ngx_http_fcfaas_slots_free(ngx_http_fcfaas_function_t *f)
          q != ngx_queue_sentinel(&f->instances);
          q = ngx_queue_next(q))
     {
-        n += ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q));
+        n += ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q), NULL);
 
         if (n >= NGX_HTTP_FCFAAS_NO_LIMIT) {
             return NGX_HTTP_FCFAAS_NO_LIMIT;
@@ -226,6 +254,41 @@ ngx_uint_t
 ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_function_t *f)
 {
     return ngx_http_fcfaas_slots_count(f, 0);
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_uint_t                   failed;
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_instance_t  *instance;
+
+    if (ctx->nfailed == 0) {
+        return 0;
+    }
+
+    failed = 0;
+
+    for (q = ngx_queue_head(&f->instances);
+         q != ngx_queue_sentinel(&f->instances);
+         q = ngx_queue_next(q))
+    {
+        instance = ngx_http_fcfaas_slots_of(q);
+
+        if (instance->draining) {
+            continue;
+        }
+
+        if (!ngx_http_fcfaas_slots_failed(instance, ctx)) {
+            return 0;
+        }
+
+        failed = 1;
+    }
+
+    return failed && ngx_http_fcfaas_slots_booting(f) == 0;
 }
 
 

@@ -12,16 +12,22 @@
 
 #define NGX_HTTP_FCFAAS_NO_LIMIT  ((ngx_uint_t) 1 << 30)
 
-/* Binds a slot of the least busy instance: NULL if there is none free. */
+/* Binds a slot of the least busy instance: NULL if there is none free.  One
+ * that has failed this request is not tried again by it. */
 ngx_http_fcfaas_instance_t *ngx_http_fcfaas_slots_bind(
-    ngx_http_fcfaas_function_t *f);
+    ngx_http_fcfaas_function_t *f, ngx_http_fcfaas_ctx_t *ctx);
 /* Gives it back; the instance must not be used afterwards.  ended: a request
  * was served there, so that there is room for another. */
 void ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
     ngx_uint_t ended);
 
-/* 1 if bind would find one */
-ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f);
+/* 1 if bind would find one; ctx NULL: for any request */
+ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_ctx_t *ctx);
+/* 1 if what there is lives on and has failed this request, and nothing else
+ * is starting */
+ngx_uint_t ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_ctx_t *ctx);
 /* free slots, at most NGX_HTTP_FCFAAS_NO_LIMIT */
 ngx_uint_t ngx_http_fcfaas_slots_free(ngx_http_fcfaas_function_t *f);
 /* instances that count as there: not draining, of the current version, not

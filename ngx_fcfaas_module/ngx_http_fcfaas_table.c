@@ -255,6 +255,7 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
     (void) ngx_cpystrn(instance->worker_id, (u_char *) worker_id,
                        sizeof(instance->worker_id));
 
+    instance->serial = ++f->worker->serial;
     instance->function = f;
     instance->name.data = instance->name_data;
     ngx_queue_init(&instance->requests);

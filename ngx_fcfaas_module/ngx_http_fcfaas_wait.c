@@ -13,6 +13,7 @@
  */
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
@@ -21,7 +22,9 @@
 
 static ngx_int_t ngx_http_fcfaas_wait_connection(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
+static void ngx_http_fcfaas_wait_end_handler(ngx_event_t *ev);
 static void ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter);
+static void ngx_http_fcfaas_wait_go_on(ngx_http_fcfaas_peer_t *fp);
 static void ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter);
 static void ngx_http_fcfaas_wait_close(ngx_http_fcfaas_peer_t *fp);
 
@@ -36,6 +39,10 @@ ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp, ngx_peer_connection_t *pc)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, pc->log, 0,
                    "fcfaas wait: \"%V\"", &ctx->id);
 
+    if (ngx_http_fcfaas_admit(ctx) != NGX_OK) {
+        return ngx_http_fcfaas_wait_answer(fp, pc);
+    }
+
     if (ngx_http_fcfaas_wait_conf(fp) != NGX_OK
         || ngx_http_fcfaas_wait_connection(fp, pc) != NGX_OK)
     {
@@ -49,8 +56,72 @@ ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp, ngx_peer_connection_t *pc)
     ngx_http_fcfaas_park_join(ctx);
 
     ngx_http_fcfaas_ask_look(ctx->function);
+    ngx_http_fcfaas_park_kick(ctx->function);
 
     return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_fcfaas_wait_answer(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc)
+{
+    if (ngx_http_fcfaas_wait_stale(fp, NGX_HTTP_UPSTREAM_FT_NOLIVE)
+        || ngx_http_fcfaas_wait_conf(fp) != NGX_OK
+        || ngx_http_fcfaas_wait_connection(fp, pc) != NGX_OK)
+    {
+        ngx_http_fcfaas_wait_over(fp);
+        return ngx_http_fcfaas_wait_busy(pc);
+    }
+
+    fp->end.handler = ngx_http_fcfaas_wait_end_handler;
+    fp->end.data = (void *) &ngx_http_fcfaas_no_connection;
+    fp->end.log = fp->ctx->request->connection->log;
+
+    ngx_post_event(&fp->end, &ngx_posted_events);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_fcfaas_wait_end_handler(ngx_event_t *ev)
+{
+    ngx_http_fcfaas_peer_t  *fp;
+
+    fp = ngx_queue_data(ev, ngx_http_fcfaas_peer_t, end);
+
+    if (fp->upstream->cleanup) {
+        ngx_http_fcfaas_wait_end(fp);
+    }
+}
+
+
+ngx_int_t
+ngx_http_fcfaas_wait_busy(ngx_peer_connection_t *pc)
+{
+    pc->sockaddr = NULL;
+    pc->tries = 0;
+
+    return NGX_BUSY;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_wait_stale(ngx_http_fcfaas_peer_t *fp, ngx_uint_t ft_type)
+{
+#if (NGX_HTTP_CACHE)
+    ngx_http_request_t  *r;
+
+    r = fp->ctx->request;
+
+    return r->cache
+           && r->upstream->cache_status == NGX_HTTP_CACHE_EXPIRED
+           && ((fp->conf->cache_use_stale & ft_type)
+               || r->cache->stale_error);
+#else
+    return 0;
+#endif
 }
 
 
@@ -147,15 +218,23 @@ ngx_http_fcfaas_wait_over(ngx_http_fcfaas_peer_t *fp)
 static void
 ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter)
 {
-    ngx_connection_t        *c;
-    ngx_http_fcfaas_ctx_t   *ctx;
-    ngx_http_fcfaas_peer_t  *fp;
+    ngx_http_fcfaas_ctx_t  *ctx;
 
     ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
-    fp = ctx->peer;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "fcfaas wait over: \"%V\"", &ctx->id);
+
+    ctx->turn = 1;
+    ngx_http_fcfaas_wait_go_on(ctx->peer);
+}
+
+
+/* lets nginx come to peer.get again; the request may be gone afterwards */
+static void
+ngx_http_fcfaas_wait_go_on(ngx_http_fcfaas_peer_t *fp)
+{
+    ngx_connection_t  *c;
 
     ngx_http_fcfaas_wait_close(fp);
 
@@ -177,13 +256,24 @@ ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter)
 static void
 ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter)
 {
-    ngx_http_fcfaas_ctx_t  *ctx;
+    ngx_http_fcfaas_ctx_t   *ctx;
+    ngx_http_fcfaas_peer_t  *fp;
 
     ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    fp = ctx->peer;
 
-    if (ctx->peer->upstream->cleanup) {
-        ngx_http_fcfaas_wait_end(ctx->peer);
+    if (fp->upstream->cleanup == NULL) {
+        return;
     }
+
+    if (ngx_http_fcfaas_wait_stale(fp, NGX_HTTP_UPSTREAM_FT_NOLIVE)) {
+        /* an old answer is better than none: nginx sends it */
+        fp->busy = 1;
+        ngx_http_fcfaas_wait_go_on(fp);
+        return;
+    }
+
+    ngx_http_fcfaas_wait_end(fp);
 }
 
 
@@ -199,7 +289,7 @@ ngx_http_fcfaas_wait_end(ngx_http_fcfaas_peer_t *fp)
 
     ngx_http_set_log_request(c->log, r);
 
-    ngx_http_fcfaas_wait_close(fp);
+    ngx_http_fcfaas_wait_cleanup(fp);
     ngx_http_fcfaas_wait_over(fp);
 
     /*
@@ -236,5 +326,9 @@ ngx_http_fcfaas_wait_close(ngx_http_fcfaas_peer_t *fp)
 void
 ngx_http_fcfaas_wait_cleanup(ngx_http_fcfaas_peer_t *fp)
 {
+    if (fp->end.posted) {
+        ngx_delete_posted_event(&fp->end);
+    }
+
     ngx_http_fcfaas_wait_close(fp);
 }

@@ -4,9 +4,18 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 
 /* For peer.get to return: NGX_AGAIN, and peer.get is called again when there
- * may be room; NGX_ERROR. */
+ * may be room, or an answer has been sent; NGX_ERROR. */
 ngx_int_t ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
+
+/* The same: ctx->answer ends the request, from the loop. */
+ngx_int_t ngx_http_fcfaas_wait_answer(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc);
+/* The same: nginx gives up, with what it has (a stale answer, say). */
+ngx_int_t ngx_http_fcfaas_wait_busy(ngx_peer_connection_t *pc);
+/* 1 if nginx has a stale answer for such a failure */
+ngx_uint_t ngx_http_fcfaas_wait_stale(ngx_http_fcfaas_peer_t *fp,
+    ngx_uint_t ft_type);
 
 /* peer.get runs again: puts back what waiting has changed. */
 void ngx_http_fcfaas_wait_over(ngx_http_fcfaas_peer_t *fp);

@@ -1,4 +1,4 @@
-# Subrequests do not wait.
+# Subrequests: they wait in the balancer, with a path of their own.
 
 BEGIN { push @INC, 't/lib'; }
 
@@ -60,13 +60,15 @@ GET /guarded
 agent  /guarded
 
 
-=== TEST 2: a cold one is a 500 of auth_request, at once
+=== TEST 2: a cold one is started, and the request waits for it
 --- etcd
 spec("guard");
+on_job(sub { instance("guard") });
 --- request
 GET /guarded
---- timeout: 1
---- error_code: 500
+--- response_body
+agent  /guarded
+--- timeout: 5
 
 
 === TEST 3: a page made of a function's answer
@@ -138,3 +140,32 @@ spec("guard"); instance("guard"); spec("hello"); instance("hello");
 GET /both
 --- response_body chomp
 guard /a%20b?x,hello /c,
+
+
+=== TEST 6: a subrequest that waited in vain is what nginx makes of its status
+--- config
+    location /guarded {
+        auth_request /run/guard;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_AGENT;
+    }
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        fcfaas_park_timeout 1s;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- etcd
+spec("guard");
+--- request eval
+["GET /guarded", "GET /guarded"]
+--- error_code eval
+[500, 500]
+--- timeout: 5
+
+
+=== TEST 7: an unknown function in a subrequest does not wait
+--- request
+GET /guarded
+--- etcd
+spec("other");
+--- timeout: 1
+--- error_code: 500

@@ -41,6 +41,8 @@ $g->wait_known('specs', 0);
 # a version without an instance
 $g->spec('new', version => 1);
 $g->instance('new', worker => 'n1-3', version => 1);
+$g->wait_known('instances', 1);
+$g->redis->cli('FLUSHALL');
 $g->ready('new');
 is(scalar $g->redis->jobs, 0, 'warm: nobody is asked');
 $g->etcd->spec('new', version => 2);
@@ -64,7 +66,12 @@ $g->nginx->reload;
 $g->wait_known('instances', 2);
 $g->instance('surprise', worker => 'n1-4', state => 'draining');
 $g->redis->cli('DEL', '{queue:vm_provision}:pending:surprise');
-$q = $g->send('/any/surprise');
+# served until that is known
+wait_for(sub {
+    $q = $g->send('/any/surprise');
+    wait_for(sub { $q->answered || $g->parked }, 5, 'it to end or to wait');
+    !$q->answered;
+}, 10, 'the draining to be known');
 wait_for(sub { $job = $g->redis->take_job(1);
     $job && $job->{function_id} eq 'surprise' }, 10, 'its job');
 is("$job->{cpu} $job->{memory_mb}", '2 256', 'and after a reload');

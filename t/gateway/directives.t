@@ -78,7 +78,7 @@ good('two of etcd and Redis',
     redis => 'fcfaas_redis 127.0.0.1:1 127.0.0.2:2;');
 good('Redis on a socket', redis => 'fcfaas_redis unix:/tmp/redis.sock;');
 good('limits', location => 'fcfaas $function_id; fcfaas_park_timeout 5s;'
-    . ' fcfaas_park_limit 7; fcfaas_declared off; fcfaas_cpu 2;'
+    . ' fcfaas_upgrade_timeout 2h; fcfaas_park_limit 7; fcfaas_declared off; fcfaas_cpu 2;'
     . ' fcfaas_memory 256;', http => 'fcfaas_park_limit_total 100;');
 good('no zone, no token', zone => '', token => '');
 good('inherited from http', http => 'fcfaas_park_timeout 5s;'
@@ -108,6 +108,8 @@ bad('an empty token file', qr{empty},
     token => 'fcfaas_token_file ' . spew(tmpdir() . '/empty', '') . ';');
 bad('a park timeout', qr/fcfaas_park_timeout/,
     location => 'fcfaas $function_id; fcfaas_park_timeout soon;');
+bad('an upgrade timeout', qr/fcfaas_upgrade_timeout/,
+    location => 'fcfaas $function_id; fcfaas_upgrade_timeout soon;');
 bad('a park limit', qr/fcfaas_park_limit/,
     location => 'fcfaas $function_id; fcfaas_park_limit many;');
 bad('declared', qr/fcfaas_declared/,
@@ -133,8 +135,6 @@ bad('a server before it', qr/no "server" beside it/,
     upstream => 'server 127.0.0.1:1; fcfaas;');
 bad('a server behind it', qr/"server" has no use beside "fcfaas"/,
     upstream => 'fcfaas; server 127.0.0.1:1;');
-bad('behind keepalive', qr/before "keepalive"/,
-    upstream => 'keepalive 4; fcfaas;');
 
 my ($ok, $out) = FcfTest::Nginx->check(conf(
     server => 'location /alone { fcfaas hello; }'));

@@ -1,0 +1,112 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+
+/* more attempts of one request than that are of no use, and each costs some
+ * memory until the request ends */
+#define NGX_HTTP_FCFAAS_ATTEMPTS  1024
+
+
+extern ngx_module_t  ngx_http_proxy_module;
+
+
+ngx_int_t
+ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_function_t      *f;
+    ngx_http_fcfaas_loc_conf_t      *flcf;
+    const ngx_http_fcfaas_answer_t  *failure;
+
+    if (ctx->admitted) {
+        return NGX_OK;
+    }
+
+    f = ctx->function;
+
+    /* before the first list, whether it is cold remains to be seen */
+
+    if (f->worker->listed) {
+
+        failure = ngx_http_fcfaas_failure_now(f);
+
+        if (failure && !ngx_http_fcfaas_slots_ready(f)) {
+            ctx->answer = *failure;
+            return NGX_DECLINED;
+        }
+    }
+
+    flcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_fcfaas_module);
+
+    if (f->nwaiters >= (ngx_uint_t) flcf->park_limit
+        || (ctx->conf->park_limit_total
+            && ngx_http_fcfaas_zone_parked(ctx->conf->shm_zone)
+               >= (ngx_uint_t) ctx->conf->park_limit_total))
+    {
+        ngx_http_fcfaas_answer_limit(&ctx->answer);
+        return NGX_DECLINED;
+    }
+
+    ctx->admitted = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_admit_later(ngx_http_request_t *r)
+{
+    ngx_http_upstream_conf_t  *ucf;
+
+    if (r != r->main) {
+        return 1;
+    }
+
+    /* the first member of the proxy module's conf */
+    ucf = ngx_http_get_module_loc_conf(r, ngx_http_proxy_module);
+
+#if (NGX_HTTP_CACHE)
+    if (ucf->cache > 0 && (r->method & ucf->cache_methods)) {
+        return 1;
+    }
+#endif
+
+    return ucf->store > 0;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_admit_behind(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_waiter_t    *first;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = ctx->function;
+
+    if (f->nwaiters == 0) {
+        return 0;
+    }
+
+    q = ngx_queue_head(&f->waiters);
+    first = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
+
+    return (ngx_msec_int_t) (first->arrived - ctx->waiter.arrived) <= 0;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_admit_overdue(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_loc_conf_t  *flcf;
+
+    if (ctx->attempts >= NGX_HTTP_FCFAAS_ATTEMPTS) {
+        return 1;
+    }
+
+    flcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_fcfaas_module);
+
+    return ctx->waited && ctx->waited >= flcf->park_timeout;
+}

@@ -1,0 +1,186 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+
+static ngx_table_elt_t *ngx_http_fcfaas_reply_find(
+    ngx_http_upstream_t *u);
+static ngx_int_t ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r,
+    ngx_http_fcfaas_peer_t *fp, ngx_table_elt_t *h);
+static ngx_int_t ngx_http_fcfaas_reply_body_gone(ngx_http_request_t *r,
+    ngx_table_elt_t *h);
+
+
+ngx_int_t
+ngx_http_fcfaas_reply_header(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_table_elt_t         *h;
+    ngx_http_upstream_t     *u;
+    ngx_http_fcfaas_ctx_t   *ctx;
+    ngx_http_fcfaas_peer_t  *fp;
+
+    u = r->upstream;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
+    fp = ctx->peer;
+
+    fp->answered = 1;
+
+    rc = fp->process_header(r);
+
+    /* the proxy module goes on with another handler after the status line */
+
+    if (u->process_header != ngx_http_fcfaas_reply_header) {
+        fp->process_header = u->process_header;
+        u->process_header = ngx_http_fcfaas_reply_header;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (u->headers_in.status_n == NGX_HTTP_SERVICE_UNAVAILABLE) {
+
+        h = ngx_http_fcfaas_reply_find(u);
+
+        if (h) {
+            return ngx_http_fcfaas_reply_unsent(r, fp, h);
+        }
+    }
+
+    if (fp->instance && ngx_http_fcfaas_slots_good(fp->instance)) {
+        ngx_http_fcfaas_park_kick(ctx->function);
+    }
+
+    if (u->upgrade && ngx_http_fcfaas_limit_upgrade(fp) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_fcfaas_reply_reinit(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_http_upstream_t     *u;
+    ngx_http_fcfaas_ctx_t   *ctx;
+    ngx_http_fcfaas_peer_t  *fp;
+
+    u = r->upstream;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
+    fp = ctx->peer;
+
+    rc = fp->reinit_request(r);
+
+    fp->process_header = u->process_header;
+    u->process_header = ngx_http_fcfaas_reply_header;
+
+    return rc;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_fcfaas_reply_find(ngx_http_upstream_t *u)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &u->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == sizeof(FCF_HDR_UNSENT) - 1
+            && ngx_strncasecmp(h[i].key.data, (u_char *) FCF_HDR_UNSENT,
+                               sizeof(FCF_HDR_UNSENT) - 1) == 0)
+        {
+            return &h[i];
+        }
+    }
+}
+
+
+/* the agent says that its guest has seen nothing of this request */
+static ngx_int_t
+ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
+    ngx_table_elt_t *h)
+{
+    ngx_str_t                    why;
+    ngx_http_fcfaas_instance_t  *instance;
+
+    why = h->value;
+    instance = fp->instance;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "fcfaas: \"%V\" was not sent to the function at %V: %V",
+                  &fp->ctx->id, &fp->ctx->instance, &why);
+
+    ngx_http_fcfaas_count(fp->ctx->function->worker, UNSENT);
+
+    if (instance == NULL) {
+        return NGX_OK;
+    }
+
+    if (why.len == sizeof(FCF_UNSENT_BUSY) - 1
+        && ngx_strncmp(why.data, FCF_UNSENT_BUSY, why.len) == 0)
+    {
+        ngx_http_fcfaas_slots_full(instance);
+
+    } else if (why.len == sizeof(FCF_UNSENT_DRAINING) - 1
+               && ngx_strncmp(why.data, FCF_UNSENT_DRAINING, why.len) == 0)
+    {
+        instance->draining = 1;
+
+    } else {
+        ngx_http_fcfaas_slots_refused(instance);
+    }
+
+    if (r->request_body_no_buffering
+        && (r->headers_in.content_length_n > 0 || r->headers_in.chunked))
+    {
+        return ngx_http_fcfaas_reply_body_gone(r, h);
+    }
+
+    if (ngx_http_fcfaas_wait_conf(fp) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    fp->unsent = 1;
+    fp->reinit = 1;
+    fp->upstream->request_sent = 0;
+
+    /* nginx goes on with the next peer: there is no other word for it */
+
+    return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+
+/* a body that was streamed cannot be sent again: the client may do so */
+static ngx_int_t
+ngx_http_fcfaas_reply_body_gone(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+    static u_char  lowcase[] = "retry-after";
+
+    ngx_str_set(&h->key, "Retry-After");
+    ngx_str_set(&h->value, "1");
+    h->lowcase_key = lowcase;
+    h->hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
+
+    return NGX_OK;
+}
