@@ -272,17 +272,25 @@ fca_agent_open_etcd(fca_t *agent, fcf_err_t *err)
     return 0;
 }
 
+/* Only now is there something to register for. */
+static void
+fca_agent_proxy_up(void *arg)
+{
+    fca_t  *agent = arg;
+
+    fca_routes_settle(agent->all.routes);
+
+    if (agent->phase == FCA_RUNNING) {
+        fca_node_start(agent->node);
+    }
+}
+
 static int
 fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
 {
     fca_instances_t   *all = &agent->all;
     const fca_conf_t  *conf = &agent->conf;
-    fca_proxy_conf_t   proxy = {
-        .threads = (unsigned) conf->proxy_threads, .token = conf->token,
-        .token_len = conf->token ? strlen(conf->token) : 0,
-        .allow = conf->allow, .nallow = conf->nallow,
-        .queue_max = 64, .queue_ms = 100,
-    };
+    fca_routes_conf_t  routes;
 
     agent->http = fcf_http_new(&agent->loop, err);
     if (agent->http == NULL) {
@@ -302,9 +310,13 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     all->ended = fca_agent_vm_ended;
     all->closed = fca_agent_route_closed;
     all->arg = agent;
-    all->proxy = fca_proxy_new(&agent->loop, &proxy, err);
 
-    return all->proxy ? 0 : -1;
+    fca_host_routes(&routes, conf, &agent->loop, &agent->uv);
+    routes.up = fca_agent_proxy_up;
+    routes.arg = agent;
+    all->routes = fca_routes_new(&routes, err);
+
+    return all->routes ? 0 : -1;
 }
 
 /* VMs that cannot be ended: no loop can run any more that would tell them
@@ -337,9 +349,7 @@ fca_agent_close(fca_t *agent)
 
     fca_jobs_free(agent->jobs);
 
-    if (agent->all.proxy) {
-        fca_proxy_free(agent->all.proxy);
-    }
+    fca_routes_free(agent->all.routes);
 
     if (agent->etcd) {
         fcf_etcd_free(agent->etcd);
@@ -412,7 +422,6 @@ fca_agent_run(fca_conf_t *conf)
     } else {
         fca_log(FCF_LOG_INFO, NULL, "fcfaas-agent %s starts", FCA_VERSION);
         fca_agent_say_open(conf);
-        fca_node_start(agent.node);
         uv_run(&agent.uv, UV_RUN_DEFAULT);
         fca_agent_give_up(&agent);
         fca_log(FCF_LOG_INFO, NULL, "stopped");

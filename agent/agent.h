@@ -35,7 +35,7 @@ typedef struct {
 
     fca_node_t           *node;
     fca_jobs_t           *jobs;
-    fca_instances_t       all;          /* with network, proxy, specs, ... */
+    fca_instances_t       all;          /* with network, routes, specs, ... */
 
     fca_functions_t       functions;
     fca_admin_t          *admin;        /* NULL: none is wanted */

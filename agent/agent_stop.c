@@ -22,8 +22,8 @@ fca_agent_hurry(fca_t *agent, const char *why)
     agent->hurried = 1;
     fca_log(FCF_LOG_WARN, NULL, "%s: VMs are killed", why);
 
-    fca_proxy_free(agent->all.proxy);
-    agent->all.proxy = NULL;
+    fca_routes_free(agent->all.routes);
+    agent->all.routes = NULL;
     fca_instances_stop(&agent->all, 1);
 }
 

@@ -8,6 +8,7 @@
 #include "agent/base/loop.h"
 #include "agent/check_int.h"
 #include "agent/host.h"
+#include "agent/route/route_listen.h"
 #include "agent/trial.h"
 
 /* for an answer of etcd or Redis */

@@ -1,3 +1,5 @@
+#include <string.h>
+#include "agent/base/log.h"
 #include "agent/host.h"
 
 #define FCA_IDLE_TAPS_MAX  64
@@ -32,6 +34,24 @@ fca_host_vmm(fca_vmm_conf_t *out, const fca_conf_t *conf, uv_loop_t *uv)
             .drive_ops = (unsigned) conf->drive_ops,
             .net_mb = (unsigned) conf->net_mb,
         },
+    };
+}
+
+void
+fca_host_routes(fca_routes_conf_t *out, const fca_conf_t *conf,
+    fcf_loop_t *loop, uv_loop_t *uv)
+{
+    *out = (fca_routes_conf_t) {
+        .loop = loop, .uv = uv, .socket = conf->proxy_socket,
+        .program = *conf->proxy ? conf->proxy : NULL,
+        .user = conf->proxy_user, .uid = conf->proxy_uid,
+        .node_id = conf->node_id,
+        .log_level = fca_log_level_name(conf->log_level),
+        .threads = (unsigned) conf->proxy_threads,
+        .keep = conf->adopt, .address = conf->advertise,
+        .token = conf->token, .token_len = conf->token ? strlen(conf->token)
+                                                       : 0,
+        .allow = conf->allow, .nallow = conf->nallow,
     };
 }
 

@@ -7,11 +7,15 @@
 
 #include "agent/base/conf.h"
 #include "agent/net/net.h"
+#include "agent/route/route.h"
 #include "agent/vmm/vmm.h"
 
 void fca_host_net(fca_net_conf_t *out, const fca_conf_t *conf);
 /* without http, which the caller has */
 void fca_host_vmm(fca_vmm_conf_t *out, const fca_conf_t *conf, uv_loop_t *uv);
+/* without up, which is the caller's; after fca_conf_proxy() */
+void fca_host_routes(fca_routes_conf_t *out, const fca_conf_t *conf,
+    fcf_loop_t *loop, uv_loop_t *uv);
 void fca_host_etcd(fcf_etcd_conf_t *out, const fca_conf_t *conf);
 void fca_host_redis(fcf_redis_conf_t *out, const fca_conf_t *conf);
 

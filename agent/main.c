@@ -36,7 +36,9 @@ fca_main_run(fca_conf_t *conf)
     }
 
     if (fca_conf_guest_files(conf, &err) != 0
-        || (conf->run == FCA_RUN && fca_conf_secrets(conf, &err) != 0))
+        || (conf->run == FCA_RUN
+            && (fca_conf_secrets(conf, &err) != 0
+                || fca_conf_proxy(conf, &err) != 0)))
     {
         fprintf(stderr, "fcfaas-agent: %s\n", err.msg);
         return 1;

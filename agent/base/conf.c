@@ -77,7 +77,13 @@ static const fca_setting_t  fca_settings[] = {
             "networks that guests with egress reach beside public ones"),
     FCA_INT(egress_connections, "1024", 1, 65535,
             "connections of a guest to outside at once"),
-    FCA_INT(proxy_threads, "2", 1, 64, "data loops"),
+    FCA_STR(proxy, "fcfaas-proxy", "the proxy's program, a path or a name "
+            "beside the agent's; empty: others start it"),
+    FCA_STR(proxy_socket, "", "where it listens; proxy.sock in state_dir if "
+            "not set"),
+    FCA_STR(proxy_user, "fcfaas-proxy", "whose rights it has: name, uid or "
+            "uid:gid"),
+    FCA_INT(proxy_threads, "2", 1, 64, "data loops of the proxy"),
     FCA_INT(port_first, "30000", 1, 65535, "first host port for VMs"),
     FCA_INT(port_last, "32767", 1, 65535, "last host port for VMs"),
     FCA_INT(max_vms, "1000", 1, 65000, "VMs at once"),

@@ -8,6 +8,7 @@
 #define _FCA_CONF_H_INCLUDED_
 
 #include <netinet/in.h>
+#include <sys/types.h>
 #include "agent/base/cidr.h"
 #include "client/fcf_etcd.h"
 #include "client/fcf_redis.h"
@@ -68,6 +69,8 @@ typedef struct {
     size_t           negress_allow;
     int              egress_connections;
 
+    char            *proxy, *proxy_socket, *proxy_user;
+    uid_t            proxy_uid;         /* by fca_conf_proxy() */
     int              proxy_threads;
     int              port_first, port_last;
     int              max_vms, max_boots;
@@ -90,6 +93,8 @@ int fca_conf_secrets(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
 /* What has to exist on this host for VMs to be started: the VMM (searched on
  * PATH and made absolute), kernel, initrd. */
 int fca_conf_guest_files(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
+/* Makes proxy and proxy_socket absolute, and looks up whom proxy_user names. */
+int fca_conf_proxy(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
 void fca_conf_free(fca_conf_t *conf);
 int fca_conf_loopback(struct in_addr addr);
 /* Where VMs' ports are opened: on loopback alone if neither a network nor a

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "agent/base/conf.h"
+#include "agent/base/user.h"
 
 /* The file's text without the line's end.  NULL in *out if no file is set. */
 static int
@@ -130,6 +131,82 @@ fca_conf_guest_files(fca_conf_t *conf, fcf_err_t *err)
     if (stat(conf->state_dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
         return fcf_err_sys(err, ENOTDIR, "state_dir = \"%s\"",
                            conf->state_dir);
+    }
+
+    return 0;
+}
+
+/* the directory of the program that runs, with its last slash; malloc'd */
+static char *
+fca_conf_own_dir(void)
+{
+    char     path[4096], *slash;
+    ssize_t  n;
+
+    n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (n < 0) {
+        return NULL;
+    }
+
+    path[n] = '\0';
+    slash = strrchr(path, '/');
+
+    return slash ? strndup(path, (size_t) (slash + 1 - path)) : NULL;
+}
+
+/* *text = dir + name */
+static int
+fca_conf_join(char **text, const char *dir, const char *name)
+{
+    char  *joined;
+
+    if (dir == NULL || asprintf(&joined, "%s%s", dir, name) < 0) {
+        return -1;
+    }
+
+    free(*text);
+    *text = joined;
+
+    return 0;
+}
+
+int
+fca_conf_proxy(fca_conf_t *conf, fcf_err_t *err)
+{
+    int    rc;
+    char  *dir;
+    gid_t  gid;
+
+    rc = 0;
+
+    if (*conf->proxy && strchr(conf->proxy, '/') == NULL) {
+        dir = fca_conf_own_dir();
+        rc = fca_conf_join(&conf->proxy, dir, conf->proxy);
+        free(dir);
+    }
+
+    if (rc == 0 && *conf->proxy_socket == '\0') {
+        rc = fca_conf_join(&conf->proxy_socket, conf->state_dir,
+                           "/proxy.sock");
+    }
+
+    if (rc != 0) {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory for the proxy's "
+                           "settings");
+    }
+
+    if (*conf->proxy && access(conf->proxy, X_OK) != 0) {
+        return fcf_err_sys(err, errno, "proxy = \"%s\"", conf->proxy);
+    }
+
+    /* who is not root cannot become somebody else */
+    if (geteuid() != 0) {
+        conf->proxy_uid = geteuid();
+        return 0;
+    }
+
+    if (fca_user_find(conf->proxy_user, &conf->proxy_uid, &gid, err) != 0) {
+        return fcf_err_wrap(err, "proxy_user");
     }
 
     return 0;

@@ -67,6 +67,13 @@ fca_log_level_parse(const char *name, fcf_log_e *out)
 }
 
 
+const char *
+fca_log_level_name(fcf_log_e level)
+{
+    return fca_log_names[level];
+}
+
+
 /* Appends s escaped for a JSON string and stops before end: a line that does
  * not fit is cut between characters, and stays JSON.  Guests write what they
  * like. */

@@ -21,6 +21,7 @@ typedef struct {
 
 void fca_log_init(int fd, fcf_log_e min, const char *node_id);
 int fca_log_level_parse(const char *name, fcf_log_e *out);  /* -1: unknown */
+const char *fca_log_level_name(fcf_log_e level);
 
 void fca_log(fcf_log_e level, const fca_log_ctx_t *ctx, const char *fmt, ...)
     fcf_printf_like(3, 4);

@@ -15,7 +15,7 @@
 #include "agent/base/pool.h"
 #include "agent/base/state.h"
 #include "agent/net/net.h"
-#include "agent/proxy/proxy.h"
+#include "agent/route/route.h"
 #include "agent/store/failures.h"
 #include "agent/store/jobs.h"
 #include "agent/store/keys.h"
@@ -60,8 +60,7 @@ typedef struct {
     fca_capacity_t                *capacity;
     fca_pool_t                    *ports;
     fca_net_t                     *net;
-    fca_proxy_t                   *proxy;       /* NULL: it ended, and all
-                                                   routes with it */
+    fca_routes_t                  *routes;      /* NULL: they have ended */
     const fca_vmm_conf_t          *vmm;
     fca_specs_t                   *specs;
     fca_failures_t                *failures;

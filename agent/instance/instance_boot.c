@@ -275,7 +275,7 @@ FCA_ACTION(accepted)
     }
 
     inst->port_used = 1;
-    inst->route = fca_proxy_open(all->proxy, &conf, &why);
+    inst->route = fca_route_open(all->routes, &conf, &why);
     if (inst->route == NULL) {
         close(conf.listen_fd);
         fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "route: %s", why.msg);

@@ -2,23 +2,13 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
+#include "agent/base/clock.h"
 #include "agent/instance/instance_int.h"
 
 /* connects that the guest refused or left unanswered, in a row */
 #define FCA_REFUSED_MAX  3
 /* requests that took the function's timeout_s, in a row */
 #define FCA_TIMEOUTS_MAX  3
-
-static uint64_t
-fca_monotonic_ms(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
 
 FCA_ACTION(registered)
 {
@@ -61,7 +51,7 @@ fca_limits(const fca_instance_t *inst, int *min_instances, int *idle_s)
 static int
 fca_hung(fca_instance_t *inst)
 {
-    const fca_route_stat_t  *stat = fca_proxy_stat(inst->route);
+    const fca_route_stat_t  *stat = fca_route_stat(inst->route);
 
     if (atomic_load(&stat->refused) >= FCA_REFUSED_MAX) {
         fca_inst_log(inst, FCF_LOG_WARN, "the guest took none of the last "
@@ -85,7 +75,7 @@ FCA_ACTION(tick)
     int                      min_instances, idle_s;
     uint64_t                 idle, last, limit, left, now, requests;
     fcf_loop_t              *loop = inst->all->loop;
-    const fca_route_stat_t  *stat = fca_proxy_stat(inst->route);
+    const fca_route_stat_t  *stat = fca_route_stat(inst->route);
 
     (void) err;
 
@@ -145,7 +135,7 @@ FCA_ACTION(idle_put)
 
 FCA_ACTION(idle_over)
 {
-    const fca_route_stat_t  *stat = fca_proxy_stat(inst->route);
+    const fca_route_stat_t  *stat = fca_route_stat(inst->route);
 
     /* as long as etcd has not taken the state nothing may end */
     if (inst->drain_put && atomic_load(&stat->inflight) == 0

@@ -166,13 +166,13 @@ fca_stop_step(fca_instance_t *inst)
 
     loop->timer_set(inst->timer, fca_state_ms(FCA_S_STOPPING));
 
-    if (all->proxy == NULL) {
-        inst->route = NULL;         /* it went with the proxy */
+    if (all->routes == NULL) {
+        inst->route = NULL;
     }
 
     if (inst->route && !inst->route_closing) {
         inst->route_closing = 1;
-        fca_proxy_close(inst->route,
+        fca_route_close(inst->route,
                         inst->hurry || !inst->graceful ? 0 : FCA_LINGER_MS,
                         inst->hurry || !inst->graceful ? 0 : FCA_GRACE_MS,
                         inst->vmm_exited, fca_stop_route_closed, inst);

@@ -21,8 +21,8 @@ fca_instance_look(const fca_instance_t *inst, fca_instance_view_pt look,
         .slot = inst->keys ? fca_keys_slot(inst->keys) : -1,
         .port = inst->port,
         .age_ms = fca_now(inst->all->loop) - inst->born,
-        .stat = inst->route && inst->all->proxy
-                ? fca_proxy_stat(inst->route) : NULL,
+        .stat = inst->route && inst->all->routes
+                ? fca_route_stat(inst->route) : NULL,
         .vmm = inst->vmm,
     };
 

@@ -23,14 +23,15 @@
 #define _FCA_PROXY_H_INCLUDED_
 
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include "agent/base/cidr.h"
+#include "agent/wire/wire.h"
 #include "client/fcf_loop.h"
 #include "contract/fcf_names.h"
 
 typedef struct fca_proxy_s  fca_proxy_t;
 typedef struct fca_route_s  fca_route_t;
 
+#define FCA_DEVICE_MAX        15        /* IFNAMSIZ - 1 */
 #define FCA_ACCESS_TOKEN_MAX  256
 #define FCA_ACCESS_ALLOW_MAX  32
 
@@ -60,22 +61,6 @@ void fca_proxy_free(fca_proxy_t *proxy);
 int fca_proxy_access(fca_proxy_t *proxy, const fca_proxy_conf_t *conf,
     fcf_err_t *err);
 
-/* Counters, written by the data loop, read by anyone.  Valid until the done
- * callback of fca_proxy_close() has returned. */
-typedef struct {
-    _Atomic uint32_t  inflight;         /* requests, tunnels included */
-    _Atomic uint64_t  requests;
-    _Atomic uint64_t  last_ms;          /* CLOCK_MONOTONIC ms when inflight last
-                                           became 0, or of the route's birth */
-    _Atomic uint32_t  refused;          /* guest connects refused or timed
-                                           out in a row */
-    _Atomic uint32_t  timeouts;         /* requests that took timeout_ms, or
-                                           were given up then, in a row */
-    _Atomic uint64_t  drained;          /* requests answered "draining" */
-} fca_route_stat_t;
-
-#define FCA_DEVICE_MAX  15              /* IFNAMSIZ - 1 */
-
 typedef struct {
     const char          *function_id;
     const char          *worker_id;     /* for logs */
@@ -87,12 +72,9 @@ typedef struct {
     unsigned             concurrency;   /* 0: no limit */
     uint64_t             timeout_ms;    /* of a request, to be counted; it is
                                            the gateway that ends it; 0: none */
-    fca_route_stat_t    *stat;          /* zeroed; NULL: the route's own */
+    fca_route_stat_t    *stat;          /* zeroed; NULL: the route's own;
+                                           valid until done has returned */
 } fca_route_conf_t;
-
-/* a bound and listening socket for a route; -1 and FCF_E_EXISTS if the port
- * is taken by somebody */
-int fca_route_listen(struct in_addr addr, unsigned port, fcf_err_t *err);
 
 /* On failure listen_fd is still the caller's. */
 fca_route_t *fca_proxy_open(fca_proxy_t *proxy, const fca_route_conf_t *conf,

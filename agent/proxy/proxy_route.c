@@ -402,6 +402,8 @@ linger_over(void *arg)
     route->lingered = 1;
 
     if (atomic_load(&route->stat->inflight) == 0) {
+        /* other processes have the socket too, and it is over for all */
+        (void) shutdown(route->sock.fd, SHUT_RDWR);
         finish(route);
     }
 }

@@ -38,6 +38,7 @@ our %set = map { $_->[0] => _setting(@$_) } (
     [BRIDGE         => 'fc-bridge0'],
     [BRIDGE_ADDRESS => '172.16.0.1/24'],
     [TAP_PREFIX     => 'fctap'],
+    [PROXY_USER     => 61999],      # nobody's: the proxy has its rights
     [NODE_ID        => 'local'],    # with another BRIDGE: local-<BRIDGE>
     [EGRESS         => 'internet'],
     [MAX_VMS        => 100],

@@ -21,6 +21,7 @@ use FcfTest;
 use Test::More ();
 
 use constant QUEUE => 'queue:vm_provision';
+use constant PROXY_USER => 61234;       # nobody's
 
 our @EXPORT = qw(QUEUE $ns $dir $etcd $redis image agent settings started job
     our_job instances instance call failure vmms vm_dirs taps pending taken
@@ -70,7 +71,7 @@ sub settings {
         kernel => "$dir/vmlinux", initrd => "$dir/initrd",
         vmm => build_dir() . '/vm/vmm/fcfaas-vmm',
         vmm_args => '--backend instant', bridge => "br-$name",
-        tap_prefix => "t$name", log_level => 'debug', %more);
+        tap_prefix => "t$name", proxy_user => PROXY_USER, log_level => 'debug', %more);
 }
 
 sub started {

@@ -19,16 +19,15 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/proxy/proxy.h"
+#include "agent/route/route_listen.h"
+#include "t/unit/host_line.h"
 
 #define ROUTES  32
 
@@ -40,9 +39,7 @@ typedef struct {
 static slot_t        slots[ROUTES];
 static fca_proxy_t  *proxy;
 static uv_loop_t     uv;
-static uv_poll_t     input;
-static char          line[4096];
-static size_t        line_len;
+static host_line_t   input;
 static pid_t         holder;
 static int           ending;
 
@@ -123,26 +120,6 @@ open_route(const char *name, const char *function, unsigned port,
 
     snprintf(slot->name, sizeof(slot->name), "%s", name);
     printf("port %u\n", ntohs(sin.sin_port));
-}
-
-
-static void
-print_stat(const slot_t *slot)
-{
-    uint64_t                 now;
-    struct timespec          ts;
-    const fca_route_stat_t  *stat;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    now = (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-    stat = fca_proxy_stat(slot->route);
-
-    printf("stat inflight=%u requests=%llu refused=%u timeouts=%u drained=%llu "
-           "idle_ms=%llu\n", atomic_load(&stat->inflight),
-           (unsigned long long) atomic_load(&stat->requests),
-           atomic_load(&stat->refused), atomic_load(&stat->timeouts),
-           (unsigned long long) atomic_load(&stat->drained),
-           (unsigned long long) (now - atomic_load(&stat->last_ms)));
 }
 
 
@@ -250,7 +227,7 @@ obey(const char *text)
     }
 
     if (strcmp(verb, "stat") == 0) {
-        print_stat(slot);
+        host_print_stat(fca_proxy_stat(slot->route));
 
     } else if (strcmp(verb, "end") == 0) {
         ending = 1;
@@ -267,39 +244,6 @@ obey(const char *text)
 
     } else {
         printf("error unknown command\n");
-    }
-}
-
-
-static void
-readable(uv_poll_t *poll, int status, int events)
-{
-    char     *lf;
-    ssize_t   n;
-
-    (void) status;
-    (void) events;
-
-    n = read(STDIN_FILENO, line + line_len, sizeof(line) - line_len - 1);
-
-    if (n <= 0) {
-        uv_poll_stop(poll);
-        uv_stop(&uv);
-        return;
-    }
-
-    line_len += (size_t) n;
-    line[line_len] = '\0';
-
-    while ((lf = strchr(line, '\n')) != NULL) {
-        *lf = '\0';
-        obey(line);
-        line_len -= (size_t) (lf + 1 - line);
-        memmove(line, lf + 1, line_len + 1);
-    }
-
-    if (line_len == sizeof(line) - 1) {
-        line_len = 0;
     }
 }
 
@@ -390,12 +334,11 @@ main(int argc, char **argv)
         return 1;
     }
 
-    uv_poll_init(&uv, &input, STDIN_FILENO);
-    uv_poll_start(&input, UV_READABLE, readable);
+    host_line_start(&input, &uv, obey);
     uv_run(&uv, UV_RUN_DEFAULT);
 
     fca_proxy_free(proxy);
-    uv_close((uv_handle_t *) &input, NULL);
+    uv_close((uv_handle_t *) &input.poll, NULL);
     uv_run(&uv, UV_RUN_DEFAULT);
 
     return uv_loop_close(&uv) ? 3 : 0;

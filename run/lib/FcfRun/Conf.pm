@@ -103,6 +103,7 @@ sub agent_conf {
     bridge_address = $set{BRIDGE_ADDRESS}
     tap_prefix = $set{TAP_PREFIX}
     egress = $set{EGRESS}
+    proxy_user = $set{PROXY_USER}
     port_first = $set{VM_PORT_FIRST}
     port_last = $set{VM_PORT_LAST}
     max_vms = $set{MAX_VMS}
