@@ -79,12 +79,17 @@ sub protocol {
         'three requests in one go, answered in order, then closed');
     like($got, qr/Server: Firecracker API\r\n/, 'as Firecracker');
 
-    is(call($vm, 'PUT', '/serial', '{' . ' ' x 51200 . '}')->{status}, 413,
-        'a body above 51200 bytes');
+    my $big = call($vm, 'PUT', '/serial', '{' . ' ' x 51200 . '}');
+    is($big->{status}, 400, 'a body above 51200 bytes');
+    like($big->{body}, qr/\A\{"error":"The request body exceeds/,
+        'and what is no request: "error"');
     is(call($vm, 'PUT', '/serial', '{}', '-H', 'Expect: 100-continue')
         ->{status}, 204, 'Expect: 100-continue');
     is(call($vm, 'PUT', '/serial', '{}', '-H', 'Transfer-Encoding: chunked')
-        ->{status}, 204, 'chunked');
+        ->{status}, 400, 'chunked');
+    is(call($vm, 'GET', '/', undef, '-H', 'X: ' . 'y' x 3000)->{status}, 400,
+        'a header of 3 kB');
+    is(call($vm, 'GET', '/version?x')->{status}, 400, 'a query');
 
     my $slow = IO::Socket::UNIX->new(Peer => $vm->{sock}) or die $!;
     $slow->syswrite("PUT /serial HTTP/1.1\r\nExp");
@@ -100,13 +105,13 @@ sub protocol {
     $long->syswrite("GET / HTTP/1.1\r\n" . ('X: ' . 'y' x 997 . "\r\n") x 17);
     $got = '';
     $long->sysread($got, 4096) if IO::Select->new($long)->can_read(5);
-    like($got, qr{\AHTTP/1.1 413 .*head is too long}s, 'a head above 16 KiB');
+    like($got, qr{\AHTTP/1.1 400 .*head is too long}s, 'a head above 16 KiB');
 
     my $bad = IO::Socket::UNIX->new(Peer => $vm->{sock}) or die $!;
     $bad->syswrite("this is not HTTP\r\n\r\n");
     $got = '';
     1 while $bad->sysread($got, 4096, length $got);
-    like($got, qr/\AHTTP\/1.1 400 .*"fault_message"/s, 'not HTTP');
+    like($got, qr/\AHTTP\/1.1 400 .*"error"/s, 'not HTTP');
 
     my @idle = map { IO::Socket::UNIX->new(Peer => $vm->{sock}) } 1 .. 16;
     $got = '';
@@ -177,6 +182,11 @@ sub qemu_fails {
         'a kernel that is none');
 
     put($vm, '/boot-source', kernel_image_path => "$^X");
+    put($vm, '/machine-config', vcpu_count => 1, mem_size_mib => 1);
+    like(fault(start($vm)), qr/kernel \Q$^X\E does not fit into 1 MiB/,
+        'one that does not fit');
+
+    put($vm, '/machine-config', vcpu_count => 1, mem_size_mib => 128);
     like(fault(start($vm)), qr/QEMU cannot be run: qemu-system-x86_64: No such/,
         'QEMU is missing');
     like(fault(start($vm)), qr/QEMU cannot be run/, 'also the second time');

@@ -58,7 +58,12 @@ static const case_t  before[] = {
     { "PUT", "/hotplug/memory", "{}", 400, "not supported" },
     { "PATCH", "/vm", "{}", 400, "PATCH /vm: not supported" },
     { "PATCH", "/drives/a", "{}", 400, "PATCH /drives/a: not supported" },
-    { "PATCH", MACHINE, "{}", 400, "PATCH /machine-config: not supported" },
+    { "PATCH", MACHINE, "{}", 400, "Empty PATCH request." },
+    { "PATCH", MACHINE, "", 400, "Empty PATCH request." },
+    { "GET", "/version?x", "", 400,
+      "Invalid request method and/or path: GET /version?x." },
+    { "PUT", MACHINE "?x", "{\"vcpu_count\":1,\"mem_size_mib\":64}", 400,
+      "PUT /machine-config?x" },
     { "GET", "/version", "{}", 400, "GET request cannot have a body." },
     { "PUT", MACHINE, "", 400, "Empty PUT request." },
 
@@ -109,6 +114,15 @@ static const case_t  before[] = {
     { "GET", MACHINE, "", 200, "\"vcpu_count\":1,\"mem_size_mib\":128" },
     { "PUT", MACHINE, "{\"vcpu_count\":32,\"mem_size_mib\":256,"
       "\"cpu_template\":null}", 204, NULL },
+    { "GET", MACHINE, "", 200, "\"vcpu_count\":32,\"mem_size_mib\":256" },
+
+    { "PATCH", MACHINE, "{\"cores\":2}", 400, "unknown field `cores`" },
+    { "PATCH", MACHINE, "{\"vcpu_count\":33}", 400,
+      "Machine config error: vcpu_count 33: " },
+    { "PATCH", MACHINE, "{\"mem_size_mib\":192}", 204, NULL },
+    { "GET", MACHINE, "", 200, "\"vcpu_count\":32,\"mem_size_mib\":192" },
+    { "PATCH", MACHINE, "{\"mem_size_mib\":256,\"vcpu_count\":null}", 204,
+      NULL },
     { "GET", MACHINE, "", 200, "\"vcpu_count\":32,\"mem_size_mib\":256" },
 
     /* boot-source; nothing starts without it */
@@ -218,6 +232,18 @@ static const case_t  before[] = {
       "Serial error: serial_out_path @none/x: No such file or directory" },
     { "PUT", "/serial", "{\"serial_out_path\":\"@console\"}", 204, NULL },
 
+    /* so are an initrd and what fits beside the boot_args */
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\",\"initrd_path\":"
+      "\"@empty\"}", 204, NULL },
+    { "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", 400,
+      "initrd_path @empty: the file is empty." },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\",\"boot_args\":\""
+      X1024 X256 X256 X256 X64 X64 X64 "\"}", 204, NULL },
+    { "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", 400,
+      "Invalid command line: boot_args has 1984 bytes" },
+    { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\",\"boot_args\":\""
+      X1024 X256 X256 X256 X64 "\"}", 204, NULL },
+
     /* entropy */
     { "PUT", "/entropy", "{\"x\":1}", 400, "unknown field `x`" },
     { "PUT", "/entropy", "", 400, "Empty PUT request." },
@@ -271,6 +297,7 @@ static const case_t  after[] = {
     { "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", 400,
       POST_BOOT },
     { "PUT", "/actions", "{\"action_type\":\"FlushMetrics\"}", 204, NULL },
+    { "PATCH", MACHINE, "{\"mem_size_mib\":64}", 400, POST_BOOT },
     { "PUT", "/entropy", "{}", 400, POST_BOOT },
     { "PUT", "/logger", "{}", 400, POST_BOOT },
     { "PUT", "/metrics", "{\"metrics_path\":\"@m\"}", 400, POST_BOOT },
@@ -461,7 +488,7 @@ test_start(void)
 
 
 static void
-make_file(const char *name)
+make_file(const char *name, const char *text)
 {
     int   fd;
     char  path[64];
@@ -469,7 +496,7 @@ make_file(const char *name)
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     fd = open(path, O_WRONLY|O_CREAT|O_CLOEXEC, 0600);
 
-    if (fd == -1 || close(fd) == -1) {
+    if (fd == -1 || write(fd, text, strlen(text)) == -1 || close(fd) == -1) {
         perror(path);
         exit(1);
     }
@@ -496,7 +523,8 @@ main(void)
         return 1;
     }
 
-    make_file("a");
+    make_file("a", "x");
+    make_file("empty", "");
 
     is_int(fcv_model_init(&api.model, &err), 0, "model");
     api.backend = &fake;
@@ -512,6 +540,7 @@ main(void)
     fcv_model_done(&api.model);
 
     remove_file("a");
+    remove_file("empty");
     remove_file("console");
     remove_file("log");
     remove_file("metrics");

@@ -46,6 +46,8 @@ static const fcv_route_t  routes[] = {
     { "GET", "machine-config", "", NULL, WHEN_ALWAYS, 0, NULL, get_machine, NULL },
     { "PUT", "machine-config", "", NULL, WHEN_BEFORE, 0, fcv_schema_machine,
       NULL, fcv_model_put_machine },
+    { "PATCH", "machine-config", "", NULL, WHEN_BEFORE, 0,
+      fcv_schema_machine_patch, NULL, fcv_model_patch_machine },
     { "PUT", "boot-source", "", NULL, WHEN_BEFORE, 0, fcv_schema_boot,
       NULL, fcv_model_put_boot },
     { "PUT", "drives", NULL, "drive_id", WHEN_BEFORE, 0, fcv_schema_drive,
@@ -180,7 +182,8 @@ start(fcv_api_t *api, fcv_reply_t *reply, fcf_err_t *err)
                            "kernel configuration.");
     }
 
-    if (fcv_model_open_serial(&api->model, err) != 0
+    if (fcv_model_check_start(&api->model, err) != 0
+        || fcv_model_open_serial(&api->model, err) != 0
         || api->backend->start(err) != 0)
     {
         return fcf_err_wrap(err, "Start microvm error");
@@ -369,7 +372,8 @@ run_route(const fcv_route_t *route, fcv_call_t *call, const char *body,
     }
 
     if (len == 0) {
-        return fcf_err_set(err, FCF_E_INVALID, "Empty PUT request.");
+        return fcf_err_set(err, FCF_E_INVALID, "Empty %s request.",
+                           route->method);
     }
 
     call->body = fcv_schema_parse(route->schema, call->api->minor, body, len,

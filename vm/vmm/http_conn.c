@@ -9,6 +9,7 @@
 
 #define FCV_HTTP_URL_MAX   1024
 #define FCV_HTTP_HEAD_MAX  16384
+#define FCV_HTTP_HEADER_MAX  1024
 #define FCV_HTTP_IN_MAX    (FCV_HTTP_HEAD_MAX + FCV_HTTP_BODY_MAX)
 
 
@@ -33,7 +34,6 @@ static const char *
 reason(int status)
 {
     return status == 200 ? "OK" : status == 204 ? "No Content"
-           : status == 413 ? "Payload Too Large"
            : status == 503 ? "Service Unavailable" : "Bad Request";
 }
 
@@ -156,6 +156,11 @@ on_header(llhttp_t *parser, const char *at, size_t len)
         return HPE_USER;
     }
 
+    if (conn->word.len + len > FCV_HTTP_HEADER_MAX) {
+        conn->refusal = "A header is too long.";
+        return HPE_USER;
+    }
+
     return fcf_buf_add(&conn->word, at, len) == 0 ? 0 : HPE_USER;
 }
 
@@ -207,6 +212,11 @@ on_headers_complete(llhttp_t *parser)
 
     conn = parser->data;
 
+    if (parser->flags & F_TRANSFER_ENCODING) {
+        conn->refusal = "Unsupported header: Transfer-Encoding.";
+        return HPE_USER;
+    }
+
     if ((parser->flags & F_CONTENT_LENGTH)
         && parser->content_length > FCV_HTTP_BODY_MAX)
     {
@@ -237,7 +247,6 @@ on_message_complete(llhttp_t *parser)
 static int
 conn_request(fcv_http_conn_t *conn)
 {
-    char         *end;
     fcv_api_t    *api;
     fcv_reply_t   reply;
 
@@ -245,12 +254,6 @@ conn_request(fcv_http_conn_t *conn)
 
     if (!llhttp_should_keep_alive(&conn->parser)) {
         conn->closing = 1;
-    }
-
-    end = memchr(conn->url.data, '?', conn->url.len);
-
-    if (end) {
-        *end = '\0';
     }
 
     /* api->later finds the connection by "waiting" */
@@ -275,17 +278,17 @@ conn_request(fcv_http_conn_t *conn)
 static int
 conn_bad(fcv_http_conn_t *conn)
 {
-    int          status;
     const char  *why;
 
-    status = conn->refusal ? 413 : 400;
     why = conn->refusal ? conn->refusal
                         : llhttp_get_error_reason(&conn->parser);
     why = why ? why : "bad HTTP";
     conn->closing = 1;
     fcf_buf_reset(&conn->in);
 
-    return fcv_http_conn_answer(conn, status, fcv_api_fault(why));
+    /* what is no request, or too large for one, has another form */
+
+    return fcv_http_conn_answer(conn, 400, json_pack("{s:s}", "error", why));
 }
 
 

@@ -128,6 +128,31 @@ refused:
 }
 
 
+int
+fcv_model_patch_machine(fcv_model_t *model, json_t *obj, fcf_err_t *err)
+{
+    json_t  *whole;
+
+    if (json_object_size(obj) == 0) {
+        json_decref(obj);
+        return fcf_err_set(err, FCF_E_INVALID, "Empty PATCH request.");
+    }
+
+    whole = json_copy(model->machine);
+
+    if (whole == NULL || json_object_update(whole, obj) != 0) {
+        json_decref(whole);
+        json_decref(obj);
+        return fcf_err_set(err, FCF_E_NOMEM, "Machine config error: no "
+                           "memory.");
+    }
+
+    json_decref(obj);
+
+    return fcv_model_put_machine(model, whole, err);
+}
+
+
 /* Opens a regular file or a block device. */
 static int
 open_image(const char *path, int flags, fcf_err_t *err)
@@ -227,6 +252,33 @@ refused:
     json_decref(obj);
 
     return -1;
+}
+
+
+int
+fcv_model_check_start(const fcv_model_t *model, fcf_err_t *err)
+{
+    size_t       len;
+    struct stat  st;
+
+    len = strlen(fcv_model_boot_args(model));
+
+    if (len >= FCV_CMDLINE_MAX - FCV_CMDLINE_ADDED) {
+        return fcf_err_set(err, FCF_E_LIMIT,
+                           "Invalid command line: boot_args has %zu bytes, "
+                           "and what is added does not fit into %d.", len,
+                           FCV_CMDLINE_MAX);
+    }
+
+    if (model->initrd_fd != -1 && fstat(model->initrd_fd, &st) == 0
+        && S_ISREG(st.st_mode) && st.st_size == 0)
+    {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "Initrd error: initrd_path %s: the file is empty.",
+                           fcv_str(model->boot, "initrd_path"));
+    }
+
+    return 0;
 }
 
 

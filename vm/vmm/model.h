@@ -15,6 +15,9 @@
 #define FCV_VCPUS_MAX   32
 
 #define FCV_CMDLINE_MAX  2048           /* x86's COMMAND_LINE_SIZE */
+/* what Firecracker adds at the start has to fit too: more than 147 bytes it is
+ * not */
+#define FCV_CMDLINE_ADDED  128
 
 /* Firecracker's own, when no boot_args are given */
 #define FCV_DEFAULT_BOOT_ARGS                                                \
@@ -51,6 +54,8 @@ int fcv_model_init(fcv_model_t *model, fcf_err_t *err) fcf_must_check;
 void fcv_model_done(fcv_model_t *model);
 
 int fcv_model_put_machine(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+/* what is given of it; before the start only, as all of these */
+int fcv_model_patch_machine(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_boot(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_drive(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_nic(fcv_model_t *model, json_t *obj, fcf_err_t *err);
@@ -59,7 +64,8 @@ int fcv_model_put_entropy(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_logger(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_metrics(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 
-/* opens what Firecracker opens at the start only */
+/* what Firecracker looks at, and opens, at the start only */
+int fcv_model_check_start(const fcv_model_t *model, fcf_err_t *err);
 int fcv_model_open_serial(fcv_model_t *model, fcf_err_t *err);
 /* one line; 0 also if nobody wants them */
 int fcv_model_flush_metrics(fcv_model_t *model, fcf_err_t *err);

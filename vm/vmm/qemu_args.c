@@ -1,3 +1,4 @@
+#include <elf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,6 +323,49 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
 }
 
 
+/* Firecracker loads each part of an ELF where it wants to be: there must be
+ * memory there.  Silence about what is no ELF64 of x86: QEMU has words. */
+static int
+check_fits(const fcv_model_t *model, fcf_err_t *err)
+{
+    unsigned    i;
+    uint64_t    end, memory;
+    Elf64_Ehdr  head;
+    Elf64_Phdr  part;
+
+    memory = (uint64_t) fcv_int(model->machine, "mem_size_mib") << 20;
+
+    if (pread(model->kernel_fd, &head, sizeof(head), 0) != sizeof(head)
+        || head.e_ident[EI_CLASS] != ELFCLASS64
+        || head.e_phentsize != sizeof(part))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < head.e_phnum; i++) {
+
+        if (pread(model->kernel_fd, &part, sizeof(part),
+                  (off_t) (head.e_phoff + i * sizeof(part)))
+            != sizeof(part))
+        {
+            return 0;
+        }
+
+        end = part.p_paddr + part.p_memsz;
+
+        if (part.p_type == PT_LOAD && (end < part.p_paddr || end > memory)) {
+            return fcf_err_set(err, FCF_E_INVALID,
+                               "Kernel Loader: kernel %s does not fit into "
+                               "%lld MiB of memory",
+                               fcv_str(model->boot, "kernel_image_path"),
+                               fcv_int(model->machine, "mem_size_mib"));
+        }
+    }
+
+    return 0;
+}
+
+
 int
 fcv_qemu_check_kernel(const fcv_model_t *model, fcf_err_t *err)
 {
@@ -330,9 +374,12 @@ fcv_qemu_check_kernel(const fcv_model_t *model, fcf_err_t *err)
 
     n = pread(model->kernel_fd, head, sizeof(head), 0);
 
-    if ((n >= 4 && memcmp(head, "\177ELF", 4) == 0)
-        || (n == sizeof(head)
-            && memcmp(head + FCV_BZIMAGE_MAGIC, "HdrS", 4) == 0))
+    if (n >= 4 && memcmp(head, "\177ELF", 4) == 0) {
+        return check_fits(model, err);
+    }
+
+    if (n == sizeof(head)
+        && memcmp(head + FCV_BZIMAGE_MAGIC, "HdrS", 4) == 0)
     {
         return 0;
     }

@@ -43,6 +43,19 @@ const fcv_field_t  fcv_schema_machine[] = {
     { .name = NULL }
 };
 
+const fcv_field_t  fcv_schema_machine_patch[] = {
+    { .name = "vcpu_count", .type = FCV_T_INT, .max = 255, .hidden = 1 },
+    { .name = "mem_size_mib", .type = FCV_T_INT, .max = INT64_MAX,
+      .hidden = 1 },
+    { .name = "smt", .type = FCV_T_BOOL, .hidden = 1 },
+    { .name = "cpu_template", .type = FCV_T_ENUM, .names = cpu_templates,
+      .hidden = 1 },
+    { .name = "track_dirty_pages", .type = FCV_T_BOOL, .hidden = 1 },
+    { .name = "huge_pages", .type = FCV_T_ENUM, .names = huge_pages,
+      .hidden = 1 },
+    { .name = NULL }
+};
+
 const fcv_field_t  fcv_schema_boot[] = {
     { .name = "kernel_image_path", .type = FCV_T_STRING, .required = 1 },
     { .name = "initrd_path", .type = FCV_T_STRING },

@@ -34,6 +34,7 @@ struct fcv_field_s {
 };
 
 extern const fcv_field_t  fcv_schema_machine[];
+extern const fcv_field_t  fcv_schema_machine_patch[];
 extern const fcv_field_t  fcv_schema_boot[];
 extern const fcv_field_t  fcv_schema_drive[];
 extern const fcv_field_t  fcv_schema_nic[];
