@@ -41,6 +41,7 @@ typedef enum {
     X(PUT,          "in etcd")                                              \
     X(SLOT_LOST,    "slot lost")                                            \
     X(DRAIN,        "drain")            /* is not wanted any more */        \
+    X(DRAINED,      "drained")          /* by the proxy */                  \
     X(DEMAND,       "new demand")       /* while it drains, idle */         \
     X(ABORT,        "agent stops")                                          \
     X(STEP,         "step done")        /* of the way back */               \
@@ -107,6 +108,8 @@ struct fca_instance_s {
     unsigned                      graceful:1;   /* it served: no cutting */
     unsigned                      hurry:1;
     unsigned                      drain_put:1;  /* etcd knows of it */
+    unsigned                      drain_on:1;   /* the proxy is to drain */
+    unsigned                      drain_asked:1;    /* and will answer */
     uint64_t                      stop_since;   /* the guest was told */
     uint64_t                      requests;     /* when draining began */
     int64_t                       started_ms;   /* Unix time */
@@ -173,6 +176,7 @@ FCA_ACTION(drain);
 FCA_ACTION(died);
 FCA_ACTION(idle_put);
 FCA_ACTION(idle_over);
+FCA_ACTION(idle_drained);
 FCA_ACTION(revive);
 FCA_ACTION(late_nic);           /* instance_stop.c */
 FCA_ACTION(late);

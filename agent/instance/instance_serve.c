@@ -120,6 +120,12 @@ FCA_ACTION(revive)
 {
     (void) err;
     fca_inst_log(inst, FCF_LOG_INFO, "revived: %s", fca_event_name(event));
+
+    if (inst->drain_on) {
+        inst->drain_on = 0;
+        fca_route_drain(inst->route, 0, NULL, NULL);
+    }
+
     fca_instance_set(inst, FCA_S_REGISTERED, event);
     fca_inst_put(inst, FCF_INSTANCE_READY);
 }
@@ -133,14 +139,51 @@ FCA_ACTION(idle_put)
     inst->all->loop->timer_set(inst->timer, fca_state_ms(FCA_S_DRAINING));
 }
 
-FCA_ACTION(idle_over)
+/* nothing has come since it was found idle */
+static int
+fca_still_idle(const fca_instance_t *inst)
 {
     const fca_route_stat_t  *stat = fca_route_stat(inst->route);
 
+    return atomic_load(&stat->inflight) == 0
+           && atomic_load(&stat->requests) == inst->requests;
+}
+
+static void
+fca_route_drained(void *arg)
+{
+    fca_instance_t  *inst = arg;
+
+    inst->drain_asked = 0;
+    fca_instance_event(inst, FCA_E_DRAINED, NULL);
+}
+
+/* One last look is needed once the proxy has shut the door; until it says so,
+ * a request may slip in. */
+FCA_ACTION(idle_over)
+{
     /* as long as etcd has not taken the state nothing may end */
-    if (inst->drain_put && atomic_load(&stat->inflight) == 0
-        && atomic_load(&stat->requests) == inst->requests)
-    {
+    if (!inst->drain_put || !fca_still_idle(inst)) {
+        fca_on_revive(inst, event, err);
+        return;
+    }
+
+    inst->all->loop->timer_set(inst->timer, fca_state_ms(FCA_S_DRAINING));
+
+    if (!inst->drain_on && !inst->drain_asked) {
+        inst->drain_on = inst->drain_asked = 1;
+        fca_route_drain(inst->route, 1, fca_route_drained, inst);
+    }
+}
+
+FCA_ACTION(idle_drained)
+{
+    /* of a drain that was taken back: this one is asked for at the timer */
+    if (!inst->drain_on) {
+        return;
+    }
+
+    if (fca_still_idle(inst)) {
         fca_stop_begin(inst, event);
         return;
     }

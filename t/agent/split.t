@@ -18,7 +18,10 @@ my $guest = RouteHost::guest();
 my $n = 0;
 
 sub socket_path { "$dir/proxy-" . ++$n . '.sock' }
-sub field { slurp("/proc/$_[0]/status") =~ /^$_[1]:[ \t]*(.*?)[ \t]*$/m ? $1 : '' }
+sub field {
+    return slurp("/proc/$_[0]/status") =~ /^$_[1]:[ \t]*(.*?)[ \t]*$/m
+        ? $1 : '';
+}
 sub gone { !-e "/proc/$_[0]" || field($_[0], 'State') =~ /^Z/ }
 
 subtest 'an agent starts its proxy, which ends with it' => sub {

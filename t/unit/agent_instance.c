@@ -50,6 +50,10 @@ where_it_can_come(void)
 
     ok(has(FCA_S_REGISTERED, FCA_E_DRAIN) && has(FCA_S_DRAINING, FCA_E_DRAIN),
        "what serves may become unwanted");
+    ok(has(FCA_S_REGISTERED, FCA_E_DRAINED)
+       && has(FCA_S_DRAINING, FCA_E_DRAINED)
+       && has(FCA_S_STOPPING, FCA_E_DRAINED),
+       "the proxy may answer late, and at the end");
     ok(has(FCA_S_NETWORK, FCA_E_NIC) && has(FCA_S_STOPPING, FCA_E_NIC),
        "a NIC may come late");
     ok(has(FCA_S_NETWORK, FCA_E_NIC_FAILED)
