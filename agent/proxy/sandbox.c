@@ -125,7 +125,7 @@ allow_some(scmp_filter_ctx filter)
     int  rc;
 
     rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-                          SCMP_A0(SCMP_CMP_EQ, AF_INET),
+                          SCMP_A0(SCMP_CMP_EQ, AF_INET, 0),
                           SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff, SOCK_STREAM));
 
     if (rc == 0) {
@@ -141,7 +141,8 @@ allow_some(scmp_filter_ctx filter)
     /* a failed assertion is to be told as such */
     if (rc == 0) {
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t) getpid()));
+                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t) getpid(),
+                                      0));
     }
 
     return rc;

@@ -150,7 +150,7 @@ sub mad_proxy {
 
 sub send_fd {
     my ($s, $text, $fd) = @_;
-    my $iov = pack 'PQ', $text, length $text;
+    my $iov = pack('PQ', $text, length $text);
     my $control = pack 'QllLx4', 20, SOL_SOCKET, 1, fileno $fd;
     my $hdr = pack 'QLx4PQPQLx4', 0, 0, $iov, 1, $control, 20, 0;
 
