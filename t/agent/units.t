@@ -1,0 +1,49 @@
+#!/usr/bin/perl
+
+# The systemd units: what they leave open is little, and each of it is
+# explained in the unit.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use Test::More;
+
+my %most = ('fcfaas-agent' => 5.0, 'fcfaas-proxy' => 2.0);
+
+for my $name (sort keys %most) {
+    my $unit = root() . "/packaging/$name.service";
+    my $text = slurp($unit);
+    my @said = split /\n/, qx(systemd-analyze security --offline=true \\
+        --no-pager \Q$unit\E 2>&1);
+    my ($exposure) = join("\n", @said) =~ /Overall exposure level.*: ([\d.]+)/
+        or die "systemd-analyze said:\n" . join "\n", @said;
+
+    cmp_ok($exposure, '<=', $most{$name}, "$name: exposure $exposure");
+
+    my $why = join "\n", $text =~ /^#(.*)$/mg;
+    my %open = map { $_ => 1 } map { /^\S*\x{2717}\s*(\w+)/ ? $1 : () }
+        map { my $l = $_; utf8::decode($l); $l } @said;
+    cmp_ok(scalar keys %open, '>', 3, "$name: something is always open");
+    ok($why =~ /\b$_\b/, "$name: $_ is explained") for sort keys %open;
+
+    like($text, qr/^ExecStart=\/usr\/sbin\/$name /m, "$name: its program");
+    is(scalar(grep { !/^[\w]+=/ && !/^[\[#]/ && /\S/ } split /\n/, $text), 0,
+        "$name: nothing but settings and comments");
+}
+
+my ($agent, $proxy) = map { slurp(root() . "/packaging/$_.service") }
+    qw(fcfaas-agent fcfaas-proxy);
+my ($at) = $proxy =~ /--socket=(\S+)/;
+like($agent, qr/--proxy-socket=\Q$at\E(?: |$)/m, 'both name the same socket');
+like($agent, qr/--proxy= /, 'the agent starts none beside the unit');
+like($agent, qr/^Wants=.*\bfcfaas-proxy\.service/m, 'but wants it');
+unlike($agent, qr/^(?:Requires|BindsTo|PartOf)=/m,
+    'and does not end with it');
+unlike($proxy, qr/^(?:Requires|BindsTo|PartOf)=/m, 'nor the other way round');
+like(slurp(root() . '/packaging/fcfaas-proxy.sysusers'),
+    qr/^u (\S+)/m && $proxy =~ /^User=\Q$1\E$/m ? qr/./ : qr/(?!)/,
+    'its user is made by the package');
+
+done_testing();
