@@ -1,7 +1,7 @@
 package FcfRun::Agent;
 
-# The agent of a running system: its start, and the removal of what one that
-# was killed has left.
+# The agent of a running system and its proxy: their start, and the removal of
+# what an agent that was killed has left.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use FcfRun qw(%set tell);
 use FcfRun::Service;
 use Socket qw(AF_UNIX SOCK_DGRAM pack_sockaddr_un);
 
-our @EXPORT_OK = qw(agent_service readable);
+our @EXPORT_OK = qw(agent_service proxy_service readable);
 
 
 sub readable {
@@ -23,16 +23,15 @@ sub readable {
 }
 
 
-# The agent says on its notify socket, as to systemd, that it is ready.  Nobody
-# reads what it says later: the socket is closed, lest it fill up.
-sub agent_service {
-    my $path = "$set{RUN_DIR}/data/notify";
+# Both say on a notify socket, as to systemd, that they are ready.  Nobody reads
+# what they say later: the socket is closed, lest it fill up.
+sub _service {
+    my ($name, @argv) = @_;
+    my $path = "$set{RUN_DIR}/data/notify-$name";
     my ($notify, $said);
 
-    return FcfRun::Service->new(name => 'agent', timeout => 60,
-        env  => { NOTIFY_SOCKET => $path },
-        argv => ["$set{RUN_BUILD}/agent/fcfaas-agent",
-            "--conf=$set{RUN_DIR}/conf/agent.conf"],
+    return FcfRun::Service->new(name => $name, timeout => 60,
+        env  => { NOTIFY_SOCKET => $path }, argv => \@argv,
         prepare => sub {
             unlink $path;
             $said = '';
@@ -55,12 +54,30 @@ sub agent_service {
 }
 
 
+# @more: settings before those of its file
+sub agent_service {
+    my (@more) = @_;
+
+    return _service('agent', "$set{RUN_BUILD}/agent/fcfaas-agent",
+        "--conf=$set{RUN_DIR}/conf/agent.conf", @more);
+}
+
+
+sub proxy_service {
+    return _service('proxy', "$set{RUN_BUILD}/agent/fcfaas-proxy",
+        "--socket=$set{RUN_DIR}/data/proxy.sock", "--user=$set{PROXY_USER}",
+        "--node-id=$set{NODE_ID}");
+}
+
+
 # An agent cleans up at its start what the one before has left, and stops what
-# it adopted at its end.  etcd and Redis still run.
+# it adopted at its end.  etcd and Redis still run; the proxy may not, and then
+# it starts one.
 sub reclaim {
     return unless -e "$set{RUN_DIR}/conf/agent.conf";
 
-    my $agent = agent_service();
+    my $agent = agent_service(
+        "--proxy=$set{RUN_BUILD}/agent/fcfaas-proxy");
 
     tell('the agent was killed: another one cleans up after it');
     $agent->start or tell($agent->{why});

@@ -103,6 +103,8 @@ sub agent_conf {
     bridge_address = $set{BRIDGE_ADDRESS}
     tap_prefix = $set{TAP_PREFIX}
     egress = $set{EGRESS}
+    proxy =
+    proxy_socket = $set{RUN_DIR}/data/proxy.sock
     proxy_user = $set{PROXY_USER}
     port_first = $set{VM_PORT_FIRST}
     port_last = $set{VM_PORT_LAST}

@@ -14,10 +14,11 @@ use Time::HiRes qw(sleep clock_gettime CLOCK_MONOTONIC);
 use constant SYS_pidfd_open => 434;     # x86_64
 
 # how to end each, in this order
-our @ORDER = qw(nginx agent redis etcd);
+our @ORDER = qw(nginx agent proxy redis etcd);
 my %STOP = (
     nginx => ['TERM', 10],
     agent => ['TERM', 90],              # it stops its VMs first
+    proxy => ['TERM', 10],
     redis => ['TERM', 10],
     etcd  => ['TERM', 20],
 );

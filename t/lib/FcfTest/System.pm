@@ -53,7 +53,7 @@ sub start {
         $self->{env}{REDIS_PORT} // 16379);
     $self->{proc} = $self->_spawn("$self->{name}-up", 'up');
     FcfTest::show_log_on_failure("$self->{dir}/log/$_.log", 40)
-        for qw(agent nginx-error);
+        for qw(agent proxy nginx-error);
 
     return $self;
 }
