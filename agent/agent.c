@@ -73,6 +73,7 @@ fca_agent_changed(void *arg)
     fca_notify_status(&agent->notify, "%d VMs, %d of them starting",
                       agent->capacity.vms, agent->capacity.boots);
     fca_node_changed(agent->node);
+    fca_orders_changed(agent->orders);
 
     if (agent->phase == FCA_RUNNING) {
         fca_jobs_kick(agent->jobs);
@@ -96,6 +97,14 @@ fca_agent_route_closed(void *arg, const fca_instance_view_t *view)
 }
 
 static int
+fca_agent_owns(void *arg, const fcf_key_t *key)
+{
+    fca_t  *agent = arg;
+
+    return fca_instances_own(&agent->all, key);
+}
+
+static int
 fca_agent_ready(void *arg)
 {
     fca_t  *agent = arg;
@@ -108,13 +117,18 @@ fca_agent_room(void *arg)
 {
     fca_t  *agent = arg;
 
-    return fca_place_room(&agent->all);
+    return !agent->draining && fca_place_room(&agent->all);
 }
 
 static int
 fca_agent_place(void *arg, fca_job_t *job)
 {
     fca_t  *agent = arg;
+
+    if (agent->draining) {
+        fca_job_finish(job, FCA_JOB_BACK, NULL);
+        return 0;
+    }
 
     return fca_place(&agent->all, job);
 }
@@ -148,60 +162,40 @@ fca_agent_worker(void *arg)
     worker.cpu_free = c->cpu - c->cpu_used;
     worker.memory_mb_free = c->memory_mb - c->memory_mb_used;
     worker.vms = c->vms;
-    worker.state = agent->phase == FCA_RUNNING ? FCF_WORKER_READY
-                                               : FCF_WORKER_DRAINING;
+    worker.state = agent->phase < FCA_STOP_VMS && !agent->draining
+                   ? FCF_WORKER_READY : FCF_WORKER_DRAINING;
     snprintf(worker.agent_version, sizeof(worker.agent_version), "%s",
              FCA_VERSION);
 
     return fcf_worker_encode(&worker);
 }
 
-static void
-fca_agent_nic_lost(void *arg, const fca_nic_t *nic, const fcf_err_t *why)
-{
-    fca_t  *agent = arg;
-
-    fca_instances_nic_lost(&agent->all, nic, why);
-}
-
-/* the state directory and what a killed agent left on this host */
+/* what was there before this run, and keeps it from being lost */
 static int
-fca_agent_open_host(fca_t *agent, fcf_err_t *err)
+fca_agent_open_state(fca_t *agent, fcf_err_t *err)
 {
-    int                n;
-    uint64_t           number;
+    fcf_etcd_conf_t    etcd;
     const fca_conf_t  *conf = &agent->conf;
-    fca_net_conf_t     net;
 
     if (fca_capacity_init(&agent->capacity, conf->cpu_overcommit,
                           conf->memory_reserve_mb, conf->max_vms,
                           conf->max_boots, err) != 0
         || fca_state_open(&agent->state, conf->state_dir, err) != 0
-        || fca_state_number(&agent->state, &number, err) != 0
         || fca_pool_init(&agent->ports, (uint32_t) conf->port_first,
-                         (uint32_t) conf->port_last, number / FCA_STATE_BLOCK,
+                         (uint32_t) conf->port_last,
+                         agent->state.next / FCA_STATE_BLOCK,
                          FCA_PORT_REST_MS, err) != 0)
     {
         return -1;
     }
 
-    n = fca_vmm_reclaim(conf->state_dir, err);
-    if (n < 0) {
+    fca_host_etcd(&etcd, conf);
+    agent->etcd = fcf_etcd_new(&agent->loop, &etcd, err);
+    if (agent->etcd == NULL) {
         return -1;
     }
 
-    if (n > 0) {
-        fca_log(FCF_LOG_WARN, NULL, "ended %d VMs that a killed agent left",
-                n);
-    }
-
-    fca_host_net(&net, conf);
-    net.lost = fca_agent_nic_lost;
-    net.arg = agent;
-    agent->all.net = fca_net_open(&agent->uv, &net, err);
-    if (agent->all.net == NULL) {
-        return fcf_err_wrap(err, "network");
-    }
+    fca_agent_keep_lease(agent);
 
     return 0;
 }
@@ -214,7 +208,7 @@ fca_agent_open_redis(fca_t *agent, fcf_err_t *err)
     fca_jobs_conf_t      jobs = {
         .loop = &agent->loop, .redis_conf = &redis,
         .specs = agent->all.specs, .prefix = conf->prefix,
-        .node_id = conf->node_id,
+        .node_id = conf->node_id, .adopt = conf->adopt,
     };
     fca_jobs_handler_t   handler = { fca_agent_ready, fca_agent_room,
                                      fca_agent_place, agent };
@@ -235,21 +229,18 @@ fca_agent_open_etcd(fca_t *agent, fcf_err_t *err)
 {
     fca_instances_t      *all = &agent->all;
     const fca_conf_t     *conf = &agent->conf;
-    fcf_etcd_conf_t       etcd;
     fca_failures_conf_t   failures = { &agent->loop, NULL, conf->prefix,
                                        conf->node_id };
     fca_node_conf_t       node = { &agent->loop, NULL, &agent->state,
                                    conf->prefix, conf->node_id };
     fca_node_handler_t    on_node = { fca_agent_worker, fca_agent_live,
-                                      fca_agent_fatal, agent };
+                                      fca_agent_fatal, NULL, agent };
     fca_keyring_conf_t    ring = { &agent->loop, NULL, NULL, conf->prefix };
     fca_specs_handler_t   on_specs = { fca_agent_spec, fca_agent_specs,
                                        agent };
 
-    fca_host_etcd(&etcd, conf);
-    agent->etcd = fcf_etcd_new(&agent->loop, &etcd, err);
-    if (agent->etcd == NULL) {
-        return -1;
+    if (conf->adopt) {
+        on_node.owns = fca_agent_owns;
     }
 
     failures.etcd = node.etcd = ring.etcd = agent->etcd;
@@ -277,6 +268,14 @@ static void
 fca_agent_proxy_up(void *arg)
 {
     fca_t  *agent = arg;
+
+    if (agent->phase == FCA_HANDING_OVER) {
+        return;                 /* all of it is the next one's */
+    }
+
+    if (agent->phase == FCA_RUNNING) {
+        fca_agent_adopt(agent);
+    }
 
     fca_routes_settle(agent->all.routes);
 
@@ -317,6 +316,39 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     all->routes = fca_routes_new(&routes, err);
 
     return all->routes ? 0 : -1;
+}
+
+static const char *
+fca_agent_state(void *arg)
+{
+    const fca_t  *agent = arg;
+
+    return agent->phase != FCA_RUNNING ? "stopping"
+           : agent->draining ? "draining"
+           : agent->announced ? "ready" : "starting";
+}
+
+static unsigned
+fca_agent_vms(void *arg)
+{
+    const fca_t  *agent = arg;
+
+    return (unsigned) agent->capacity.vms;
+}
+
+/* without it (a full disk, say) the agent runs as well */
+static void
+fca_agent_open_orders(fca_t *agent)
+{
+    fcf_err_t             err;
+    fca_orders_handler_t  handler = { fca_agent_drain, fca_agent_state,
+                                      fca_agent_vms, agent };
+
+    agent->orders = fca_orders_new(&agent->loop, agent->conf.state_dir,
+                                   &handler, &err);
+    if (agent->orders == NULL) {
+        fca_log(FCF_LOG_WARN, NULL, "no orders are taken: %s", err.msg);
+    }
 }
 
 /* VMs that cannot be ended: no loop can run any more that would tell them
@@ -364,6 +396,8 @@ fca_agent_close(fca_t *agent)
     }
 
     fca_functions_free(&agent->functions);
+    fca_legacy_free(agent->legacy);
+    fca_orders_free(agent->orders);
     fca_notify_free(&agent->notify);
 
     if (agent->stop_timer) {
@@ -410,6 +444,7 @@ fca_agent_run(fca_conf_t *conf)
     fca_loop_init(&agent.loop, &agent.uv, fca_agent_log);
 
     if (fca_agent_stop_init(&agent, &err) != 0
+        || fca_agent_open_state(&agent, &err) != 0
         || fca_agent_open_host(&agent, &err) != 0
         || fca_agent_open_vms(&agent, &err) != 0
         || fca_agent_open_etcd(&agent, &err) != 0
@@ -422,6 +457,7 @@ fca_agent_run(fca_conf_t *conf)
     } else {
         fca_log(FCF_LOG_INFO, NULL, "fcfaas-agent %s starts", FCA_VERSION);
         fca_agent_say_open(conf);
+        fca_agent_open_orders(&agent);
         uv_run(&agent.uv, UV_RUN_DEFAULT);
         fca_agent_give_up(&agent);
         fca_log(FCF_LOG_INFO, NULL, "stopped");

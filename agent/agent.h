@@ -9,12 +9,13 @@
 #include "agent/admin/admin.h"
 #include "agent/base/notify.h"
 #include "agent/functions.h"
-#include "agent/instance/instance.h"
+#include "agent/instance/adopt.h"
+#include "agent/orders.h"
 
 #define FCA_VERSION         "0.1.0"
 
-typedef enum { FCA_RUNNING = 0, FCA_STOP_VMS, FCA_STOP_KEYS, FCA_STOPPED }
-    fca_phase_e;
+typedef enum { FCA_RUNNING = 0, FCA_HANDING_OVER, FCA_STOP_VMS,
+               FCA_STOP_KEYS, FCA_STOPPED } fca_phase_e;
 
 typedef struct {
     fca_conf_t            conf;
@@ -39,7 +40,10 @@ typedef struct {
 
     fca_functions_t       functions;
     fca_admin_t          *admin;        /* NULL: none is wanted */
+    fca_orders_t         *orders;
+    fca_legacy_t         *legacy;       /* until it is adopted */
 
+    int                   draining;     /* no jobs, until told to resume */
     fca_phase_e           phase;
     uint64_t              stop_since;
     int                   hurried;      /* VMs are killed */
@@ -50,10 +54,21 @@ typedef struct {
 /* Runs the agent until it is told to stop; the process's exit status. */
 int fca_agent_run(fca_conf_t *conf);
 
+/* agent_legacy.c */
+/* The lease that an earlier agent held lives a while longer: before anything
+ * slow. */
+void fca_agent_keep_lease(fca_t *agent);
+/* what an earlier agent left is found, and ended where it cannot go on; and
+ * the guests' network */
+int fca_agent_open_host(fca_t *agent, fcf_err_t *err) fcf_must_check;
+void fca_agent_adopt(fca_t *agent);
+
 /* agent_stop.c */
 /* SIGTERM and SIGINT begin the end from now on. */
 int fca_agent_stop_init(fca_t *agent, fcf_err_t *err);
 /* arg: the agent.  Said why already: it stops, with a status that says so. */
 void fca_agent_fatal(void *arg);
+/* arg: the agent.  It takes no jobs and ends its VMs, or takes them again. */
+void fca_agent_drain(void *arg, int draining);
 
 #endif /* _FCA_AGENT_H_INCLUDED_ */

@@ -1,7 +1,8 @@
-/* The agent's end: jobs go back, VMs end, keys go, in this order and within
- * bounds. */
+/* How the agent's run ends: it stops all, or it hands over to the next; and
+ * what empties a node without an end. */
 
 #include <signal.h>
+#include <unistd.h>
 #include "agent/agent.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
@@ -10,6 +11,7 @@
 #define FCA_STOP_HURRY_MS   20000       /* then VMs are killed */
 #define FCA_STOP_GIVEUP_MS  30000
 #define FCA_STOP_KEYS_MS    3000        /* for etcd and Redis at the end */
+#define FCA_HANDOVER_MS     3000        /* then the next one finds the rest */
 
 /* The proxy goes first, with all its routes: what lingers ends now. */
 static void
@@ -28,22 +30,64 @@ fca_agent_hurry(fca_t *agent, const char *why)
 }
 
 static void
-fca_agent_stop(fca_t *agent)
+fca_agent_end(fca_t *agent, fca_phase_e phase)
 {
-    if (agent->phase != FCA_RUNNING) {
-        fca_agent_hurry(agent, "told to stop again");
-        return;
-    }
-
-    fca_log(FCF_LOG_INFO, NULL, "stopping: %d VMs", agent->capacity.vms);
     fca_notify_stopping(&agent->notify);
 
-    agent->phase = FCA_STOP_VMS;
+    agent->phase = phase;
     agent->stop_since = fca_now(&agent->loop);
     fca_jobs_stop(agent->jobs);
+    agent->loop.timer_set(agent->stop_timer, 0);
+}
+
+static void
+fca_agent_stop(fca_t *agent)
+{
+    fca_log(FCF_LOG_INFO, NULL, "stopping: %d VMs", agent->capacity.vms);
+
+    fca_agent_end(agent, FCA_STOP_VMS);
     fca_node_changed(agent->node);
     fca_instances_stop(&agent->all, 0);
-    agent->loop.timer_set(agent->stop_timer, 0);
+}
+
+static void
+fca_agent_hand_over(fca_t *agent)
+{
+    fca_log(FCF_LOG_INFO, NULL, "handing over: %d VMs", agent->capacity.vms);
+
+    fca_agent_end(agent, FCA_HANDING_OVER);
+    fca_instances_unbegun(&agent->all);
+}
+
+/* Everything is as the next one expects it, which is to say as after a kill;
+ * what was waited for were only answers.  Nothing is taken apart. */
+static void
+fca_agent_handed_over(fca_t *agent)
+{
+    fca_log(FCF_LOG_INFO, NULL, "handed over: %d VMs go on",
+            agent->capacity.vms);
+    fca_orders_free(agent->orders);
+    _exit(agent->status);
+}
+
+/* An emptied node leaves nothing to the next. */
+static void
+fca_agent_told(fca_t *agent)
+{
+    if (agent->phase == FCA_HANDING_OVER) {
+        fca_agent_handed_over(agent);
+
+    } else if (agent->phase != FCA_RUNNING) {
+        fca_agent_hurry(agent, "told to stop again");
+
+    } else if (agent->conf.adopt
+               && !(agent->draining && agent->capacity.vms == 0))
+    {
+        fca_agent_hand_over(agent);
+
+    } else {
+        fca_agent_stop(agent);
+    }
 }
 
 void
@@ -58,6 +102,29 @@ fca_agent_fatal(void *arg)
     }
 }
 
+void
+fca_agent_drain(void *arg, int draining)
+{
+    fca_t  *agent = arg;
+
+    if (agent->phase != FCA_RUNNING || agent->draining == draining) {
+        return;
+    }
+
+    fca_log(FCF_LOG_INFO, NULL, draining ? "draining: %d VMs"
+                                         : "takes jobs again: %d VMs",
+            agent->capacity.vms);
+
+    agent->draining = draining;
+    fca_node_changed(agent->node);
+
+    if (draining) {
+        fca_instances_stop(&agent->all, 0);
+    } else {
+        fca_jobs_kick(agent->jobs);
+    }
+}
+
 /* Looks, a few times a second, how far the end has come. */
 static void
 fca_agent_stop_check(void *arg)
@@ -66,6 +133,15 @@ fca_agent_stop_check(void *arg)
     uint64_t   ms;
 
     ms = fca_now(&agent->loop) - agent->stop_since;
+
+    if (agent->phase == FCA_HANDING_OVER
+        && (ms >= FCA_HANDOVER_MS
+            || (fca_jobs_told(agent->jobs)
+                && fca_instances_settled(&agent->all)
+                && !fca_keyring_pending(agent->all.keyring))))
+    {
+        fca_agent_handed_over(agent);
+    }
 
     if (agent->phase == FCA_STOP_VMS) {
         if (ms >= FCA_STOP_HURRY_MS) {
@@ -104,8 +180,14 @@ fca_agent_stop_check(void *arg)
 static void
 fca_agent_signal(uv_signal_t *handle, int signo)
 {
+    fca_t  *agent = handle->data;
+
     fca_log(FCF_LOG_INFO, NULL, "signal %d", signo);
-    fca_agent_stop(handle->data);
+    if (agent->jobs == NULL) {
+        _exit(0);               /* nothing of this run is there yet */
+    }
+
+    fca_agent_told(agent);
 }
 
 int

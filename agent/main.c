@@ -26,6 +26,25 @@ fca_main_trial(const fca_conf_t *conf)
     return 0;
 }
 
+/* to the agent that runs here */
+static int
+fca_main_order(const fca_conf_t *conf)
+{
+    fcf_err_t    err;
+    const char  *order;
+
+    order = conf->run == FCA_RUN_RESUME ? "resume"
+            : conf->run == FCA_RUN_STATUS ? "status"
+            : conf->wait ? "drain wait" : "drain";
+
+    if (fca_order(conf->state_dir, order, &err) != 0) {
+        fprintf(stderr, "fcfaas-agent: %s: %s\n", order, err.msg);
+        return 1;
+    }
+
+    return 0;
+}
+
 static int
 fca_main_run(fca_conf_t *conf)
 {
@@ -67,6 +86,9 @@ main(int argc, char **argv)
     } else if (conf.run == FCA_RUN_HELP) {
         fca_conf_help();
         rc = 0;
+
+    } else if (conf.run >= FCA_RUN_DRAIN) {
+        rc = fca_main_order(&conf);
 
     } else {
         signal(SIGPIPE, SIG_IGN);

@@ -54,7 +54,12 @@ void
 fca_capacity_take(fca_capacity_t *c, int cpu, int memory_mb)
 {
     assert(fca_capacity_fit(c, cpu, memory_mb) == FCA_FITS);
+    fca_capacity_adopt(c, cpu, memory_mb);
+}
 
+void
+fca_capacity_adopt(fca_capacity_t *c, int cpu, int memory_mb)
+{
     c->cpu_used += cpu;
     c->memory_mb_used += memory_mb;
     c->vms++;

@@ -25,6 +25,8 @@ int fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
 fca_fit_e fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb);
 /* a VM that begins to boot; it must fit */
 void fca_capacity_take(fca_capacity_t *c, int cpu, int memory_mb);
+/* one that boots or has booted already, whether it fits or not */
+void fca_capacity_adopt(fca_capacity_t *c, int cpu, int memory_mb);
 void fca_capacity_booted(fca_capacity_t *c);
 void fca_capacity_give(fca_capacity_t *c, int cpu, int memory_mb);
 

@@ -94,7 +94,7 @@ static const fca_setting_t  fca_settings[] = {
     FCA_INT(boot_timeout_s, "0", 0, 3600,
             "bound on what functions ask for; 0: none"),
     FCA_ANY(adopt, fca_conf_adopt, "no",
-            "keep VMs over a restart of the agent: no"),
+            "keep VMs over a restart of the agent: no or yes"),
     FCA_ANY(log_level, fca_conf_level, "info", "debug, info, warn or error"),
 };
 
@@ -246,7 +246,8 @@ fca_conf_command(fca_conf_t *conf, const char *arg, fcf_err_t *err)
     } runs[] = {
         { "--check", FCA_RUN_CHECK }, { "--trial", FCA_RUN_TRIAL },
         { "--version", FCA_RUN_VERSION }, { "--help", FCA_RUN_HELP },
-        { "-h", FCA_RUN_HELP },
+        { "-h", FCA_RUN_HELP }, { "drain", FCA_RUN_DRAIN },
+        { "resume", FCA_RUN_RESUME }, { "status", FCA_RUN_STATUS },
     };
 
     for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
@@ -254,6 +255,11 @@ fca_conf_command(fca_conf_t *conf, const char *arg, fcf_err_t *err)
             conf->run = runs[i].run;
             return 1;
         }
+    }
+
+    if (strcmp(arg, "--wait") == 0) {
+        conf->wait = 1;
+        return 1;
     }
 
     if (strncmp(arg, "--conf=", 7) == 0) {
@@ -332,6 +338,11 @@ fca_conf_whole(const fca_conf_t *conf, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_INVALID, "port_last = \"%d\": is below "
                            "port_first (%d)", conf->port_last,
                            conf->port_first);
+    }
+
+    if (conf->wait && conf->run != FCA_RUN_DRAIN) {
+        return fcf_err_set(err, FCF_E_INVALID, "option \"--wait\": is for "
+                           "\"drain\" alone");
     }
 
     if (conf->node_id[0] == '\0') {
@@ -455,7 +466,9 @@ fca_conf_help(void)
     size_t  i;
 
     printf("fcfaas-agent [--conf=FILE] [--check | --trial "
-           "[--trial-timeout=S] | --version] [--name=value ...]\n\n"
+           "[--trial-timeout=S] | --version] [--name=value ...]\n"
+           "fcfaas-agent drain [--wait] | resume | status [--conf=FILE] "
+           "[--name=value ...]\n\n"
            "Settings, in FILE (%s) as \"name = value\":\n", FCA_CONF_PATH);
 
     for (i = 0; i < FCA_NSETTINGS; i++) {

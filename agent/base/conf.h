@@ -21,7 +21,8 @@
 #define FCA_TOKEN_MAX       256
 
 typedef enum { FCA_RUN = 0, FCA_RUN_CHECK, FCA_RUN_TRIAL, FCA_RUN_VERSION,
-               FCA_RUN_HELP } fca_run_e;
+               FCA_RUN_HELP, FCA_RUN_DRAIN, FCA_RUN_RESUME, FCA_RUN_STATUS }
+    fca_run_e;
 
 /* words of a list setting; items point into text */
 typedef struct {
@@ -37,6 +38,7 @@ typedef struct {
     char            *conf_path;
     int              conf_given;
     int              trial_timeout;     /* s */
+    int              wait;              /* until the node is empty */
 
     char            *node_id;
     char            *prefix;

@@ -240,12 +240,11 @@ fca_conf_adopt(void *field, const fca_setting_t *s, const char *value,
 {
     (void) s;
 
-    if (strcmp(value, "no") != 0) {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           "this version only knows \"no\"");
+    if (strcmp(value, "no") != 0 && strcmp(value, "yes") != 0) {
+        return fcf_err_set(err, FCF_E_INVALID, "must be no or yes");
     }
 
-    *(int *) field = 0;
+    *(int *) field = value[0] == 'y';
 
     return 0;
 }

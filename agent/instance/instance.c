@@ -43,6 +43,10 @@ fca_instance_set(fca_instance_t *inst, fca_instance_state_e state,
     inst->state = state;
     inst->all->loop->timer_set(inst->timer,
                                 fca_instance_timeout(inst, state));
+
+    if (state >= FCA_S_BOOT && state <= FCA_S_STOPPING) {
+        fca_inst_record(inst);
+    }
 }
 
 void
@@ -91,33 +95,54 @@ fca_instance_extend(void *arg)
 }
 
 static int
-fca_instance_fill(fca_instance_t *inst, fca_job_t *job,
-    const fca_images_t *images, fcf_err_t *err)
+fca_instance_fill(fca_instance_t *inst, fcf_err_t *err)
 {
-    fcf_loop_t             *loop = inst->all->loop;
-    const fca_instances_t  *all = inst->all;
+    fcf_loop_t  *loop = inst->all->loop;
 
-    memcpy(inst->function_id, job->function_id, sizeof(inst->function_id));
-    memcpy(inst->request_id, job->request_id, sizeof(inst->request_id));
-
-    if (fca_state_number(all->state, &inst->number, err) != 0) {
-        return -1;
-    }
-
-    snprintf(inst->worker_id, sizeof(inst->worker_id), "%s-%" PRIu64,
-             all->conf->node_id, inst->number);
-
-    inst->images = malloc(sizeof(*images));
     inst->timer = loop->timer_new(loop, fca_instance_timer, inst);
     inst->extend_timer = loop->timer_new(loop, fca_instance_extend, inst);
 
-    if (!inst->images || !inst->timer || !inst->extend_timer) {
+    if (!inst->timer || !inst->extend_timer) {
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for a VM");
     }
 
-    *inst->images = *images;
-
     return fca_inst_keys(inst, err);
+}
+
+fca_instance_t *
+fca_instance_bare(fca_instances_t *all, uint64_t number,
+    const char *function_id, const char *request_id, const fcf_spec_t *spec,
+    int declared, fcf_err_t *err)
+{
+    fca_instance_t  *inst;
+
+    inst = calloc(1, sizeof(*inst));
+    if (inst == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "no memory for a VM");
+        return NULL;
+    }
+
+    inst->all = all;
+    inst->number = number;
+    inst->spec = *spec;
+    inst->declared = declared;
+    inst->probe.fd = -1;
+    inst->born = inst->since = fca_now(all->loop);
+    inst->log = (fca_log_ctx_t) { inst->function_id, inst->request_id,
+                                  inst->worker_id };
+
+    snprintf(inst->function_id, sizeof(inst->function_id), "%s", function_id);
+    snprintf(inst->request_id, sizeof(inst->request_id), "%s", request_id);
+    snprintf(inst->worker_id, sizeof(inst->worker_id), "%s-%" PRIu64,
+             all->conf->node_id, number);
+    TAILQ_INSERT_TAIL(&all->list, inst, link);
+
+    if (fca_instance_fill(inst, err) != 0) {
+        fca_instance_free(inst);
+        return NULL;
+    }
+
+    return inst;
 }
 
 int
@@ -125,26 +150,28 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
     const fcf_spec_t *spec, int declared, const fca_images_t *images,
     fcf_err_t *err)
 {
+    uint64_t         number;
     fca_instance_t  *inst;
 
-    inst = calloc(1, sizeof(*inst));
+    if (fca_state_number(all->state, &number, err) != 0) {
+        return -1;
+    }
+
+    inst = fca_instance_bare(all, number, job->function_id, job->request_id,
+                             spec, declared, err);
     if (inst == NULL) {
+        return -1;
+    }
+
+    inst->images = malloc(sizeof(*images));
+    inst->job_text = strdup(job->text);
+
+    if (!inst->images || !inst->job_text) {
+        fca_instance_free(inst);
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for a VM");
     }
 
-    inst->all = all;
-    inst->log = (fca_log_ctx_t) { inst->function_id, inst->request_id,
-                                  inst->worker_id };
-    inst->spec = *spec;
-    inst->declared = declared;
-    inst->probe.fd = -1;
-    inst->born = inst->since = fca_now(all->loop);
-    TAILQ_INSERT_TAIL(&all->list, inst, link);
-
-    if (fca_instance_fill(inst, job, images, err) != 0) {
-        fca_instance_free(inst);
-        return -1;
-    }
+    *inst->images = *images;
 
     inst->port = fca_pool_take(all->ports, fca_now(all->loop));
     if (inst->port == 0) {
@@ -185,6 +212,8 @@ fca_instance_free(fca_instance_t *inst)
     fca_inst_unput(inst);
 
     TAILQ_REMOVE(&inst->all->list, inst, link);
+    fca_later_free(inst->record);
+    free(inst->job_text);
     free(inst->images);
     free(inst);
 }

@@ -22,6 +22,8 @@
 #include "agent/vmm/image.h"
 #include "agent/vmm/vmm.h"
 
+#define FCA_BOOT_ID_LEN  36
+
 typedef struct fca_instance_s  fca_instance_t;
 
 /* the states from the claim of a slot to the key in etcd */
@@ -65,6 +67,7 @@ typedef struct {
     fca_specs_t                   *specs;
     fca_failures_t                *failures;
     fca_keyring_t                 *keyring;
+    char                           boot_id[FCA_BOOT_ID_LEN + 1];
     /* one more, one less, or one has booted */
     void                         (*changed)(void *arg);
     /* a VM's process has ended; what it said is still there */
@@ -111,6 +114,13 @@ const char *fca_start_state_name(size_t i);
 void fca_instances_each(const fca_instances_t *all, fca_instance_view_pt each,
     void *arg);
 
+/* the agent hands over: what has no guest yet is given up and its job given
+ * back */
+void fca_instances_unbegun(fca_instances_t *all);
+/* there is none of these, and every record is on the disk */
+int fca_instances_settled(const fca_instances_t *all);
+/* a slot's or an instance's key is of one of them */
+int fca_instances_own(const fca_instances_t *all, const fcf_key_t *key);
 /* SIGKILL for every VMM that there still is; the process is about to end */
 void fca_instances_abandon(fca_instances_t *all);
 

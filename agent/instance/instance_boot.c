@@ -98,8 +98,8 @@ FCA_ACTION(nic_failed)
              fca_why(err));
 }
 
-static void
-fca_vmm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
+void
+fca_inst_vmm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 {
     fca_instance_t            *inst = arg;
     static const fca_event_e   events[] = {
@@ -119,7 +119,7 @@ fca_vmm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 
 FCA_ACTION(nic)
 {
-    char                *json;
+    char                *json, *record;
     fca_instances_t               *all = inst->all;
     fcf_err_t            why;
     fca_vmm_spec_t       spec;
@@ -135,9 +135,13 @@ FCA_ACTION(nic)
     fca_instance_set(inst, FCA_S_SPAWN, event);
 
     json = fca_guest_config(&config);
-    if (json == NULL) {
+    record = fca_inst_record_text(inst, FCA_S_SPAWN);
+
+    if (json == NULL || record == NULL) {
+        free(json);
+        free(record);
         fca_fail(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
-                 "no memory for the config drive");
+                 "no memory for the VM's files");
         return;
     }
 
@@ -146,12 +150,13 @@ FCA_ACTION(nic)
         .cpu = inst->spec.cpu, .memory_mb = inst->spec.memory_mb,
         .runtime_image = inst->images->runtime,
         .function_image = inst->images->function,
-        .config_json = json, .nic = &inst->nic,
+        .config_json = json, .record = record, .nic = &inst->nic,
         .gateway = config.gateway, .prefix_len = config.prefix_len,
     };
 
-    inst->vmm = fca_vmm_spawn(all->vmm, &spec, fca_vmm_event, inst, &why);
+    inst->vmm = fca_vmm_spawn(all->vmm, &spec, fca_inst_vmm_event, inst, &why);
     free(json);
+    free(record);
     free(inst->images);
     inst->images = NULL;
 
@@ -248,14 +253,15 @@ fca_ready_listen(fca_instance_t *inst, fcf_err_t *err)
     return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
 }
 
-FCA_ACTION(accepted)
+int
+fca_inst_serve(fca_instance_t *inst, fcf_err_t *err)
 {
-    fca_instances_t             *all = inst->all;
-    fcf_err_t          why;
+    fca_instances_t   *all = inst->all;
     fca_route_conf_t   conf;
 
-    (void) err;
-    fca_instance_set(inst, FCA_S_READY, event);
+    if (inst->route) {
+        return 0;           /* an earlier agent's */
+    }
 
     memset(&conf, 0, sizeof(conf));
     conf.function_id = inst->function_id;
@@ -267,20 +273,34 @@ FCA_ACTION(accepted)
     conf.guest.sin_addr = inst->nic.address;
     conf.guest.sin_port = htons((uint16_t) inst->spec.port);
 
-    conf.listen_fd = fca_ready_listen(inst, &why);
+    conf.listen_fd = fca_ready_listen(inst, err);
     if (conf.listen_fd == -1) {
-        fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "listening: %s",
-                 why.msg);
-        return;
+        return fcf_err_wrap(err, "listening");
     }
 
     inst->port_used = 1;
-    inst->route = fca_route_open(all->routes, &conf, &why);
+    inst->route = fca_route_open(all->routes, &conf, err);
+
     if (inst->route == NULL) {
         close(conf.listen_fd);
-        fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "route: %s", why.msg);
+        return fcf_err_wrap(err, "route");
+    }
+
+    return 0;
+}
+
+FCA_ACTION(accepted)
+{
+    fcf_err_t  why;
+
+    (void) err;
+    fca_instance_set(inst, FCA_S_READY, event);
+
+    if (fca_inst_serve(inst, &why) != 0) {
+        fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "%s", why.msg);
         return;
     }
 
+    fca_inst_record(inst);      /* the port may be another */
     fca_inst_put(inst, FCF_INSTANCE_READY);
 }

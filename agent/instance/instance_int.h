@@ -3,6 +3,7 @@
 #ifndef _FCA_INSTANCE_INT_H_INCLUDED_
 #define _FCA_INSTANCE_INT_H_INCLUDED_
 
+#include "agent/base/later.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/instance/instance.h"
@@ -45,6 +46,8 @@ typedef enum {
     X(DEMAND,       "new demand")       /* while it drains, idle */         \
     X(ABORT,        "agent stops")                                          \
     X(STEP,         "step done")        /* of the way back */               \
+    X(ADOPTED,      "adopted")          /* not an event: it was there */    \
+    X(BACK,         "not gone on with") /* an adopted one */                \
     X(TIMEOUT,      "timeout")
 
 typedef enum {
@@ -85,6 +88,9 @@ struct fca_instance_s {
     char                          worker_id[FCF_WORKER_ID_MAX + 1];
     fca_log_ctx_t                 log;          /* the three of them */
     fca_job_t                    *job;          /* until settled */
+    char                         *job_text;     /* for the record, as taken */
+    fca_later_t                  *record;       /* its file; from the first
+                                                   change on */
     fcf_timer_t                  *extend_timer;
     fcf_spec_t                    spec;         /* as it was at the start */
     int                           declared;
@@ -107,6 +113,7 @@ struct fca_instance_s {
     unsigned                      booting:1;    /* counted as a boot */
     unsigned                      graceful:1;   /* it served: no cutting */
     unsigned                      hurry:1;
+    unsigned                      record_said:1;    /* it is behind */
     unsigned                      drain_put:1;  /* etcd knows of it */
     unsigned                      drain_on:1;   /* the proxy is to drain */
     unsigned                      drain_asked:1;    /* and will answer */
@@ -126,6 +133,10 @@ void fca_instance_set(fca_instance_t *inst, fca_instance_state_e state,
     fca_event_e event);
 unsigned fca_instance_timeout(const fca_instance_t *inst,
     fca_instance_state_e state);
+/* an instance with keys that holds nothing yet */
+fca_instance_t *fca_instance_bare(fca_instances_t *all, uint64_t number,
+    const char *function_id, const char *request_id, const fcf_spec_t *spec,
+    int declared, fcf_err_t *err);
 void fca_instance_free(fca_instance_t *inst);
 const char *fca_state_name(fca_instance_state_e state);
 const char *fca_event_name(fca_event_e event);
@@ -142,6 +153,19 @@ int fca_inst_keys(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 void fca_inst_claim(fca_instance_t *inst);
 void fca_inst_put(fca_instance_t *inst, fcf_instance_state_e state);
 void fca_inst_unput(fca_instance_t *inst);
+
+/* instance_record.c */
+/* what it says in that state, malloc'd; NULL: out of memory */
+char *fca_inst_record_text(const fca_instance_t *inst,
+    fca_instance_state_e state);
+/* writes it, if the VM has a directory */
+void fca_inst_record(fca_instance_t *inst);
+
+/* instance_boot.c */
+void fca_inst_vmm_event(void *arg, fca_vmm_event_e event,
+    const fcf_err_t *err);
+/* its port listens and leads to the guest */
+int fca_inst_serve(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 
 /* instance_probe.c */
 void fca_probe_start(fca_instance_t *inst);

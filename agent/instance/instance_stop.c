@@ -140,6 +140,11 @@ fca_stop_vmm(fca_instance_t *inst)
         return 1;
     }
 
+    /* which is written into the directory that goes now */
+    if (inst->record && fca_later_busy(inst->record)) {
+        return 1;
+    }
+
     fca_instance_look(inst, inst->all->ended, inst->all->arg);
     fca_vmm_free(inst->vmm);
     inst->vmm = NULL;

@@ -51,6 +51,7 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
         [FCA_E_EXIT]       = fca_on_boot_exit,
         [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
         [FCA_E_PUT]        = fca_on_late,
+        [FCA_E_BACK]       = fca_on_give_back,
         [FCA_E_ABORT]      = fca_on_give_back,
         [FCA_E_TIMEOUT]    = fca_on_boot_timeout,
     },

@@ -14,7 +14,7 @@
 
 static const char *const  record_fields[] = {
     "record", "boot_id", "worker_id", "function_id", "request_id", "job",
-    "state", "spec", "declared", "slot", "lease", "tap", "address", "mac",
+    "state", "version", "spec", "declared", "slot", "lease", "tap", "address", "mac",
     "port", "born_ms", "started_ms"
 };
 
@@ -24,10 +24,15 @@ static const char *const  record_fields[] = {
 char *
 fca_record_encode(const fca_record_t *r)
 {
-    char     address[INET_ADDRSTRLEN], mac[18], *spec;
-    json_t  *obj;
+    char        address[INET_ADDRSTRLEN], mac[18], *spec;
+    json_t     *obj;
+    fcf_spec_t  valid;
 
-    spec = fcf_spec_encode(&r->spec);
+    /* of a function that nobody declared it is 0, which no spec can say */
+    valid = r->spec;
+    valid.version = r->spec.version > 0 ? r->spec.version : 1;
+
+    spec = fcf_spec_encode(&valid);
     if (spec == NULL) {
         return NULL;
     }
@@ -46,6 +51,7 @@ fca_record_encode(const fca_record_t *r)
     fcf_json_put_str(&obj, "request_id", r->request_id);
     fcf_json_put_str(&obj, "job", r->job ? r->job : "");
     fcf_json_put_str(&obj, "state", fca_state_name(r->state));
+    fcf_json_put_int(&obj, "version", r->spec.version);
     fcf_json_put(&obj, "spec", json_loads(spec, 0, NULL));
     fcf_json_put_int(&obj, "declared", r->declared != 0);
     fcf_json_put_int(&obj, "slot", r->slot);
@@ -203,7 +209,12 @@ record_spec(fca_record_t *out, const json_t *obj, fcf_err_t *err)
     rc = fcf_spec_decode(&out->spec, text, strlen(text), err);
     free(text);
 
-    return rc;
+    if (rc != 0) {
+        return -1;
+    }
+
+    return fcf_json_int64(obj, "version", 0, INT64_MAX, &out->spec.version,
+                          err);
 }
 
 

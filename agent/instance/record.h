@@ -12,7 +12,6 @@
 #include "agent/instance/instance_int.h"
 
 #define FCA_RECORD_VERSION  1
-#define FCA_BOOT_ID_LEN     36
 
 typedef struct {
     char                   boot_id[FCA_BOOT_ID_LEN + 1];

@@ -233,6 +233,16 @@ fca_jobs_give_back(fca_jobs_t *jobs)
     jobs->busy = 1;
 }
 
+/* What lies in the list and belongs to nobody who goes on is found as what
+ * was taken unnoticed is. */
+static void
+fca_jobs_look_through(fca_jobs_t *jobs)
+{
+    jobs->given_back = 1;
+    jobs->lost = 1;
+    fca_jobs_scan(jobs);
+}
+
 static void
 fca_jobs_run(void *arg)
 {
@@ -243,6 +253,10 @@ fca_jobs_run(void *arg)
         || !jobs->handler.ready(jobs->handler.arg))
     {
         return;
+    }
+
+    if (!jobs->given_back && jobs->conf.adopt) {
+        fca_jobs_look_through(jobs);
     }
 
     if (!jobs->given_back) {
@@ -391,6 +405,20 @@ int
 fca_jobs_stopped(const fca_jobs_t *jobs)
 {
     return jobs->stopping && !jobs->busy && TAILQ_EMPTY(&jobs->all);
+}
+
+int
+fca_jobs_told(const fca_jobs_t *jobs)
+{
+    const fca_job_t  *job;
+
+    TAILQ_FOREACH(job, &jobs->all, link) {
+        if (job->outcome != FCA_JOB_TAKEN) {
+            return 0;
+        }
+    }
+
+    return jobs->stopping && !jobs->busy;
 }
 
 static void

@@ -54,6 +54,9 @@ typedef struct {
                                                once */
     const fca_specs_t       *specs;     /* which nodes live */
     const char              *prefix, *node_id;
+    int                      adopt;     /* fca_job_adopt() will be called for
+                                           jobs of an earlier life that go on;
+                                           only the others are given back */
 } fca_jobs_conf_t;
 
 typedef struct {
@@ -76,6 +79,9 @@ void fca_jobs_free(fca_jobs_t *jobs);
 void fca_jobs_start(fca_jobs_t *jobs);
 /* something that a job waited for may be there now */
 void fca_jobs_kick(fca_jobs_t *jobs);
+
+/* A job of an earlier life, before fca_jobs_start().  NULL: out of memory. */
+fca_job_t *fca_job_adopt(fca_jobs_t *jobs, const char *text);
 
 /* Says what became of a job, and gives it up: repeated until Redis has it.
  * again: replaces the job's text when it goes back, or NULL. */
@@ -104,6 +110,9 @@ const char *fca_outcome_name(fca_outcome_e outcome);
 void fca_jobs_stop(fca_jobs_t *jobs);
 /* everything is settled */
 int fca_jobs_stopped(const fca_jobs_t *jobs);
+/* Redis was told all that is known so far: only jobs of VMs on their way up
+ * are not settled */
+int fca_jobs_told(const fca_jobs_t *jobs);
 /* after that: Redis forgets this node, whose list is empty */
 void fca_jobs_leave(fca_jobs_t *jobs);
 int fca_jobs_left(const fca_jobs_t *jobs);

@@ -63,6 +63,12 @@ fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
     return job;
 }
 
+fca_job_t *
+fca_job_adopt(fca_jobs_t *jobs, const char *text)
+{
+    return fca_job_new(jobs, text, strlen(text));
+}
+
 /* every live node is among those that refused, this one included */
 static int
 fca_job_refused_by_all(const fca_specs_t *specs, const fcf_job_t *decoded)

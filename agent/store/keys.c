@@ -145,6 +145,17 @@ fca_keys_put(fca_keys_t *keys, char *value)
     fca_keys_txn(keys, 0);
 }
 
+/* The lease is not known, so that the first put renews the slot too; the
+ * instance's key may be there, and is deleted with it. */
+void
+fca_keys_adopt(fca_keys_t *keys, int slot)
+{
+    keys->slot = keys->slot_tried = slot;
+    keys->in_etcd = 1;
+    fcf_key_slot(keys->slot_key, keys->ring->conf.prefix,
+                 keys->conf.function_id, (unsigned) slot);
+}
+
 int
 fca_keys_busy(const fca_keys_t *keys)
 {
@@ -161,6 +172,12 @@ int
 fca_keys_slot(const fca_keys_t *keys)
 {
     return keys->slot;
+}
+
+int64_t
+fca_keys_lease(const fca_keys_t *keys)
+{
+    return keys->slot_lease;
 }
 
 static void

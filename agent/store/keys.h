@@ -49,8 +49,12 @@ fca_keys_t *fca_keys_new(fca_keyring_t *ring, const fca_keys_conf_t *conf,
     const fca_keys_handler_t *handler, fcf_err_t *err);
 
 void fca_keys_claim(fca_keys_t *keys);
-/* -1: none yet */
+/* The slot that an earlier agent claimed for this VM, instead of a claim; put
+ * says whether it is still ours. */
+void fca_keys_adopt(fca_keys_t *keys, int slot);
+/* -1: none yet; and the lease that it was last put under, 0: not known */
 int fca_keys_slot(const fca_keys_t *keys);
+int64_t fca_keys_lease(const fca_keys_t *keys);
 /* Puts what there is under the node's lease, repeated until etcd has it.
  * value: of the instance's key from now on, owned; NULL: as it was. */
 void fca_keys_put(fca_keys_t *keys, char *value);

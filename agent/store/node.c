@@ -5,46 +5,18 @@
 #include <string.h>
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
-#include "agent/store/node.h"
+#include "agent/store/node_int.h"
 #include "client/fcf_backoff.h"
 #include "contract/fcf_codec.h"
 
-#define FCA_NODE_KEEPALIVE_MS  (FCF_LEASE_TTL_S * 1000 / 3)
 /* how long somebody else's key is waited out */
 #define FCA_NODE_WAIT_MS       ((FCF_LEASE_TTL_S + 2) * 1000)
 #define FCA_NODE_REFRESH_MS    1000
 
-typedef enum {
-    FCA_NODE_REVOKE = 0,        /* leases of the life before */
-    FCA_NODE_GRANT,
-    FCA_NODE_CLAIM,             /* the key, if absent */
-    FCA_NODE_LIVE,
-    FCA_NODE_STOPPING,
-    FCA_NODE_STOPPED
-} fca_node_step_e;
-
-struct fca_node_s {
-    fca_node_conf_t   conf;
-    fca_node_handler_t  handler;
-    fcf_loop_t       *loop;
-    fca_node_step_e   step;
-    int64_t           lease;            /* 0: none */
-    uint64_t          lease_seen;       /* known to live; loop ms */
-    uint64_t          leases;
-    fcf_etcd_call_t  *call;             /* of the step */
-    fcf_etcd_call_t  *keepalive, *refresh;
-    fcf_timer_t      *retry, *keepalive_timer, *refresh_timer;
-    unsigned          backoff;
-    int64_t           old[FCA_STATE_LEASES_MAX];
-    size_t            nold;
-    uint64_t          taken_since;      /* another holds the key; 0: no */
-    int               said;             /* this trouble was logged */
-};
-
 static void fca_node_step(void *arg);
 static void fca_node_keepalive(void *arg);
 
-static void
+void
 fca_node_goto(fca_node_t *node, fca_node_step_e step)
 {
     node->step = step;
@@ -53,7 +25,7 @@ fca_node_goto(fca_node_t *node, fca_node_step_e step)
     node->loop->timer_set(node->retry, 0);
 }
 
-static void
+void
 fca_node_again(fca_node_t *node, const char *what, const fcf_err_t *err)
 {
     if (!node->said) {
@@ -219,6 +191,11 @@ fca_node_step(void *arg)
     fca_node_t  *node = arg;
 
     switch (node->step) {
+
+    case FCA_NODE_KEEP:
+    case FCA_NODE_KEYS:
+        fca_node_keep_step(node);
+        return;
 
     case FCA_NODE_REVOKE:
         node->call = fcf_etcd_lease_revoke(node->conf.etcd,
@@ -417,7 +394,9 @@ fca_node_start(fca_node_t *node)
 {
     node->nold = fca_state_leases_load(node->conf.state, node->old,
                                        FCA_STATE_LEASES_MAX);
-    fca_node_goto(node, node->nold ? FCA_NODE_REVOKE : FCA_NODE_GRANT);
+    fca_node_goto(node, node->nold == 0 ? FCA_NODE_GRANT
+                        : node->handler.owns ? FCA_NODE_KEEP
+                        : FCA_NODE_REVOKE);
 }
 
 static void

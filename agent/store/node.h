@@ -27,12 +27,16 @@ typedef struct {
     void   (*live)(void *arg);
     /* somebody else holds the key; that was said */
     void   (*fatal)(void *arg);
+    /* A key under the lease of the last life: is it a VM's that goes on?  If
+     * not, it is deleted.  NULL: that lease is not kept but revoked. */
+    int    (*owns)(void *arg, const fcf_key_t *key);
     void    *arg;
 } fca_node_handler_t;
 
 fca_node_t *fca_node_new(const fca_node_conf_t *conf,
     const fca_node_handler_t *handler, fcf_err_t *err);
-/* revokes what a killed agent left, then goes for a lease */
+/* keeps or revokes the lease that the last life left, then goes for one if it
+ * has none */
 void fca_node_start(fca_node_t *node);
 /* drops everything on the spot, calls nothing */
 void fca_node_free(fca_node_t *node);

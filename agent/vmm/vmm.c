@@ -208,7 +208,7 @@ vmm_timer(uv_timer_t *timer)
 
 
 fca_vmm_t *
-fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
+fca_vmm_new(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
     fca_vmm_pt handler, void *arg, fcf_err_t *err)
 {
     fca_vmm_t  *vmm;
@@ -233,14 +233,26 @@ fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
         return NULL;
     }
 
-    if (fca_vmm_start(vmm, err) != 0) {
-        vmm_destroy(vmm);
-        return NULL;
-    }
-
     uv_timer_init(conf->uv, &vmm->timer);
     fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->timer);
     fca_vmm_limit_init(vmm);
+
+    return vmm;
+}
+
+
+fca_vmm_t *
+fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
+    fca_vmm_pt handler, void *arg, fcf_err_t *err)
+{
+    fca_vmm_t  *vmm;
+
+    vmm = fca_vmm_new(conf, spec, handler, arg, err);
+
+    if (vmm != NULL && fca_vmm_start(vmm, err) != 0) {
+        fca_vmm_free(vmm);
+        vmm = NULL;
+    }
 
     return vmm;
 }

@@ -16,7 +16,9 @@
 #include <uv.h>
 #include "agent/net/net.h"
 #include "client/fcf_http.h"
+#include "contract/fcf_names.h"
 
+#define FCA_VMM_RECORD    "record"      /* a file in a VM's directory */
 #define FCA_CONSOLE_KEEP  4096          /* last bytes shown of a failure */
 #define FCA_CONSOLE_MAX   65536         /* last bytes kept of the console */
 
@@ -74,6 +76,8 @@ typedef struct {
     int               cpu, memory_mb;
     const char       *runtime_image, *function_image;   /* paths */
     const char       *config_json;      /* for the config drive, vm/guest.h */
+    const char       *record;           /* there before the process runs;
+                                           NULL: none */
     const fca_nic_t  *nic;
     struct in_addr    gateway;
     unsigned          prefix_len;
@@ -115,9 +119,32 @@ size_t fca_vmm_console(const fca_vmm_t *vmm, char *buf, size_t size);
 size_t fca_vmm_console_tail(const fca_vmm_t *vmm, char *buf, size_t size);
 uint64_t fca_vmm_console_seen(const fca_vmm_t *vmm);
 
-/* Ends and removes what a killed agent left: processes whose directory lies
- * below state_dir (found by their recorded pid, start time and program), and
- * the directories.  Synchronous, at start.  Returns how many processes. */
-int fca_vmm_reclaim(const char *state_dir, fcf_err_t *err);
+/* A VM that an earlier agent left. */
+typedef struct {
+    char          worker_id[FCF_WORKER_ID_MAX + 1];
+    pid_t         pid;
+    int           pidfd;                /* of its process, no other; -1: none
+                                           lives */
+    const char   *record;               /* as written; NULL: none */
+    size_t        record_len;
+} fca_vmm_left_t;
+
+/* 1: it is gone on with, and left->pidfd is the callee's */
+typedef int (*fca_vmm_keep_pt)(void *arg, const fca_vmm_left_t *left);
+
+/* Finds what an earlier agent left: processes whose directory lies below
+ * state_dir (known by their recorded pid, start time and program), and the
+ * directories.  What keep (may be NULL) does not want is ended and removed.
+ * Synchronous, at start.  Returns how many processes were ended. */
+int fca_vmm_reclaim(const char *state_dir, fca_vmm_keep_pt keep, void *arg,
+    fcf_err_t *err);
+
+/* Goes on with one; its pidfd is taken in any case, and the process killed if
+ * this fails.  ask: whether its guest was started is not known: BOOTED or
+ * FAILED says so.  Else nothing is reported but its end: without its exit
+ * status, since it is no child. */
+fca_vmm_t *fca_vmm_adopt(const fca_vmm_conf_t *conf,
+    const fca_vmm_spec_t *spec, const fca_vmm_left_t *left, int ask,
+    fca_vmm_pt handler, void *arg, fcf_err_t *err);
 
 #endif /* _FCA_VMM_H_INCLUDED_ */

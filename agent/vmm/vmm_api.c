@@ -94,6 +94,9 @@ api_done(void *arg, long status, const char *body, size_t len,
 
     } else if (call == fca_vmm_probe_calls) {
         rc = fca_vmm_version_take(vmm, body, &fault);
+
+    } else if (call == fca_vmm_look_calls) {
+        rc = fca_vmm_running_take(body, &fault);
     }
 
     if (rc != 0) {
@@ -227,6 +230,14 @@ void
 fca_vmm_api_boot(fca_vmm_t *vmm)
 {
     vmm->call = fca_vmm_boot_calls;
+    step_start(vmm);
+}
+
+
+void
+fca_vmm_api_look(fca_vmm_t *vmm)
+{
+    vmm->call = fca_vmm_look_calls;
     step_start(vmm);
 }
 

@@ -76,6 +76,24 @@ fca_vmm_version_take(fca_vmm_t *vmm, const char *body, fcf_err_t *err)
 }
 
 
+int
+fca_vmm_running_take(const char *body, fcf_err_t *err)
+{
+    int          rc;
+    json_t      *reply;
+    const char  *state;
+
+    reply = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+    state = json_string_value(json_object_get(reply, "state"));
+
+    rc = state != NULL && strcmp(state, "Running") == 0
+         ? 0 : fcf_err_set(err, FCF_E_REFUSED, "the guest was not started");
+    json_decref(reply);
+
+    return rc;
+}
+
+
 static json_t *
 bucket(json_int_t size)
 {
@@ -284,6 +302,11 @@ const fca_vmm_call_t  fca_vmm_configure_calls[] = {
     { "PUT", "/network-interfaces/eth0", body_nic },
     { "PUT", "/serial", body_serial },
     { "PUT", "/entropy", body_entropy },
+    { NULL, NULL, NULL }
+};
+
+const fca_vmm_call_t  fca_vmm_look_calls[] = {
+    { "GET", "/", NULL },
     { NULL, NULL, NULL }
 };
 

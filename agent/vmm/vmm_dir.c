@@ -137,6 +137,13 @@ dir_files(fca_vmm_t *vmm, fcf_err_t *err)
         return -1;
     }
 
+    if (vmm->record != NULL
+        && fca_vmm_file_write(fd, FCA_VMM_RECORD, vmm->record,
+                              strlen(vmm->record), err) != 0)
+    {
+        return -1;
+    }
+
     if (vmm->config == NULL) {
         return 0;
     }

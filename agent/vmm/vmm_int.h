@@ -84,6 +84,7 @@ struct fca_vmm_s {
     char                  *kernel, *initrd;
     char                  *config;      /* the drive's bytes, until written */
     size_t                 config_len;
+    char                  *record;      /* until written */
     int                    has_config, has_nic;
     fca_nic_t              nic;
     struct in_addr         gateway;
@@ -99,6 +100,7 @@ struct fca_vmm_s {
     char                   version[FCA_VMM_VERSION_MAX];
     fca_blame_e            blame;
     int                    has_dir, freed, killed;
+    int                    adopted;     /* no child of ours */
     int                    unreaped;    /* dead; the timer looks again */
     /* the worker thread has the vmm: making directory and process */
     int                    working;
@@ -139,6 +141,9 @@ void fca_vmm_step_fail_later(fca_vmm_t *vmm, const fcf_err_t *err);
 void fca_vmm_step_fail_unless_exit(fca_vmm_t *vmm, const fcf_err_t *err);
 /* the API does not listen yet */
 void fca_vmm_probe_later(fca_vmm_t *vmm, unsigned ms);
+/* one that does nothing yet */
+fca_vmm_t *fca_vmm_new(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
+    fca_vmm_pt handler, void *arg, fcf_err_t *err);
 /* a handle of vmm's own was initialised; close with fca_vmm_handle_close() */
 void fca_vmm_handle_add(fca_vmm_t *vmm, uv_handle_t *handle);
 void fca_vmm_handle_close(uv_handle_t *handle);
@@ -152,6 +157,8 @@ void fca_vmm_spec_free(fca_vmm_t *vmm);
 /* vmm_work.c */
 /* directory and process, on a worker thread; leads to a step's end */
 int fca_vmm_start(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
+/* the end of the process is noticed */
+int fca_vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
 /* 1: vmm's timer was for this */
 int fca_vmm_reap_again(fca_vmm_t *vmm);
 /* on a worker thread that outlives vmm */
@@ -197,6 +204,8 @@ void fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info,
 void fca_vmm_api_probe(fca_vmm_t *vmm);
 void fca_vmm_api_configure(fca_vmm_t *vmm);
 void fca_vmm_api_boot(fca_vmm_t *vmm);
+/* whether the guest was started */
+void fca_vmm_api_look(fca_vmm_t *vmm);
 void fca_vmm_api_cancel(fca_vmm_t *vmm);
 
 /* vmm_calls.c: the sequences */
@@ -208,11 +217,14 @@ struct fca_vmm_call_s {
 };
 
 extern const fca_vmm_call_t  fca_vmm_probe_calls[], fca_vmm_configure_calls[],
-                             fca_vmm_boot_calls[];
+                             fca_vmm_boot_calls[], fca_vmm_look_calls[];
 
 /* keeps the version, or refuses it */
 int fca_vmm_version_take(fca_vmm_t *vmm, const char *body, fcf_err_t *err)
     fcf_must_check;
+
+/* what GET / says: that the guest was started, or not */
+int fca_vmm_running_take(const char *body, fcf_err_t *err) fcf_must_check;
 
 /* vmm_console.c */
 void fca_vmm_pipes_init(fca_vmm_t *vmm);

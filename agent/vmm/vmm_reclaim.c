@@ -1,10 +1,12 @@
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include "agent/vmm/vmm_int.h"
 
 #define RECLAIM_MS  5000
+#define RECORD_MAX  (1 << 18)
 
 typedef struct {
     char  *path;
@@ -21,8 +24,10 @@ typedef struct {
 } reclaim_vm_t;
 
 typedef struct {
-    reclaim_vm_t  *vms;
-    size_t         n, size;
+    reclaim_vm_t     *vms;
+    size_t            n, size;
+    fca_vmm_keep_pt   keep;
+    void             *arg;
 } reclaim_t;
 
 
@@ -71,6 +76,67 @@ worker_name(const char *name)
 }
 
 
+/* a file for root alone, and no link or pipe; malloc'd */
+static char *
+record_read(const char *dir, size_t *len)
+{
+    int          fd;
+    char        *text, *path;
+    ssize_t      n;
+    struct stat  st;
+
+    if (asprintf(&path, "%s/" FCA_VMM_RECORD, dir) < 0) {
+        return NULL;
+    }
+
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    free(path);
+
+    if (fd < 0) {
+        return NULL;
+    }
+
+    text = NULL;
+
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid()
+        && st.st_size <= RECORD_MAX
+        && (text = malloc((size_t) st.st_size + 1)) != NULL)
+    {
+        n = read(fd, text, (size_t) st.st_size);
+        *len = n > 0 ? (size_t) n : 0;
+        text[*len] = '\0';
+    }
+
+    close(fd);
+
+    return text;
+}
+
+
+static int
+reclaim_keep(const reclaim_t *r, const reclaim_vm_t *vm, const char *name)
+{
+    int             rc;
+    char           *record;
+    fca_vmm_left_t  left;
+
+    if (r->keep == NULL || !worker_name(name)) {
+        return 0;
+    }
+
+    memset(&left, 0, sizeof(left));
+    memcpy(left.worker_id, name, strlen(name) + 1);     /* worker_name() */
+    left.pid = vm->pid;
+    left.pidfd = vm->pidfd;
+    left.record = record = record_read(vm->path, &left.record_len);
+
+    rc = r->keep(r->arg, &left);
+    free(record);
+
+    return rc;
+}
+
+
 /* A directory of ours has the pid file; one without is ours if it is called as
  * an instance and empty, since that file is the first to be made. */
 static int
@@ -112,10 +178,17 @@ reclaim_add(reclaim_t *r, const char *state_dir, const char *name,
         r->size = size;
     }
 
-    vm = &r->vms[r->n++];
+    vm = &r->vms[r->n];
     vm->path = path;
     vm->pidfd = rc == 0 ? reclaim_open(&proc, path) : -1;
     vm->pid = vm->pidfd >= 0 ? proc.pid : 0;
+
+    if (reclaim_keep(r, vm, name)) {
+        free(path);
+        return 0;
+    }
+
+    r->n++;
 
     if (vm->pidfd >= 0) {
         (void) syscall(SYS_pidfd_send_signal, vm->pidfd, SIGKILL, NULL, 0);
@@ -175,12 +248,13 @@ reclaim_wait(const reclaim_vm_t *vm, int64_t deadline, fcf_err_t *err)
 
 
 int
-fca_vmm_reclaim(const char *state_dir, fcf_err_t *err)
+fca_vmm_reclaim(const char *state_dir, fca_vmm_keep_pt keep, void *arg,
+    fcf_err_t *err)
 {
     int        rc, n;
     size_t     i;
     int64_t    deadline;
-    reclaim_t  r = { NULL, 0, 0 };
+    reclaim_t  r = { NULL, 0, 0, keep, arg };
 
     rc = reclaim_scan(&r, state_dir, err);
     deadline = now_ms() + RECLAIM_MS;

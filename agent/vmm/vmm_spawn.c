@@ -245,7 +245,10 @@ fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info, int last_words,
         return;
     }
 
-    if (info->si_code == CLD_EXITED) {
+    if (vmm->adopted) {
+        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM ended");
+
+    } else if (info->si_code == CLD_EXITED) {
         fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM exited with code %d",
                     info->si_status);
 

@@ -78,6 +78,14 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
         return -1;
     }
 
+    if (spec->record != NULL) {
+        vmm->record = strdup(spec->record);
+
+        if (vmm->record == NULL) {
+            return fcf_err_set(err, FCF_E_NOMEM, "record: out of memory");
+        }
+    }
+
     if (spec->config_json != NULL) {
         vmm->config = fca_vmm_config_image(spec->config_json,
                                            &vmm->config_len, err);
@@ -95,6 +103,7 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
 void
 fca_vmm_spec_free(fca_vmm_t *vmm)
 {
+    free(vmm->record);
     free(vmm->config);
     free(vmm->runtime_image);
     free(vmm->function_image);

@@ -63,10 +63,14 @@ vmm_exited(uv_poll_t *poll, int status, int events)
     (void) events;
 
     memset(&info, 0, sizeof(info));
+    rc = vmm->adopted ? -1 : 0;
 
-    do {
-        rc = waitid(P_PIDFD, (id_t) vmm->pidfd, &info, WEXITED | WNOHANG);
-    } while (rc != 0 && errno == EINTR);
+    while (rc == 0 && waitid(P_PIDFD, (id_t) vmm->pidfd, &info,
+                             WEXITED | WNOHANG)
+                      != 0)
+    {
+        rc = errno == EINTR ? 0 : -1;
+    }
 
     if (rc == 0 && info.si_pid == 0) {
         /* a debugger reaps it first, and until then it stays readable */
@@ -106,8 +110,8 @@ vmm_exited(uv_poll_t *poll, int status, int events)
 }
 
 
-static int
-vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err)
+int
+fca_vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err)
 {
     int  rc;
 
@@ -212,7 +216,7 @@ static int
 vmm_watch_all(fca_vmm_t *vmm, fcf_err_t *err)
 {
     return fca_vmm_pipes_watch(vmm, err) != 0 || vmm_watch_start(vmm, err) != 0
-           || vmm_exit_start(vmm, err) != 0 ? -1 : 0;
+           || fca_vmm_exit_start(vmm, err) != 0 ? -1 : 0;
 }
 
 

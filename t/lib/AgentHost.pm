@@ -29,6 +29,7 @@ our @EXPORT = qw(QUEUE $ns $dir $etcd $redis image agent settings started job
 
 our ($ns, $dir, $etcd, $redis);
 our $life = 0;
+my $owner = $$;
 
 sub begin {
     my ($name) = @_;
@@ -143,6 +144,16 @@ sub nothing_left_of {
         "nothing to be left of $function");
     wait_for(sub { taken($name) == 0 }, 5, "$function: its job settled");
     Test::More::pass("$function: nothing is left");
+}
+
+# VMs outlive an agent that adopts; none outlives the test
+END {
+    if (defined $dir && $$ == $owner) {
+        local $?;
+        FcfTest::Proc->end_all;
+        kill 'KILL', grep { (readlink("/proc/$_/cwd") // '') =~ m{^\Q$dir\E/} }
+            map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
+    }
 }
 
 1;

@@ -52,6 +52,7 @@ use FcfTest::Etcd;
 use FcfTest::Redis;
 use FcfTest::Nginx;
 use FcfTest::Gateway;
+use FcfTest::Service;
 use FcfTest::System;
 
 our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp spew

@@ -116,7 +116,7 @@ bad(void)
         { "bridge_address = 172.16.0.1/30",
           { ":2: ", "172.16.0.1/30", "/29" } },
         { "egress = all", { ":2: ", "egress", "\"all\"" } },
-        { "adopt = yes", { ":2: ", "adopt", "\"yes\"" } },
+        { "adopt = maybe", { ":2: ", "adopt", "\"maybe\"" } },
         { "log_level = loud", { ":2: ", "log_level", "\"loud\"" } },
         { "tap_prefix = abcdefghijk", { ":2: ", "tap_prefix", "letters" } },
         { "prefix = a b", { ":2: ", "prefix", "\"a b\"" } },

@@ -61,10 +61,12 @@ round_trip(void)
 
     free(a.job);
     a.job = NULL;
+    a.spec.version = 0;
     text = fca_record_encode(&a);
     is_int(fca_record_decode(&b, text, strlen(text), &err), 0,
            "without a job too");
     ok(b.job == NULL, "there is none then");
+    is_int(b.spec.version, 0, "and without a version");
     free(text);
 }
 
@@ -135,7 +137,7 @@ refused(void)
         { "\"slot\":2", "\"slot\":-1", "slot" },
         { "\"slot\":2,", "", "slot: missing" },
         { "\"slot\":2", "\"slot\":2,\"slot\":2", "duplicate" },
-        { "\"slot\":2", "\"slot\":2,\"new\":1", "18 fields" },
+        { "\"slot\":2", "\"slot\":2,\"new\":1", "19 fields" },
         { "\"boot\"", "\"walking\"", "state" },
         { "\"fctap12\"", "\"../../etc\"", "tap" },
         { "\"fctap12\"", "\"\"", "tap" },

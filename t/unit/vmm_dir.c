@@ -143,7 +143,7 @@ test_reclaim(void)
     close(vm_dir("node-1-9"));
     close(vm_dir("images"));
 
-    is_int(fca_vmm_reclaim(state_dir, NULL), 1, "one process reclaimed");
+    is_int(fca_vmm_reclaim(state_dir, NULL, NULL, NULL), 1, "one process reclaimed");
     is_int(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG), 0, "reaped");
     is_int(info.si_status, SIGKILL, "it was killed");
     is_int(waitid(P_PID, (id_t) other, &info, WEXITED | WNOHANG | WNOWAIT), 0,
@@ -158,7 +158,7 @@ test_reclaim(void)
     kill(other, SIGKILL);
     waitpid(other, NULL, 0);
 
-    is_int(fca_vmm_reclaim("/nonexistent/state", NULL), 0,
+    is_int(fca_vmm_reclaim("/nonexistent/state", NULL, NULL, NULL), 0,
            "no state directory: nothing to reclaim");
 }
 

@@ -273,7 +273,7 @@ main(int argc, char **argv)
     uv_loop_init(&loop);
     fca_loop_init(&ops, &loop, NULL);
 
-    n = fca_vmm_reclaim(argv[1], &err);
+    n = fca_vmm_reclaim(argv[1], NULL, NULL, &err);
 
     if (n < 0) {
         printf("refused %s\n", err.msg);

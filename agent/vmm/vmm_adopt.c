@@ -1,0 +1,94 @@
+/* A VMM that an earlier agent started and that goes on: known by a descriptor
+ * of its process, reached by the names in its directory. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/base/log.h"
+#include "agent/vmm/vmm_int.h"
+
+
+/* What it said while no agent was there waits in the FIFOs, as much as they
+ * hold.  Without them it is as good, but for its words. */
+static void
+adopt_pipes(fca_vmm_t *vmm)
+{
+    fcf_err_t      err;
+    fca_log_ctx_t  ctx = { NULL, NULL, vmm->worker_id };
+
+    vmm->console.fd = fca_vmm_fifo_open(vmm->dirfd, FCA_VMM_CONSOLE, &err);
+    if (vmm->console.fd >= 0) {
+        vmm->output.fd = fca_vmm_fifo_open(vmm->dirfd, FCA_VMM_OUTPUT, &err);
+    }
+
+    if (vmm->console.fd < 0 || vmm->output.fd < 0
+        || fca_vmm_pipes_watch(vmm, &err) != 0)
+    {
+        fca_log(FCF_LOG_WARN, &ctx, "its output is lost: %s", err.msg);
+        fca_vmm_pipes_close(vmm);
+    }
+}
+
+
+static int
+adopt_open(fca_vmm_t *vmm, fcf_err_t *err)
+{
+    vmm->dirfd = open(vmm->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC
+                                | O_NOFOLLOW);
+
+    if (vmm->dirfd < 0) {
+        return fcf_err_sys(err, errno, "opening directory %s", vmm->dir);
+    }
+
+    vmm->has_dir = 1;
+    adopt_pipes(vmm);
+
+    return fca_vmm_exit_start(vmm, err);
+}
+
+
+fca_vmm_t *
+fca_vmm_adopt(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
+    const fca_vmm_left_t *left, int ask, fca_vmm_pt handler, void *arg,
+    fcf_err_t *err)
+{
+    fca_vmm_t  *vmm;
+
+    vmm = fca_vmm_new(conf, spec, handler, arg, err);
+
+    if (vmm != NULL) {
+        vmm->pid = left->pid;
+        vmm->pidfd = left->pidfd;
+        vmm->adopted = 1;
+
+        if (adopt_open(vmm, err) == 0) {
+            fca_vmm_set_state(vmm, ask ? FCA_VMM_IS_BOOTING
+                                       : FCA_VMM_IS_BOOTED);
+
+            if (ask) {
+                fca_vmm_limit_start(vmm);
+                fca_vmm_api_look(vmm);
+
+            } else {
+                fca_fd_close(&vmm->dirfd);
+            }
+
+            return vmm;
+        }
+    }
+
+    (void) syscall(SYS_pidfd_send_signal, left->pidfd, SIGKILL, NULL, 0);
+
+    if (vmm != NULL) {
+        fca_vmm_free(vmm);
+
+    } else {
+        close(left->pidfd);
+    }
+
+    return NULL;
+}
