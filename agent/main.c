@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent.h"
+#include "agent/base/files.h"
 #include "agent/base/log.h"
 #include "agent/check.h"
 #include "agent/trial.h"
@@ -92,6 +93,7 @@ main(int argc, char **argv)
 
     } else {
         signal(SIGPIPE, SIG_IGN);
+        (void) fca_files_raise();
         curl_global_init(CURL_GLOBAL_DEFAULT);
         fca_log_init(STDERR_FILENO, conf.log_level, conf.node_id);
         rc = fca_main_run(&conf);

@@ -117,6 +117,9 @@ struct fca_instance_s {
     unsigned                      drain_put:1;  /* etcd knows of it */
     unsigned                      drain_on:1;   /* the proxy is to drain */
     unsigned                      drain_asked:1;    /* and will answer */
+    unsigned                      port_only:1;  /* a dead guest's: nothing
+                                                   else waits for its route */
+    unsigned                      given_back:1; /* what it had of the host */
     uint64_t                      stop_since;   /* the guest was told */
     uint64_t                      requests;     /* when draining began */
     int64_t                       started_ms;   /* Unix time */

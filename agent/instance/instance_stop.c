@@ -12,7 +12,7 @@
 #include "agent/instance/instance_int.h"
 #include "vm/guest.h"
 
-/* how long the port of a VM that is gone answers "draining" */
+/* how long the port of a VM that is gone answers "draining", or "gone" */
 #define FCA_LINGER_MS     1000
 /* how long requests in flight may take */
 #define FCA_GRACE_MS      10000
@@ -163,6 +163,22 @@ fca_stop_nic(fca_instance_t *inst)
     return inst->nic_state != FCA_NIC_NONE;
 }
 
+/* A dead guest's port lingers, too, but holds nothing else: those who were
+ * about to send it something hear that nothing was sent. */
+static void
+fca_stop_route(fca_instance_t *inst)
+{
+    unsigned  linger;
+
+    linger = inst->graceful || inst->vmm_exited ? FCA_LINGER_MS : 0;
+    inst->route_closing = 1;
+    inst->port_only = !!inst->vmm_exited;
+
+    fca_route_close(inst->route, inst->hurry ? 0 : linger,
+                    inst->hurry || !inst->graceful ? 0 : FCA_GRACE_MS,
+                    inst->vmm_exited, fca_stop_route_closed, inst);
+}
+
 static void
 fca_stop_step(fca_instance_t *inst)
 {
@@ -176,14 +192,21 @@ fca_stop_step(fca_instance_t *inst)
     }
 
     if (inst->route && !inst->route_closing) {
-        inst->route_closing = 1;
-        fca_route_close(inst->route,
-                        inst->hurry || !inst->graceful ? 0 : FCA_LINGER_MS,
-                        inst->hurry || !inst->graceful ? 0 : FCA_GRACE_MS,
-                        inst->vmm_exited, fca_stop_route_closed, inst);
+        fca_stop_route(inst);
     }
 
-    if (inst->route || fca_stop_vmm(inst) || fca_stop_nic(inst)) {
+    if ((inst->route && !inst->port_only) || fca_stop_vmm(inst)
+        || fca_stop_nic(inst))
+    {
+        return;
+    }
+
+    if (!inst->given_back) {
+        inst->given_back = 1;
+        fca_capacity_give(all->capacity, inst->spec.cpu, inst->spec.memory_mb);
+    }
+
+    if (inst->route) {
         return;
     }
 
@@ -194,7 +217,6 @@ fca_stop_step(fca_instance_t *inst)
         inst->port = 0;
     }
 
-    fca_capacity_give(all->capacity, inst->spec.cpu, inst->spec.memory_mb);
     fca_instance_set(inst, FCA_S_GONE, FCA_E_STEP);
 }
 

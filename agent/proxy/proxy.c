@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "agent/base/files.h"
 #include "agent/proxy/proxy_int.h"
 
 void
@@ -164,6 +165,28 @@ start_thread(fca_dloop_t *loop, fcf_err_t *err)
 }
 
 
+/* Of what the process may open, what is open and what control will need (to
+ * start a VM, to listen for it) is not the loops'; half of the rest is for
+ * requests under way. */
+static void
+share_files(fca_proxy_t *proxy, unsigned threads)
+{
+    unsigned  i, all, keep;
+
+    all = fca_files_raise();
+    keep = all < 512 ? all / 4 : all / 8 < 4096 ? all / 8 : 4096;
+    /* the lowest free number is what it got */
+    keep += (unsigned) proxy->done_fd + 2 * threads;
+    all = all > keep + 4 * threads ? (all - keep) / threads : 4;
+
+    for (i = 0; i < threads; i++) {
+        proxy->loops[i].fds_max = all;
+        proxy->loops[i].idle_max = all / 2 < FCA_IDLE_MAX / threads
+                                   ? all / 2 : FCA_IDLE_MAX / threads;
+    }
+}
+
+
 static int
 start_all(fca_proxy_t *proxy, const fca_proxy_conf_t *conf, fcf_err_t *err)
 {
@@ -185,6 +208,8 @@ start_all(fca_proxy_t *proxy, const fca_proxy_conf_t *conf, fcf_err_t *err)
     {
         return fcf_err_set(err, FCF_E_NOMEM, "cannot watch an eventfd");
     }
+
+    share_files(proxy, conf->threads);
 
     while (proxy->nloops < conf->threads) {
         loop = &proxy->loops[proxy->nloops];

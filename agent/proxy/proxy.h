@@ -43,7 +43,8 @@ typedef struct {
     size_t              nallow;
     unsigned            connect_timeout_ms;     /* to the guest; 0: 1000 */
     unsigned            head_timeout_ms;        /* a request's head; 0: 60 s */
-    unsigned            idle_timeout_ms;        /* kept connections; 0: 75 s */
+    unsigned            idle_timeout_ms;        /* connections that have never
+                                                   asked; 0: 75 s */
     unsigned            client_timeout_ms;      /* without a byte more of its
                                                    body, or taken of its
                                                    answer; 0: 60 s */
@@ -88,8 +89,9 @@ void fca_proxy_drain(fca_route_t *route, int draining);
 
 /* Answers "draining" (or "gone" if the guest is dead) for linger_ms more,
  * lets requests in flight end, cuts them after grace_ms (0: at once), closes
- * the listening socket and every connection, then calls done once and is
- * gone. */
+ * the listening socket and what goes to the guest, then calls done once and is
+ * gone.  Idle connections of gateways stay: what comes on them is answered
+ * "gone". */
 typedef void (*fca_route_done_pt)(void *arg);
 void fca_proxy_close(fca_route_t *route, unsigned linger_ms,
     unsigned grace_ms, int guest_dead, fca_route_done_pt done, void *arg);

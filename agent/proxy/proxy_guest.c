@@ -201,6 +201,12 @@ guest_connect(fca_conn_t *conn)
     route = conn->route;
     loop = route->loop;
 
+    /* and one more, for a client who has to be told that there is none */
+    if (!fca_idle_room(loop, 2)) {
+        fca_route_complain(route, "connecting to the guest", EMFILE);
+        return FCA_GUEST_NO_ROOM;
+    }
+
     fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
         fca_route_complain(route, "connecting to the guest", errno);

@@ -6,9 +6,13 @@
  * proxy_access.c  token and networks
  * proxy_loop.c    a data loop: waiting, messages, the dead
  * proxy_buf.c     its buffers
- * proxy_route.c   listening, admission, queue, drain and close
+ * proxy_route.c   a route: admission, queue
+ * proxy_accept.c  its clients
+ * proxy_close.c   its end
  * proxy_flight.c  requests in flight, and those that hang
- * proxy_conn.c    a client connection, its states, requests' heads
+ * proxy_idle.c    idle client connections, and descriptors
+ * proxy_conn.c    a client connection and its states
+ * proxy_request.c requests' heads
  * proxy_end.c     what follows an answer: the next request, or the end
  * proxy_relay.c   moving a request to its guest
  * proxy_response.c  and its response to the client
@@ -37,6 +41,8 @@
 #define FCA_DISCARD_MAX     65536       /* rest of a body read to keep a
                                            connection */
 #define FCA_LINGER_MS       5000
+#define FCA_IDLE_ROUTE_MAX  1024        /* idle client connections a route */
+#define FCA_IDLE_MAX        16384       /* for all */
 #define FCA_POOL_MAX        64          /* idle guest connections a route */
 /* Short, since a guest that serves one connection at a time is blocked by an
  * idle one. */
@@ -61,6 +67,12 @@ typedef struct fca_buf_s    fca_buf_t;
 typedef TAILQ_HEAD(, fca_conn_s)   fca_conns_t;
 typedef TAILQ_ENTRY(fca_conn_s)    fca_conn_link_t;
 
+enum {
+    FCA_IDLE_STRANGERS = 0,
+    FCA_IDLE_KNOWN,
+    FCA_IDLE_N
+};
+
 /*
  * pos <= ready <= fed <= last.  pos..ready: to be sent; ready..fed: framing
  * that is not passed on, or a head that is not complete; fed..last: not looked
@@ -80,6 +92,7 @@ struct fca_sock_s {
     void        (*ready)(fca_sock_t *sock);
     int           fd;
     unsigned      stream:1;         /* a connection's, not a listener's */
+    unsigned      added:1;          /* to its loop, and counted */
     unsigned      rd:1;
     unsigned      wr:1;
     unsigned      hup:1;            /* the peer sends no more */
@@ -118,7 +131,8 @@ struct fca_conn_s {
     fca_route_t  *route;
     fca_conn_t   *prev, *next;      /* in route->conns */
     fca_conn_t   *qprev, *qnext;    /* in route->queue */
-    fca_conn_link_t  link;          /* in route->flight */
+    fca_conn_link_t  link;          /* in route->flight, or route->idle */
+    fca_conn_link_t  loop_link;     /* in loop->idle */
     fca_timer_t   timer;
     fca_buf_t    *in;               /* from the client */
     fca_buf_t    *out;              /* to the client */
@@ -135,6 +149,8 @@ struct fca_conn_s {
     uint8_t       method;
     uint8_t       minor;
     unsigned      running:1;
+    unsigned      known:1;          /* it had a request that may be served */
+    unsigned      idling:1;         /* in the lists of idle ones */
     unsigned      keep:1;           /* after this request */
     unsigned      admitted:1;       /* counted in flight */
     unsigned      late:1;           /* counted as one that hangs */
@@ -234,6 +250,8 @@ struct fca_route_s {
     unsigned            nqueue;
     fca_guest_t        *pool, *pool_last;
     unsigned            npool;
+    fca_conns_t         idle[FCA_IDLE_N];       /* oldest first */
+    unsigned            nidle;
     fca_conns_t         flight;         /* oldest first */
     fca_conn_t         *watched;        /* the first that may become late */
     fca_timer_t         linger, grace, accept, overdue;
@@ -261,6 +279,10 @@ struct fca_dloop_s {
     unsigned            nbufs, nbufs_min;
     fca_timer_t         trim;
     fca_route_t        *routes;
+    fca_route_t         orphans;        /* connections whose route is gone */
+    fca_conns_t         idle[FCA_IDLE_N];       /* oldest first */
+    unsigned            nidle, idle_max;
+    unsigned            nfds, fds_max;  /* of routes, clients, guests */
     fca_head_t          head;
     uint64_t            complained;     /* by fca_route_complain() */
     int                 stopped;
@@ -317,15 +339,36 @@ void fca_buf_pack(fca_buf_t *buf);
 void fca_buf_trim(void *loop);                      /* a timer's */
 
 /* proxy_route.c */
-void fca_route_opened(fca_route_t *route);          /* messages */
-void fca_route_closing(fca_route_t *route);
-void fca_route_cut(fca_route_t *route);             /* now, whatever runs */
+void fca_route_init(fca_route_t *route);
+void fca_route_opened(fca_route_t *route);          /* a message */
+/* of orphans: they are asked for any function */
+void fca_route_name(fca_route_t *route, const fca_span_t *name);
 /* of what the process lacks: a line now and then for the whole loop */
 void fca_route_complain(fca_route_t *route, const char *what, int error);
 fca_step_e fca_route_admit(fca_conn_t *conn) fcf_must_check;
 void fca_route_leave(fca_conn_t *conn);             /* idempotent */
 void fca_route_unqueue(fca_conn_t *conn);
 fca_step_e fca_route_answer_draining(fca_conn_t *conn) fcf_must_check;
+
+/* proxy_accept.c */
+void fca_route_accept(fca_sock_t *route);
+void fca_route_accept_again(void *route);           /* a timer's */
+
+/* proxy_close.c */
+void fca_route_closing(fca_route_t *route);         /* a message */
+void fca_route_cut(fca_route_t *route);             /* now, whatever runs */
+void fca_route_check_closed(fca_route_t *route);    /* one left its place */
+void fca_route_lingered(void *route);               /* timers' */
+void fca_route_grace_over(void *route);
+
+/* proxy_idle.c: what is idle may be closed by any of these, but for the one
+ * that enters */
+void fca_idle_enter(fca_conn_t *conn);              /* both idempotent */
+void fca_idle_leave(fca_conn_t *conn);
+/* of the same loop, before conn->route is set */
+void fca_idle_move(fca_conn_t *conn, fca_route_t *to);
+/* 1: there is room for n descriptors more */
+int fca_idle_room(fca_dloop_t *loop, unsigned n);
 
 /* proxy_flight.c */
 void fca_flight_enter(fca_conn_t *conn);
@@ -338,15 +381,18 @@ void fca_flight_overdue(void *route);               /* a timer's */
 /* proxy_conn.c */
 void fca_conn_open(fca_route_t *route, int fd);
 void fca_conn_close(fca_conn_t *conn);
+void fca_conn_move(fca_conn_t *conn, fca_route_t *route);
 /* goes on after what led to step */
 void fca_conn_go(fca_conn_t *conn, fca_step_e step);
 void fca_conn_set_state(fca_conn_t *conn, fca_conn_e state);
 void fca_conn_set_timer(fca_conn_t *conn);          /* the state's, anew */
-fca_step_e fca_conn_head(fca_conn_t *conn) fcf_must_check;
 fca_step_e fca_conn_queued(fca_conn_t *conn) fcf_must_check;
 fca_step_e fca_conn_drop(fca_conn_t *conn) fcf_must_check;
-fca_step_e fca_conn_head_timeout(fca_conn_t *conn) fcf_must_check;
 fca_step_e fca_conn_queue_timeout(fca_conn_t *conn) fcf_must_check;
+
+/* proxy_request.c */
+fca_step_e fca_conn_head(fca_conn_t *conn) fcf_must_check;
+fca_step_e fca_conn_head_timeout(fca_conn_t *conn) fcf_must_check;
 
 /* proxy_end.c: over is called when an answer is complete and sent */
 fca_step_e fca_conn_over(fca_conn_t *conn) fcf_must_check;

@@ -95,6 +95,8 @@ fca_sock_close(fca_dloop_t *loop, fca_sock_t *sock)
     (void) epoll_ctl(loop->ep, EPOLL_CTL_DEL, sock->fd, NULL);
     close(sock->fd);
     sock->fd = -1;
+    loop->nfds -= sock->added;
+    sock->added = 0;
 
     if (sock->stream) {
         sock->dead_next = loop->dead;
@@ -116,7 +118,14 @@ fca_dloop_add(fca_dloop_t *loop, fca_sock_t *sock)
         ev.events |= EPOLLOUT | EPOLLRDHUP;
     }
 
-    return epoll_ctl(loop->ep, EPOLL_CTL_ADD, sock->fd, &ev);
+    if (epoll_ctl(loop->ep, EPOLL_CTL_ADD, sock->fd, &ev) == -1) {
+        return -1;
+    }
+
+    sock->added = 1;
+    loop->nfds++;
+
+    return 0;
 }
 
 
@@ -307,6 +316,10 @@ fca_dloop_main(void *arg)
         fca_route_cut(loop->routes);
     }
 
+    while (loop->orphans.conns) {
+        fca_conn_close(loop->orphans.conns);
+    }
+
     run_posted(loop);
     bury(loop);
 
@@ -349,6 +362,15 @@ fca_dloop_init(fca_dloop_t *loop, fca_proxy_t *proxy, fcf_err_t *err)
     loop->inbox_end = &loop->inbox;
     loop->wake.ready = read_inbox;
     loop->wake.fd = -1;
+
+    loop->orphans.loop = loop;
+    loop->orphans.proxy = proxy;
+    loop->orphans.stat = &loop->orphans.own_stat;
+    loop->orphans.closing = 1;
+    loop->orphans.guest_dead = 1;
+    fca_route_init(&loop->orphans);
+    TAILQ_INIT(&loop->idle[FCA_IDLE_STRANGERS]);
+    TAILQ_INIT(&loop->idle[FCA_IDLE_KNOWN]);
 
     fca_timers_init(&loop->timers);
     fca_timer_init(&loop->trim, fca_buf_trim, loop);

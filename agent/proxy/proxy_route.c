@@ -1,20 +1,25 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "agent/base/log.h"
 #include "agent/proxy/proxy_int.h"
 
-#define ACCEPTS        64           /* in one turn */
-#define ACCEPT_AGAIN   100          /* ms, after descriptors ran out */
-#define COMPLAIN_MS    10000
+#define COMPLAIN_MS  10000
 
 
-static void accept_ready(fca_sock_t *sock);
-static void accept_again(void *arg);
-static void linger_over(void *arg);
-static void grace_over(void *arg);
+void
+fca_route_init(fca_route_t *route)
+{
+    route->sock.ready = fca_route_accept;
+
+    fca_timer_init(&route->linger, fca_route_lingered, route);
+    fca_timer_init(&route->grace, fca_route_grace_over, route);
+    fca_timer_init(&route->accept, fca_route_accept_again, route);
+    fca_timer_init(&route->overdue, fca_flight_overdue, route);
+
+    TAILQ_INIT(&route->flight);
+    TAILQ_INIT(&route->idle[FCA_IDLE_STRANGERS]);
+    TAILQ_INIT(&route->idle[FCA_IDLE_KNOWN]);
+}
 
 
 void
@@ -25,11 +30,7 @@ fca_route_opened(fca_route_t *route)
 
     loop = route->loop;
 
-    fca_timer_init(&route->linger, linger_over, route);
-    fca_timer_init(&route->grace, grace_over, route);
-    fca_timer_init(&route->accept, accept_again, route);
-    fca_timer_init(&route->overdue, fca_flight_overdue, route);
-    TAILQ_INIT(&route->flight);
+    fca_route_init(route);
 
     route->prev = NULL;
     route->next = loop->routes;
@@ -39,7 +40,6 @@ fca_route_opened(fca_route_t *route)
     }
 
     loop->routes = route;
-    route->sock.ready = accept_ready;
 
     atomic_store(&route->stat->last_ms, loop->now);
 
@@ -50,23 +50,6 @@ fca_route_opened(fca_route_t *route)
         fca_log(FCF_LOG_ERROR, &ctx, "proxy: epoll_ctl: %s",
                 strerror(errno));
     }
-}
-
-
-static int
-allowed(const fca_access_t *access, const struct sockaddr_in *peer)
-{
-    size_t  i;
-
-    for (i = 0; i < access->nallow; i++) {
-        if ((peer->sin_addr.s_addr & access->allow[i].mask)
-            == (access->allow[i].addr & access->allow[i].mask))
-        {
-            return 1;
-        }
-    }
-
-    return access->nallow == 0;
 }
 
 
@@ -92,64 +75,6 @@ fca_route_complain(fca_route_t *route, const char *what, int error)
 }
 
 
-static void
-accept_ready(fca_sock_t *sock)
-{
-    int                  fd, i;
-    socklen_t            len;
-    fca_route_t         *route;
-    struct sockaddr_in   peer;
-
-    route = (fca_route_t *) sock;
-
-    for (i = 0; i < ACCEPTS; i++) {
-        len = sizeof(peer);
-        fd = accept4(route->sock.fd, (struct sockaddr *) &peer, &len,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (fd >= 0) {
-            if (!allowed(route->loop->access, &peer)) {
-                close(fd);
-                continue;
-            }
-
-            fca_conn_open(route, fd);
-            continue;
-        }
-
-        if (errno == EAGAIN) {
-            return;
-        }
-
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS
-            || errno == ENOMEM)
-        {
-            fca_route_complain(route, "accept, tried again every 100 ms",
-                               errno);
-            fca_timer_set(&route->loop->timers, FCA_TIMER_ROUTE,
-                          &route->accept, route->loop->now + ACCEPT_AGAIN);
-            return;
-        }
-
-        /* the client has gone meanwhile, or a signal came */
-    }
-
-    /* no edge will tell of those still waiting */
-    fca_timer_set(&route->loop->timers, FCA_TIMER_ROUTE, &route->accept,
-                  route->loop->now + 1);
-}
-
-
-static void
-accept_again(void *arg)
-{
-    fca_route_t  *route;
-
-    route = arg;
-    accept_ready(&route->sock);
-}
-
-
 fca_step_e
 fca_route_answer_draining(fca_conn_t *conn)
 {
@@ -167,6 +92,20 @@ fca_route_answer_draining(fca_conn_t *conn)
 
     return fca_answer(conn, 503, "draining", FCF_UNSENT_DRAINING,
                       "the instance takes no new requests");
+}
+
+
+void
+fca_route_name(fca_route_t *route, const fca_span_t *name)
+{
+    route->function_len = 0;
+
+    if (name->data && fcf_id_valid(name->data, name->len)) {
+        route->function_len = name->len;
+        memcpy(route->function_id, name->data, name->len);
+    }
+
+    route->function_id[route->function_len] = '\0';
 }
 
 
@@ -276,54 +215,6 @@ fca_route_unqueue(fca_conn_t *conn)
 }
 
 
-static void
-finish(fca_route_t *route)
-{
-    fca_dloop_t  *loop;
-
-    loop = route->loop;
-
-    while (route->conns) {
-        fca_conn_close(route->conns);
-    }
-
-    while (route->pool) {
-        fca_guest_close(route->pool);
-    }
-
-    fca_timer_stop(&route->linger);
-    fca_timer_stop(&route->grace);
-    fca_timer_stop(&route->accept);
-    fca_timer_stop(&route->overdue);
-    fca_sock_close(loop, &route->sock);
-
-    if (route->prev) {
-        route->prev->next = route->next;
-
-    } else {
-        loop->routes = route->next;
-    }
-
-    if (route->next) {
-        route->next->prev = route->prev;
-    }
-
-    route->next = loop->finished;
-    loop->finished = route;
-}
-
-
-/* On its own turn: a connection that ends may be the caller. */
-static void
-check_closed(fca_route_t *route)
-{
-    if (route->lingered && atomic_load(&route->stat->inflight) == 0) {
-        fca_timer_set(&route->loop->timers, FCA_TIMER_ROUTE, &route->linger,
-                      route->loop->now);
-    }
-}
-
-
 void
 fca_route_leave(fca_conn_t *conn)
 {
@@ -357,98 +248,6 @@ fca_route_leave(fca_conn_t *conn)
     atomic_fetch_sub(&route->stat->inflight, 1);
 
     if (route->closing) {
-        check_closed(route);
+        fca_route_check_closed(route);
     }
-}
-
-
-/* Nobody waits, and nothing begins, from now on. */
-static void
-set_closing(fca_route_t *route)
-{
-    fca_conn_t  *conn;
-
-    route->closing = 1;
-
-    while (route->queue) {
-        conn = route->queue;
-        fca_route_unqueue(conn);
-        fca_conn_go(conn, fca_route_answer_draining(conn));
-    }
-}
-
-
-void
-fca_route_closing(fca_route_t *route)
-{
-    fca_dloop_t  *loop;
-
-    loop = route->loop;
-    set_closing(route);
-
-    fca_timer_set(&loop->timers, FCA_TIMER_ROUTE, &route->linger,
-                  loop->now + route->linger_ms);
-    fca_timer_set(&loop->timers, FCA_TIMER_ROUTE, &route->grace,
-                  loop->now + route->grace_ms);
-}
-
-
-static void
-linger_over(void *arg)
-{
-    fca_route_t  *route;
-
-    route = arg;
-    route->lingered = 1;
-
-    if (atomic_load(&route->stat->inflight) == 0) {
-        /* other processes have the socket too, and it is over for all */
-        (void) shutdown(route->sock.fd, SHUT_RDWR);
-        finish(route);
-    }
-}
-
-
-/* Those that have no answer yet are told, the others' connections end. */
-static void
-cut_inflight(fca_route_t *route)
-{
-    fca_conn_t  *conn;
-    fca_step_e   step;
-
-    /* each leaves the list, whatever becomes of it */
-    while ((conn = TAILQ_FIRST(&route->flight)) != NULL) {
-
-        if (conn->sent_head) {
-            fca_conn_close(conn);
-            continue;
-        }
-
-        if (conn->guest == NULL || !conn->guest->sent) {
-            step = fca_answer_unsent(conn, "gone", FCF_UNSENT_GONE,
-                                     "the instance is gone");
-
-        } else {
-            step = fca_answer(conn, 502, "gone", NULL,
-                              "the instance ended before it answered");
-        }
-
-        fca_conn_go(conn, step);
-    }
-}
-
-
-static void
-grace_over(void *arg)
-{
-    cut_inflight(arg);
-}
-
-
-void
-fca_route_cut(fca_route_t *route)
-{
-    set_closing(route);
-    cut_inflight(route);
-    finish(route);
 }

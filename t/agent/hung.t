@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# An instance that hangs, or is dead, as gateways see it through its port.
+# An instance that hangs, or is dead, as gateways see it through its port; and
+# strangers that take all the connections they get.
 
 use strict;
 use warnings;
@@ -8,7 +9,16 @@ use warnings;
 use lib 't/lib';
 use FcfTest;
 use AgentHost;
+use IO::Select;
+use IO::Socket::INET;
+use POSIX ();
 use Test::More;
+
+# what a node may have that nobody has thought about
+if (!$ENV{FCF_FEW_FILES}) {
+    $ENV{FCF_FEW_FILES} = 1;
+    exec 'prlimit', '--nofile=512:1024', $^X, $0;
+}
 
 AgentHost::begin('hung');
 
@@ -41,6 +51,82 @@ subtest 'three requests past timeout_s' => sub {
         'another instance');
     pass('another takes its place');
     undef @c;
+};
+
+# Gateways keep connections, and send on one what they have just got.
+subtest 'a VM that dies' => sub {
+    image('dies');
+    job('dies', 'req-d');
+    my ($key, $i) = instance('dies');
+    my @c = map { IO::Socket::INET->new("127.0.0.1:$i->{proxy_port}") } 1, 2;
+    my $request = "POST / HTTP/1.1\r\nHost: h\r\nX-Fcfaas-Function: dies\r\n"
+        . "X-Fcfaas-Token: sesame\r\nContent-Length: 1\r\n\r\nx";
+    my $answer = sub {
+        my ($c) = @_;
+        my $got = '';
+        until ($got =~ /\r\n\r\n/) {
+            IO::Select->new($c)->can_read(10) or last;
+            sysread $c, $got, 4096, length $got or last;
+        }
+        return $got;
+    };
+
+    for my $c (@c) {
+        syswrite $c, $request;
+        like($answer->($c), qr/^HTTP\S+ 200 /, 'served');
+    }
+
+    kill 'KILL', vmms('a');
+    # what comes before the proxy knows is sent, or waits for a connection
+    wait_for(sub { call('dies', $i->{proxy_port})->{body}
+        =~ /"the instance is gone"/ }, 10, 'its death to be known');
+    syswrite $c[0], $request;
+    like($answer->($c[0]), qr/^HTTP\S+ 503 .*X-Fcfaas-Unsent: gone\r\n/s,
+        'what comes next on an idle connection was not sent');
+    wait_for(sub { !IO::Socket::INET->new("127.0.0.1:$i->{proxy_port}") }, 10,
+        'the port to be closed');
+    syswrite $c[1], $request;
+    like($answer->($c[1]), qr/^HTTP\S+ 503 .*X-Fcfaas-Unsent: gone\r\n/s,
+        'nor when its port is closed');
+    wait_for(sub { !vmms('a') && !vm_dirs('a') }, 10, 'the rest to be gone');
+};
+
+subtest 'idle connections without a token' => sub {
+    my ($soft, $hard) = slurp("/proc/$agent->{pid}/limits")
+        =~ /^Max open files\s+(\d+)\s+(\d+)/m;
+    is($soft, $hard, 'the soft limit of descriptors is raised');
+
+    image('target');
+    image('cold');
+    job('target', 'req-t');
+    my ($key, $i) = instance('target');
+    my @pids;
+
+    for (1 .. 3) {
+        pipe my $done, my $held or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+
+        if (!$pid) {
+            my @held = map { IO::Socket::INET->new(
+                "127.0.0.1:$i->{proxy_port}") } 1 .. 400;
+            syswrite $held, '.';
+            POSIX::pause();
+            POSIX::_exit(0);
+        }
+
+        push @pids, $pid;
+        close $held;
+        sysread $done, my $byte, 1;
+    }
+
+    my $t = now();
+    job('cold', 'req-c');
+    my ($ckey, $c) = instance('cold');
+    cmp_ok(now() - $t, '<', 8, '1200 of them do not stop a cold start');
+    is(call('cold', $c->{proxy_port})->{status}, 200, 'nor a request there');
+    is(call('target', $i->{proxy_port})->{status}, 200, 'nor here');
+    kill 'KILL', @pids;
+    waitpid $_, 0 for @pids;
 };
 
 $agent->stop;

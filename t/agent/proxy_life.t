@@ -130,6 +130,54 @@ subtest 'close' => sub {
     is($h->line, 'closed dead', 'over');
 };
 
+# A request that a gateway is just sending on an idle connection was not sent to
+# a guest, and is told so, whenever it comes.
+subtest 'idle connections of a dead guest' => sub {
+    $r = $h->route('idle');
+    my @c = map { client($r) } 1 .. 4;
+
+    for (@c) {
+        wr($_, req('GET /'));
+        $g = guest_accept($r) if $_ == $c[0];
+        rd($g, $END);
+        wr($g, $OK);
+        rd($_, qr/ok\z/);
+    }
+
+    my $busy = client($r);
+    wr($busy, req('POST /', body => 'x'));
+    my $g2 = guest_accept($r, 0.5) // $g;
+    rd($g2, qr/x\z/);
+    $h->cmd('close idle 500 0 1');
+    like(rd($busy, qr/\}\n/), qr/ 502 .*"gone"/s, 'what the guest had: 502');
+    ok(ended($g2), 'the guest connection ends');
+
+    wr($c[0], req('POST /', body => 'x'));
+    like(rd($c[0], qr/\}\n/),
+         qr/ 503 .*Unsent: gone\r\n.*Connection: close.*"f"/s,
+         'an idle connection: unsent');
+    $c = client($r);
+    wr($c, req('POST /', body => 'x'));
+    like(rd($c, qr/\}\n/), qr/ 503 .*Unsent: gone\r\n/s, 'a new one as well');
+
+    # with the end of the route under way, and after it
+    $h->stopped(sub {
+        my $since = time;
+        until_true { time - $since > 0.6 };
+        wr($c[1], req('POST /', body => 'x'));
+    });
+    like(rd($c[1], qr/\}\n/), qr/ 503 .*Unsent: gone\r\n/s, 'at its end');
+    is($h->line, 'closed idle', 'the route is over');
+    ok(!IO::Socket::INET->new("127.0.0.1:$r->{port}"), 'so is its port');
+    wr($c[2], req('POST /', function => 'other-f', body => 'x'));
+    like(rd($c[2], qr/\}\n/),
+         qr/ 503 .*Unsent: gone\r\n.*Connection: close.*"other-f"/s,
+         'and still: unsent');
+    ok(ended($c[2]), 'then it ends');
+    wr($c[3], req('POST /', token => 'x'));
+    like(rd($c[3], qr/\}\n/), qr/ 403 /s, 'to those who may ask');
+};
+
 # What the gateway gives up on is counted; it alone ends a request.
 subtest 'requests that take too long' => sub {
     $r = $h->route('late', timeout => 1000);
@@ -237,50 +285,110 @@ my ($status, $log) = $h->quit;
 is($status, 0, 'ends well with routes open');
 unlike($log, qr/Sanitizer|runtime error/, 'no sanitizer report');
 
-subtest 'limits of its own' => sub {
-    $h = ProxyHost->new('-n', 24, '-T', 'secret');
-    $r = $h->route('fds');
-    my @c = map { client($r) } 1 .. 40;
-    wr($c[0], req('GET /'));
-    like(rd($c[0], qr/\}\n/), qr/Unsent: busy\r\n/,
-         '503 busy: no descriptor for the guest');
+# how many of these have been closed
+sub closed_of {
+    my $closed = 0;
+
+    for my $s (@_) {
+        $closed++ if IO::Select->new($s)->can_read(0) && ended($s, 0.1);
+    }
+
+    return $closed;
+}
+
+subtest 'few descriptors' => sub {
+    $h = ProxyHost->new('-n', 64, '-T', 'secret');
     my $cpu = sub { open my $f, '<', "/proc/$h->{pid}/stat" or die $!;
                     my @f = split ' ', <$f>; $f[13] + $f[14] };
+    my $other = $h->route('other');
+    $r = $h->route('fds');
+
+    # a gateway's, idle, and older than all that comes
+    my $known = client($r);
+    wr($known, req('GET /'));
+    my $kept = guest_accept($r);
+    rd($kept, $END);
+    wr($kept, $OK);
+    rd($known, qr/ok\z/);
+
+    my @c = map { client($r) } 1 .. 100;
+    ok(until_true { closed_of(@c) > 60 }, 'strangers make room for strangers');
     my $before = $cpu->();
     is($h->line(1), undef, 'a second passes');
     cmp_ok($cpu->() - $before, '<', 20, 'without spinning');
-    close $_ for @c[1 .. 39];
-    $c = client($r);
-    wr($c, req('GET /'));
-    ok($g = guest_accept($r), 'served when there is room again');
-    ($status, $log) = $h->quit;
-    is($status, 0, 'ends well');
-    is(() = $log =~ /"proxy: /g, 1, 'one line tells of it');
+    ok(!closed_of($c[-1]), 'the oldest goes first');
+    wr($c[-1], req('GET /a'));
+    like(rd($kept, $END), qr{^GET /a }, 'what they send is served');
+    wr($kept, $OK);
+    rd($c[-1], qr/ok\z/);
+    $c = client($other);
+    wr($c, req('GET /b'));
+    ok($g = guest_accept($other), 'and they stop nobody else');
+    rd($g, $END);
+    wr($g, $OK);
+    like(rd($c, qr/ok\z/), qr/200/, 'from being served');
+    wr($known, req('GET /c'));
+    like(rd($kept, $END), qr{^GET /c }, 'nor close what a gateway keeps');
+    wr($kept, $OK);
+    rd($known, qr/ok\z/);
+    close $_ for @c, $c, $g, $known, $kept;
 
-    # with the one limit or the other, the last client has no guest
-    my ($refused, $told) = (0, 0);
+    # gateways' own, when there are no others
+    @c = ();
+    undef $kept;
 
-    for my $files (24, 25) {
-        $h = ProxyHost->new('-n', $files, '-T', 'secret');
-        $r = $h->route('few');
-        @c = ();
-
-        do {
-            push @c, $c = client($r);
-            wr($c, req('GET /'));
-            push @c, $g = guest_accept($r, 0.5);
-            $got = $g ? '' : rd($c, qr/\}\n/, 0.5);
-        } until $got;
-
-        ($status, $log) = $h->quit;
-        next if $got !~ /Unsent: busy\r\n/;
-        $refused++;
-        $told += () = $log =~ /: Too many open files/g;
+    for (1 .. 60) {
+        push @c, $c = client($r);
+        wr($c, req('GET /'));
+        $kept //= guest_accept($r);
+        rd($kept, $END);
+        wr($kept, $OK);
+        rd($c, qr/ok\z/);
     }
 
-    is($refused, 1, 'none left for a guest: 503 busy');
-    is($told, 1, 'one line tells of it');
+    cmp_ok(closed_of(@c), '>', 20, 'of gateways\' own the oldest goes');
+    ok(ended($c[0], 0.1), 'the first is closed');
+    ok(!closed_of($c[-1]), 'the last is not');
+    close $_ for @c, $kept;
 
+    # all in flight: one is told so, and the next one too
+    my ($busy, @g);
+    @c = ();
+
+    do {
+        push @c, $c = client($r);
+        wr($c, req('POST /', body => 'x'));
+        push @g, $g = guest_accept($r, 0.5);
+        $busy = $g ? '' : rd($c, qr/\}\n/);
+        die 'never busy' if @c > 64;
+    } until $busy;
+
+    like($busy, qr/Unsent: busy\r\n/, 'none left for a guest: 503 busy');
+    $c = client($r);
+    wr($c, req('POST /', body => 'x'));
+    like(rd($c, qr/\}\n/), qr/Unsent: busy\r\n/, 'nobody is left waiting');
+    close $c[0];
+    close $c[-1];
+    wr($c, req('POST /', body => 'x'));
+    ok($g = guest_accept($r), 'served when there is room again');
+    close $_ for @c, $c, grep { $_ } @g, $g;
+
+    # the kernel's own limit
+    system('prlimit', '--nofile=10:64', '--pid', $h->{pid});
+    $c = client($r);
+    $before = $cpu->();
+    is($h->line(1), undef, 'none at all, for a second');
+    cmp_ok($cpu->() - $before, '<', 20, 'without spinning');
+    system('prlimit', '--nofile=64:64', '--pid', $h->{pid});
+    wr($c, req('GET /'));
+    ok($g = guest_accept($r), 'then that client is served');
+    ($status, $log) = $h->quit;
+    is($status, 0, 'ends well');
+    my $told = () = $log =~ /"proxy: [^"]*: Too many open files/g;
+    ok($told >= 1 && $told <= 3, 'a line now and then tells of it');
+};
+
+subtest 'limits of its own' => sub {
     $h = ProxyHost->new('-a', '127.0.0.9', '-i', 200);
     $r = $h->route('deny');
     ok(ended(client($r)), 'a client that is not allowed is closed');
