@@ -264,6 +264,7 @@ main(int argc, char **argv)
         return rc - 1;
     }
 
+    fca_sandbox_prepare();
     signal(SIGPIPE, SIG_IGN);
     fca_log_init(STDERR_FILENO, opt.level, opt.node_id);
 

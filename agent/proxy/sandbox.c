@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <grp.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -138,6 +140,12 @@ allow_some(scmp_filter_ctx filter)
                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     }
 
+    /* how libuv makes a descriptor non-blocking */
+    if (rc == 0) {
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                              SCMP_A1(SCMP_CMP_EQ, FIONBIO));
+    }
+
     /* a failed assertion is to be told as such */
     if (rc == 0) {
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
@@ -172,6 +180,14 @@ load_filter(scmp_filter_ctx filter)
     }
 
     return rc == 0 ? seccomp_load(filter) : rc;
+}
+
+void
+fca_sandbox_prepare(void)
+{
+    /* a second arena of glibc's malloc, when it shrinks, opens a file below
+     * /proc to see whether it may */
+    mallopt(M_ARENA_MAX, 1);
 }
 
 int

@@ -14,4 +14,7 @@ int fca_sandbox_user(const char *user, fcf_err_t *err) fcf_must_check;
  * (SIGSYS). */
 int fca_sandbox_enter(fcf_err_t *err) fcf_must_check;
 
+/* What must be done before there is a second thread. */
+void fca_sandbox_prepare(void);
+
 #endif /* _FCA_SANDBOX_H_INCLUDED_ */
