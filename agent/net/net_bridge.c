@@ -7,6 +7,8 @@
 #include "agent/base/log.h"
 #include "agent/net/net_int.h"
 
+#define REPAIR_TRIES  10
+
 static const unsigned char  bridge_mac[6] = { 0x06, 0xfc, 0, 0, 0, 0x01 };
 
 
@@ -73,8 +75,12 @@ bridge_wrong(fca_net_t *net, const fca_link_t *link)
         return "was given another MAC";
     }
 
-    if (link->stp || link->snooping) {
-        return "was told to speak STP or to snoop";
+    if (link->stp) {
+        return "was told to speak STP";
+    }
+
+    if (link->snooping) {
+        return "was told to snoop";
     }
 
     if (!fca_net_alias_ours(net, link->alias)) {
@@ -114,9 +120,6 @@ bridge_refill(fca_net_t *net, fcf_err_t *err)
 static int
 bridge_repair(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
 {
-    fca_link_t   now;
-    const char  *wrong;
-
     if (link == NULL) {
         net->ifindex = 0;
 
@@ -137,55 +140,78 @@ bridge_repair(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
     }
 
     if (fca_net_bridge_set_up(net, err) != 0
-        || fca_net_bridge_mark(net, err) != 0
-        || bridge_refill(net, err) != 0)
+        || fca_net_bridge_mark(net, err) != 0)
     {
         return -1;
     }
 
-    if (fca_link_get(net->sk, NULL, net->ifindex, &now, err) != 0) {
-        return -1;
-    }
-
-    wrong = bridge_wrong(net, &now);
-
-    return wrong == NULL ? 0 : fcf_err_set(err, FCF_E_EXISTS, "it still %s",
-                                           wrong);
+    return bridge_refill(net, err);
 }
 
 
-/* A bridge of our name that somebody else made meanwhile is in the way, and
- * said so: it is not ours to take. */
+/* there: whether *link is it */
+static const char *
+bridge_look(fca_net_t *net, fca_link_t *link, int *there)
+{
+    fcf_err_t  why;
+
+    *there = fca_link_get(net->sk, NULL, net->ifindex, link, &why) == 0;
+
+    if (*there) {
+        return bridge_wrong(net, link);
+    }
+
+    return why.code == FCF_E_NOT_FOUND ? "was deleted" : NULL;
+}
+
+
+/* Who changes it may not be done yet: "ip addr flush" looks twice.  A bridge of
+ * our name that somebody else made meanwhile is in the way, and said so: it is
+ * not ours to take. */
 void
 fca_net_bridge_guard(fca_net_t *net)
 {
-    fcf_err_t    err, why;
-    fca_link_t   link, *there;
-    const char  *wrong;
+    int          i, rc, there;
+    fcf_err_t    err;
+    fca_link_t   link;
+    const char  *wrong, *first;
 
-    there = NULL;
+    first = NULL;
+    rc = 0;
 
-    if (fca_link_get(net->sk, NULL, net->ifindex, &link, &why) == 0) {
-        there = &link;
-        wrong = bridge_wrong(net, &link);
+    for (i = 0; rc == 0 && i < REPAIR_TRIES; i++) {
+        wrong = bridge_look(net, &link, &there);
 
-    } else {
-        wrong = why.code == FCF_E_NOT_FOUND ? "was deleted" : NULL;
+        if (wrong == NULL) {
+            break;
+        }
+
+        first = first != NULL ? first : wrong;
+        rc = bridge_repair(net, there ? &link : NULL, &err);
     }
 
-    if (wrong == NULL) {
+    if (first == NULL) {
         return;
     }
 
-    if (bridge_repair(net, there, &err) != 0) {
-        fca_log(FCF_LOG_ERROR, NULL, "guest network: bridge %s %s, and "
-                "cannot be put back: %s", net->bridge, wrong, err.msg);
+    if (rc == 0 && i == REPAIR_TRIES) {
+        rc = fcf_err_set(&err, FCF_E_EXISTS, "it %s again and again", wrong);
+    }
+
+    if (rc != 0) {
         net->retry = 1;
+        fca_log(FCF_LOG_ERROR, NULL, "guest network: bridge %s %s, and "
+                "cannot be put back: %s", net->bridge, first, err.msg);
         return;
     }
 
-    fca_log(FCF_LOG_WARN, NULL, "guest network: bridge %s %s; it is put back",
-            net->bridge, wrong);
+    /* once, however often somebody does it in a row */
+    fca_log(first == net->bridge_told && uv_hrtime() < net->bridge_quiet
+            ? FCF_LOG_DEBUG : FCF_LOG_WARN, NULL,
+            "guest network: bridge %s %s; it is put back", net->bridge, first);
+
+    net->bridge_told = first;
+    net->bridge_quiet = uv_hrtime() + FCA_NET_QUIET_NS;
 }
 
 

@@ -177,9 +177,13 @@ guard_rules(fca_net_t *net)
 
     net->rules_dirty = 0;
 
-    if (fca_nft_check(net, &why) == 0
-        || fca_guard_reload(net, why.msg, &err) == 0)
-    {
+    if (fca_nft_check(net, &why) == 0) {
+        /* who took them away may have put them back */
+        fca_cut(net, 1);
+        return;
+    }
+
+    if (fca_guard_reload(net, why.msg, &err) == 0) {
         return;
     }
 

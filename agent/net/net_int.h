@@ -29,6 +29,8 @@
 /* how often the rules are looked at when nothing else is to do */
 #define FCA_NET_WATCH_NS    (2000 * 1000000ull)
 
+#define FCA_NET_QUIET_NS    (1000 * 1000000ull)
+
 #define FCA_NET_ALIAS       "fcfaas:"
 #define FCA_NET_ALIAS_MAX   (sizeof(FCA_NET_ALIAS) + FCF_ID_MAX)
 /* both tables are called that and the bridge's name */
@@ -132,6 +134,8 @@ struct fca_net_s {
     unsigned           stranger;        /* ifindex of a foreign port */
     unsigned           touched:1, rules_dirty:1, nics_dirty:1, bridge_dirty:1;
     unsigned           forward_dirty:1, foreign_changed:1, retry:1;
+    const char        *bridge_told;     /* what was wrong with it last */
+    uint64_t           bridge_quiet;    /* and until when that is known */
     char               by[32];          /* who changed the rules */
     char               foreign[2048];   /* as last told */
 

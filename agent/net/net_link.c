@@ -217,8 +217,9 @@ fca_link_list(struct nl_sock *sk, fca_link_t **out, size_t *n, fcf_err_t *err)
 }
 
 
+/* with STP on, the kernel takes no forward delay of 0 */
 static int
-bridge_settings(struct nl_msg *msg)
+bridge_settings(struct nl_msg *msg, int stp_only)
 {
     struct nlattr  *info, *data;
 
@@ -232,8 +233,9 @@ bridge_settings(struct nl_msg *msg)
 
     if (data == NULL
         || nla_put_u32(msg, IFLA_BR_STP_STATE, 0) < 0
-        || nla_put_u32(msg, IFLA_BR_FORWARD_DELAY, 0) < 0
-        || nla_put_u8(msg, IFLA_BR_MCAST_SNOOPING, 0) < 0)
+        || (!stp_only
+            && (nla_put_u32(msg, IFLA_BR_FORWARD_DELAY, 0) < 0
+                || nla_put_u8(msg, IFLA_BR_MCAST_SNOOPING, 0) < 0)))
     {
         return -1;
     }
@@ -255,7 +257,7 @@ fca_link_bridge_add(struct nl_sock *sk, const char *name, fcf_err_t *err)
 
     if (msg == NULL
         || nla_put_string(msg, IFLA_IFNAME, name) < 0
-        || bridge_settings(msg) != 0)
+        || bridge_settings(msg, 0) != 0)
     {
         return fca_nl_nomem(msg, err);
     }
@@ -275,9 +277,19 @@ fca_link_bridge_set(struct nl_sock *sk, unsigned ifindex,
 
     msg = link_msg(RTM_NEWLINK, 0, &ifi);
 
+    if (msg == NULL || bridge_settings(msg, 1) != 0) {
+        return fca_nl_nomem(msg, err);
+    }
+
+    if (fca_nl_send(sk, msg, "turning STP off", err) != 0) {
+        return -1;
+    }
+
+    msg = link_msg(RTM_NEWLINK, 0, &ifi);
+
     if (msg == NULL
         || nla_put(msg, IFLA_ADDRESS, 6, mac) < 0
-        || bridge_settings(msg) != 0)
+        || bridge_settings(msg, 0) != 0)
     {
         return fca_nl_nomem(msg, err);
     }

@@ -207,8 +207,9 @@ put_guests(const fca_net_t *net, FILE *f, const char *gw)
  * without a word, and counted: its connection may be one that the host made
  * while nobody tracked it, and goes on once that is in "kept".
  *
- * From this host: no answer to what a guest opened, not even of a handshake.
- * A reset of ours is related to it, and passes.
+ * From this host: no answer to what a guest opened, not even of a handshake;
+ * nor a segment of no known connection, which would make it one of the host's.
+ * A reset is neither, and passes.
  *
  * Connections to guests are many and short: what is left of an ended one must
  * not fill the host's table.
@@ -247,6 +248,8 @@ put_local(const fca_net_t *net, FILE *f, const char *gw)
             "reject with tcp reset\n"
             "ct direction reply ct state established drop\n"
             "tcp flags & (syn | ack) == syn | ack drop\n"
+            "ct state new tcp flags & (syn | ack) != syn "
+            "counter name \"stray\" drop\n"
             "meta l4proto tcp ct state new ct timeout set \"short\"\n"
             "}\n",
             br, gw, gw, br);
@@ -271,9 +274,13 @@ put_through(const fca_net_t *net, FILE *f, const char *gw)
                 "size 65535\n"
                 "flags dynamic\n"
                 "}\n"
+                "chain refuse {\n"
+                REJECT_TCP
+                REJECT
+                "}\n"
                 "chain leave {\n"
                 "ct state new add @conns { ip saddr ct count over %u } "
-                REJECT
+                "goto refuse\n"
                 "tcp flags syn tcp option maxseg size set rt mtu\n"
                 "accept\n"
                 "}\n"

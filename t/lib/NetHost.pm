@@ -18,6 +18,7 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use File::Temp ();
 use IO::Select;
 use JSON::PP;
 use LineHost;
@@ -35,8 +36,11 @@ use constant {
     ACK       => 0x10,
 };
 
-our @EXPORT = qw(DEADLINE GW_MAC GW SYN RST ACK sh links start take refused
-    tap_open guest_open ip_frame tcp arp emit word get fence connecting);
+our @EXPORT = qw(DEADLINE GW_MAC GW SYN RST ACK sh links until start logged
+    take refused tap_open guest_open ip_frame tcp arp emit word get fence
+    connecting listening);
+
+my $log;
 
 sub begin {
     LineHost::own_netns();
@@ -52,6 +56,19 @@ sub sh {
     return $out;
 }
 
+# what $code returns, once that is true; '' after the deadline
+sub until {
+    my ($code) = @_;
+    my ($got, $end) = ('', time() + DEADLINE);
+
+    until ($got = $code->()) {
+        return '' if time() > $end;
+        select undef, undef, undef, 0.005;
+    }
+
+    return $got;
+}
+
 sub links { return { map { $_->{ifname} => $_ }
                      @{decode_json(sh('ip -d -j link show'))} }; }
 
@@ -60,19 +77,56 @@ sub links { return { map { $_->{ifname} => $_ }
 sub start {
     my ($opt) = (@_, {});
 
+    # what the programs log goes to a file of all of them, see logged()
+    $log ||= File::Temp->new;
+    open(my $stderr, '>&', \*STDERR) or die "STDERR: $!";
+    open(STDERR, '>>', "$log") or die "$log: $!";
+    my $h = launch($opt);
+    open(STDERR, '>&', $stderr) or die "STDERR: $!";
+
+    return $h;
+}
+
+sub launch {
+    my ($opt) = @_;
+
     return LineHost->start('net_host', $opt->{bridge} || 'fcn-br',
         $opt->{prefix} || 'fcntap', $opt->{node} || 'node-1',
         $opt->{address} || GW, $opt->{len} || 24, $opt->{egress} || 'none',
         $opt->{pool} // 8, @{$opt->{keep} || []});
 }
 
-sub take {
-    my ($h) = @_;
+# Lines of the log that match, once there are any.  Those before the last call
+# of logged() with nothing are forgotten.
+my $read = 0;
 
-    my ($word, $tap, $mac, $addr, $us) = split / /, $h->ask('take');
+sub logged {
+    my ($want) = @_;
+    my @got;
+
+    my $new = sub {
+        open(my $fh, '<', "$log") or die "$log: $!";
+        seek $fh, $read, 0;
+        return map { decode_json($_)->{msg} } grep { /^\{.*\}$/ } <$fh>;
+    };
+
+    if (!defined $want) {
+        $read = -s "$log";
+        return;
+    }
+
+    NetHost::until(sub { @got = grep { /$want/ } $new->() });
+    return @got;
+}
+
+sub take {
+    my ($h, $owner) = @_;
+
+    my ($word, $tap, $mac, $addr, $us, $mtu) = split / /,
+        $h->ask(join ' ', 'take', $owner || ());
 
     return { tap => $tap, addr => $addr, us => $us, word => $word,
-             mac => pack('(H2)6', split /:/, $mac) };
+             mtu => $mtu, mac => pack('(H2)6', split /:/, $mac) };
 }
 
 sub refused {
@@ -201,6 +255,16 @@ sub fence {
 
     emit($fd, arp($g));
     is(scalar get($fd), 'arp 2 06:fc:00:00:00:01 ' . GW, $name);
+}
+
+# a listening socket on every address, and its port
+sub listening {
+    socket(my $s, PF_INET, SOCK_STREAM | Socket::SOCK_NONBLOCK(), 0)
+        or die "socket: $!";
+    bind($s, sockaddr_in(0, INADDR_ANY)) && listen($s, 16) or die "listen: $!";
+    my ($port) = sockaddr_in(getsockname $s);
+
+    return ($s, $port);
 }
 
 sub connecting {

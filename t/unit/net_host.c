@@ -2,29 +2,39 @@
  * A process that has a guest network and nothing else, for t/agent/net.t:
  *     net_host bridge tap_prefix node_id address prefix_len egress pool_max
  *              [tap,address,mac of a NIC that is kept] ...
+ * egress: none, internet, or internet:<connections>[,network]...
  * Commands, a line each, on standard input; answers, a line each, on standard
  * output:
- *     take            nic <tap> <mac> <address> <us>  |  error <words>
+ *     take [uid gid]  nic <tap> <mac> <address> <us> <mtu>  |  error <words>
  *     give <tap>      given <tap>
  *     burst <n>       as n takes at once; then: burst <n> <us>
  *     free            free <n>
+ *     clones <n>      as n takes at once, between which processes are cloned
+ *                     that live on, without running a program, until "reap"
+ *     reap            reaped <n>
+ *     foreign         foreign <findings, with | between>
  *     close           removes everything and ends; end of input keeps it
+ * A NIC that is lost: lost <tap> <words>
  */
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/net/net.h"
 
-#define HOST_NICS  1200
+#define HOST_NICS    1200
+#define HOST_CLONES  200
 
 typedef struct {
     uv_loop_t     loop;
     uv_poll_t     in;
     fca_net_t    *net;
+    fca_net_conf_t  conf;
+    fca_cidr_t    allow[8];
     fca_nic_t     nics[HOST_NICS];
     size_t        n;
     char          line[256];
@@ -32,6 +42,9 @@ typedef struct {
     int           remove;
     unsigned      burst, burst_left;
     uint64_t      burst_start;
+    uv_idle_t     cloning;
+    pid_t         clones[HOST_CLONES];
+    size_t        nclones;
 } host_t;
 
 typedef struct {
@@ -65,10 +78,10 @@ taken(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
 
     } else {
         inet_ntop(AF_INET, &nic->address, addr, sizeof(addr));
-        printf("nic %s %02x:%02x:%02x:%02x:%02x:%02x %s %llu\n", nic->tap,
+        printf("nic %s %02x:%02x:%02x:%02x:%02x:%02x %s %llu %u\n", nic->tap,
                nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3],
                nic->mac[4], nic->mac[5], addr,
-               (unsigned long long) (now_us() - t->start));
+               (unsigned long long) (now_us() - t->start), nic->mtu);
         host->nics[host->n++] = *nic;
     }
 
@@ -94,8 +107,18 @@ given(void *arg)
 }
 
 
+static void
+lost(void *arg, const fca_nic_t *nic, const fcf_err_t *why)
+{
+    (void) arg;
+
+    printf("lost %s %s\n", nic->tap, why->msg);
+    fflush(stdout);
+}
+
+
 static int
-take(host_t *host)
+take(host_t *host, const fca_nic_owner_t *owner)
 {
     fcf_err_t     err;
     host_take_t  *t;
@@ -104,7 +127,7 @@ take(host_t *host)
     t->host = host;
     t->start = now_us();
 
-    if (fca_net_take(host->net, NULL, taken, t, &err) != 0) {
+    if (fca_net_take(host->net, owner, taken, t, &err) != 0) {
         printf("error %s\n", err.msg);
         free(t);
         return -1;
@@ -141,26 +164,106 @@ give(host_t *host, const char *tap)
 }
 
 
+/* as a VMM's start does, but slowly: the child has all descriptors that the
+ * parent had, and lives */
+static void
+clone_one(uv_idle_t *idle)
+{
+    pid_t    pid;
+    host_t  *host = idle->data;
+
+    if (host->nclones == HOST_CLONES || host->burst_left == 0) {
+        uv_close((uv_handle_t *) idle, NULL);
+        return;
+    }
+
+    pid = fork();
+
+    if (pid == 0) {
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    host->clones[host->nclones++] = pid;
+}
+
+
+static void
+reap(host_t *host)
+{
+    size_t  i;
+
+    for (i = 0; i < host->nclones; i++) {
+        kill(host->clones[i], SIGKILL);
+        waitpid(host->clones[i], NULL, 0);
+    }
+
+    printf("reaped %zu\n", host->nclones);
+    host->nclones = 0;
+}
+
+
+static void
+foreign(host_t *host)
+{
+    char  text[2048], *p;
+
+    fca_net_foreign(&host->conf, text, sizeof(text));
+
+    while ((p = strchr(text, '\n')) != NULL) {
+        *p = '|';
+    }
+
+    printf("foreign %s\n", text);
+}
+
+
+static void
+burst(host_t *host, unsigned n)
+{
+    unsigned  i;
+
+    host->burst = host->burst_left = n;
+    host->burst_start = now_us();
+
+    for (i = 0; i < n; i++) {
+        if (take(host, NULL) != 0) {
+            host->burst_left--;
+        }
+    }
+}
+
+
 static void
 command(host_t *host, const char *line)
 {
-    unsigned  i, n;
+    unsigned         n;
+    fca_nic_owner_t  owner;
 
     if (strcmp(line, "take") == 0) {
-        (void) take(host);
+        (void) take(host, NULL);
+
+    } else if (sscanf(line, "take %u %u", &owner.uid, &owner.gid) == 2) {
+        (void) take(host, &owner);
 
     } else if (strncmp(line, "give ", 5) == 0) {
         give(host, line + 5);
 
     } else if (sscanf(line, "burst %u", &n) == 1) {
-        host->burst = host->burst_left = n;
-        host->burst_start = now_us();
+        burst(host, n);
 
-        for (i = 0; i < n; i++) {
-            if (take(host) != 0) {
-                host->burst_left--;
-            }
-        }
+    } else if (sscanf(line, "clones %u", &n) == 1) {
+        burst(host, n);
+        host->cloning.data = host;
+        uv_idle_init(&host->loop, &host->cloning);
+        uv_idle_start(&host->cloning, clone_one);
+
+    } else if (strcmp(line, "reap") == 0) {
+        reap(host);
+
+    } else if (strcmp(line, "foreign") == 0) {
+        foreign(host);
 
     } else if (strcmp(line, "free") == 0) {
         printf("free %u\n", fca_net_free_count(host->net));
@@ -234,13 +337,57 @@ keep(host_t *host, const char *arg)
 }
 
 
+/* "none", "internet", "internet:1024,10.1.2.0/24" */
+static void
+egress(host_t *host, const char *arg)
+{
+    int              len, end;
+    char             addr[INET_ADDRSTRLEN];
+    fca_cidr_t      *range;
+    fca_net_conf_t  *conf = &host->conf;
+
+    conf->egress = strncmp(arg, "internet", 8) == 0;
+    conf->connections = 1024;
+    conf->egress_allow = host->allow;
+    end = 0;
+
+    if (sscanf(arg, "internet:%u%n", &conf->connections, &end) == 1) {
+        arg += end;
+    }
+
+    while (sscanf(arg, ",%15[0-9.]/%d%n", addr, &len, &end) == 2) {
+        range = &host->allow[conf->negress_allow++];
+        inet_pton(AF_INET, addr, &range->addr);
+        range->mask = len == 0 ? 0 : htonl(0xffffffffu << (32 - len));
+        arg += end;
+    }
+}
+
+
+static void
+configure(host_t *host, char **argv)
+{
+    fca_net_conf_t  *conf = &host->conf;
+
+    conf->bridge = argv[1];
+    conf->tap_prefix = argv[2];
+    conf->node_id = argv[3];
+    inet_pton(AF_INET, argv[4], &conf->address);
+    conf->prefix_len = (unsigned) strtoul(argv[5], NULL, 10);
+    egress(host, argv[6]);
+    conf->pool_max = (unsigned) strtoul(argv[7], NULL, 10);
+    conf->keep = host->nics;
+    conf->nkeep = host->n;
+    conf->lost = lost;
+}
+
+
 int
 main(int argc, char **argv)
 {
-    int              i;
-    fcf_err_t        err;
-    static host_t    host;
-    fca_net_conf_t   conf;
+    int            i;
+    fcf_err_t      err;
+    static host_t  host;
 
     if (argc < 8) {
         fprintf(stderr, "net_host: seven arguments\n");
@@ -251,21 +398,10 @@ main(int argc, char **argv)
         keep(&host, argv[i]);
     }
 
-    memset(&conf, 0, sizeof(conf));
-    conf.bridge = argv[1];
-    conf.tap_prefix = argv[2];
-    conf.node_id = argv[3];
-    inet_pton(AF_INET, argv[4], &conf.address);
-    conf.prefix_len = (unsigned) strtoul(argv[5], NULL, 10);
-    conf.egress = strcmp(argv[6], "internet") == 0;
-    conf.pool_max = (unsigned) strtoul(argv[7], NULL, 10);
-    conf.keep = host.nics;
-    conf.nkeep = host.n;
-    conf.connections = 1024;
-
+    configure(&host, argv);
     uv_loop_init(&host.loop);
 
-    host.net = fca_net_open(&host.loop, &conf, &err);
+    host.net = fca_net_open(&host.loop, &host.conf, &err);
 
     if (host.net == NULL) {
         printf("refused %s\n", err.msg);
