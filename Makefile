@@ -1,7 +1,7 @@
 # fcfaas.  "make help" lists what there is.
 #
 # Objects go to build/$(V): V is release (default), asan (ASan + UBSan, what
-# the tests run) or clang (clang, release flags).  Each folder's rules.mk says
+# the tests run), clang (clang, release flags) or fuzz (for t/fuzz alone).  Each folder's rules.mk says
 # what is built there; see HACKING.md for where to register a file or a test.
 
 V      ?= release
@@ -9,6 +9,7 @@ B      := build/$(V)
 CC_release := gcc
 CC_asan    := gcc
 CC_clang   := clang
+CC_fuzz    := clang
 CC     := $(CC_$(V))
 
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -16,6 +17,8 @@ WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 OPT_clang   := -O2 -g
 OPT_asan    := -O1 -g -fsanitize=address,undefined \
+               -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPT_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
                -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS += -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(OPT_$(V)) -pthread
 LDFLAGS += $(filter -fsanitize%,$(OPT_$(V))) -pthread

@@ -24,6 +24,7 @@ test-build:
 	$(MAKE) --no-print-directory V=release targets tests-built
 	$(MAKE) --no-print-directory V=clang targets tests-built
 	$(MAKE) --no-print-directory V=asan targets tests-built
+	$(MAKE) --no-print-directory V=fuzz fuzz-targets
 
 # from here on V says which build is tested: make V=release test-unit
 FCF_SUITE = @FCF_BUILD=$(B) t/suite
@@ -42,3 +43,5 @@ test-e2e: targets
 
 test-all: targets tests-built
 	$(FCF_SUITE) $(UNIT_TESTS) $(GATEWAY_TESTS) $(PROVE_FILES) $(E2E_TESTS)
+
+include t/fuzz/rules.mk

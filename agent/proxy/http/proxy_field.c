@@ -50,11 +50,11 @@ fca_field_kind(const char *name, size_t len)
         }
     }
 
-    if (len > 9 && strncasecmp(name, "x-fcfaas-", 9) == 0) {
+    if (len >= 9 && strncasecmp(name, "x-fcfaas-", 9) == 0) {
         return FCA_KIND_FCFAAS;
     }
 
-    return len > 8 && strncasecmp(name, "x-accel-", 8) == 0
+    return len >= 8 && strncasecmp(name, "x-accel-", 8) == 0
            ? FCA_KIND_ACCEL : FCA_KIND_OTHER;
 }
 

@@ -1,0 +1,46 @@
+# libFuzzer targets: t/fuzz/<name>.c, its inputs in t/fuzz/corpus/<name>/, and
+# a line here (or in any rules.mk) that says what it is linked with.  They are
+# built by "make V=fuzz fuzz-targets", all objects with clang's sanitizers.
+#
+#   make fuzz                           each for FUZZ_SECONDS (60)
+#   make fuzz FUZZ=proxy_head           only that
+#
+# What make fuzz finds anew it keeps in build/fuzz/corpus/<name>/, and a crash
+# as build/fuzz/crash-*: that goes into the corpus, with the mend.  make test
+# runs each over its corpus and some thousand inputs more (t/fuzz/fuzz.t).
+
+FUZZ_HTTP := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard agent/proxy/http/*.c))) \
+             $(B)/llhttp/libllhttp.a
+
+FUZZ_proxy_head  := $(FUZZ_HTTP)
+FUZZ_proxy_body  := $(FUZZ_HTTP)
+FUZZ_proxy_agree := $(FUZZ_HTTP)
+
+FUZZ_NAMES   := $(patsubst t/fuzz/%.c,%,$(sort $(wildcard t/fuzz/*.c)))
+FUZZ         ?= $(FUZZ_NAMES)
+FUZZ_SECONDS ?= 60
+FUZZ_BINS    := $(FUZZ_NAMES:%=$(B)/t/fuzz/%)
+FUZZ_LIBS    := -Wl,--as-needed -ljansson -lcurl -lhiredis
+
+PROVE_FILES += t/fuzz/fuzz.t
+
+.PHONY: fuzz fuzz-targets fuzz-run
+fuzz:
+	$(MAKE) --no-print-directory V=fuzz fuzz-run
+
+fuzz-targets: $(FUZZ_BINS)
+
+fuzz-run: $(FUZZ:%=$(B)/t/fuzz/%)
+	@set -e; for name in $(FUZZ); do \
+	    mkdir -p $(B)/corpus/$$name; \
+	    echo "== $$name: $(FUZZ_SECONDS) s"; \
+	    $(B)/t/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) \
+	        -max_len=8192 -artifact_prefix=$(B)/ -print_final_stats=1 \
+	        $(B)/corpus/$$name t/fuzz/corpus/$$name; \
+	done
+
+$(FUZZ_BINS:%=%.o): CFLAGS += $(AGENT_INC)
+
+.SECONDEXPANSION:
+$(FUZZ_BINS): $(B)/t/fuzz/%: $(B)/t/fuzz/%.o $$(FUZZ_$$*)
+	$(CC) -fsanitize=fuzzer -o $@ $^ $(LDFLAGS) $(FUZZ_LIBS)
