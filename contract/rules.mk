@@ -27,7 +27,7 @@ $(CONTRACT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(B)/t/unit/fake_loop.o \
 
 CONTRACT_PROBE := $(B)/t/unit/contract_probe
 TARGETS        += $(CONTRACT_PROBE)
-PROVE_FILES    += $(sort $(wildcard t/fault/etcd_*.t t/fault/redis*.t))
+PROVE_FILES    += $(sort $(wildcard t/fault/*.t))
 
 $(CONTRACT_PROBE): $(B)/t/unit/contract_probe.o $(B)/agent/base/loop.o \
     $(B)/contract/libfcf.a
