@@ -42,6 +42,7 @@ typedef struct ngx_http_fcfaas_waiter_s    ngx_http_fcfaas_waiter_t;
 typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
 typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
 typedef struct ngx_http_fcfaas_upconf_s    ngx_http_fcfaas_upconf_t;
+typedef struct ngx_http_fcfaas_probe_s     ngx_http_fcfaas_probe_t;
 
 
 typedef struct {
@@ -164,11 +165,15 @@ struct ngx_http_fcfaas_instance_s {
     unsigned                     suspect:1;
     unsigned                     full:1;
     unsigned                     probing:1;     /* by one request */
-    unsigned                     gone:1;        /* its key vanished */
+    unsigned                     gone:1;        /* out of the table */
+    unsigned                     orphan:1;      /* its key vanished */
+    unsigned                     unproven:1;    /* an orphan, and its port has
+                                                   not answered yet */
     int64_t                      version;
     ngx_str_t                    name;          /* "ip:port", in name_data */
     ngx_sockaddr_t               sockaddr;
 
+    ngx_http_fcfaas_probe_t     *probe;         /* valid while orphan */
     ngx_uint_t                   generation;    /* of the last list or put */
     ngx_msec_t                   refused_since; /* valid while suspect */
     ngx_msec_t                   retry_at;      /* valid while suspect */
@@ -271,6 +276,8 @@ struct ngx_http_fcfaas_worker_s {
     ngx_queue_t                  waiting;       /* functions with waiters */
     ngx_queue_t                  kicked;        /* to look at, this turn */
     ngx_queue_t                  minimum;       /* with min_instances */
+    ngx_queue_t                  probes;        /* see _probe.c */
+    ngx_uint_t                   nprobes;       /* that connect now */
     ngx_event_t                  kick_event;
     ngx_event_t                  tick;          /* stat and minimum */
 

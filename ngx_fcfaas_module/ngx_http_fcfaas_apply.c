@@ -1,7 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_apply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
 
@@ -94,12 +94,13 @@ ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
 void
 ngx_http_fcfaas_apply_vanished(ngx_http_fcfaas_instance_t *instance)
 {
-    if (!instance->draining) {
-        /* nobody said goodbye: its node, or its VM, is no more */
-        ngx_http_fcfaas_peer_vanished(instance);
+    if (instance->draining && !instance->orphan) {
+        /* it has said goodbye; requests inside end by themselves */
+        ngx_http_fcfaas_table_instance_del(instance);
+        return;
     }
 
-    ngx_http_fcfaas_table_instance_del(instance);
+    ngx_http_fcfaas_probe_orphan(instance);
 }
 
 
@@ -206,6 +207,8 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
         instance->name.len = probe.name.len;
         ngx_memcpy(instance->name_data, probe.name_data, probe.name.len);
     }
+
+    ngx_http_fcfaas_probe_adopt(instance);
 
     instance->generation = f->worker->generation;
     instance->version = value.version;

@@ -1,6 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
@@ -149,6 +150,7 @@ ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
 
     } else {
         ngx_http_fcfaas_slots_refused(instance);
+        ngx_http_fcfaas_probe_denied(instance);
     }
 
     if (r->request_body_no_buffering

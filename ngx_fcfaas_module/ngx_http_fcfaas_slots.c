@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
 
@@ -42,6 +43,7 @@ ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
 
     if (instance->draining
         || instance->gone
+        || instance->unproven
         || ngx_http_fcfaas_slots_failed(instance, ctx))
     {
         return 0;
@@ -116,6 +118,7 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
 
         cost = instance->busy
                + (instance->suspect ? NGX_HTTP_FCFAAS_NO_LIMIT : 0)
+               + (instance->orphan ? NGX_HTTP_FCFAAS_NO_LIMIT : 0)
                + (ngx_http_fcfaas_slots_current(instance)
                   ? 0 : 2 * NGX_HTTP_FCFAAS_NO_LIMIT);
 
@@ -230,6 +233,12 @@ ngx_http_fcfaas_slots_count(ngx_http_fcfaas_function_t *f, ngx_uint_t current)
          q = ngx_queue_next(q))
     {
         instance = ngx_http_fcfaas_slots_of(q);
+
+        if (current
+            && instance->orphan && !ngx_http_fcfaas_probe_counts(instance))
+        {
+            continue;
+        }
 
         if (!instance->draining
             && (!current || ngx_http_fcfaas_slots_current(instance))

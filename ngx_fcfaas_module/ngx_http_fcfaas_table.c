@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 
 
 #define NGX_HTTP_FCFAAS_BUCKETS  256
@@ -14,6 +15,7 @@ ngx_http_fcfaas_table_init(ngx_http_fcfaas_worker_t *w)
     ngx_queue_init(&w->waiting);
     ngx_queue_init(&w->kicked);
     ngx_queue_init(&w->minimum);
+    ngx_queue_init(&w->probes);
 
     w->nbuckets = NGX_HTTP_FCFAAS_BUCKETS;
     w->buckets = ngx_calloc(w->nbuckets * sizeof(void *), w->log);
@@ -284,8 +286,14 @@ ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance)
     instance->gone = 1;
 
     ngx_queue_remove(&instance->queue);
-    instance->function->ninstances--;
-    instance->function->worker->ninstances--;
+
+    if (instance->orphan) {
+        ngx_http_fcfaas_probe_stop(instance);
+
+    } else {
+        instance->function->ninstances--;
+        instance->function->worker->ninstances--;
+    }
 
     ngx_http_fcfaas_table_instance_release(instance);
 }

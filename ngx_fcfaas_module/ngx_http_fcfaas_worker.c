@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_loop.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
@@ -228,6 +229,7 @@ ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle)
         fcf_redis_free(w->redis);
     }
 
+    ngx_http_fcfaas_probe_done(w);
     ngx_http_fcfaas_loop_destroy(w->loop);
     ngx_http_fcfaas_table_done(w);
     ngx_http_fcfaas_zone_leave(fmcf->shm_zone, w->stat);

@@ -128,9 +128,10 @@ X-Attempts: 1
         add_header X-Cache $upstream_cache_status;
     }
     location = /drop {
-        proxy_pass http://$TEST_NGINX_ETCD/v3/kv/deleterange;
+        # the instance of "page", draining
+        proxy_pass http://$TEST_NGINX_ETCD/v3/kv/put;
         proxy_method POST;
-        proxy_set_body '{"key":"L2Z1bmN0aW9ucy8=","range_end":"L2Z1bmN0aW9uczA="}';
+        proxy_set_body '{"key":"L2Z1bmN0aW9ucy9wYWdlL2luc3RhbmNlcy9uMS0x","value":"eyJ3b3JrZXJfaXAiOiIxMjcuMC4wLjEiLCJwcm94eV9wb3J0IjoxLCJpbnRlcm5hbF92bV9pcCI6IjE3Mi4xNi4wLjIiLCJzdGF0ZSI6ImRyYWluaW5nIn0="}';
     }
 --- etcd
 spec("page"); instance("page");
@@ -161,9 +162,10 @@ spec("page"); instance("page");
         add_header X-Cache $upstream_cache_status;
     }
     location = /drop {
-        proxy_pass http://$TEST_NGINX_ETCD/v3/kv/deleterange;
+        # the instance of "page", draining
+        proxy_pass http://$TEST_NGINX_ETCD/v3/kv/put;
         proxy_method POST;
-        proxy_set_body '{"key":"L2Z1bmN0aW9ucy8=","range_end":"L2Z1bmN0aW9uczA="}';
+        proxy_set_body '{"key":"L2Z1bmN0aW9ucy9wYWdlL2luc3RhbmNlcy9uMS0x","value":"eyJ3b3JrZXJfaXAiOiIxMjcuMC4wLjEiLCJwcm94eV9wb3J0IjoxLCJpbnRlcm5hbF92bV9pcCI6IjE3Mi4xNi4wLjIiLCJzdGF0ZSI6ImRyYWluaW5nIn0="}';
     }
     location = /later { fcfaas nobody; fcfaas_declared off;
         fcfaas_park_timeout 2500ms; proxy_pass http://functions; }

@@ -31,7 +31,7 @@ is(scalar $g->redis->jobs, 0, 'and no third');
 $g->instance('always', worker => "n1-$_") for 1, 2;
 $g->wait_known('instances', 2);
 $g->redis->cli('DEL', '{queue:vm_provision}:pending:always');
-$g->etcd->no_instance('always', 'n1-2');
+$g->etcd->lose_instance('always', 'n1-2');
 my $job = $g->redis->take_job(5);
 is($job && $job->{function_id}, 'always', 'one that vanished is replaced');
 $g->etcd->del('/specs/always');
@@ -90,7 +90,8 @@ my $inside = $mute->accept;
 ok($inside, 'a request is inside');
 $g->etcd->del('/specs/going');
 $g->wait_known('specs', 1);
-$g->etcd->no_instance('going', 'n1-5');
+close $mute;
+$g->etcd->lose_instance('going', 'n1-5');
 is($q->response(5)->{status}, 404, 'removed under a request: 404');
 is(scalar $g->redis->jobs, 0, 'and nobody is asked for a new one');
 

@@ -32,7 +32,7 @@ $g->ready('hello');
 $g->etcd->instance('hello', worker => 'n2-1', port => free_port());
 my $bad = grep { $g->get('/run/hello')->{status} != 200 } 1 .. 50;
 is($bad, 0, 'a refusing instance beside a good one: 50 of 50 served');
-$g->etcd->no_instance('hello', 'n2-1');
+$g->etcd->lose_instance('hello', 'n2-1');
 
 # the only one refuses for a moment: its agent restarts
 my $port = free_port();

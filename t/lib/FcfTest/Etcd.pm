@@ -24,7 +24,7 @@ package FcfTest::Etcd;
 #   $etcd->spec('hello', concurrency => 2);     # /specs/hello, version 1
 #   $etcd->instance('hello', port => $port, worker => 'n1-1', lease => $lease,
 #       version => 1, state => 'draining', ...);
-#   $etcd->no_instance('hello', 'n1-1');
+#   $etcd->no_instance('hello', 'n1-1');    # ->lose_instance: unannounced
 #   $etcd->failure('hello', 'req-1', error => 'no_image', message => 'why');
 #   $etcd->copy_data($dir); $etcd->put_data_back($dir);     # while stopped
 
@@ -244,7 +244,18 @@ sub instance {
         internal_vm_ip => '172.16.0.2', %opt }, $lease);
 }
 
+# as agents do it: it drains, then it goes
 sub no_instance {
+    my ($self, $function_id, $worker) = @_;
+    my $key = "/functions/$function_id/instances/$worker";
+    my $value = $self->get_json($key) // return 0;
+
+    $self->put($key, { %$value, state => 'draining' });
+    return $self->del($key);
+}
+
+# without a word, as by the end of a lease
+sub lose_instance {
     my ($self, $function_id, $worker) = @_;
     return $self->del("/functions/$function_id/instances/$worker");
 }
