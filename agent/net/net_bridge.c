@@ -145,7 +145,16 @@ bridge_repair(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
         return -1;
     }
 
-    return bridge_refill(net, err);
+    if (bridge_refill(net, err) != 0) {
+        return -1;
+    }
+
+    /* connections that are bound to the one that is gone would wait for ever */
+    if (link == NULL) {
+        fca_cut(net, 1);
+    }
+
+    return 0;
 }
 
 

@@ -403,7 +403,7 @@ fca_guard(fca_net_t *net)
         fca_net_bridge_guard(net);
     }
 
-    if (net->nics_dirty) {
+    while (net->nics_dirty) {
         guard_nics(net);
     }
 

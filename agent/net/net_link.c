@@ -7,6 +7,9 @@
 #include "agent/net/net_link.h"
 #include "agent/net/net_nl.h"
 
+/* how often links may come and go while they are listed */
+#define LIST_TRIES  10
+
 typedef struct {
     fca_link_t  *links;
     size_t       n, size;
@@ -196,24 +199,32 @@ fca_link_get(struct nl_sock *sk, const char *name, unsigned ifindex,
 int
 fca_link_list(struct nl_sock *sk, fca_link_t **out, size_t *n, fcf_err_t *err)
 {
-    link_list_t       list = { 0 };
-    struct nl_msg    *msg;
+    int               i;
+    fcf_err_t         why;
+    link_list_t       list;
     struct ifinfomsg  ifi = { .ifi_family = AF_UNSPEC };
 
-    msg = link_msg(RTM_GETLINK, NLM_F_DUMP, &ifi);
-    if (msg == NULL) {
-        return fca_nl_nomem(msg, err);
-    }
+    for (i = 0; i < LIST_TRIES; i++) {
+        memset(&list, 0, sizeof(list));
 
-    if (link_query(sk, msg, 1, &list, err) != 0) {
+        if (link_query(sk, link_msg(RTM_GETLINK, NLM_F_DUMP, &ifi), 1, &list,
+                       &why) == 0)
+        {
+            *out = list.links;
+            *n = list.n;
+            return 0;
+        }
+
         free(list.links);
-        return -1;
+
+        if (why.code != FCF_E_UNAVAILABLE) {
+            break;
+        }
     }
 
-    *out = list.links;
-    *n = list.n;
+    *err = why;
 
-    return 0;
+    return -1;
 }
 
 

@@ -184,6 +184,11 @@ fca_net_nic_look(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
         return -1;
     }
 
+    /* the bridge may be gone, whose notice comes after those of its ports */
+    if (link.master != net->ifindex) {
+        fca_net_bridge_guard(net);
+    }
+
     wrong = nic_wrong(net, nic, &link);
 
     if (wrong == NULL) {

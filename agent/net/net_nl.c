@@ -26,6 +26,9 @@ fca_nl_fail(fcf_err_t *err, int rc, const char *what)
     case NLE_NOMEM:
         code = FCF_E_NOMEM;
         break;
+    case NLE_DUMP_INTR:
+        code = FCF_E_UNAVAILABLE;
+        break;
     default:
         code = FCF_E_SYSTEM;
     }

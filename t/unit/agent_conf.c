@@ -47,7 +47,7 @@ good(void)
     file("# a comment\n[agent]\n\n node_id =  n1 \nport_first=31000\n"
          "etcd = http://10.0.0.1:2379, http://10.0.0.2:2379\n"
          "allow = 10.1.2.3/8 192.168.0.1\nvmm_args = --backend  qemu\n"
-         "egress = internet\nbridge_address = 172.20.0.1/20\n");
+         "egress = internet\negress_allow = 10.1.2.3/24\nbridge_address = 172.20.0.1/20\n");
 
     if (!ok(load(&conf, "--port-last=31999", &err) == 0, "loads: %s",
             err.msg))
@@ -66,6 +66,9 @@ good(void)
     is_int(ntohl(conf.allow[1].mask), 0xffffffff, "no length is one host");
     is_int(conf.vmm_args.n, 2, "two words");
     is_int(conf.egress, 1, "egress");
+    is_int(conf.negress_allow, 1, "a network beside the internet");
+    is_int(ntohl(conf.egress_allow[0].addr), 0x0a010200, "without host bits");
+    is_int(conf.egress_connections, 1024, "connections of a guest");
     is_int(conf.bridge_prefix_len, 20, "prefix length");
     is_int(conf.max_boots, 8, "a default");
     is_str(conf.bridge, "fc-bridge0", "another");
@@ -115,6 +118,8 @@ bad(void)
           { ":2: ", "bridge_address", "172.16.0.0/24" } },
         { "bridge_address = 172.16.0.1/30",
           { ":2: ", "172.16.0.1/30", "/29" } },
+        { "egress_allow = 10.0.0.0/33", { ":2: ", "egress_allow", "/33" } },
+        { "egress_connections = 0", { ":2: ", "egress_connections", "0" } },
         { "egress = all", { ":2: ", "egress", "\"all\"" } },
         { "adopt = maybe", { ":2: ", "adopt", "\"maybe\"" } },
         { "log_level = loud", { ":2: ", "log_level", "\"loud\"" } },

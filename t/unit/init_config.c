@@ -86,7 +86,7 @@ test_full(void)
     fcv_config_t  conf;
 
     is_int(decode(&conf, "{" MIN ",\"version\":7,\"instance_id\":\"n1-3\","
-                  "\"port\":8080,\"prefix_len\":20,"
+                  "\"port\":8080,\"prefix_len\":20,\"mtu\":1400,"
                   "\"mac\":\"06:00:ac:10:00:02\",\"hostname\":\"box\","
                   "\"time_ms\":1700000000123,\"later\":[1],"
                   "\"env\":{\"A\":\"1\",\"PORT\":\"9\"},"
@@ -97,6 +97,7 @@ test_full(void)
     is_str(inet_ntoa(conf.address), "172.16.0.2", "address");
     is_str(inet_ntoa(conf.netmask), "255.255.240.0", "netmask");
     is_str(inet_ntoa(conf.gateway), "172.16.0.1", "gateway");
+    is_int(conf.mtu, 1400, "MTU");
     ok(conf.has_mac && memcmp(conf.mac, "\6\0\254\20\0\2", 6) == 0, "mac");
     is_int(conf.time_ms, 1700000000123, "time");
     is_str(variable(&conf, "A"), "1", "a variable");
@@ -112,6 +113,7 @@ test_full(void)
     is_str(conf.hostname, "hello", "hostname by the function");
     is_str(inet_ntoa(conf.netmask), "255.255.255.0", "prefix 24");
     ok(!conf.has_mac && conf.time_ms == 0, "no mac, no time");
+    is_int(conf.mtu, 0, "no MTU");
     fcv_config_free(&conf);
 }
 
@@ -128,6 +130,7 @@ test_fields(void)
     refused("{" MIN ",\"port\":\"80\"}", "port is not an integer");
     refused("{" MIN ",\"prefix_len\":31}",
             "prefix_len is 31, not within 1-30");
+    refused("{" MIN ",\"mtu\":67}", "mtu is 67, not within 68-65535");
     refused("{" MIN ",\"mac\":\"06:00:ac:10:00\"}",
             "mac is \"06:00:ac:10:00\", not a unicast MAC address");
     refused("{" MIN ",\"mac\":\"07:00:ac:10:00:02\"}",
