@@ -46,6 +46,7 @@ fca_agent_stop(fca_t *agent)
     fca_log(FCF_LOG_INFO, NULL, "stopping: %d VMs", agent->capacity.vms);
 
     fca_agent_end(agent, FCA_STOP_VMS);
+    fca_routes_keep(agent->all.routes, 0);
     fca_node_changed(agent->node);
     fca_instances_stop(&agent->all, 0);
 }

@@ -182,6 +182,21 @@ adopt_job(fca_instance_t *inst, fca_jobs_t *jobs, adopt_e how,
     inst->job = job;
 }
 
+/* what the proxy carries for it, be it only until its last answer */
+static void
+adopt_route(fca_instance_t *inst, unsigned port)
+{
+    fca_routes_t  *routes = inst->all->routes;
+
+    inst->route = fca_route_take(routes, port, inst->worker_id);
+
+    if (inst->route == NULL) {
+        inst->route = fca_route_take_closing(routes, port, inst->worker_id,
+                                             fca_inst_route_closed, inst);
+        inst->route_closing = inst->route != NULL;
+    }
+}
+
 static void
 adopt_back(fca_instance_t *inst, const fcf_err_t *err)
 {
@@ -214,8 +229,7 @@ adopt_one(fca_instances_t *all, fca_jobs_t *jobs, fca_heir_t *heir,
 
     adopt_job(inst, jobs, how, heir->record.state);
     fcf_err_set(&err, FCF_E_CANCELED, "it had no process");
-    inst->route = fca_route_take(all->routes, (unsigned) heir->record.port,
-                                 inst->worker_id);
+    adopt_route(inst, (unsigned) heir->record.port);
 
     if (adopt_hold(inst, heir, nic, &err) != 0) {
         how = ADOPT_BACK;

@@ -170,6 +170,9 @@ void fca_inst_vmm_event(void *arg, fca_vmm_event_e event,
 /* its port listens and leads to the guest */
 int fca_inst_serve(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 
+/* arg: the instance; as fca_route_close() tells */
+void fca_inst_route_closed(void *arg);
+
 /* instance_probe.c */
 void fca_probe_start(fca_instance_t *inst);
 void fca_probe_stop(fca_instance_t *inst);

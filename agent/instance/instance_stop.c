@@ -93,8 +93,8 @@ fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
     fca_stop_begin(inst, event);
 }
 
-static void
-fca_stop_route_closed(void *arg)
+void
+fca_inst_route_closed(void *arg)
 {
     fca_instance_t  *inst = arg;
 
@@ -176,7 +176,7 @@ fca_stop_route(fca_instance_t *inst)
 
     fca_route_close(inst->route, inst->hurry ? 0 : linger,
                     inst->hurry || !inst->graceful ? 0 : FCA_GRACE_MS,
-                    inst->vmm_exited, fca_stop_route_closed, inst);
+                    inst->vmm_exited, fca_inst_route_closed, inst);
 }
 
 static void

@@ -272,6 +272,12 @@ fca_routes_new(const fca_routes_conf_t *conf, fcf_err_t *err)
 }
 
 void
+fca_routes_keep(fca_routes_t *routes, int keep)
+{
+    routes->conf.keep = keep;
+}
+
+void
 fca_routes_free(fca_routes_t *routes)
 {
     fca_route_t  *route;
@@ -329,6 +335,43 @@ fca_route_take(fca_routes_t *routes, unsigned port, const char *worker_id)
     kick(routes);
 
     return route;
+}
+
+fca_route_t *
+fca_route_take_closing(fca_routes_t *routes, unsigned port,
+    const char *worker_id, fca_route_done_pt done, void *arg)
+{
+    fca_route_t  *route;
+
+    route = port < FCA_WIRE_PORTS ? routes->by_port[port] : NULL;
+
+    if (route == NULL || !route->found || route->asked != FCA_WIRE_CLOSE
+        || strcmp(route->conf.worker_id, worker_id) != 0)
+    {
+        return NULL;
+    }
+
+    route->found = 0;
+    route->closing = 1;
+    route->done = done;
+    route->done_arg = arg;
+
+    return route;
+}
+
+void
+fca_routes_access(fca_routes_t *routes, const char *token, size_t token_len,
+    const fca_cidr_t *allow, size_t nallow)
+{
+    routes->conf.token = token;
+    routes->conf.token_len = token_len;
+    routes->conf.allow = allow;
+    routes->conf.nallow = nallow;
+    routes->access_told = 0;
+
+    if (routes->state == FCA_PEER_LIVE && !routes->access_seq) {
+        (void) fca_talk_greet(routes);
+    }
 }
 
 void

@@ -52,6 +52,8 @@ typedef struct {
 } fca_routes_conf_t;
 
 fca_routes_t *fca_routes_new(const fca_routes_conf_t *conf, fcf_err_t *err);
+/* another mind about conf.keep */
+void fca_routes_keep(fca_routes_t *routes, int keep);
 /* Ends all routes, cutting what is in flight, and a proxy that was started
  * here, or with conf.keep leaves both as they are.  Callbacks outstanding run
  * before it returns.  May be called from one. */
@@ -64,6 +66,13 @@ int fca_routes_live(const fca_routes_t *routes);
 fca_route_t *fca_route_take(fca_routes_t *routes, unsigned port,
     const char *worker_id);
 void fca_routes_settle(fca_routes_t *routes);
+/* one that was closing already: done as of fca_route_close() */
+fca_route_t *fca_route_take_closing(fca_routes_t *routes, unsigned port,
+    const char *worker_id, void (*done)(void *arg), void *arg);
+
+/* Who may send requests, from now on; the pointers as of the conf. */
+void fca_routes_access(fca_routes_t *routes, const char *token,
+    size_t token_len, const fca_cidr_t *allow, size_t nallow);
 
 typedef struct {
     const char          *function_id;

@@ -130,7 +130,10 @@ peer_event(void *arg, unsigned events)
         fca_peer_lost(routes, err.code == FCF_E_PROTOCOL, err.msg);
     }
 
-    if (routes->state == FCA_PEER_LISTING) {
+    if (routes->state == FCA_PEER_LISTING
+        || (routes->state == FCA_PEER_LIVE && !routes->access_told
+            && !routes->access_seq))
+    {
         (void) fca_talk_greet(routes);
     }
 
@@ -348,6 +351,11 @@ fca_peer_end(fca_routes_t *routes)
 
     } else if (!routes->conf.keep) {
         fca_child_kill(routes);
+    }
+
+    /* a proxy may not remove what it listens on */
+    if (routes->conf.program && !routes->conf.keep) {
+        (void) unlink(routes->conf.socket);
     }
 
     peer_drop(routes);

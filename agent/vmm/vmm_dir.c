@@ -1,17 +1,22 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/base/log.h"
 #include "agent/base/tree.h"
 #include "agent/vmm/vmm_int.h"
 #include "vm/guest.h"
 
 #define CONFIG_HEAD   (sizeof(FCV_CONFIG_MAGIC) - 1 + 4)
 #define CONFIG_BLOCK  512
+/* stands before the name of a directory that is being removed */
+#define DIR_GONE      ".gone-"
 
 
 char *
@@ -175,6 +180,51 @@ dir_links(const fca_vmm_t *vmm, fcf_err_t *err)
 }
 
 
+/* Its name goes first, in one step: a removal that a kill cuts short must not
+ * leave a VM's directory that lacks what it is known by. */
+int
+fca_vmm_dir_remove(const char *dir, fcf_err_t *err)
+{
+    int          n;
+    char         gone[FCA_VMM_PATH + sizeof(DIR_GONE)];
+    const char  *name;
+
+    name = strrchr(dir, '/');
+    n = name != NULL ? (int) (name - dir + 1) : 0;
+    snprintf(gone, sizeof(gone), "%.*s" DIR_GONE "%s", n, dir, dir + n);
+
+    return fca_tree_remove(rename(dir, gone) == 0 ? gone : dir, err);
+}
+
+
+void
+fca_vmm_dirs_sweep(const char *state_dir)
+{
+    DIR            *dir;
+    char            path[PATH_MAX];
+    fcf_err_t       err;
+    struct dirent  *entry;
+
+    dir = opendir(state_dir);
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, DIR_GONE, sizeof(DIR_GONE) - 1) != 0) {
+            continue;
+        }
+
+        snprintf(path, sizeof(path), "%s/%s", state_dir, entry->d_name);
+
+        if (fca_tree_remove(path, &err) != 0) {
+            fca_log(FCF_LOG_WARN, NULL, "%s", err.msg);
+        }
+    }
+
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+
 int
 fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err)
 {
@@ -198,7 +248,7 @@ fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err)
     }
 
     if (rc != 0) {
-        (void) fca_tree_remove(vmm->dir, NULL);
+        (void) fca_vmm_dir_remove(vmm->dir, NULL);
     }
 
     return rc;

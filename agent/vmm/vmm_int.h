@@ -174,6 +174,11 @@ void fca_vmm_limit_stop(fca_vmm_t *vmm);
 /* The directory, its files and FIFOs; on failure nothing is left of it.  The
  * config drive's bytes are wiped. */
 int fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
+/* Takes it away and removes it with all that is in it; 0 also if there is
+ * none. */
+int fca_vmm_dir_remove(const char *dir, fcf_err_t *err);
+/* what such a removal did not come to the end of */
+void fca_vmm_dirs_sweep(const char *state_dir);
 /* raw image for the config drive, the caller's to free */
 char *fca_vmm_config_image(const char *json, size_t *len, fcf_err_t *err);
 /* a new file of that content, for root only */

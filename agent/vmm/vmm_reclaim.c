@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/base/tree.h"
 #include "agent/vmm/vmm_int.h"
 
 #define RECLAIM_MS  5000
@@ -256,6 +255,7 @@ fca_vmm_reclaim(const char *state_dir, fca_vmm_keep_pt keep, void *arg,
     int64_t    deadline;
     reclaim_t  r = { NULL, 0, 0, keep, arg };
 
+    fca_vmm_dirs_sweep(state_dir);
     rc = reclaim_scan(&r, state_dir, err);
     deadline = now_ms() + RECLAIM_MS;
     n = 0;
@@ -272,7 +272,7 @@ fca_vmm_reclaim(const char *state_dir, fca_vmm_keep_pt keep, void *arg,
         }
 
         if (rc == 0) {
-            rc = fca_tree_remove(r.vms[i].path, err);
+            rc = fca_vmm_dir_remove(r.vms[i].path, err);
         }
 
         free(r.vms[i].path);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
-#include "agent/base/tree.h"
 #include "agent/vmm/vmm_int.h"
 
 #define VMM_REAP_MS  100
@@ -163,7 +162,7 @@ vmm_undo(fca_vmm_t *vmm)
     }
 
     vmm->pid = 0;
-    (void) fca_tree_remove(vmm->dir, NULL);
+    (void) fca_vmm_dir_remove(vmm->dir, NULL);
 }
 
 
@@ -292,7 +291,7 @@ vmm_remove(uv_work_t *work)
 {
     vmm_removal_t  *removal = work->data;
 
-    removal->rc = fca_tree_remove(removal->dir, &removal->err);
+    removal->rc = fca_vmm_dir_remove(removal->dir, &removal->err);
 }
 
 

@@ -139,11 +139,18 @@ test_reclaim(void)
     /* a trial boot's, before its process */
     forge("trial", 0, 0, "");
 
+    /* one whose removal a kill cut short */
+    fd = vm_dir(".gone-node-1-6");
+    mkdirat(fd, "jail", 0700);
+    close(openat(fd, FCA_VMM_CONFIG, O_WRONLY | O_CREAT, 0600));
+    close(fd);
+
     /* killed between mkdir and the pid file; and what is not ours */
     close(vm_dir("node-1-9"));
     close(vm_dir("images"));
 
-    is_int(fca_vmm_reclaim(state_dir, NULL, NULL, NULL), 1, "one process reclaimed");
+    is_int(fca_vmm_reclaim(state_dir, NULL, NULL, NULL), 1,
+           "one process reclaimed");
     is_int(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG), 0, "reaped");
     is_int(info.si_status, SIGKILL, "it was killed");
     is_int(waitid(P_PID, (id_t) other, &info, WEXITED | WNOHANG | WNOWAIT), 0,
