@@ -412,6 +412,11 @@ fca_agent_close(fca_t *agent)
 
     uv_close((uv_handle_t *) &agent->sigterm, NULL);
     uv_close((uv_handle_t *) &agent->sigint, NULL);
+
+    if (agent->sighup.data) {
+        uv_close((uv_handle_t *) &agent->sighup, NULL);
+    }
+
     fca_loop_end(&agent->uv);
 }
 
@@ -444,6 +449,7 @@ fca_agent_run(fca_conf_t *conf)
     fca_loop_init(&agent.loop, &agent.uv, fca_agent_log);
 
     if (fca_agent_stop_init(&agent, &err) != 0
+        || fca_agent_reload_init(&agent, &err) != 0
         || fca_agent_open_state(&agent, &err) != 0
         || fca_agent_open_host(&agent, &err) != 0
         || fca_agent_open_vms(&agent, &err) != 0
@@ -464,6 +470,7 @@ fca_agent_run(fca_conf_t *conf)
     }
 
     fca_agent_close(&agent);
+    *conf = agent.conf;         /* some of it may be another's memory now */
 
     return agent.status;
 }

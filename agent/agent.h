@@ -21,7 +21,7 @@ typedef struct {
     fca_conf_t            conf;
     uv_loop_t             uv;
     fcf_loop_t            loop;
-    uv_signal_t           sigterm, sigint;
+    uv_signal_t           sigterm, sigint, sighup;
     fcf_timer_t          *stop_timer;
 
     fca_state_t           state;
@@ -62,6 +62,10 @@ void fca_agent_keep_lease(fca_t *agent);
  * the guests' network */
 int fca_agent_open_host(fca_t *agent, fcf_err_t *err) fcf_must_check;
 void fca_agent_adopt(fca_t *agent);
+
+/* agent_reload.c */
+/* SIGHUP has the settings read again from now on */
+int fca_agent_reload_init(fca_t *agent, fcf_err_t *err) fcf_must_check;
 
 /* agent_stop.c */
 /* SIGTERM and SIGINT begin the end from now on. */

@@ -8,10 +8,18 @@ int
 fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
     int max_vms, int max_boots, fcf_err_t *err)
 {
+    memset(c, 0, sizeof(*c));
+
+    return fca_capacity_limits(c, overcommit, reserve_mb, max_vms, max_boots,
+                               err);
+}
+
+int
+fca_capacity_limits(fca_capacity_t *c, int overcommit, int reserve_mb,
+    int max_vms, int max_boots, fcf_err_t *err)
+{
     long       cpus;
     long long  mb;
-
-    memset(c, 0, sizeof(*c));
 
     cpus = sysconf(_SC_NPROCESSORS_ONLN);
     mb = (long long) sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)

@@ -22,6 +22,10 @@ typedef enum {
 int fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
     int max_vms, int max_boots, fcf_err_t *err) fcf_must_check;
 
+/* the same for one in use, which may be over them then */
+int fca_capacity_limits(fca_capacity_t *c, int overcommit, int reserve_mb,
+    int max_vms, int max_boots, fcf_err_t *err) fcf_must_check;
+
 fca_fit_e fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb);
 /* a VM that begins to boot; it must fit */
 void fca_capacity_take(fca_capacity_t *c, int cpu, int memory_mb);

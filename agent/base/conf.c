@@ -100,6 +100,37 @@ static const fca_setting_t  fca_settings[] = {
 
 #define FCA_NSETTINGS  (sizeof(fca_settings) / sizeof(fca_settings[0]))
 
+const fca_setting_t *
+fca_conf_settings(size_t *n)
+{
+    *n = FCA_NSETTINGS;
+    return fca_settings;
+}
+
+/* what was written is kept, to be compared with what will be */
+static int
+fca_conf_keep(fca_conf_t *conf, const fca_setting_t *s, const char *value)
+{
+    char  **raw, *copy;
+
+    if (conf->raw == NULL) {
+        conf->raw = calloc(FCA_NSETTINGS, sizeof(char *));
+    }
+
+    copy = strdup(value);
+
+    if (conf->raw == NULL || copy == NULL) {
+        free(copy);
+        return -1;
+    }
+
+    raw = &conf->raw[s - fca_settings];
+    free(*raw);
+    *raw = copy;
+
+    return 0;
+}
+
 static const fca_setting_t *
 fca_conf_find(const char *name)
 {
@@ -134,7 +165,8 @@ fca_conf_set(fca_conf_t *conf, const char *where, const char *name,
                            why.msg);
     }
 
-    return 0;
+    return fca_conf_keep(conf, s, value) == 0
+           ? 0 : fcf_err_set(err, FCF_E_NOMEM, "no memory for the settings");
 }
 
 static char *
@@ -426,6 +458,8 @@ int
 fca_conf_load(fca_conf_t *conf, int argc, char **argv, fcf_err_t *err)
 {
     memset(conf, 0, sizeof(*conf));
+    conf->argc = argc;
+    conf->argv = argv;
 
     if (fca_conf_try(conf, argc, argv, err) != 0) {
         fca_conf_free(conf);
@@ -450,8 +484,13 @@ fca_conf_free(fca_conf_t *conf)
         } else if (fca_conf_is_string(&fca_settings[i])) {
             free(*p);
         }
+
+        if (conf->raw) {
+            free(conf->raw[i]);
+        }
     }
 
+    free(conf->raw);
     free(conf->conf_path);
     free(conf->etcd_password);
     free(conf->redis_password);

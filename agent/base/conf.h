@@ -82,6 +82,12 @@ typedef struct {
     int              adopt;
     fcf_log_e        log_level;
 
+    /* for fca_conf_reload() */
+    int              argc;
+    char           **argv;
+    char           **raw;               /* each setting as it was written, in
+                                           the order of their table */
+
     /* read from the files named above by fca_conf_secrets() */
     char            *etcd_password, *redis_password, *token, *admin_token;
 } fca_conf_t;
@@ -97,6 +103,12 @@ int fca_conf_secrets(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
 int fca_conf_guest_files(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
 /* Makes proxy and proxy_socket absolute, and looks up whom proxy_user names. */
 int fca_conf_proxy(fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
+/* Reads file, options and secrets anew and takes what can be changed while
+ * the agent runs.  differs hears of each setting that is another now, and
+ * whether it was taken.  On failure nothing was. */
+typedef void (*fca_conf_differs_pt)(void *arg, const char *name, int taken);
+int fca_conf_reload(fca_conf_t *conf, fca_conf_differs_pt differs, void *arg,
+    fcf_err_t *err) fcf_must_check;
 void fca_conf_free(fca_conf_t *conf);
 int fca_conf_loopback(struct in_addr addr);
 /* Where VMs' ports are opened: on loopback alone if neither a network nor a

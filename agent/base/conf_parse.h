@@ -22,6 +22,9 @@ struct fca_setting_s {
     const char   *help;
 };
 
+/* the table, and where a conf keeps what was written for one of them */
+const fca_setting_t *fca_conf_settings(size_t *n);
+
 int fca_conf_str(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_path(void *field, const fca_setting_t *s, const char *value,
