@@ -6,7 +6,7 @@ GATEWAY_TESTS := $(sort $(wildcard t/*.t t/gateway/*.t))
 E2E_TESTS     := $(sort $(wildcard t/e2e/*.t))
 
 .PHONY: test test-deps test-build test-unit test-gateway test-other test-e2e \
-    test-all
+    test-all soak
 
 test: test-deps
 	@mkdir -p build
@@ -40,6 +40,10 @@ test-other: targets
 
 test-e2e: targets
 	$(FCF_SUITE) $(E2E_TESTS)
+
+# hours of a node's life in some ten minutes
+soak: targets
+	@FCF_BUILD=$(B) FCF_SOAK=10000 FCF_TEST_TIMEOUT=3600 t/suite t/agent/soak.t
 
 test-all: targets tests-built
 	$(FCF_SUITE) $(UNIT_TESTS) $(GATEWAY_TESTS) $(PROVE_FILES) $(E2E_TESTS)

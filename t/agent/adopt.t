@@ -208,6 +208,7 @@ subtest 'killed while it stops' => sub {
         $etcd->del("/specs/$name");
     });
     $agent = next_one();
+    is($request->response(20)->{status}, 200, 'the request inside is answered');
     nothing_left_of($name, 'a');
 };
 

@@ -1,0 +1,139 @@
+#!/usr/bin/perl
+
+# A steady load, for FcfTest::Load: one GET every so many milliseconds, however
+# long the answers take, over kept connections of which there are as many as
+# it needs.
+#
+#   load.pl PORT PATH INTERVAL_MS PATIENCE_S
+#
+# When its standard input ends it sends no more, waits for what is under way,
+# and prints one JSON object: sent, answered, status => { 200 => n }, lost
+# (closed without an answer, or none in PATIENCE_S), late_ms (how far it was
+# behind its schedule at most), slowest_ms, connections.
+
+use strict;
+use warnings;
+
+use JSON::PP;
+use Socket;
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+
+my ($port, $path, $interval, $patience) = @ARGV;
+my $request = "GET $path HTTP/1.1\r\nHost: load\r\n\r\n";
+my $to = pack_sockaddr_in($port, inet_aton('127.0.0.1'));
+my (%busy, @idle);
+my %n = (sent => 0, answered => 0, lost => 0, status => {}, late_ms => 0,
+    slowest_ms => 0, connections => 0, why => []);
+
+$SIG{PIPE} = 'IGNORE';
+
+sub now { clock_gettime(CLOCK_MONOTONIC) }
+
+sub lost {
+    my ($c, $why) = @_;
+    $n{lost}++;
+    push @{ $n{why} }, sprintf '%s, request %d after %.0f ms', $why, $c->{no},
+        (now() - $c->{since}) * 1000 if @{ $n{why} } < 20;
+}
+
+sub conn {
+    my $c = pop @idle;
+    return $c if $c;
+
+    socket my $fh, AF_INET, SOCK_STREAM, 0 or die "socket: $!";
+    setsockopt $fh, Socket::IPPROTO_TCP(), Socket::TCP_NODELAY(), 1;
+    if (!connect $fh, $to) { return { fh => undef } }
+    $fh->blocking(0);
+    $n{connections}++;
+    return { fh => $fh, fd => fileno $fh };
+}
+
+sub ask {
+    my $c = conn();
+    $n{sent}++;
+    @$c{qw(buf since no)} = ('', now(), $n{sent});
+    return lost($c, 'cannot connect') unless $c->{fh};
+
+    if ((syswrite($c->{fh}, $request) // -1) != length $request) {
+        return lost($c, "cannot write: $!");
+    }
+
+    $busy{$c->{fd}} = $c;
+}
+
+# the length of the whole answer, once its head is here
+sub whole {
+    my ($c) = @_;
+    my $head = index $c->{buf}, "\r\n\r\n";
+    return if $head < 0;
+    my $top = substr $c->{buf}, 0, $head + 4;
+    return $head + 4 + $1 if $top =~ /^content-length: *(\d+)/mi;
+    return length $c->{buf} if $c->{buf} =~ /\r\n0\r\n\r\n\z/;
+    return;
+}
+
+sub answered {
+    my ($c) = @_;
+    my ($status) = $c->{buf} =~ m{^HTTP/1\.\d (\d+)};
+    my $ms = (now() - $c->{since}) * 1000;
+
+    $n{answered}++;
+    $n{status}{$status}++;
+    $n{slowest_ms} = $ms if $ms > $n{slowest_ms};
+    delete $busy{$c->{fd}};
+    push @idle, $c unless $c->{buf} =~ /^connection: close/mi;
+}
+
+sub readable {
+    my ($c) = @_;
+    my $got = sysread $c->{fh}, $c->{buf}, 65536, length $c->{buf};
+
+    return if !defined $got && $!{EAGAIN};
+
+    if ($got) {
+        my $len = whole($c);
+        answered($c) if defined $len && length $c->{buf} >= $len;
+        return;
+    }
+
+    delete $busy{$c->{fd}};
+    lost($c, length $c->{buf} ? 'cut short' : 'closed');
+}
+
+my $next = now();
+my $ending;
+my $swept = now();
+
+while (!$ending || %busy) {
+    my $now = now();
+
+    if (!$ending && $now >= $next) {
+        my $late = ($now - $next) * 1000;
+        $n{late_ms} = $late if $late > $n{late_ms};
+        ask();
+        $next += $interval / 1000;
+        # after a stall of this program's own it goes on from where it is
+        $next = $now if $now - $next > 0.5;
+    }
+
+    my $set = '';
+    vec($set, $_, 1) = 1 for CORE::keys %busy;
+    vec($set, fileno STDIN, 1) = 1 unless $ending;
+    my $wait = $ending ? 0.1 : $next - now();
+
+    if (select($set, undef, undef, $wait > 0 ? $wait : 0) > 0) {
+        readable($_) for grep { vec $set, $_->{fd}, 1 } values %busy;
+        $ending = 1 if !$ending && vec($set, fileno STDIN, 1)
+            && !sysread STDIN, my $nothing, 4096;
+    }
+
+    if ($now - $swept > 1) {
+        $swept = $now;
+        for my $c (grep { $now - $_->{since} > $patience } values %busy) {
+            delete $busy{$c->{fd}};
+            lost($c, 'no answer');
+        }
+    }
+}
+
+print JSON::PP->new->canonical->encode(\%n), "\n";
