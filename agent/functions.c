@@ -215,15 +215,27 @@ fca_output_add(fca_output_walk_t *walk, const char *worker_id,
 static void
 fca_output_live(void *arg, const fca_instance_view_t *view)
 {
-    char                text[FCA_OUTPUT_KEEP];
+    char               *text;
+    size_t              size;
     fca_output_walk_t  *walk = arg;
 
     if (view->vmm == NULL || strcmp(view->function_id, walk->function_id)) {
         return;
     }
 
-    fca_vmm_console(view->vmm, text, sizeof(text));
+    /* all that the VM keeps, which after its end is less; and less of many */
+    size = walk->out->len < walk->out->max / 2 ? FCA_CONSOLE_MAX
+                                               : FCA_OUTPUT_KEEP;
+    text = malloc(size);
+
+    if (text == NULL) {
+        walk->rc = -FCF_E_NOMEM;
+        return;
+    }
+
+    fca_vmm_console(view->vmm, text, size);
     fca_output_add(walk, view->worker_id, view->version, view->state, text);
+    free(text);
 }
 
 int

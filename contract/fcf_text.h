@@ -19,6 +19,7 @@ size_t fcf_utf8_char(const unsigned char *p, size_t len, unsigned *c);
 int fcf_char_shown(unsigned c);
 
 #define FCF_TEXT_LINES  1               /* newlines and tabs stay */
+#define FCF_TEXT_GROWS  4               /* bytes, at most, out of one */
 
 /* Copies src to dst, NUL-terminated and cut between characters, and returns
  * the length.  "\n", "\t", "\x1b", "\u202e" stand for what is not shown,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -190,26 +191,44 @@ last_lines(char *buf, size_t size, const char *text, size_t n)
 }
 
 
-/* Escapes make it longer, so that more may come out than fits: the last lines
- * count. */
+/* Colours that are left out make it shorter, escapes longer: twice as much is
+ * looked at, and the last lines count. */
 size_t
 fca_vmm_console(const fca_vmm_t *vmm, char *buf, size_t size)
 {
-    char    raw[FCA_CONSOLE_KEEP], text[FCA_CONSOLE_KEEP * 4 + 1];
-    size_t  n;
+    char    *raw, *text;
+    size_t   n;
 
     if (size == 0) {
         return 0;
     }
 
-    n = fca_ring_tail(&vmm->console.ring, raw, sizeof(raw));
-    n = fcf_text_clean(text, sizeof(text), raw, n, FCF_TEXT_LINES);
+    buf[0] = '\0';
+    n = fca_ring_kept(&vmm->console.ring);
+    n = n < size * 2 ? n : size * 2;
 
-    while (n > 0 && text[n - 1] == '\n') {
-        n--;
+    raw = malloc(n + 1);
+    text = malloc(n * FCF_TEXT_GROWS + 1);
+
+    if (raw == NULL || text == NULL) {
+        n = 0;
+
+    } else {
+        n = fca_ring_tail(&vmm->console.ring, raw, n);
+        n = fcf_text_clean(text, n * FCF_TEXT_GROWS + 1, raw, n,
+                           FCF_TEXT_LINES);
+
+        while (n > 0 && text[n - 1] == '\n') {
+            n--;
+        }
+
+        n = last_lines(buf, size, text, n);
     }
 
-    return last_lines(buf, size, text, n);
+    free(raw);
+    free(text);
+
+    return n;
 }
 
 

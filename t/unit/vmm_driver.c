@@ -131,6 +131,13 @@ test_failures(void)
     is_str(run.words, "PUT /serial: status 500 without a fault_message: "
            "\"what?\"", "the answer is quoted");
 
+    fct_drive(&run, "huge=/machine-config", 0);
+    is_str(run.events, "SFX", "an answer without end: failed");
+    ok(strncmp(run.words, "PUT /machine-config: ", 21) == 0, "by name: %s",
+       run.words);
+    fct_drive(&run, "huge=/", 0);
+    is_str(run.events, "FX", "also the first");
+
     fct_drive(&run, "exit=/drives/function", 0);
     is_str(run.events, "SFX", "gone during a call: failed once");
     is_str(run.words, "VMM exited with code 7: first line\\nbad \\x07luck\\n"
@@ -160,6 +167,27 @@ test_failures(void)
 }
 
 
+/* a guest that says more than is kept */
+static void
+test_console(void)
+{
+    char       want[32], *text;
+    fct_run_t  run;
+
+    fct_drive(&run, "noisy", 0);
+    is_str(run.events, "SCFX", "a noisy guest");
+    is_int(run.seen, 12500 * 15, "all of it was read");
+    is_int(run.tail_len, FCA_CONSOLE_MAX, "the last 64 KiB are kept");
+    snprintf(want, sizeof(want), "line %9d\n", 12499);
+    ok(memcmp(run.tail + run.tail_len - 15, want, 15) == 0, "to the end");
+
+    text = strchr(run.tail, '\n') + 1;
+    snprintf(want, sizeof(want), "line %9d\n",
+             12500 - (int) (run.tail + run.tail_len - text) / 15);
+    ok(memcmp(text, want, 15) == 0, "without a gap");
+}
+
+
 static void
 test_kills(void)
 {
@@ -186,6 +214,7 @@ tests(void)
     test_rates();
     test_trial();
     test_failures();
+    test_console();
     test_kills();
 }
 

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,44 @@ fake_flood(void)
 }
 
 
+/* each line is written, however long the other side takes */
+static void
+fake_noise(void)
+{
+    int             i, fd;
+    char            line[32];
+    struct pollfd   p;
+
+    fd = open("console", O_WRONLY | O_NONBLOCK);
+    p.fd = fd;
+    p.events = POLLOUT;
+
+    for (i = 0; i < 12500; i++) {
+        snprintf(line, sizeof(line), "line %9d\n", i);
+
+        while (write(fd, line, 15) < 0) {
+            poll(&p, 1, -1);
+        }
+    }
+
+    close(fd);
+}
+
+
+static void
+fake_endless(int fd)
+{
+    char  line[1024];
+
+    memset(line, 'x', sizeof(line));
+    dprintf(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+
+    while (dprintf(fd, "400\r\n%.1024s\r\n", line) > 0) {
+        /* until nobody reads it */
+    }
+}
+
+
 static void
 fake_version(int fd, const char *version)
 {
@@ -154,6 +193,11 @@ fake_serve(int fd, const char *script)
             dprintf(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n"
                     "\r\n%s", sizeof(fault) - 1, fault);
 
+        } else if (strcmp(action, "huge") == 0) {
+            signal(SIGPIPE, SIG_IGN);
+            fake_endless(fd);
+            break;
+
         } else if (strcmp(action, "garbage") == 0) {
             dprintf(fd, "HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nwhat?");
 
@@ -197,6 +241,11 @@ fct_fake_vmm(int argc, char **argv)
     if (strcmp(script, "flood") == 0) {
         fake_flood();
         script = "exit=/machine-config";
+    }
+
+    if (strcmp(script, "noisy") == 0) {
+        fake_noise();
+        script = "exit=/actions";
     }
 
     if (strcmp(script, "panic=/actions") == 0) {

@@ -10,6 +10,8 @@
  *   version=<text>   says that it is that version; none: 204 to GET / too
  *   files            what it was given, into "requests"; then as hang=/actions
  *   flood            more on standard error than anybody keeps, then as exit
+ *   noisy            200 KiB of lines on the console, then as exit=/actions
+ *   huge=<path>      200 and a body that does not end
  *   panic=/actions   words on the console, then as exit
  *   late             listens only a while after it has bound
  *   silent           no socket

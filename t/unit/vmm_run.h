@@ -26,6 +26,9 @@ typedef struct {
     char            last[FCF_ERR_MSG_MAX];      /* of EXITED */
     char            requests[16384];    /* what the VMM got */
     char            console[512];
+    char            tail[FCA_CONSOLE_MAX + 1];  /* of it, as it came */
+    size_t          tail_len;
+    uint64_t        seen;
     char            kill_on;            /* event after which to kill */
     int             late;               /* event before spawn had returned */
     fca_blame_e     blame;
@@ -80,6 +83,9 @@ fct_on_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
         snprintf(run->last, sizeof(run->last), "%s", err->msg);
         fct_slurp("requests", run->requests, sizeof(run->requests));
         fca_vmm_console(run->vmm, run->console, sizeof(run->console));
+        run->tail_len = fca_vmm_console_tail(run->vmm, run->tail,
+                                             sizeof(run->tail));
+        run->seen = fca_vmm_console_seen(run->vmm);
         run->blame = fca_vmm_blame(run->vmm);
         snprintf(run->version, sizeof(run->version), "%s",
                  fca_vmm_version(run->vmm));
