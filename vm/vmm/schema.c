@@ -68,7 +68,7 @@ const fcv_field_t  fcv_schema_drive[] = {
     { .name = "partuuid", .type = FCV_T_STRING },
     { .name = "is_root_device", .type = FCV_T_BOOL, .required = 1 },
     { .name = "cache_type", .type = FCV_T_ENUM, .names = cache_types },
-    { .name = "is_read_only", .type = FCV_T_BOOL },
+    { .name = "is_read_only", .type = FCV_T_BOOL, .nullable = 1 },
     { .name = "path_on_host", .type = FCV_T_STRING },
     { .name = "rate_limiter", .type = FCV_T_OBJECT, .fields = rate_limiter },
     { .name = "io_engine", .type = FCV_T_ENUM, .names = io_engines },
@@ -358,7 +358,7 @@ fcv_schema_apply(const fcv_field_t *fields, int minor, json_t *body,
 
         if (value == NULL
             || (json_is_null(value) && !f->required
-                && f->type != FCV_T_BOOL))
+                && (f->type != FCV_T_BOOL || f->nullable)))
         {
             value = default_value(f);
 

@@ -31,6 +31,7 @@ struct fcv_field_s {
     const fcv_field_t  *fields;         /* OBJECT */
     int                 hidden;         /* not shown when absent */
     int                 since;          /* 1.x that knows it first; 0: all */
+    int                 nullable;       /* BOOL: null is as good as absent */
 };
 
 extern const fcv_field_t  fcv_schema_machine[];
