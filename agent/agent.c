@@ -181,6 +181,7 @@ fca_agent_open_state(fca_t *agent, fcf_err_t *err)
                           conf->memory_reserve_mb, conf->max_vms,
                           conf->max_boots, err) != 0
         || fca_state_open(&agent->state, conf->state_dir, err) != 0
+        || fca_state_async(&agent->state, &agent->uv, err) != 0
         || fca_pool_init(&agent->ports, (uint32_t) conf->port_first,
                          (uint32_t) conf->port_last,
                          agent->state.next / FCA_STATE_BLOCK,

@@ -13,7 +13,7 @@ struct fca_later_s {
     char           *path, *tmp;
     char           *text;               /* the worker's while it runs */
     char           *next;               /* the loop's */
-    int             busy;
+    int             busy, freed, sync;
     fca_later_pt    done;
     void           *arg;
     int             rc;
@@ -21,6 +21,38 @@ struct fca_later_s {
 };
 
 static void later_start(fca_later_t *later);
+
+
+/* the name, too, is on the disk only when the directory is */
+static int
+later_sync_dir(const char *path)
+{
+    int    fd, e;
+    char  *dir, *slash;
+
+    dir = strdup(path);
+    if (dir == NULL) {
+        return ENOMEM;
+    }
+
+    slash = strrchr(dir, '/');
+    fd = -1;
+    e = EINVAL;
+
+    if (slash) {
+        slash[slash == dir] = '\0';
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        e = fd == -1 || fsync(fd) != 0 ? errno : 0;
+    }
+
+    if (fd != -1) {
+        close(fd);
+    }
+
+    free(dir);
+
+    return e;
+}
 
 
 static int
@@ -43,10 +75,19 @@ later_write(const fca_later_t *later, fcf_err_t *err)
     } while (n < 0 && errno == EINTR);
 
     e = n == (ssize_t) len ? 0 : n < 0 ? errno : ENOSPC;
+
+    if (e == 0 && later->sync && fdatasync(fd) != 0) {
+        e = errno;
+    }
+
     close(fd);
 
     if (e == 0 && rename(later->tmp, later->path) != 0) {
         e = errno;
+    }
+
+    if (e == 0 && later->sync) {
+        e = later_sync_dir(later->path);
     }
 
     if (e) {
@@ -80,6 +121,11 @@ later_worked(uv_work_t *work, int status)
 
     if (later->next) {
         later_start(later);
+        return;
+    }
+
+    if (later->freed) {
+        fca_later_free(later);
         return;
     }
 
@@ -134,6 +180,13 @@ fca_later_new(uv_loop_t *uv, const char *path, fca_later_pt done, void *arg,
 
 
 void
+fca_later_sync(fca_later_t *later)
+{
+    later->sync = 1;
+}
+
+
+void
 fca_later_put(fca_later_t *later, char *text)
 {
     free(later->next);
@@ -159,7 +212,11 @@ fca_later_free(fca_later_t *later)
         return;
     }
 
-    assert(!later->busy);
+    if (later->busy) {
+        later->freed = 1;
+        return;
+    }
+
     free(later->path);
     free(later->tmp);
     free(later->next);

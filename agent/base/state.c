@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "agent/base/log.h"
 #include "agent/base/state.h"
 
 static int
@@ -200,6 +201,7 @@ int
 fca_state_open(fca_state_t *state, const char *dir, fcf_err_t *err)
 {
 
+    memset(state, 0, sizeof(*state));
     state->lock = -1;
     state->dir = strdup(dir);
     if (state->dir == NULL) {
@@ -226,27 +228,129 @@ fca_state_close(fca_state_t *state)
         state->lock = -1;
     }
 
+    fca_later_free(state->counter);
+    fca_later_free(state->leases);
+    state->counter = state->leases = NULL;
+
     free(state->dir);
     state->dir = NULL;
+}
+
+static void
+fca_state_reserved(void *arg, const fcf_err_t *err)
+{
+    fca_state_t  *state = arg;
+
+    if (err) {
+        state->why = *err;
+
+    } else {
+        state->why.code = FCF_OK;
+        state->end = state->reserving;
+    }
+
+    state->reserving = 0;
+}
+
+static int
+fca_state_reserve(fca_state_t *state, fcf_err_t *err)
+{
+    char      text[32], *copy;
+    uint64_t  end;
+
+    end = state->end + FCA_STATE_BLOCK;
+    snprintf(text, sizeof(text), "%" PRIu64 "\n", end);
+
+    if (state->counter == NULL) {
+        if (fca_state_write(state, "counter", text, 1, err) != 0) {
+            return -1;
+        }
+
+        state->end = end;
+
+        return 0;
+    }
+
+    copy = strdup(text);
+    if (copy == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory for a number");
+    }
+
+    state->reserving = end;
+    fca_later_put(state->counter, copy);
+
+    return 0;
 }
 
 int
 fca_state_number(fca_state_t *state, uint64_t *n, fcf_err_t *err)
 {
-    char  text[32];
+    uint64_t  left;
+
+    left = state->end - state->next;
+
+    /* on a loop in good time, so that nobody waits for the disk */
+    if (!state->reserving
+        && left <= (state->counter ? FCA_STATE_BLOCK / 2 : 0)
+        && fca_state_reserve(state, err) != 0 && left == 0)
+    {
+        return -1;
+    }
 
     if (state->next == state->end) {
-        snprintf(text, sizeof(text), "%" PRIu64 "\n",
-                 state->next + FCA_STATE_BLOCK);
-
-        if (fca_state_write(state, "counter", text, 1, err) != 0) {
-            return -1;
-        }
-
-        state->end = state->next + FCA_STATE_BLOCK;
+        return state->why.code != FCF_OK
+               ? fcf_err_set(err, state->why.code, "%s", state->why.msg)
+               : fcf_err_set(err, FCF_E_UNAVAILABLE, "%s/counter is still "
+                             "being written", state->dir);
     }
 
     *n = state->next++;
+
+    return 0;
+}
+
+static void
+fca_state_leases_stored(void *arg, const fcf_err_t *err)
+{
+    (void) arg;
+
+    if (err) {
+        fca_log(FCF_LOG_WARN, NULL, "the leases could not be noted: %s",
+                err->msg);
+    }
+}
+
+int
+fca_state_async(fca_state_t *state, uv_loop_t *uv, fcf_err_t *err)
+{
+    int   rc;
+    char  counter[PATH_MAX], leases[PATH_MAX];
+
+    if (fca_state_path(counter, sizeof(counter), state->dir, "counter", err)
+        != 0
+        || fca_state_path(leases, sizeof(leases), state->dir, "leases", err)
+           != 0)
+    {
+        return -1;
+    }
+
+    rc = state->next == state->end ? fca_state_reserve(state, &state->why)
+                                   : 0;
+    if (rc != 0) {
+        fca_log(FCF_LOG_ERROR, NULL, "no VM can be started: %s",
+                state->why.msg);
+    }
+
+    state->counter = fca_later_new(uv, counter, fca_state_reserved, state,
+                                   err);
+    state->leases = fca_later_new(uv, leases, fca_state_leases_stored, state,
+                                  err);
+
+    if (state->counter == NULL || state->leases == NULL) {
+        return -1;
+    }
+
+    fca_later_sync(state->counter);
 
     return 0;
 }
@@ -276,7 +380,7 @@ fca_state_leases_store(fca_state_t *state, const int64_t *leases, size_t n,
     fcf_err_t *err)
 {
     int     len;
-    char    text[FCA_STATE_LEASES_MAX * 32];
+    char    text[FCA_STATE_LEASES_MAX * 32], *copy;
     size_t  i;
 
     text[0] = '\0';
@@ -288,5 +392,15 @@ fca_state_leases_store(fca_state_t *state, const int64_t *leases, size_t n,
     }
 
     /* not durable: a lease ends before a host is up again */
+    if (state->leases) {
+        copy = strdup(text);
+        if (copy == NULL) {
+            return fcf_err_set(err, FCF_E_NOMEM, "no memory for leases");
+        }
+
+        fca_later_put(state->leases, copy);
+        return 0;
+    }
+
     return fca_state_write(state, "leases", text, 0, err);
 }
