@@ -157,6 +157,8 @@ fca_agent_worker(void *arg)
               sizeof(worker.address));
     fca_agent_admin_address(&agent->conf, worker.admin,
                             sizeof(worker.admin));
+    memcpy(worker.vmm_version, agent->vmm_version,
+           sizeof(worker.vmm_version));
     worker.cpu = c->cpu;
     worker.memory_mb = c->memory_mb;
     worker.cpu_free = c->cpu - c->cpu_used;
@@ -298,6 +300,7 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     }
 
     fca_host_vmm(&agent->vmm, conf, &agent->uv);
+    agent->vmm.version = agent->vmm_version;
     agent->vmm.http = agent->http;
 
     all->conf = conf;

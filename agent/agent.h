@@ -33,6 +33,7 @@ typedef struct {
     fcf_etcd_t           *etcd;
     fcf_redis_t          *redis;
     fca_vmm_conf_t        vmm;
+    char                  vmm_version[FCA_VMM_VERSION_MAX];
 
     fca_node_t           *node;
     fca_jobs_t           *jobs;

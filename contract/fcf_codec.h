@@ -120,6 +120,7 @@ typedef enum { FCF_WORKER_READY = 0, FCF_WORKER_DRAINING } fcf_worker_state_e;
 typedef struct {
     char      address[FCF_ADDR_MAX];
     char      admin[FCF_ADDR_MAX + 8];      /* "ip:port", may be "" */
+    char      vmm_version[32];              /* "" before the first VM */
     int       cpu, memory_mb;               /* capacity */
     int       cpu_free, memory_mb_free;
     int       vms;

@@ -23,6 +23,8 @@ fcf_worker_fields(fcf_worker_t *out, const json_t *obj, fcf_err_t *err)
                         fcf_address_valid, err)
         || fcf_json_str(obj, "admin", out->admin, sizeof(out->admin), NULL,
                         err)
+        || fcf_json_str(obj, "vmm_version", out->vmm_version,
+                        sizeof(out->vmm_version), NULL, err)
         || fcf_json_int(obj, "cpu", 0, INT32_MAX, &out->cpu, err) != 0
         || fcf_json_int(obj, "memory_mb", 0, INT32_MAX, &out->memory_mb, err)
         || fcf_json_int(obj, "cpu_free", 0, INT32_MAX, &out->cpu_free, err)
@@ -76,6 +78,10 @@ fcf_worker_encode(const fcf_worker_t *worker)
 
     if (worker->admin[0] != '\0') {
         fcf_json_put_str(&obj, "admin", worker->admin);
+    }
+
+    if (worker->vmm_version[0] != '\0') {
+        fcf_json_put_str(&obj, "vmm_version", worker->vmm_version);
     }
 
     fcf_json_put_int(&obj, "cpu", worker->cpu);

@@ -234,6 +234,9 @@ fca_admin_request(void *arg, struct MHD_Connection *c, const char *url,
     return fca_admin_route(arg, c, url);
 }
 
+static void fca_admin_log(void *arg, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
 static void
 fca_admin_log(void *arg, const char *fmt, va_list args)
 {

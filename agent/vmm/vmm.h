@@ -69,6 +69,9 @@ typedef struct {
     unsigned      answer_ms;            /* for the VMM to answer its API, and
                                            each call; 0: FCA_VMM_ANSWER_MS */
     fca_vmm_rates_t  rates;
+    /* FCA_VMM_VERSION_MAX bytes for what the last VMM said of itself, before
+     * SPAWNED; NULL: nobody wants it */
+    char         *version;
 } fca_vmm_conf_t;
 
 typedef struct {

@@ -68,6 +68,10 @@ fca_vmm_version_take(fca_vmm_t *vmm, const char *body, fcf_err_t *err)
 
     } else {
         snprintf(vmm->version, sizeof(vmm->version), "%s", version);
+
+        if (vmm->conf->version != NULL) {
+            memcpy(vmm->conf->version, vmm->version, sizeof(vmm->version));
+        }
     }
 
     json_decref(reply);

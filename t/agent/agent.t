@@ -41,6 +41,10 @@ subtest 'a foreign job with four fields' => sub {
     is(call('other', $i->{proxy_port})->{headers}{'x-fcfaas-unsent'},
         'wrong-function', 'not for another function');
     wait_for(sub { taken('a') == 0 }, 5, 'the job to be settled');
+    wait_for(sub { $etcd->get_json('/workers/a')->{vmm_version} }, 5,
+        "the VMM's version in /workers/");
+    is($etcd->get_json('/workers/a')->{vmm_version}, '1.16.0',
+        'which VMM it is');
 };
 
 subtest 'missing image' => sub {

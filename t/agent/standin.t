@@ -233,11 +233,18 @@ sub have_qemu {
 }
 
 
+# '' of one that is gone; there are others' too, which come and go
+sub of_process {
+    my ($dir, $name) = @_;
+    return eval { slurp("$dir/$name") } // '';
+}
+
+
 sub qemu_children {
     my @found;
 
     for my $dir (glob '/proc/[0-9]*') {
-        my $line = eval { slurp("$dir/cmdline") } // '';
+        my $line = of_process($dir, 'cmdline');
         push @found, $dir
             if $line =~ /\Aqemu-system-x86_64\0-name\0\Q$_[0]\E\0/;
     }
@@ -312,12 +319,12 @@ sub qemu_dies_with_us {
         my ($dir) = qemu_children($vm->{id});
 
         ok($dir, 'QEMU in a PID namespace');
-        my ($first) = grep { slurp("$_/status") =~ /^NSpid:\s+\d+\s+1$/m
-            && slurp("$_/cmdline") =~ /\Q$vm->{sock}\E/ }
-            grep { -r "$_/cmdline" } glob '/proc/[0-9]*';
+        my ($first) = grep { of_process($_, 'status') =~ /^NSpid:\s+\d+\s+1$/m
+            && of_process($_, 'cmdline') =~ /\Q$vm->{sock}\E/ }
+            glob '/proc/[0-9]*';
         kill 'KILL', $first =~ /(\d+)/;
-        wait_for(sub { !grep { slurp("$_/stat") !~ /\) Z / }
-            qemu_children($vm->{id}) }, 10, 'QEMU\'s end');
+        wait_for(sub { !grep { of_process($_, 'stat') !~ /\) Z |\A\z/ }
+            qemu_children($vm->{id}) }, 30, 'QEMU\'s end');
         pass('is gone with its first process');
         $vm->{proc}->wait(10);
     }

@@ -224,6 +224,30 @@ sub test_bad_kernel {
     like($h->{seen}{'node-1-1'}{failed}, qr{^VMM exited with code \d+: .},
          'a VMM that does not start: its last words');
     is(finish($h), 'closed 0', 'closed');
+
+    $h = start(undef, $vmm, '--backend', 'instant', '--api-version', '1.13');
+    $h->order("spawn node-1-1 " . image('a.img', 'body=alpha'));
+    until_word($h, 'node-1-1', 'gone');
+    like($h->{seen}{'node-1-1'}{failed},
+         qr{^VMM \S+ is version 1\.13\.0, and 1\.14 or later is needed},
+         'an old VMM is refused by name');
+    is(finish($h), 'closed 0', 'closed');
+
+    $h = start(undef, $vmm, '--backend', 'instant', '--api-version', '1.14');
+    $h->order("spawn node-1-1 " . image('a.img', 'body=alpha'));
+    until_word($h, 'node-1-1', 'booted');
+    is(http(addr($h, 'node-1-1')), 'alpha', 'one that will just do');
+    is(finish($h), 'closed 0', 'closed');
+
+    my $said = file('said', "#!/bin/sh\necho 'first of 4'; echo two; "
+        . "printf 'three \\033[31m\\001\\n'; echo exit_code=4; exit 4\n");
+    chmod 0755, $said;
+    $h = start(undef, $said);
+    $h->order("spawn node-1-1 " . image('a.img', 'body=alpha'));
+    until_word($h, 'node-1-1', 'gone');
+    is($h->{seen}{'node-1-1'}{failed}, 'VMM exited with code 4: two\\n'
+        . 'three \\x01\\nexit_code=4', 'its last three lines, escaped');
+    is(finish($h), 'closed 0', 'closed');
 }
 
 sub fds { my ($h) = @_; return scalar(() = glob "/proc/$h->{pid}/fd/*"); }

@@ -167,7 +167,7 @@ static const struct {
       "failure: message: not a string" },
 
     { &worker, "{\"address\":\"10.0.0.5\",\"admin\":\"10.0.0.5:9000\","
-               "\"cpu\":8,\"memory_mb\":16384,\"cpu_free\":3,"
+               "\"vmm_version\":\"1.16.0\",\"cpu\":8,\"memory_mb\":16384,\"cpu_free\":3,"
                "\"memory_mb_free\":1000,\"vms\":5,\"agent_version\":\"1.0\","
                "\"state\":\"draining\"}", NULL },
     { &worker, "{\"address\":\"::1\"}", NULL },
