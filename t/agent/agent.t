@@ -19,7 +19,8 @@ image('hello');
 image($_) for map { "many$_" } 1 .. 20;
 image('startfail', fail => 'start');
 image('panic', fail => 'panic');
-image('silent', fail => 'silent');
+image('silent', fail => 'silent',
+    say => "\e[31mno database\e[0m \x07\xff\xc2\x9b ");
 image('slow', boot_ms => 60000);
 
 my $agent = started('a', settings('a'));
@@ -75,8 +76,14 @@ subtest 'a guest whose port never accepts' => sub {
     $etcd->spec('silent', boot_timeout_s => 1);
     my $t = now();
     our_job('silent', 'req-5', 1);
-    like(failure('silent', 'req-5')->{error}, qr/^(not_ready|boot_timeout)$/,
+    my $f = failure('silent', 'req-5');
+    like($f->{error}, qr/^(not_ready|boot_timeout)$/,
         'not_ready or boot_timeout');
+    like($f->{message}, qr/no database \\x07\\xff\\u009b /,
+        'with what it said, escaped');
+    $agent->line_matching(qr/no database \\\\x07|no database \\u0007/, 5);
+    unlike(slurp($agent->log), qr/[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/,
+        'in the log too');
     wait_for(sub { pending('silent') == 0 }, 5, 'its id to be removed');
     cmp_ok(now() - $t, '<', 10, 'in time');
     nothing_left_of('silent', 'a', 1);

@@ -35,12 +35,14 @@ test_instant(void)
     is_int(parse(&c, FCV_INSTANT_MAGIC, &err), 0, "the magic line alone");
 
     is_int(parse(&c, FCV_INSTANT_MAGIC "boot_ms=20\nanswer_ms=5\nbody=a=b c\n"
+                 "say=hello = world\n"
                  "status=503\nfail=cut\nexit_after=3\nignore_stop=1\n\nxyz",
                  &err), 0, "all of them, up to the empty line");
     is_int(c.boot_ms, 20, "boot_ms");
     is_int(c.answer_ms, 5, "answer_ms");
     is_str(c.body, "a=b c", "body");
     is_int(c.body_len, 5, "its length");
+    is_str(c.say, "hello = world", "say");
     is_int(c.status, 503, "status");
     is_int(c.fail, FCV_FAIL_CUT, "fail");
     is_int(c.exit_after, 3, "exit_after");

@@ -213,6 +213,10 @@ instant_start(fcf_err_t *err)
     fcv_instant_say("fcfaas instant machine, no guest: %s",
                     fcv_instant.vm->id);
 
+    if (fcv_instant.conf.say[0]) {
+        fcv_instant_say("%s", fcv_instant.conf.say);
+    }
+
     if (fcv_instant.conf.boot_ms) {
         fcv_timer_add(fcv_instant.conf.boot_ms, booted, NULL);
 

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ typedef int (*set_pt)(fcv_instant_conf_t *conf, const char *value);
 static int set_boot_ms(fcv_instant_conf_t *conf, const char *value);
 static int set_answer_ms(fcv_instant_conf_t *conf, const char *value);
 static int set_body(fcv_instant_conf_t *conf, const char *value);
+static int set_say(fcv_instant_conf_t *conf, const char *value);
 static int set_status(fcv_instant_conf_t *conf, const char *value);
 static int set_fail(fcv_instant_conf_t *conf, const char *value);
 static int set_exit_after(fcv_instant_conf_t *conf, const char *value);
@@ -25,6 +27,7 @@ static const struct {
     { "boot_ms", set_boot_ms, "0 to 3600000" },
     { "answer_ms", set_answer_ms, "0 to 3600000" },
     { "body", set_body, "text" },
+    { "say", set_say, "text of at most 255 bytes" },
     { "status", set_status, "200 to 599" },
     { "fail", set_fail, "start, panic, silent, hang or cut" },
     { "exit_after", set_exit_after, "1 to 1000000000" },
@@ -78,6 +81,14 @@ set_body(fcv_instant_conf_t *conf, const char *value)
     memcpy(conf->body, value, conf->body_len + 1);
 
     return 0;
+}
+
+
+static int
+set_say(fcv_instant_conf_t *conf, const char *value)
+{
+    return (size_t) snprintf(conf->say, sizeof(conf->say), "%s", value)
+           < sizeof(conf->say) ? 0 : -1;
 }
 
 

@@ -24,6 +24,7 @@ typedef struct {
     int         has_body;
     char        body[FCV_INSTANT_MAX];
     size_t      body_len;
+    char        say[256];               /* a line on the console, at boot */
     int         status;
     fcv_fail_e  fail;
     unsigned    exit_after;             /* 0: never */
