@@ -113,7 +113,6 @@ fca_child_start(fca_routes_t *routes, fcf_err_t *err)
     opt.file = args[0];
     opt.args = args;
     opt.env = env;
-    opt.cwd = "/";
     opt.flags = UV_PROCESS_DETACHED;
     opt.stdio_count = 3;
     opt.stdio = stdio;

@@ -109,6 +109,13 @@ wait_for(sub { my $pid = $s->pid('agent'); $pid && $pid != $old }, 20,
 is($s->curl('/run/hello', '--retry', 10, '--retry-delay', 1)->{status}, 200,
     'served after the agent was killed');
 
+$old = $s->pid('proxy');
+$s->signal('proxy', 'KILL');
+wait_for(sub { my $pid = $s->pid('proxy'); $pid && $pid != $old }, 20,
+    'another proxy');
+is($s->curl('/run/hello', '--retry', 10, '--retry-delay', 1)->{status}, 200,
+    'served after the proxy was killed');
+
 # Ctrl-C
 $s->proc->kill('INT');
 is($s->proc->wait(60), 0, 'Ctrl-C ends it, with 0');
