@@ -109,6 +109,7 @@ wait_for(sub { my $pid = $s->pid('agent'); $pid && $pid != $old }, 20,
 is($s->curl('/run/hello', '--retry', 10, '--retry-delay', 1)->{status}, 200,
     'served after the agent was killed');
 
+# ... also if the next agent, which is just starting, waits for it
 $old = $s->pid('proxy');
 $s->signal('proxy', 'KILL');
 wait_for(sub { my $pid = $s->pid('proxy'); $pid && $pid != $old }, 20,
@@ -155,7 +156,8 @@ is($s->make('stop'), 0, 'make stop');
 $s->proc->wait(30);
 my $detached = system_of('detached', RUN_DETACH => 1);
 is($detached->proc->wait(60), 0, 'RUN_DETACH=1 returns');
-is($detached->get('/run/hello')->{status}, 200, 'and it is up');
+wait_for(sub { $detached->get('/run/hello')->{status} == 200 }, 20,
+    'it to serve');
 is($detached->make('stop'), 0, 'make stop');
 is_deeply([$detached->leftovers], [], 'nothing is left');
 
