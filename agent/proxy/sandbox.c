@@ -90,16 +90,28 @@ fca_sandbox_user(const char *user, fcf_err_t *err)
 static int
 no_capability(fcf_err_t *err)
 {
+    int                              none;
     struct __user_cap_data_struct    data[2];
     struct __user_cap_header_struct  head;
 
+    none = 0;
     memset(data, 0, sizeof(data));
     head.version = _LINUX_CAPABILITY_VERSION_3;
     head.pid = 0;
 
+    if (syscall(SYS_capget, &head, data) == 0
+        && !(data[0].effective | data[0].permitted | data[0].inheritable
+             | data[1].effective | data[1].permitted | data[1].inheritable))
+    {
+        none = 1;
+    }
+
+    memset(data, 0, sizeof(data));
+
+    /* a unit's filter may refuse what need not be done */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
         || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0
-        || syscall(SYS_capset, &head, data) != 0)
+        || (!none && syscall(SYS_capset, &head, data) != 0))
     {
         return fcf_err_sys(err, errno, "giving up capabilities");
     }

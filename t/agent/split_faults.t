@@ -142,7 +142,7 @@ sub mad_proxy {
     bind $s, pack_sockaddr_un($socket) or POSIX::_exit(9);
     POSIX::setuid(RouteHost::USER);
     listen $s, 4;
-    accept my $agent, $s;
+    accept(my $agent, $s);
     eval { $code->($agent) };
     select undef, undef, undef, 60;
     POSIX::_exit(8);
@@ -151,8 +151,8 @@ sub mad_proxy {
 sub send_fd {
     my ($s, $text, $fd) = @_;
     my $iov = pack('PQ', $text, length $text);
-    my $control = pack 'QllLx4', 20, SOL_SOCKET, 1, fileno $fd;
-    my $hdr = pack 'QLx4PQPQLx4', 0, 0, $iov, 1, $control, 20, 0;
+    my $control = pack('QllLx4', 20, SOL_SOCKET, 1, fileno $fd);
+    my $hdr = pack('QLx4PQPQLx4', 0, 0, $iov, 1, $control, 20, 0);
 
     syscall(46, fileno $s, $hdr, 0) >= 0 or die "sendmsg: $!";
 }
@@ -404,16 +404,16 @@ subtest 'an agent that stood still kills nobody' => sub {
 subtest 'the proxy has no descriptors' => sub {
     my $socket = socket_path();
     my $proxy = FcfTest::Proc->spawn(name => 'few', argv => ['sh', '-c',
-        'ulimit -n 24; exec "$@"', 'sh', build_dir() . '/agent/fcfaas-proxy',
+        'ulimit -n 64; exec "$@"', 'sh', build_dir() . '/agent/fcfaas-proxy',
         "--socket=$socket", '--user=' . RouteHost::USER, '--threads=1']);
     my $h = RouteHost->new(socket => $socket);
     $h->up;
-    my @ports = map { $h->open("r$_", $guest) } 1 .. 30;
+    my @ports = map { $h->open("r$_", $guest) } 1 .. 60;
     wait_for(sub { $h->log =~ /cannot open port \d+: no descriptor is free/ },
         20, 'it to be told');
     is($h->cmd('live'), 'live 1', 'they are still in touch');
-    $h->cmd("close r$_ 0 0 0") for 1 .. 25;
-    $h->event("closed r$_") for 1 .. 25;
+    $h->cmd("close r$_ 0 0 0") for 1 .. 50;
+    $h->event("closed r$_") for 1 .. 50;
     is(RouteHost::call($ports[-1])->{status}, 200,
         'what could not be opened is, when there is room');
     is($h->quit, 0, 'end');

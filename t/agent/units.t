@@ -46,4 +46,35 @@ my ($user) = slurp(root() . '/packaging/fcfaas-proxy.sysusers')
     =~ /^u (\S+)/m;
 like($proxy, qr/^User=\Q$user\E$/m, 'its user is made by the package');
 
+# what the unit's filter of system calls leaves to the proxy: what its own one
+# does, and what it needs until then
+my (%group, $name);
+
+for (split /\n/, qx(systemd-analyze syscall-filter --no-pager 2>/dev/null)) {
+    $name = $1 if /^(\@[\w-]+)/;
+    push @{ $group{$name} }, $1 if $name && /^\s+(\@?[\w-]+)\s*$/;
+}
+
+sub calls { map { /^\@/ ? calls($_) : $_ } @{ $group{$_[0]} } }
+
+my %left = map { $_ => 1 } calls('@default');
+
+for ($proxy =~ /^SystemCallFilter=(.*)$/mg) {
+    my $not = s/^~//;
+    for (map { /^\@/ ? calls($_) : $_ } split) {
+        $left{$_} = !$not;
+    }
+}
+
+my ($own) = slurp(root() . '/agent/proxy/sandbox.c')
+    =~ /fca_sandbox_calls\[\] = \{(.*?)\n\};/s or die 'no list of calls';
+my @need = ($own =~ /SCMP_SYS\((\w+)\)/g, qw(socket mmap mprotect ioctl tgkill
+    execve openat newfstatat pread64 clone3 set_tid_address bind listen unlink
+    memfd_create ftruncate fstat epoll_create1 eventfd2 pipe2 prctl prlimit64
+    seccomp getuid capget));
+
+cmp_ok(scalar @need, '>', 60, 'the calls are found');
+is(join(' ', grep { !$left{$_} } @need), '', 'the unit refuses none of them');
+ok(!$left{$_}, "but it does $_") for qw(setuid mount ptrace bpf reboot);
+
 done_testing();

@@ -203,7 +203,7 @@ sub _serve {
     while (my @ready = $all->can_read) {
         for my $s (@ready) {
             if ($s == $listen) {
-                $all->add($listen->accept);
+                $all->add(scalar $listen->accept);
                 next;
             }
 
