@@ -237,6 +237,39 @@ fca_check_redis(fca_check_t *check, const fca_conf_t *conf)
     fcf_redis_free(redis);
 }
 
+/* one of its own, that the agent would start, or somebody else's */
+static void
+fca_check_proxy(fca_check_t *check, fca_conf_t *conf)
+{
+    int        fd;
+    fcf_err_t  err;
+
+    if (fca_conf_proxy(conf, &err) != 0) {
+        fca_check_say(check, "proxy", "install fcfaas-proxy and make its user "
+                      "(adduser --system --group fcfaas-proxy), or set proxy "
+                      "and proxy_user", "%s", err.msg);
+        return;
+    }
+
+    if (*conf->proxy) {
+        fca_check_say(check, "proxy", NULL, "%s runs as user %u", conf->proxy,
+                      (unsigned) conf->proxy_uid);
+        return;
+    }
+
+    fd = fca_wire_connect(conf->proxy_socket, &err);
+
+    if (fd == -1) {
+        fca_check_say(check, "proxy", "start its unit, fcfaas-proxy.service, "
+                      "or set proxy_socket to where it listens", "%s",
+                      err.msg);
+        return;
+    }
+
+    close(fd);
+    fca_check_say(check, "proxy", NULL, "listens on %s", conf->proxy_socket);
+}
+
 static void
 fca_check_guest(fca_check_t *check, fca_conf_t *conf)
 {
@@ -289,6 +322,7 @@ fca_check(fca_conf_t *conf)
                       "alone", "%s", err.msg);
     }
 
+    fca_check_proxy(&check, conf);
     fca_check_etcd(&check, conf);
     fca_check_redis(&check, conf);
     fca_check_guest(&check, conf);

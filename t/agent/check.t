@@ -53,6 +53,12 @@ only('functions', qr/functions = "\/nowhere": No such file/,
 # the instant backend does not boot without drives
 only('runtimes', qr/runtimes = "\/etc\/passwd": Not a directory/,
     runtimes => '/etc/passwd', more => ['runtime', 'guest']);
+only('proxy', qr/there is no user "nobody-here"/,
+    proxy_user => 'nobody-here');
+only('proxy', qr{proxy = "/nowhere/proxy": No such file},
+    proxy => '/nowhere/proxy');
+only('proxy', qr{/nowhere\.sock: No such file}, proxy => '',
+    proxy_socket => '/nowhere.sock');
 mkdir "$dir/empty";
 only('runtime', qr{empty/base.img: No such file}, runtimes => "$dir/empty",
     more => ['guest']);
