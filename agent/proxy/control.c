@@ -9,6 +9,15 @@
 #define FCA_CONTROL_TURN    64          /* messages before others run */
 
 void
+fca_control_alone(fca_control_t *control)
+{
+    if (control->conf.alone) {
+        control->conf.alone(control->conf.arg,
+                            control->stay && control->ncarried);
+    }
+}
+
+void
 fca_control_gone(fca_control_t *control, const char *why)
 {
     fca_carried_t  *c;
@@ -34,9 +43,7 @@ fca_control_gone(fca_control_t *control, const char *why)
     fca_log(FCF_LOG_WARN, NULL, "proxy: agent %d: %s; %u routes are served on",
             (int) control->pid, why, control->ncarried);
 
-    if (control->conf.alone) {
-        control->conf.alone(control->conf.arg, control->stay);
-    }
+    fca_control_alone(control);
 }
 
 /* One of another version is told ours, which it looks at first. */

@@ -15,7 +15,8 @@ typedef struct {
     unsigned      threads;              /* of the proxy's, to be told */
     int           listen_fd;            /* the control's from now on */
     uid_t         agent;                /* who may connect, besides root */
-    /* the agent's connection has ended; stay: as it wished */
+    /* The agent's connection has ended; stay: as it wished, and there is
+     * something to stay for.  Once more when that is over. */
     void        (*alone)(void *arg, int stay);
     void         *arg;
 } fca_control_conf_t;

@@ -50,6 +50,8 @@ struct fca_control_s {
 
 /* control.c */
 void fca_control_gone(fca_control_t *control, const char *why);
+/* without an agent, and perhaps without a route */
+void fca_control_alone(fca_control_t *control);
 
 /* control_take.c: 0, or -1: the agent has to be cut off */
 int fca_control_take(fca_control_t *control, const fca_wire_msg_t *msg,

@@ -23,6 +23,11 @@ route_closed(void *arg)
     /* whoever has not heard of it need not */
     if (control->fd == -1 || control->cursor <= c->conf.port) {
         fca_carried_forget(c);
+
+        if (control->fd == -1) {
+            fca_control_alone(control);
+        }
+
         return;
     }
 

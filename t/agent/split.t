@@ -188,4 +188,33 @@ subtest 'the agent is killed and started again under load' => sub {
     pass('the proxy too');
 };
 
+subtest 'a proxy that was told to stay' => sub {
+    my $socket = socket_path();
+    my $h = RouteHost->new(socket => $socket, program => 1, keep => 1);
+    $h->up;
+    my $pid = $h->proxy_pid;
+    my $port = $h->open('a', $guest);
+    RouteHost::call($port);
+    is($h->quit, 0, 'the agent ends');
+    is(RouteHost::call($port)->{status}, 200, 'it serves on');
+    $h = RouteHost->new(socket => $socket, program => 1, keep => 1);
+    $h->up;
+    is($h->proxy_pid, $pid, 'and is met again');
+    my $slow = RouteHost::request($port, '/slow');
+    wait_for(sub { $h->cmd("take a $port") eq 'ok' }, 20, 'the route');
+    wait_for(sub { $h->stat('a')->{inflight} }, 20, 'a request');
+    $h->cmd('close a 0 10000 0');
+    is($h->stat('a')->{inflight}, 1, 'which is inside');
+    is($h->quit, 0, 'the agent ends again');
+    is($slow->response(20)->{status}, 200, 'what was inside is served');
+    wait_for(sub { gone($pid) }, 20, 'nothing to stay for');
+
+    $h = RouteHost->new(socket => $socket, program => 1, keep => 1);
+    $h->up;
+    $pid = $h->proxy_pid;
+    is($h->quit, 0, 'and once more');
+    wait_for(sub { gone($pid) }, 20, 'without a route it does not stay');
+    pass('ended');
+};
+
 done_testing();
