@@ -155,7 +155,7 @@ allow_some(scmp_filter_ctx filter)
     /* how libuv makes a descriptor non-blocking */
     if (rc == 0) {
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                              SCMP_A1(SCMP_CMP_EQ, FIONBIO));
+                              SCMP_A1(SCMP_CMP_EQ, FIONBIO, 0));
     }
 
     /* a failed assertion is to be told as such */
