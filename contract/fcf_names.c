@@ -1,8 +1,11 @@
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "contract/fcf_names.h"
 
@@ -104,6 +107,27 @@ fcf_worker_id_valid(const char *s, size_t len)
 }
 
 
+/* without random numbers: unlike any other of this machine, at least */
+static void
+fcf_request_id_clock(unsigned char bytes[12])
+{
+    uint32_t         pid;
+    uint64_t         n;
+    struct timespec  now;
+
+    static uint64_t  count;
+
+    (void) clock_gettime(CLOCK_REALTIME, &now);
+
+    n = (uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec;
+    n += __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+    pid = (uint32_t) getpid();
+
+    memcpy(bytes, &n, 8);
+    memcpy(bytes + 8, &pid, 4);
+}
+
+
 void
 fcf_request_id_new(char *buf)
 {
@@ -120,6 +144,12 @@ fcf_request_id_new(char *buf)
         n = getrandom(bytes + done, sizeof(bytes) - done, 0);
 
         if (n < 0) {
+            if (errno != EINTR) {
+                /* a sandbox that forbids it, say */
+                fcf_request_id_clock(bytes);
+                break;
+            }
+
             n = 0;
         }
     }

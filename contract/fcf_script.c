@@ -26,9 +26,11 @@ const fcf_script_t  fcf_script_ask = {
     "if pending + tonumber(ARGV[4]) >= tonumber(ARGV[3]) then\n"
     "    return 0\n"
     "end\n"
+    /* the push may fail (the key holds something else): then nothing is
+     * pending either */
+    "redis.call('LPUSH', KEYS[2], ARGV[2])\n"
     "redis.call('ZADD', KEYS[1], now + tonumber(ARGV[5]), ARGV[1])\n"
     FCF_LUA_EXPIRE
-    "redis.call('LPUSH', KEYS[2], ARGV[2])\n"
     "return 1\n"
 };
 

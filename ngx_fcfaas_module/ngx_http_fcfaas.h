@@ -25,6 +25,8 @@
 #define NGX_HTTP_FCFAAS_GRACE         2000
 /* how long a final failure answers newcomers */
 #define NGX_HTTP_FCFAAS_NEGATIVE      2000
+/* how long an instance that said it drains is believed, without etcd */
+#define NGX_HTTP_FCFAAS_AWAY          2000
 /* a lone refused instance is tried this often, for this long */
 #define NGX_HTTP_FCFAAS_SUSPECT_RETRY  100
 #define NGX_HTTP_FCFAAS_SUSPECT_TIME  1000
@@ -81,6 +83,8 @@ typedef struct {
     ngx_msec_t                   upgrade_timeout;
     ngx_int_t                    park_limit;
     ngx_flag_t                   declared;
+    ngx_flag_t                   error_details;
+    ngx_http_handler_pt          handler;       /* of the location */
     ngx_int_t                    cpu;
     ngx_int_t                    memory;
 } ngx_http_fcfaas_loc_conf_t;
@@ -109,7 +113,10 @@ struct ngx_http_fcfaas_waiter_s {
 typedef struct {
     ngx_uint_t                   status;
     const char                  *error;         /* static */
-    ngx_str_t                    message;
+    ngx_str_t                    message;       /* static */
+    ngx_str_t                    detail;        /* of a failure: for the log,
+                                                   and for clients where
+                                                   fcfaas_error_details is on */
     ngx_uint_t                   retry_after;   /* seconds, 0: none */
 } ngx_http_fcfaas_answer_t;
 
@@ -162,6 +169,9 @@ struct ngx_http_fcfaas_instance_s {
     ngx_int_t                    concurrency;   /* -1: the spec's, 0: none */
     socklen_t                    socklen;
     unsigned                     draining:1;
+    unsigned                     away:1;        /* it said that it drains */
+    unsigned                     proven:1;      /* it has answered once */
+    unsigned                     lost:1;        /* told, while unproven */
     unsigned                     suspect:1;
     unsigned                     full:1;
     unsigned                     probing:1;     /* by one request */
@@ -178,6 +188,7 @@ struct ngx_http_fcfaas_instance_s {
     ngx_msec_t                   refused_since; /* valid while suspect */
     ngx_msec_t                   retry_at;      /* valid while suspect */
     ngx_msec_t                   full_until;    /* valid while full */
+    ngx_msec_t                   away_until;    /* valid while away */
     ngx_uint_t                   full_times;
     u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
     u_char                       name_data[NGX_SOCKADDR_STRLEN];
@@ -245,8 +256,10 @@ struct ngx_http_fcfaas_function_s {
     ngx_msec_t                   started_at;    /* rate of starts */
     ngx_uint_t                   started;
 
-    /* the last final failure: ngx_http_fcfaas_failure.c */
-    ngx_msec_t                   failed_until;
+    /* the last failure: ngx_http_fcfaas_failure.c */
+    ngx_msec_t                   failed_at;
+    ngx_msec_t                   counted_at;    /* in "attempt" */
+    ngx_msec_t                   failed_until;  /* valid while failed */
     ngx_http_fcfaas_answer_t     failure;
 };
 

@@ -32,7 +32,10 @@ ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
 
         failure = ngx_http_fcfaas_failure_now(f);
 
-        if (failure && !ngx_http_fcfaas_slots_ready(f)) {
+        if (failure
+            && !ngx_http_fcfaas_slots_ready(f)
+            && !ngx_http_fcfaas_slots_booting(f))
+        {
             ctx->answer = *failure;
             return NGX_DECLINED;
         }

@@ -8,6 +8,7 @@
     (a)->status = s;                                                        \
     (a)->error = e;                                                         \
     ngx_str_set(&(a)->message, m);                                          \
+    ngx_str_null(&(a)->detail);                                             \
     (a)->retry_after = again
 
 
@@ -31,19 +32,19 @@ ngx_http_fcfaas_answer(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     ngx_http_fcfaas_answer_count(ctx);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "fcfaas: \"%V\": %ui %s: %V", &ctx->id, ctx->answer.status,
-                  ctx->answer.error, &ctx->answer.message);
+                  "fcfaas: \"%V\": %s: %ui %s: %V%s%V", &ctx->id,
+                  ngx_http_fcfaas_request_id(ctx), ctx->answer.status,
+                  ctx->answer.error, &ctx->answer.message,
+                  ctx->answer.detail.len ? ": " : "", &ctx->answer.detail);
 
-    if (r != r->main) {
+    if (r != r->main
+        || ngx_http_fcfaas_answer_replaced(r, ctx->answer.status))
+    {
         return ctx->answer.status;
     }
 
     if (ngx_http_fcfaas_answer_headers(r, &ctx->answer) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ngx_http_fcfaas_answer_replaced(r, ctx->answer.status)) {
-        return ctx->answer.status;
     }
 
     r->expect_tested = 1;
@@ -155,21 +156,31 @@ ngx_http_fcfaas_answer_header(ngx_http_request_t *r, const char *key,
 static ngx_buf_t *
 ngx_http_fcfaas_answer_body(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 {
-    size_t      len;
-    u_char     *request_id;
-    ngx_buf_t  *b;
-    ngx_str_t  *message, *id;
+    size_t                       len;
+    u_char                      *request_id;
+    ngx_buf_t                   *b;
+    ngx_str_t                   *message, *id, detail;
+    ngx_http_fcfaas_loc_conf_t  *flcf;
+
+    flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
 
     message = &ctx->answer.message;
     id = &ctx->id;
+    detail = ctx->answer.detail;
+
+    if (!flcf->error_details) {
+        detail.len = 0;
+    }
 
     request_id = ngx_http_fcfaas_request_id(ctx);
 
-    len = sizeof("{\"error\":\"\",\"message\":\"\","
+    len = sizeof("{\"error\":\"\",\"message\":\": \","
                  "\"function_id\":\"\",\"request_id\":\"\"}\n")
           + ngx_strlen(ctx->answer.error)
           + message->len
           + ngx_escape_json(NULL, message->data, message->len)
+          + detail.len
+          + ngx_escape_json(NULL, detail.data, detail.len)
           + id->len
           + ngx_escape_json(NULL, id->data, id->len)
           + ngx_strlen(request_id);
@@ -183,6 +194,13 @@ ngx_http_fcfaas_answer_body(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
                           ctx->answer.error);
     b->last = (u_char *) ngx_escape_json(b->last, message->data,
                                          message->len);
+
+    if (detail.len) {
+        b->last = ngx_cpymem(b->last, ": ", 2);
+        b->last = (u_char *) ngx_escape_json(b->last, detail.data,
+                                             detail.len);
+    }
+
     b->last = ngx_sprintf(b->last, "\",\"function_id\":\"");
     b->last = (u_char *) ngx_escape_json(b->last, id->data, id->len);
     b->last = ngx_sprintf(b->last, "\",\"request_id\":\"%s\"}\n", request_id);
@@ -304,13 +322,38 @@ ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a)
 
 
 void
-ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_function_t *f,
+ngx_http_fcfaas_answer_refuses(ngx_http_fcfaas_answer_t *a, ngx_str_t *why)
+{
+    ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
+        "redis_unavailable", "cannot ask for an instance: Redis refuses", 2);
+
+    a->detail = *why;
+}
+
+
+void
+ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_ctx_t *ctx,
     ngx_http_fcfaas_answer_t *a)
 {
+    ngx_http_fcfaas_function_t  *f;
+
+    f = ctx->function;
+
     if (!f->worker->listed) {
         ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
             "etcd_unavailable", "the list of functions has not come yet: "
             "etcd does not answer", 2);
+        return;
+    }
+
+    if (f->failure.status
+        && (ngx_msec_int_t) (f->failed_at - ctx->waiter.arrived) >= 0)
+    {
+        /* the best that is known of why it had to wait */
+        ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT,
+            "park_timeout", "no instance became free in time, and the last "
+            "one that was to be started did not start", 0);
+        a->detail = f->failure.detail;
         return;
     }
 

@@ -15,7 +15,8 @@ ngx_int_t ngx_http_fcfaas_answer(ngx_http_request_t *r,
 ngx_uint_t ngx_http_fcfaas_answer_replaced(ngx_http_request_t *r,
     ngx_uint_t status);
 
-/* The answers there are; messages are static but for failure's. */
+/* The answers there are; messages are static, details the
+ * function's. */
 void ngx_http_fcfaas_answer_bad_name(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_bad_path(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_unknown(ngx_http_fcfaas_answer_t *a);
@@ -24,8 +25,11 @@ void ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_no_worker(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a);
+/* Redis answers, but not as it should */
+void ngx_http_fcfaas_answer_refuses(ngx_http_fcfaas_answer_t *a,
+    ngx_str_t *why);
 /* the park timeout has passed: what there was no time for */
-void ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_function_t *f,
+void ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_ctx_t *ctx,
     ngx_http_fcfaas_answer_t *a);
 
 #endif /* _NGX_HTTP_FCFAAS_ANSWER_H_INCLUDED_ */

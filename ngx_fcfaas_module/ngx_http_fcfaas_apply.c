@@ -216,7 +216,6 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     instance->draining = value.state == FCF_INSTANCE_DRAINING;
 
     if (!instance->draining) {
-        f->attempt = 0;
         f->failed = 0;
     }
 

@@ -5,6 +5,8 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
+#include "contract/fcf_text.h"
+
 
 /* jobs of one function that this worker may queue in a second */
 #define NGX_HTTP_FCFAAS_STARTS  100
@@ -29,6 +31,9 @@ static ngx_int_t ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f,
     ngx_uint_t wanted, ngx_uint_t live);
 static void ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err);
+static ngx_uint_t ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err);
+static void ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_function_t *f,
+    const fcf_err_t *err);
 static void ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w,
     const char *why);
 static void ngx_http_fcfaas_ask_tick(ngx_event_t *ev);
@@ -47,7 +52,8 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_function_t *f)
         return;
     }
 
-    if (f->nwaiters) {
+    if (f->nwaiters || f->outdated) {
+        /* also where nobody waits: "not needed" holds for a moment only */
         ngx_http_fcfaas_ask_later(f, 0);
     }
 
@@ -213,9 +219,15 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
         return;
     }
 
+    f->refs++;
+
     if (err) {
         ngx_http_fcfaas_count(w, ASK_FAILED);
         ngx_http_fcfaas_ask_bad(w, err->msg);
+
+        if (ngx_http_fcfaas_ask_hopeless(err)) {
+            ngx_http_fcfaas_ask_refused(f, err);
+        }
 
     } else {
         if (w->redis_bad) {
@@ -243,7 +255,53 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
 
     ngx_free(ask);
 
+    f->refs--;
     ngx_http_fcfaas_table_release(f);
+}
+
+
+/* what Redis says that does not change by itself */
+static ngx_uint_t
+ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err)
+{
+    ngx_uint_t  i;
+
+    static const char *const  words[] = {
+        "WRONGTYPE", "NOAUTH", "NOPERM", "WRONGPASS", NULL
+    };
+
+    if (err->code != FCF_E_REFUSED) {
+        return 0;
+    }
+
+    for (i = 0; words[i]; i++) {
+        if (ngx_strstr(err->msg, words[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_function_t *f,
+    const fcf_err_t *err)
+{
+    char                      text[256];
+    ngx_str_t                 why;
+    ngx_http_fcfaas_answer_t  answer;
+
+    if (ngx_http_fcfaas_slots_ready(f) || ngx_http_fcfaas_slots_booting(f)) {
+        return;
+    }
+
+    why.data = (u_char *) text;
+    why.len = fcf_text_clean(text, sizeof(text), err->msg,
+                             ngx_strlen(err->msg), 0);
+
+    ngx_http_fcfaas_answer_refuses(&answer, &why);
+    ngx_http_fcfaas_park_refuse_all(f, ngx_current_msec, &answer);
 }
 
 
@@ -313,6 +371,11 @@ ngx_http_fcfaas_ask_tick(ngx_event_t *ev)
     }
 
     ngx_http_fcfaas_ask_look(f);
+
+    if (f->failed && !ngx_http_fcfaas_past(f->failed_until)) {
+        /* that keeps it until then, and no longer */
+        ngx_http_fcfaas_ask_later(f, f->failed_until - ngx_current_msec + 1);
+    }
 
     f->refs--;
 

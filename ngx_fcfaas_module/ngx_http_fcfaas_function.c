@@ -58,35 +58,48 @@ ngx_http_fcfaas_function_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* the regular expression, and so the captures, are those of the location
- * where the directive stands */
+/*
+ * It is inherited by "if" and "limit_except", and by nested locations that
+ * have a proxy_pass of their own: others do not go to a function, and must not
+ * wait for one.
+ */
+
 void
 ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
     ngx_http_fcfaas_loc_conf_t *prev, ngx_http_fcfaas_loc_conf_t *conf)
 {
     ngx_uint_t                 inherited;
-#if (NGX_PCRE)
     ngx_http_core_loc_conf_t  *clcf;
-#endif
 
-    inherited = conf->id == NGX_CONF_UNSET_PTR;
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (inherited) {
-        conf->id = prev->id == NGX_CONF_UNSET_PTR ? NULL : prev->id;
-        conf->strip = prev->strip;
-        conf->capture = prev->capture;
+    inherited = 0;
+    conf->handler = clcf->noname ? prev->handler : clcf->handler;
+
+    if (conf->id == NGX_CONF_UNSET_PTR) {
+        conf->id = NULL;
+
+        if (prev->id != NGX_CONF_UNSET_PTR
+            && prev->id
+            && (clcf->noname
+                || (conf->handler && prev->handler == NULL)
+                || (conf->handler && conf->handler == prev->handler)))
+        {
+            inherited = 1;
+            conf->id = prev->id;
+            conf->strip = prev->strip;
+            conf->capture = prev->capture;
+        }
     }
 
 #if (NGX_PCRE)
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    /* the regular expression, and so the captures, are those of the location
+     * where the directive stands */
 
-    /* "if" and "limit_except" have no name of their own */
+    conf->regex = (clcf->noname || inherited) ? prev->regex : clcf->regex;
 
-    conf->regex = (clcf->noname || (inherited && conf->id))
-                  ? prev->regex : clcf->regex;
-
-    if (!inherited && conf->regex) {
+    if (!inherited && conf->id && conf->regex) {
         conf->capture = ngx_http_fcfaas_function_capture(cf, conf->regex,
                                                          conf->id->value);
     }

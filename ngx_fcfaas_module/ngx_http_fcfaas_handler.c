@@ -266,7 +266,9 @@ ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
         f->spec.memory = flcf->memory;
     }
 
-    if (f && ngx_http_fcfaas_registry_known(f)) {
+    if (f && (flcf->declared ? f->declared
+                             : ngx_http_fcfaas_registry_known(f)))
+    {
         return f;
     }
 

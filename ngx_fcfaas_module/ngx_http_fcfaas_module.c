@@ -118,6 +118,13 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       offsetof(ngx_http_fcfaas_loc_conf_t, declared),
       NULL },
 
+    { ngx_string("fcfaas_error_details"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, error_details),
+      NULL },
+
     { ngx_string("fcfaas_cpu"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
@@ -293,6 +300,7 @@ ngx_http_fcfaas_create_loc_conf(ngx_conf_t *cf)
     flcf->upgrade_timeout = NGX_CONF_UNSET_MSEC;
     flcf->park_limit = NGX_CONF_UNSET;
     flcf->declared = NGX_CONF_UNSET;
+    flcf->error_details = NGX_CONF_UNSET;
     flcf->cpu = NGX_CONF_UNSET;
     flcf->memory = NGX_CONF_UNSET;
 
@@ -327,6 +335,7 @@ ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               3600000);
     ngx_conf_merge_value(conf->park_limit, prev->park_limit, 1024);
     ngx_conf_merge_value(conf->declared, prev->declared, 1);
+    ngx_conf_merge_value(conf->error_details, prev->error_details, 0);
     ngx_conf_merge_value(conf->cpu, prev->cpu, FCF_DEFAULT_CPU);
     ngx_conf_merge_value(conf->memory, prev->memory, FCF_DEFAULT_MEMORY_MB);
 

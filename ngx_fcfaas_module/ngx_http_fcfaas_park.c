@@ -178,7 +178,6 @@ ngx_http_fcfaas_park_leave(ngx_http_fcfaas_ctx_t *ctx)
 
     if (--f->nwaiters == 0) {
         ngx_queue_remove(&f->waiting);
-        f->attempt = 0;
     }
 
     f->worker->stat->parked--;
@@ -268,7 +267,7 @@ ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev)
     ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
     f = ctx->function;
 
-    ngx_http_fcfaas_answer_timeout(f, &answer);
+    ngx_http_fcfaas_answer_timeout(ctx, &answer);
 
     f->refs++;
     ngx_http_fcfaas_park_refuse(ctx, &answer);
@@ -469,8 +468,8 @@ ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
 }
 
 
-/* those that wait for a function that is not declared any more, and has none;
- * returns what is left of limit */
+/* those that wait for a function that is not declared any more; returns what is
+ * left of limit */
 static ngx_uint_t
 ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
 {
@@ -478,20 +477,25 @@ ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
     ngx_http_fcfaas_ctx_t     *ctx;
     ngx_http_fcfaas_answer_t   answer;
 
-    while (f->nwaiters && limit
-           && f->worker->listed && !f->declared && f->ninstances == 0)
-    {
-        q = ngx_queue_head(&f->waiters);
+    if (f->declared || !f->worker->listed) {
+        return limit;
+    }
+
+    ngx_http_fcfaas_answer_unknown(&answer);
+    q = ngx_queue_head(&f->waiters);
+
+    while (q != ngx_queue_sentinel(&f->waiters) && limit) {
+
         ctx = ngx_http_fcfaas_park_ctx(q);
+        q = ngx_queue_next(q);
 
-        if (ctx->undeclared) {
-            break;
+        if (!ctx->undeclared) {
+            limit--;
+            ngx_http_fcfaas_park_refuse(ctx, &answer);
+
+            /* anybody may have come or gone meanwhile */
+            q = ngx_queue_head(&f->waiters);
         }
-
-        limit--;
-
-        ngx_http_fcfaas_answer_unknown(&answer);
-        ngx_http_fcfaas_park_refuse(ctx, &answer);
     }
 
     return limit;

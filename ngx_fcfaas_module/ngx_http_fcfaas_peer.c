@@ -168,7 +168,7 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
     ngx_http_fcfaas_peer_collapse(ctx->request);
 
     if (!ctx->turn && ngx_http_fcfaas_admit_overdue(ctx)) {
-        ngx_http_fcfaas_answer_timeout(ctx->function, &ctx->answer);
+        ngx_http_fcfaas_answer_timeout(ctx, &ctx->answer);
         return ngx_http_fcfaas_wait_answer(fp, pc);
     }
 

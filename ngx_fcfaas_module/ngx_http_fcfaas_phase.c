@@ -197,7 +197,7 @@ ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *waiter)
 static void
 ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *waiter)
 {
-    ngx_str_t              *message;
+    ngx_str_t              *detail;
     ngx_connection_t       *c;
     ngx_http_request_t     *r;
     ngx_http_fcfaas_ctx_t  *ctx;
@@ -217,16 +217,16 @@ ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *waiter)
     {
         /*
          * The location of an error_page would take what there is of the body
-         * for the whole; ngx_http_fcfaas_phase_body() goes on.  The message
+         * for the whole; ngx_http_fcfaas_phase_body() goes on.  The detail
          * may belong to the function, and change until then.
          */
 
         ctx->refused = 1;
-        message = &ctx->answer.message;
-        message->data = ngx_pstrdup(r->pool, message);
+        detail = &ctx->answer.detail;
+        detail->data = ngx_pstrdup(r->pool, detail);
 
-        if (message->data == NULL) {
-            message->len = 0;
+        if (detail->data == NULL) {
+            detail->len = 0;
         }
 
         return;

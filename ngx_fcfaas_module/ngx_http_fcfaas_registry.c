@@ -147,6 +147,10 @@ ngx_http_fcfaas_registry_changed(ngx_http_fcfaas_function_t *f)
     f->outdated = ngx_http_fcfaas_slots_live(f) == 0
                   && ngx_http_fcfaas_slots_ready(f) != 0;
 
+    if (f->outdated && !f->worker->listing) {
+        ngx_http_fcfaas_ask_look(f);
+    }
+
     ngx_http_fcfaas_park_kick(f);
 }
 

@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
@@ -50,6 +51,11 @@ ngx_http_fcfaas_reply_header(ngx_http_request_t *r)
         if (h) {
             return ngx_http_fcfaas_reply_unsent(r, fp, h);
         }
+    }
+
+    if (fp->instance && !fp->instance->proven) {
+        fp->instance->proven = 1;
+        ngx_http_fcfaas_failure_over(ctx->function);
     }
 
     if (fp->instance && ngx_http_fcfaas_slots_good(fp->instance)) {
@@ -146,7 +152,8 @@ ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
     } else if (why.len == sizeof(FCF_UNSENT_DRAINING) - 1
                && ngx_strncmp(why.data, FCF_UNSENT_DRAINING, why.len) == 0)
     {
-        instance->draining = 1;
+        instance->away = 1;
+        instance->away_until = ngx_current_msec + NGX_HTTP_FCFAAS_AWAY;
 
     } else {
         ngx_http_fcfaas_slots_refused(instance);

@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
@@ -11,6 +12,18 @@
 
 #define ngx_http_fcfaas_slots_of(q)                                         \
     ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue)
+
+
+/* it has said itself that it drains, and etcd has not confirmed it yet */
+static ngx_uint_t
+ngx_http_fcfaas_slots_away(ngx_http_fcfaas_instance_t *instance)
+{
+    if (instance->away && ngx_http_fcfaas_past(instance->away_until)) {
+        instance->away = 0;
+    }
+
+    return instance->away;
+}
 
 
 /* it has failed this request once */
@@ -44,6 +57,7 @@ ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
     if (instance->draining
         || instance->gone
         || instance->unproven
+        || ngx_http_fcfaas_slots_away(instance)
         || ngx_http_fcfaas_slots_failed(instance, ctx))
     {
         return 0;
@@ -241,6 +255,7 @@ ngx_http_fcfaas_slots_count(ngx_http_fcfaas_function_t *f, ngx_uint_t current)
         }
 
         if (!instance->draining
+            && !ngx_http_fcfaas_slots_away(instance)
             && (!current || ngx_http_fcfaas_slots_current(instance))
             && !ngx_http_fcfaas_slots_lost(instance))
         {
@@ -286,7 +301,7 @@ ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_function_t *f,
     {
         instance = ngx_http_fcfaas_slots_of(q);
 
-        if (instance->draining) {
+        if (instance->draining || ngx_http_fcfaas_slots_away(instance)) {
             continue;
         }
 
@@ -347,6 +362,13 @@ ngx_http_fcfaas_slots_refused(ngx_http_fcfaas_instance_t *instance)
     } else {
         instance->retry_at = ngx_current_msec + NGX_HTTP_FCFAAS_SUSPECT_TIME;
     }
+
+    if (!instance->proven && !instance->lost
+        && ngx_http_fcfaas_slots_lost(instance))
+    {
+        instance->lost = 1;
+        ngx_http_fcfaas_failure_unreachable(instance);
+    }
 }
 
 
@@ -396,12 +418,15 @@ ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f)
     {
         instance = ngx_http_fcfaas_slots_of(q);
 
-        if (instance->draining || (!instance->full && !instance->suspect)) {
+        if (instance->draining
+            || (!instance->full && !instance->suspect && !instance->away))
+        {
             continue;
         }
 
-        ms = (ngx_msec_int_t) ((instance->full ? instance->full_until
-                                               : instance->retry_at)
+        ms = (ngx_msec_int_t) ((instance->away ? instance->away_until
+                                : instance->full ? instance->full_until
+                                : instance->retry_at)
                                - ngx_current_msec);
 
         if (ms <= 0) {

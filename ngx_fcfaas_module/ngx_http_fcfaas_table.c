@@ -212,8 +212,8 @@ ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
         f->worker->nnamed--;
     }
 
-    if (f->failure.message.data) {
-        ngx_free(f->failure.message.data);
+    if (f->failure.detail.data) {
+        ngx_free(f->failure.detail.data);
     }
 
     ngx_free(f);

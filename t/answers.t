@@ -117,6 +117,8 @@ X-Fcfaas-Error: park_timeout
 --- request
 GET /run/nobody
 --- error_code: 404
+--- response_headers
+!X-Fcfaas-Error
 --- response_body
 mine
 

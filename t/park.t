@@ -81,6 +81,12 @@ on_job(sub {
 --- request
 GET /run/hello
 --- timeout: 1
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        fcfaas_error_details on;
+        proxy_pass http://functions$fcfaas_uri;
+    }
 --- error_code: 502
 --- response_headers
 X-Fcfaas-Error: no_image
@@ -98,6 +104,12 @@ on_job(sub {
 --- request
 GET /run/hello
 --- timeout: 4
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        fcfaas_error_details on;
+        proxy_pass http://functions$fcfaas_uri;
+    }
 --- error_code: 502
 --- response_headers
 X-Fcfaas-Error: boot_failed

@@ -114,6 +114,10 @@ bad('a park limit', qr/fcfaas_park_limit/,
     location => 'fcfaas $function_id; fcfaas_park_limit many;');
 bad('declared', qr/fcfaas_declared/,
     location => 'fcfaas $function_id; fcfaas_declared perhaps;');
+bad('error details', qr/fcfaas_error_details/,
+    location => 'fcfaas $function_id; fcfaas_error_details some;');
+good('error details', http => 'fcfaas_error_details on;',
+    location => 'fcfaas $function_id; fcfaas_error_details off;');
 bad('cpu', qr/between 1 and/,
     location => 'fcfaas $function_id; fcfaas_cpu 0;');
 bad('memory', qr/fcfaas_memory/,

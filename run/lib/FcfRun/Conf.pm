@@ -53,6 +53,12 @@ sub nginx_conf {
             ""      "";
         }
 
+        # as the client wrote it, with the port; HTTP/1.0 may have none
+        map \$http_host \$fcfaas_host {
+            default \$http_host;
+            ""      \$host:\$server_port;
+        }
+
         server {
             listen 127.0.0.1:$set{GATEWAY_PORT} backlog=4096;
             client_max_body_size 64m;
@@ -60,13 +66,20 @@ sub nginx_conf {
             location ~ ^/run/(?<function_id>[^/]+) {
                 fcfaas              \$function_id;
                 fcfaas_park_timeout $set{PARK_TIMEOUT};
+                fcfaas_error_details on;
 
                 proxy_pass          http://functions\$fcfaas_uri;
                 proxy_http_version  1.1;
+                proxy_buffer_size   16k;
+                proxy_buffers       8 16k;
+                proxy_set_header    Host \$fcfaas_host;
                 proxy_set_header    Upgrade \$http_upgrade;
                 proxy_set_header    Connection \$fcfaas_connection;
-                proxy_set_header    Host \$host;
-                proxy_connect_timeout 1s;
+                proxy_set_header    X-Forwarded-For \$proxy_add_x_forwarded_for;
+                proxy_set_header    X-Forwarded-Proto \$scheme;
+                proxy_set_header    X-Forwarded-Host \$fcfaas_host;
+                proxy_set_header    X-Request-Id \$fcfaas_request_id;
+                add_header          X-Request-Id \$fcfaas_request_id always;
             }
 
             location = /fcfaas/status {
