@@ -31,6 +31,7 @@ fcf_etcd_http_call(fcf_etcd_t *etcd, fcf_http_call_t *call, char *url,
     call->ca = etcd->ca;
     call->cert = etcd->cert;
     call->key = etcd->key;
+    call->pem = etcd->pem;
 
     /* what is left for the next endpoint if this one's host is gone */
 
@@ -85,6 +86,7 @@ fcf_etcd_copy(fcf_etcd_t *etcd, const fcf_etcd_conf_t *conf)
     rc |= fcf_etcd_dup(&etcd->ca, conf->ca);
     rc |= fcf_etcd_dup(&etcd->cert, conf->cert);
     rc |= fcf_etcd_dup(&etcd->key, conf->key);
+    etcd->pem = conf->pem;
 
     for (i = 0; i < conf->nendpoints && rc == 0; i++) {
         rc = fcf_etcd_dup(&etcd->endpoints[i], conf->endpoints[i]);

@@ -24,6 +24,7 @@ typedef struct {
     size_t              nendpoints;
     const char         *user, *password;        /* NULL: no auth */
     const char         *ca, *cert, *key;        /* PEM files or NULL */
+    int                 pem;                    /* PEM texts instead */
     unsigned            timeout_ms;             /* per call; 0: 2000 */
 } fcf_etcd_conf_t;
 

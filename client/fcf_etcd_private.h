@@ -78,6 +78,7 @@ struct fcf_etcd_s {
     size_t               at;
     char                *user, *password;
     char                *ca, *cert, *key;
+    int                  pem;
     unsigned             timeout_ms;
 
     char                 auth_header[FCF_ETCD_TOKEN_MAX + 32];

@@ -34,6 +34,7 @@ typedef struct {
     size_t                   max_reply;     /* bytes collected; over: LIMIT;
                                                0: 65536 */
     const char              *ca, *cert, *key;   /* PEM files or NULL */
+    int                      pem;           /* these are PEM texts instead */
     int                      fresh;         /* a connection of its own */
     int                      once;          /* else repeated when a kept
                                                connection ends unanswered */

@@ -98,6 +98,50 @@ fcf_http_on_send(void *arg, char *peer, char *local, int peer_port,
 }
 
 
+static CURLcode
+fcf_http_set_pem(CURL *easy, CURLoption option, const char *text)
+{
+    struct curl_blob  blob;
+
+    blob.data = (void *) text;
+    blob.len = strlen(text);
+    blob.flags = CURL_BLOB_COPY;
+
+    return curl_easy_setopt(easy, option, &blob);
+}
+
+
+static CURLcode
+fcf_http_set_tls(CURL *easy, const fcf_http_call_t *call)
+{
+    CURLcode  rc;
+
+    rc = CURLE_OK;
+
+    if (call->ca != NULL) {
+        rc = call->pem
+             ? fcf_http_set_pem(easy, CURLOPT_CAINFO_BLOB, call->ca)
+             : curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca);
+    }
+
+    if (call->cert == NULL || rc != CURLE_OK) {
+        return rc;
+    }
+
+    if (call->pem) {
+        rc = fcf_http_set_pem(easy, CURLOPT_SSLCERT_BLOB, call->cert);
+
+        return rc == CURLE_OK
+               ? fcf_http_set_pem(easy, CURLOPT_SSLKEY_BLOB, call->key) : rc;
+    }
+
+    fcf_http_opt(rc, easy, CURLOPT_SSLCERT, call->cert);
+    fcf_http_opt(rc, easy, CURLOPT_SSLKEY, call->key);
+
+    return rc;
+}
+
+
 CURLcode
 fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
 {
@@ -133,13 +177,8 @@ fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
         fcf_http_opt(rc, easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
     }
 
-    if (call->ca != NULL) {
-        fcf_http_opt(rc, easy, CURLOPT_CAINFO, call->ca);
-    }
-
-    if (call->cert != NULL) {
-        fcf_http_opt(rc, easy, CURLOPT_SSLCERT, call->cert);
-        fcf_http_opt(rc, easy, CURLOPT_SSLKEY, call->key);
+    if (rc == CURLE_OK) {
+        rc = fcf_http_set_tls(easy, call);
     }
 
     if (call->fresh) {

@@ -5,6 +5,7 @@
 
 
 #define NGX_HTTP_FCFAAS_SECRET_MAX    4096
+#define NGX_HTTP_FCFAAS_PEM_MAX       (256 * 1024)
 #define NGX_HTTP_FCFAAS_ZONE_DEFAULT  (512 * 1024)
 #define NGX_HTTP_FCFAAS_REDIS_DB_MAX  1023
 
@@ -14,7 +15,7 @@ typedef struct {
     const char  *name;
     size_t       offset;        /* of an ngx_str_t in the main conf */
     ngx_uint_t   file;          /* the value is the content of a file */
-    ngx_uint_t   path;          /* the value is a path: made a full one */
+    ngx_uint_t   pem;           /* the same, in PEM */
 } ngx_http_fcfaas_option_t;
 
 
@@ -31,6 +32,10 @@ static ngx_int_t ngx_http_fcfaas_conf_db(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_fcfaas_main_conf_t *fmcf, ngx_str_t *value);
 static ngx_int_t ngx_http_fcfaas_conf_secret(ngx_conf_t *cf,
     ngx_command_t *cmd, ngx_str_t *path, ngx_str_t *secret);
+static ngx_int_t ngx_http_fcfaas_conf_pem(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *path, ngx_str_t *pem);
+static ngx_int_t ngx_http_fcfaas_conf_read(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_str_t *path, size_t max, ngx_str_t *text);
 static char *ngx_http_fcfaas_conf_invalid(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t *value, const char *why);
 
@@ -212,9 +217,13 @@ ngx_http_fcfaas_conf_option(ngx_conf_t *cf, ngx_command_t *cmd,
             return ngx_http_fcfaas_conf_secret(cf, cmd, &arg, field);
         }
 
+        if (o->pem) {
+            return ngx_http_fcfaas_conf_pem(cf, cmd, &arg, field);
+        }
+
         *field = arg;
 
-        return o->path ? ngx_conf_full_name(cf->cycle, field, 1) : NGX_OK;
+        return NGX_OK;
     }
 
     return NGX_DECLINED;
@@ -351,6 +360,69 @@ ngx_http_fcfaas_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t *path, ngx_str_t *secret)
 {
     u_char     *p, *last;
+    ngx_str_t   text;
+
+    if (ngx_http_fcfaas_conf_read(cf, cmd, path, NGX_HTTP_FCFAAS_SECRET_MAX,
+                                  &text)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = text.data;
+
+    for (last = p;
+         last < p + text.len && *last > 0x20 && *last < 0x7f;
+         last++)
+    {
+        /* void */
+    }
+
+    if (last == p || (last < p + text.len && *last != LF && *last != CR)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" does not begin with a line of "
+                           "printable characters without spaces",
+                           &cmd->name, path);
+        return NGX_ERROR;
+    }
+
+    *last = '\0';
+
+    secret->data = p;
+    secret->len = last - p;
+
+    return NGX_OK;
+}
+
+
+/* read here, by the master: workers may not be allowed to */
+static ngx_int_t
+ngx_http_fcfaas_conf_pem(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *path,
+    ngx_str_t *pem)
+{
+    if (ngx_http_fcfaas_conf_read(cf, cmd, path, NGX_HTTP_FCFAAS_PEM_MAX, pem)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_strstr(pem->data, "-----BEGIN ") == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" holds nothing in PEM",
+                           &cmd->name, path);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* a whole file, which is no longer than max, followed by NUL */
+static ngx_int_t
+ngx_http_fcfaas_conf_read(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *path,
+    size_t max, ngx_str_t *text)
+{
+    size_t      len;
     ssize_t     n;
     ngx_fd_t    fd;
     ngx_str_t   name;
@@ -361,8 +433,8 @@ ngx_http_fcfaas_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(cf->pool, NGX_HTTP_FCFAAS_SECRET_MAX + 1);
-    if (p == NULL) {
+    text->data = ngx_pnalloc(cf->pool, max + 1);
+    if (text->data == NULL) {
         return NGX_ERROR;
     }
 
@@ -374,32 +446,25 @@ ngx_http_fcfaas_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_ERROR;
     }
 
-    n = ngx_read_fd(fd, p, NGX_HTTP_FCFAAS_SECRET_MAX);
+    len = 0;
+
+    do {
+        n = ngx_read_fd(fd, text->data + len, max + 1 - len);
+        len += n > 0 ? n : 0;
+
+    } while (n > 0 && len <= max);
 
     (void) ngx_close_file(fd);
 
-    if (n < 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"%V\": cannot read \"%V\"", &cmd->name, &name);
+    if (n < 0 || len > max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, n < 0 ? ngx_errno : 0,
+                           "\"%V\": cannot read \"%V\"%s", &cmd->name, &name,
+                           n < 0 ? "" : ": it is too long");
         return NGX_ERROR;
     }
 
-    for (last = p; last < p + n && *last > 0x20 && *last < 0x7f; last++) {
-        /* void */
-    }
-
-    if (last == p || (last < p + n && *last != LF && *last != CR)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": \"%V\" does not begin with a line of "
-                           "printable characters without spaces",
-                           &cmd->name, &name);
-        return NGX_ERROR;
-    }
-
-    *last = '\0';
-
-    secret->data = p;
-    secret->len = last - p;
+    text->data[len] = '\0';
+    text->len = len;
 
     return NGX_OK;
 }

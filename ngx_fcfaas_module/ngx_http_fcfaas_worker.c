@@ -134,6 +134,7 @@ ngx_http_fcfaas_worker_etcd(ngx_http_fcfaas_worker_t *w)
     conf.ca = ngx_http_fcfaas_cstr(&fmcf->etcd_ca);
     conf.cert = ngx_http_fcfaas_cstr(&fmcf->etcd_cert);
     conf.key = ngx_http_fcfaas_cstr(&fmcf->etcd_key);
+    conf.pem = 1;
 
     w->etcd = fcf_etcd_new(w->loop, &conf, &err);
 

@@ -38,6 +38,8 @@ typedef enum {
 
 struct ngx_http_fcfaas_stat_s {
     ngx_pid_t                    pid;           /* 0: free */
+    uint64_t                     started;       /* by the kernel's clock; pids
+                                                   are used again */
     ngx_uint_t                   worker;
     uint64_t                     counters[NGX_HTTP_FCFAAS_NCOUNTERS];
 
