@@ -45,6 +45,7 @@ typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
 typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
 typedef struct ngx_http_fcfaas_upconf_s    ngx_http_fcfaas_upconf_t;
 typedef struct ngx_http_fcfaas_probe_s     ngx_http_fcfaas_probe_t;
+typedef struct ngx_http_fcfaas_refusal_s   ngx_http_fcfaas_refusal_t;
 
 
 typedef struct {
@@ -175,6 +176,9 @@ struct ngx_http_fcfaas_instance_s {
     unsigned                     suspect:1;
     unsigned                     full:1;
     unsigned                     probing:1;     /* by one request */
+    unsigned                     counted_full:1;
+    unsigned                     counted_odd:1;
+    unsigned                     counted_current:1;
     unsigned                     gone:1;        /* out of the table */
     unsigned                     orphan:1;      /* its key vanished */
     unsigned                     unproven:1;    /* an orphan, and its port has
@@ -183,6 +187,7 @@ struct ngx_http_fcfaas_instance_s {
     ngx_str_t                    name;          /* "ip:port", in name_data */
     ngx_sockaddr_t               sockaddr;
 
+    ngx_rbtree_node_t            node;          /* in function->tree */
     ngx_http_fcfaas_probe_t     *probe;         /* valid while orphan */
     ngx_uint_t                   generation;    /* of the last list or put */
     ngx_msec_t                   refused_since; /* valid while suspect */
@@ -197,6 +202,7 @@ struct ngx_http_fcfaas_instance_s {
 
 /* what the registry keeps of a slot's key: somebody is at work on it */
 typedef struct {
+    ngx_http_fcfaas_function_t  *function;
     ngx_queue_t                  queue;
     ngx_int_t                    number;
     ngx_uint_t                   generation;
@@ -233,13 +239,23 @@ struct ngx_http_fcfaas_function_s {
     ngx_uint_t                   refs;
     ngx_uint_t                   nwaiters;
     ngx_uint_t                   ninstances;
-    ngx_queue_t                  instances;
+    ngx_uint_t                   nlisted;       /* with orphans */
+    ngx_uint_t                   nfull;         /* of them, by "busy" */
+    ngx_uint_t                   nodd;          /* of them, not as usual */
+    ngx_uint_t                   ncurrent;      /* of them, of the version */
+    ngx_queue_t                  instances;     /* idle ones first, the one
+                                                   used last before others */
     ngx_http_fcfaas_spec_t       spec;
     u_char                       id_data[FCF_ID_MAX + 1];
 
+    ngx_rbtree_t                 tree;          /* instances by worker_id */
+    ngx_rbtree_node_t            sentinel;
     ngx_uint_t                   spec_generation;
+    ngx_uint_t                   booting;       /* valid unless: */
+    unsigned                     booting_changed:1;
     ngx_queue_t                  slots;
     ngx_queue_t                  waiters;       /* oldest first */
+    ngx_http_fcfaas_refusal_t   *refusal;       /* of the rest of them */
 
     ngx_queue_t                  waiting;       /* in worker->waiting */
     ngx_queue_t                  kicked;        /* in worker->kicked */
@@ -292,7 +308,9 @@ struct ngx_http_fcfaas_worker_s {
     ngx_queue_t                  probes;        /* see _probe.c */
     ngx_uint_t                   nprobes;       /* that connect now */
     ngx_event_t                  kick_event;
-    ngx_event_t                  tick;          /* stat and minimum */
+    ngx_event_t                  tick;          /* stat */
+    ngx_event_t                  minimum_event;
+    ngx_uint_t                   nminimum;      /* left of this round */
 
     ngx_msec_t                   redis_bad_since;
     unsigned                     redis_bad:1;

@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
 
@@ -133,6 +134,8 @@ ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
     f->spec.max_instances = spec.max_instances;
     f->spec.timeout_s = spec.timeout_s;
 
+    ngx_http_fcfaas_slots_note_all(f);
+
     /* a new declaration deserves a new try */
     f->failed = 0;
     f->attempt = 0;
@@ -158,6 +161,8 @@ ngx_http_fcfaas_apply_undeclare(ngx_http_fcfaas_function_t *f)
     f->worker->nspecs--;
     f->spec.min_instances = 0;
     f->spec.version = 0;
+
+    ngx_http_fcfaas_slots_note_all(f);
 
     if (f->in_minimum) {
         f->in_minimum = 0;
@@ -214,6 +219,8 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     instance->version = value.version;
     instance->concurrency = value.concurrency;
     instance->draining = value.state == FCF_INSTANCE_DRAINING;
+
+    ngx_http_fcfaas_slots_note(instance);
 
     if (!instance->draining) {
         f->failed = 0;
@@ -297,6 +304,7 @@ ngx_http_fcfaas_apply_slot(ngx_http_fcfaas_function_t *f,
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }
 
+    f->booting_changed = 1;
     slot->generation = f->worker->generation;
     slot->failed = 0;
 

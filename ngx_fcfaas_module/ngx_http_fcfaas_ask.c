@@ -1,6 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
@@ -301,7 +302,7 @@ ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_function_t *f,
                              ngx_strlen(err->msg), 0);
 
     ngx_http_fcfaas_answer_refuses(&answer, &why);
-    ngx_http_fcfaas_park_refuse_all(f, ngx_current_msec, &answer);
+    ngx_http_fcfaas_refuse_all(f, ngx_current_msec, &answer);
 }
 
 
@@ -399,6 +400,6 @@ ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_function_t *f)
     }
 
     ngx_http_fcfaas_answer_redis(&answer);
-    ngx_http_fcfaas_park_refuse_all(f, ngx_current_msec
+    ngx_http_fcfaas_refuse_all(f, ngx_current_msec
                                        - NGX_HTTP_FCFAAS_GRACE, &answer);
 }

@@ -1,6 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 
 #include "contract/fcf_text.h"
@@ -175,7 +176,7 @@ ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_function_t *f,
         ngx_http_fcfaas_ask_later(f, NGX_HTTP_FCFAAS_NEGATIVE + 1);
     }
 
-    ngx_http_fcfaas_park_refuse_all(f, ngx_current_msec, &f->failure);
+    ngx_http_fcfaas_refuse_all(f, ngx_current_msec, &f->failure);
 }
 
 
@@ -194,6 +195,7 @@ ngx_http_fcfaas_failure_slots(ngx_http_fcfaas_function_t *f,
 
         if (ngx_strcmp(slot->request_id, request_id) == 0) {
             slot->failed = 1;
+            f->booting_changed = 1;
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
@@ -289,32 +290,6 @@ ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_ctx_t *ctx,
 
 
 void
-ngx_http_fcfaas_park_refuse_all(ngx_http_fcfaas_function_t *f,
-    ngx_msec_t before, const ngx_http_fcfaas_answer_t *answer)
-{
-    ngx_queue_t            *q;
-    ngx_http_fcfaas_ctx_t  *ctx;
-
-    f->refs++;
-
-    while (!ngx_queue_empty(&f->waiters)) {
-
-        q = ngx_queue_head(&f->waiters);
-        ctx = ngx_http_fcfaas_park_ctx(q);
-
-        /* oldest first: nobody behind is older */
-        if ((ngx_msec_int_t) (ctx->waiter.arrived - before) > 0) {
-            break;
-        }
-
-        ngx_http_fcfaas_park_refuse(ctx, answer);
-    }
-
-    f->refs--;
-}
-
-
-void
 ngx_http_fcfaas_park_kick(ngx_http_fcfaas_function_t *f)
 {
     ngx_http_fcfaas_worker_t  *w;
@@ -438,6 +413,7 @@ ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
     ngx_uint_t              n;
     ngx_http_fcfaas_ctx_t  *ctx;
 
+    limit = ngx_http_fcfaas_refuse_rest(f, limit);
     limit = ngx_http_fcfaas_park_unknown(f, limit);
 
     /* one that joins again during this run waits for the next */

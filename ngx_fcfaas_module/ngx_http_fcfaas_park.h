@@ -28,11 +28,9 @@ void ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev);
  * declared, or a waiter's location does not ask for that */
 ngx_uint_t ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_function_t *f);
 
-/* Answers one that waits; or those that arrived at "before" or earlier.  The
- * function may be gone afterwards unless the caller holds a reference. */
+/* Answers one that waits.  The function may be gone afterwards unless the
+ * caller holds a reference. */
 void ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_ctx_t *ctx,
     const ngx_http_fcfaas_answer_t *answer);
-void ngx_http_fcfaas_park_refuse_all(ngx_http_fcfaas_function_t *f,
-    ngx_msec_t before, const ngx_http_fcfaas_answer_t *answer);
 
 #endif /* _NGX_HTTP_FCFAAS_PARK_H_INCLUDED_ */

@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
 
@@ -66,6 +67,8 @@ ngx_http_fcfaas_probe_orphan(ngx_http_fcfaas_instance_t *instance)
     instance->unproven = 1;
     instance->function->ninstances--;
     w->ninstances--;
+
+    ngx_http_fcfaas_slots_note(instance);
 
     ngx_queue_insert_tail(&w->probes, &probe->queue);
 

@@ -154,6 +154,7 @@ ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
     {
         instance->away = 1;
         instance->away_until = ngx_current_msec + NGX_HTTP_FCFAAS_AWAY;
+        ngx_http_fcfaas_slots_note(instance);
 
     } else {
         ngx_http_fcfaas_slots_refused(instance);

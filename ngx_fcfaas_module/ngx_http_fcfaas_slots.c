@@ -14,12 +14,75 @@
     ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue)
 
 
+static ngx_uint_t
+ngx_http_fcfaas_slots_current(ngx_http_fcfaas_instance_t *instance)
+{
+    return instance->version == 0
+           || instance->function->spec.version == 0
+           || instance->version == instance->function->spec.version;
+}
+
+
+static ngx_uint_t
+ngx_http_fcfaas_slots_limit(ngx_http_fcfaas_instance_t *instance)
+{
+    ngx_uint_t  limit;
+
+    limit = instance->concurrency < 0 ? instance->function->spec.concurrency
+                                      : (ngx_uint_t) instance->concurrency;
+
+    return limit ? limit : NGX_HTTP_FCFAAS_NO_LIMIT;
+}
+
+
+void
+ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance)
+{
+    ngx_uint_t                   full, odd, current;
+    ngx_http_fcfaas_function_t  *f;
+
+    if (instance->gone) {
+        return;
+    }
+
+    f = instance->function;
+
+    full = instance->busy >= ngx_http_fcfaas_slots_limit(instance);
+    odd = instance->draining || instance->away || instance->suspect
+          || instance->full || instance->full_times || instance->orphan;
+    current = ngx_http_fcfaas_slots_current(instance);
+
+    f->nfull += full - instance->counted_full;
+    f->nodd += odd - instance->counted_odd;
+    f->ncurrent += current - instance->counted_current;
+
+    instance->counted_full = full;
+    instance->counted_odd = odd;
+    instance->counted_current = current;
+}
+
+
+void
+ngx_http_fcfaas_slots_note_all(ngx_http_fcfaas_function_t *f)
+{
+    ngx_queue_t  *q;
+
+    for (q = ngx_queue_head(&f->instances);
+         q != ngx_queue_sentinel(&f->instances);
+         q = ngx_queue_next(q))
+    {
+        ngx_http_fcfaas_slots_note(ngx_http_fcfaas_slots_of(q));
+    }
+}
+
+
 /* it has said itself that it drains, and etcd has not confirmed it yet */
 static ngx_uint_t
 ngx_http_fcfaas_slots_away(ngx_http_fcfaas_instance_t *instance)
 {
     if (instance->away && ngx_http_fcfaas_past(instance->away_until)) {
         instance->away = 0;
+        ngx_http_fcfaas_slots_note(instance);
     }
 
     return instance->away;
@@ -69,18 +132,14 @@ ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
         }
 
         instance->full = 0;
+        ngx_http_fcfaas_slots_note(instance);
     }
 
     if (instance->suspect && !ngx_http_fcfaas_past(instance->retry_at)) {
         return 0;
     }
 
-    limit = instance->concurrency < 0 ? instance->function->spec.concurrency
-                                      : (ngx_uint_t) instance->concurrency;
-
-    if (limit == 0) {
-        limit = NGX_HTTP_FCFAAS_NO_LIMIT;
-    }
+    limit = ngx_http_fcfaas_slots_limit(instance);
 
     if (instance->busy >= limit) {
         return 0;
@@ -95,15 +154,6 @@ ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
 }
 
 
-static ngx_uint_t
-ngx_http_fcfaas_slots_current(ngx_http_fcfaas_instance_t *instance)
-{
-    return instance->version == 0
-           || instance->function->spec.version == 0
-           || instance->version == instance->function->spec.version;
-}
-
-
 ngx_http_fcfaas_instance_t *
 ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
     ngx_http_fcfaas_ctx_t *ctx)
@@ -111,6 +161,10 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
     ngx_uint_t                   n, cost, least;
     ngx_queue_t                 *q;
     ngx_http_fcfaas_instance_t  *instance, *best;
+
+    if (f->nfull == f->nlisted) {
+        return NULL;
+    }
 
     best = NULL;
     least = 0;
@@ -156,8 +210,10 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
         best->probing = 1;
     }
 
-    if (f->ninstances > 1) {
-        /* the one used last is looked at last */
+    ngx_http_fcfaas_slots_note(best);
+
+    if (f->nlisted > 1) {
+        /* busy ones are looked at last */
         ngx_queue_remove(&best->queue);
         ngx_queue_insert_tail(&f->instances, &best->queue);
     }
@@ -170,11 +226,28 @@ void
 ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
     ngx_uint_t ended)
 {
+    ngx_http_fcfaas_function_t  *f;
+
+    f = instance->function;
+
     instance->busy--;
     instance->probing = 0;
 
     if (ended) {
         instance->full = 0;
+    }
+
+    ngx_http_fcfaas_slots_note(instance);
+
+    if (instance->busy == 0 && !instance->gone && !instance->counted_odd
+        && f->nlisted > 1)
+    {
+        /* the next request goes where the last one was, over a connection
+         * that is kept, and those that are not needed fall idle; what said
+         * "busy" stays behind: others want it too */
+
+        ngx_queue_remove(&instance->queue);
+        ngx_queue_insert_head(&f->instances, &instance->queue);
     }
 
     ngx_http_fcfaas_table_instance_release(instance);
@@ -186,6 +259,10 @@ ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f,
     ngx_http_fcfaas_ctx_t *ctx)
 {
     ngx_queue_t  *q;
+
+    if (f->nfull == f->nlisted) {
+        return 0;
+    }
 
     for (q = ngx_queue_head(&f->instances);
          q != ngx_queue_sentinel(&f->instances);
@@ -205,6 +282,10 @@ ngx_http_fcfaas_slots_free(ngx_http_fcfaas_function_t *f)
 {
     ngx_uint_t    n;
     ngx_queue_t  *q;
+
+    if (f->nfull == f->nlisted) {
+        return 0;
+    }
 
     n = 0;
 
@@ -239,6 +320,10 @@ ngx_http_fcfaas_slots_count(ngx_http_fcfaas_function_t *f, ngx_uint_t current)
     ngx_uint_t                   n;
     ngx_queue_t                 *q;
     ngx_http_fcfaas_instance_t  *instance;
+
+    if (f->nodd == 0) {
+        return current ? f->ncurrent : f->nlisted;
+    }
 
     n = 0;
 
@@ -323,6 +408,10 @@ ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_function_t *f)
     ngx_queue_t             *q;
     ngx_http_fcfaas_slot_t  *slot;
 
+    if (!f->booting_changed) {
+        return f->booting;
+    }
+
     n = 0;
 
     for (q = ngx_queue_head(&f->slots);
@@ -339,6 +428,9 @@ ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_function_t *f)
         }
     }
 
+    f->booting = n;
+    f->booting_changed = 0;
+
     return n;
 }
 
@@ -351,6 +443,7 @@ ngx_http_fcfaas_slots_refused(ngx_http_fcfaas_instance_t *instance)
     if (!instance->suspect) {
         instance->suspect = 1;
         instance->refused_since = ngx_current_msec;
+        ngx_http_fcfaas_slots_note(instance);
     }
 
     others = ngx_http_fcfaas_slots_ready(instance->function);
@@ -383,6 +476,8 @@ ngx_http_fcfaas_slots_full(ngx_http_fcfaas_instance_t *instance)
     instance->full = 1;
     instance->full_times++;
     instance->full_until = ngx_current_msec + ms / 2 + ngx_random() % ms / 2;
+
+    ngx_http_fcfaas_slots_note(instance);
 }
 
 
@@ -398,6 +493,8 @@ ngx_http_fcfaas_slots_good(ngx_http_fcfaas_instance_t *instance)
     instance->full_times = 0;
     instance->probing = 0;
 
+    ngx_http_fcfaas_slots_note(instance);
+
     return 1;
 }
 
@@ -411,6 +508,10 @@ ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f)
     ngx_http_fcfaas_instance_t  *instance;
 
     least = 0;
+
+    if (f->nodd == 0) {
+        return 0;
+    }
 
     for (q = ngx_queue_head(&f->instances);
          q != ngx_queue_sentinel(&f->instances);

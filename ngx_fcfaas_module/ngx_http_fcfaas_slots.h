@@ -21,6 +21,12 @@ ngx_http_fcfaas_instance_t *ngx_http_fcfaas_slots_bind(
 void ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
     ngx_uint_t ended);
 
+/* Counts anew: after what etcd says of an instance has changed, or what it
+ * says of the function.  Which have no slot free, which are not as usual: so
+ * most questions need no walk over all of them. */
+void ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance);
+void ngx_http_fcfaas_slots_note_all(ngx_http_fcfaas_function_t *f);
+
 /* 1 if bind would find one; ctx NULL: for any request */
 ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f,
     ngx_http_fcfaas_ctx_t *ctx);

@@ -1,11 +1,20 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 
 
 #define NGX_HTTP_FCFAAS_BUCKETS  256
 
 
+#define ngx_http_fcfaas_table_of(n)                                         \
+    (ngx_queue_data(n, ngx_http_fcfaas_instance_t, node))
+
+
 static ngx_int_t ngx_http_fcfaas_table_grow(ngx_http_fcfaas_worker_t *w);
+static void ngx_http_fcfaas_table_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+static ngx_int_t ngx_http_fcfaas_table_compare(ngx_rbtree_key_t key,
+    const u_char *worker_id, ngx_rbtree_node_t *node);
 static void ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f);
 
 
@@ -98,6 +107,8 @@ ngx_http_fcfaas_table_get(ngx_http_fcfaas_worker_t *w, const u_char *id,
     f->spec.memory = FCF_DEFAULT_MEMORY_MB;
     f->spec.concurrency = FCF_DEFAULT_CONCURRENCY;
     f->spec.max_instances = FCF_DEFAULT_MAX_INSTANCES;
+
+    ngx_rbtree_init(&f->tree, &f->sentinel, ngx_http_fcfaas_table_insert);
 
     ngx_queue_init(&f->instances);
     ngx_queue_init(&f->slots);
@@ -216,7 +227,48 @@ ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
         ngx_free(f->failure.detail.data);
     }
 
+    ngx_http_fcfaas_refuse_forget(f);
+
     ngx_free(f);
+}
+
+
+static void
+ngx_http_fcfaas_table_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
+    ngx_rbtree_node_t *sentinel)
+{
+    ngx_rbtree_node_t  **p;
+
+    for ( ;; ) {
+
+        p = ngx_http_fcfaas_table_compare(node->key,
+                              ngx_http_fcfaas_table_of(node)->worker_id, temp)
+            < 0 ? &temp->left : &temp->right;
+
+        if (*p == sentinel) {
+            break;
+        }
+
+        temp = *p;
+    }
+
+    *p = node;
+    node->parent = temp;
+    node->left = sentinel;
+    node->right = sentinel;
+    ngx_rbt_red(node);
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_table_compare(ngx_rbtree_key_t key, const u_char *worker_id,
+    ngx_rbtree_node_t *node)
+{
+    if (key != node->key) {
+        return key < node->key ? -1 : 1;
+    }
+
+    return ngx_strcmp(worker_id, ngx_http_fcfaas_table_of(node)->worker_id);
 }
 
 
@@ -224,18 +276,22 @@ ngx_http_fcfaas_instance_t *
 ngx_http_fcfaas_table_instance(ngx_http_fcfaas_function_t *f,
     const char *worker_id)
 {
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_instance_t  *instance;
+    ngx_int_t           rc;
+    ngx_rbtree_key_t    key;
+    ngx_rbtree_node_t  *node;
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
-         q = ngx_queue_next(q))
-    {
-        instance = ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue);
+    key = ngx_murmur_hash2((u_char *) worker_id, ngx_strlen(worker_id));
+    node = f->tree.root;
 
-        if (ngx_strcmp(instance->worker_id, worker_id) == 0) {
-            return instance;
+    while (node != &f->sentinel) {
+
+        rc = ngx_http_fcfaas_table_compare(key, (u_char *) worker_id, node);
+
+        if (rc == 0) {
+            return ngx_http_fcfaas_table_of(node);
         }
+
+        node = rc < 0 ? node->left : node->right;
     }
 
     return NULL;
@@ -272,6 +328,12 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
         ngx_queue_insert_tail(&f->instances, &instance->queue);
     }
 
+    instance->node.key = ngx_murmur_hash2(instance->worker_id,
+                                          ngx_strlen(instance->worker_id));
+    ngx_rbtree_insert(&f->tree, &instance->node);
+
+    f->booting_changed = 1;
+    f->nlisted++;
     f->ninstances++;
     f->refs++;
     f->worker->ninstances++;
@@ -283,16 +345,27 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
 void
 ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance)
 {
+    ngx_http_fcfaas_function_t  *f;
+
+    f = instance->function;
+
     instance->gone = 1;
 
     ngx_queue_remove(&instance->queue);
+    ngx_rbtree_delete(&f->tree, &instance->node);
+
+    f->booting_changed = 1;
+    f->nlisted--;
+    f->nfull -= instance->counted_full;
+    f->nodd -= instance->counted_odd;
+    f->ncurrent -= instance->counted_current;
 
     if (instance->orphan) {
         ngx_http_fcfaas_probe_stop(instance);
 
     } else {
-        instance->function->ninstances--;
-        instance->function->worker->ninstances--;
+        f->ninstances--;
+        f->worker->ninstances--;
     }
 
     ngx_http_fcfaas_table_instance_release(instance);
@@ -343,6 +416,7 @@ ngx_http_fcfaas_table_slot(ngx_http_fcfaas_function_t *f, ngx_int_t number,
         return NULL;
     }
 
+    slot->function = f;
     slot->number = number;
     ngx_queue_insert_tail(&f->slots, &slot->queue);
 
@@ -353,6 +427,8 @@ ngx_http_fcfaas_table_slot(ngx_http_fcfaas_function_t *f, ngx_int_t number,
 void
 ngx_http_fcfaas_table_slot_del(ngx_http_fcfaas_slot_t *slot)
 {
+    slot->function->booting_changed = 1;
+
     ngx_queue_remove(&slot->queue);
     ngx_free(slot);
 }

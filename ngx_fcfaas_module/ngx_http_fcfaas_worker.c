@@ -11,6 +11,9 @@
 
 
 #define NGX_HTTP_FCFAAS_TICK          1000
+/* functions with min_instances looked at in a turn, and the time between */
+#define NGX_HTTP_FCFAAS_TURN           256
+#define NGX_HTTP_FCFAAS_TURN_TIME        5
 #define NGX_HTTP_FCFAAS_REDIS_CONNECT 1000
 #define NGX_HTTP_FCFAAS_REDIS_TIMEOUT 1500
 
@@ -22,6 +25,7 @@ static ngx_int_t ngx_http_fcfaas_worker_redis(ngx_http_fcfaas_worker_t *w);
 static const char **ngx_http_fcfaas_worker_strings(ngx_pool_t *pool,
     ngx_array_t *a);
 static void ngx_http_fcfaas_worker_tick(ngx_event_t *ev);
+static void ngx_http_fcfaas_worker_minimum(ngx_event_t *ev);
 
 
 #define ngx_http_fcfaas_cstr(s)  ((s)->len ? (char *) (s)->data : NULL)
@@ -68,6 +72,10 @@ ngx_http_fcfaas_worker_start(ngx_cycle_t *cycle)
     ngx_http_fcfaas_worker_report(w);
     ngx_add_timer(&w->tick, NGX_HTTP_FCFAAS_TICK);
 
+    if (ngx_worker == 0) {
+        ngx_add_timer(&w->minimum_event, NGX_HTTP_FCFAAS_TICK);
+    }
+
     return NGX_OK;
 }
 
@@ -100,6 +108,11 @@ ngx_http_fcfaas_worker_create(ngx_cycle_t *cycle,
     w->tick.data = (void *) &ngx_http_fcfaas_no_connection;
     w->tick.log = w->log;
     w->tick.cancelable = 1;
+
+    w->minimum_event.handler = ngx_http_fcfaas_worker_minimum;
+    w->minimum_event.data = (void *) &ngx_http_fcfaas_no_connection;
+    w->minimum_event.log = w->log;
+    w->minimum_event.cancelable = 1;
 
     w->stat = ngx_http_fcfaas_zone_join(fmcf->shm_zone, w->pool);
     if (w->stat == NULL) {
@@ -290,31 +303,64 @@ ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w)
 static void
 ngx_http_fcfaas_worker_tick(ngx_event_t *ev)
 {
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_worker_t    *w;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_worker_t  *w;
 
     w = ngx_queue_data(ev, ngx_http_fcfaas_worker_t, tick);
 
     ngx_http_fcfaas_worker_report(w);
 
-    /* one worker of a gateway sees to what shall always run */
+    ngx_add_timer(ev, NGX_HTTP_FCFAAS_TICK);
+}
 
-    if (ngx_worker == 0 && !ngx_exiting) {
+
+/* one worker of a gateway sees to what shall always run, in turns */
+static void
+ngx_http_fcfaas_worker_minimum(ngx_event_t *ev)
+{
+    ngx_uint_t                   n;
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_function_t  *f;
+
+    w = ngx_queue_data(ev, ngx_http_fcfaas_worker_t, minimum_event);
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    if (w->nminimum == 0) {
+        /* a new round */
         for (q = ngx_queue_head(&w->minimum);
              q != ngx_queue_sentinel(&w->minimum);
              q = ngx_queue_next(q))
         {
-            f = ngx_queue_data(q, ngx_http_fcfaas_function_t, minimum);
-
-            if (f->nwaiters == 0) {
-                f->asked = 0;
-                f->denied = 0;
-            }
-
-            ngx_http_fcfaas_ask_look(f);
+            w->nminimum++;
         }
     }
 
-    ngx_add_timer(ev, NGX_HTTP_FCFAAS_TICK);
+    for (n = 0; n < NGX_HTTP_FCFAAS_TURN && w->nminimum; n++) {
+
+        if (ngx_queue_empty(&w->minimum)) {
+            w->nminimum = 0;
+            break;
+        }
+
+        w->nminimum--;
+
+        q = ngx_queue_head(&w->minimum);
+        f = ngx_queue_data(q, ngx_http_fcfaas_function_t, minimum);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&w->minimum, q);
+
+        if (f->nwaiters == 0) {
+            f->asked = 0;
+            f->denied = 0;
+        }
+
+        ngx_http_fcfaas_ask_look(f);
+    }
+
+    ngx_add_timer(ev, w->nminimum ? NGX_HTTP_FCFAAS_TURN_TIME
+                                  : NGX_HTTP_FCFAAS_TICK);
 }
