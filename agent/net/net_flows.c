@@ -34,6 +34,7 @@ struct flow_s {
 
 typedef struct {
     const fca_net_t  *net;
+    struct in_addr    of;               /* whose; 0: all bad ones */
     flow_t           *list;
     int               nomem;
 } flows_t;
@@ -83,7 +84,8 @@ flow_valid(struct nl_msg *msg, void *arg)
         || flow_way(attr[CTA_TUPLE_ORIG], &to) != 0
         || flow_way(attr[CTA_TUPLE_REPLY], &back) != 0
         || attr[CTA_ID] == NULL
-        || !flow_bad(flows->net, &to, &back))
+        || !(flows->of.s_addr != 0 ? to.src.s_addr == flows->of.s_addr
+                                   : flow_bad(flows->net, &to, &back)))
     {
         return NL_OK;
     }
@@ -146,12 +148,13 @@ flow_delete(fca_net_t *net, const flow_t *flow, fcf_err_t *err)
 }
 
 
-int
-fca_flows_cut(fca_net_t *net, fcf_err_t *err)
+/* all of them are read, and those that are meant deleted one by one */
+static int
+flows_delete(fca_net_t *net, struct in_addr of, fcf_err_t *err)
 {
     int               rc;
     flow_t           *flow;
-    flows_t           flows = { .net = net };
+    flows_t           flows = { .net = net, .of = of };
     struct nl_msg    *msg;
     struct nfgenmsg   head = { .nfgen_family = AF_INET,
                                .version = NFNETLINK_V0 };
@@ -182,9 +185,18 @@ fca_flows_cut(fca_net_t *net, fcf_err_t *err)
 }
 
 
-/* all that was opened by addr */
 int
-fca_flows_forget(fca_net_t *net, struct in_addr addr, fcf_err_t *err)
+fca_flows_cut(fca_net_t *net, fcf_err_t *err)
+{
+    struct in_addr  all = { .s_addr = 0 };
+
+    return flows_delete(net, all, err);
+}
+
+
+/* by one message, which Linux understands from 6.8 on */
+static int
+flows_forget(fca_net_t *net, struct in_addr addr, fcf_err_t *err)
 {
     struct nl_msg    *msg;
     struct nlattr    *tuple, *ip, *filter;
@@ -216,4 +228,22 @@ fca_flows_forget(fca_net_t *net, struct in_addr addr, fcf_err_t *err)
     nla_nest_end(msg, filter);
 
     return fca_nl_send(net->nfsk, msg, "forgetting a guest's flows", err);
+}
+
+
+/* all that was opened by addr */
+int
+fca_flows_forget(fca_net_t *net, struct in_addr addr, fcf_err_t *err)
+{
+    if (net->flows_one_by_one) {
+        return flows_delete(net, addr, err);
+    }
+
+    if (flows_forget(net, addr, NULL) == 0) {
+        return 0;
+    }
+
+    net->flows_one_by_one = 1;
+
+    return flows_delete(net, addr, err);
 }

@@ -20,6 +20,10 @@
 
 #define NFT_MSG(type)  (NFNL_SUBSYS_NFTABLES << 8 | (type))
 
+/* what a transaction did to a table of ours */
+#define TOUCHED        1u
+#define TOUCHED_GONE   2u
+
 
 static int
 generation_valid(struct nl_msg *msg, void *arg)
@@ -105,6 +109,7 @@ guard_generation(fca_net_t *net, const struct nlmsghdr *msg)
     }
 
     net->rules_dirty = 1;
+    net->rules_gone |= (touched & TOUCHED_GONE) != 0;
     net->by[0] = '\0';
 
     if (attr[NFTA_GEN_PROC_NAME] != NULL) {
@@ -145,7 +150,8 @@ guard_rules_notice(void *arg, const struct nlmsghdr *msg)
     name = nla_get_string(table);
 
     if (strcmp(name, net->table) == 0) {
-        net->touched = 1;
+        net->touched |= msg->nlmsg_type == NFT_MSG(NFT_MSG_DELTABLE)
+                        ? TOUCHED_GONE : TOUCHED;
     }
 }
 
@@ -177,7 +183,13 @@ guard_rules(fca_net_t *net)
 
     net->rules_dirty = 0;
 
-    if (fca_nft_check(net, &why) == 0) {
+    /* guests have the host before them meanwhile: no time for a look */
+    if (net->rules_gone) {
+        net->rules_gone = 0;
+        fcf_err_set(&why, FCF_E_NOT_FOUND, "the table %s was deleted",
+                    net->table);
+
+    } else if (fca_nft_check(net, &why) == 0) {
         /* who took them away may have put them back */
         fca_cut(net, 1);
         return;
@@ -233,8 +245,9 @@ guard_route(fca_net_t *net, const struct nlmsghdr *msg)
     oif = nlmsg_find_attr((struct nlmsghdr *) (uintptr_t) msg,
                           sizeof(struct rtmsg), RTA_OIF);
 
+    /* with an address go its routes */
     if (oif != NULL && nla_get_u32(oif) == net->ifindex) {
-        net->bridge_dirty = 1;
+        net->address_due = uv_hrtime() + FCA_NET_ADDRESS_NS;
     }
 }
 
@@ -284,7 +297,7 @@ guard_link_notice(void *arg, const struct nlmsghdr *msg)
         ifa = nlmsg_data(msg);
 
         if (ifa->ifa_index == net->ifindex) {
-            net->bridge_dirty = 1;
+            net->address_due = uv_hrtime() + FCA_NET_ADDRESS_NS;
         }
 
         break;
@@ -396,6 +409,11 @@ fca_guard(fca_net_t *net)
     if (net->stranger != 0) {
         fca_net_stranger_guard(net, net->stranger);
         net->stranger = 0;
+    }
+
+    if (net->address_due != 0 && uv_hrtime() >= net->address_due) {
+        net->address_due = 0;
+        net->bridge_dirty = 1;
     }
 
     if (net->bridge_dirty) {

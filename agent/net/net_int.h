@@ -31,6 +31,9 @@
 
 #define FCA_NET_QUIET_NS    (1000 * 1000000ull)
 
+/* "ip addr flush" deletes until none is left: it would not end */
+#define FCA_NET_ADDRESS_NS  (100 * 1000000ull)
+
 #define FCA_NET_ALIAS       "fcfaas:"
 #define FCA_NET_ALIAS_MAX   (sizeof(FCA_NET_ALIAS) + FCF_ID_MAX)
 /* both tables are called that and the bridge's name */
@@ -132,8 +135,11 @@ struct fca_net_s {
     size_t             nown;
     uint64_t           strays;          /* as last counted */
     unsigned           stranger;        /* ifindex of a foreign port */
-    unsigned           touched:1, rules_dirty:1, nics_dirty:1, bridge_dirty:1;
+    unsigned           touched:2, rules_gone:1, rules_dirty:1;
+    unsigned           nics_dirty:1, bridge_dirty:1;
     unsigned           forward_dirty:1, foreign_changed:1, retry:1;
+    unsigned           flows_one_by_one:1;  /* an older kernel */
+    uint64_t           address_due;     /* to be looked at; 0: not */
     const char        *bridge_told;     /* what was wrong with it last */
     uint64_t           bridge_quiet;    /* and until when that is known */
     char               by[32];          /* who changed the rules */

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <linux/close_range.h>
@@ -12,6 +13,8 @@
 
 #include "agent/net/net_int.h"
 #include "agent/net/net_nl.h"
+
+#define WORK_NICE  (-15)
 
 
 /* A pooled TAP that somebody changed is put back, one that was deleted is made
@@ -233,6 +236,10 @@ work_wait(fca_net_t *net, uint64_t until)
         { .fd = nl_socket_get_fd(net->link_notices), .events = POLLIN },
     };
 
+    if (net->address_due != 0 && net->address_due < until) {
+        until = net->address_due;
+    }
+
     now = uv_hrtime();
     ms = until > now ? (until - now) / 1000000 + 1 : 0;
 
@@ -389,6 +396,11 @@ work_main(void *arg)
     if (!net->work_failed) {
         net->rules_dirty = 1;
         fca_guard_all(net);
+
+        /* rules that are away are put back before anything else runs; without
+         * the right to it, in its turn */
+        (void) setpriority(PRIO_PROCESS, (id_t) syscall(SYS_gettid),
+                           WORK_NICE);
     }
 
     uv_sem_post(&net->started);

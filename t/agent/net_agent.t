@@ -77,7 +77,7 @@ for ("flush set $bridge nics", "flush table $bridge", "delete table $bridge",
     is(join(' ', instances('hello')), $key, 'the same VM');
 }
 
-for ('link set br-a down', 'link del br-a', 'addr flush dev br-a',
+for ('link set br-a down', 'link del br-a', 'addr del 172.16.0.1/24 dev br-a',
     "link set $tap nomaster", "link set $tap down")
 {
     $ns->run('ip', split / /);
