@@ -20,6 +20,9 @@
 
 #define NFT_MSG(type)  (NFNL_SUBSYS_NFTABLES << 8 | (type))
 
+/* the rest of the time, in times of a look at others' rules */
+#define FOREIGN_SHARE  100
+
 /* what a transaction did to a table of ours */
 #define TOUCHED        1u
 #define TOUCHED_GONE   2u
@@ -432,6 +435,25 @@ fca_guard(fca_net_t *net)
 }
 
 
+/* With ten thousands of rules a look takes long, and they may change all the
+ * time: it gets a small share of it. */
+static void
+guard_foreign(fca_net_t *net)
+{
+    uint64_t  start;
+
+    start = uv_hrtime();
+
+    if (!net->foreign_changed || start < net->foreign_due) {
+        return;
+    }
+
+    net->foreign_changed = 0;
+    fca_net_foreign_tell(net);
+    net->foreign_due = uv_hrtime() + (uv_hrtime() - start) * FOREIGN_SHARE;
+}
+
+
 /* what no notice tells: looked at every two seconds */
 void
 fca_guard_tick(fca_net_t *net)
@@ -447,10 +469,7 @@ fca_guard_tick(fca_net_t *net)
         net->strays = strays;
     }
 
-    if (net->foreign_changed) {
-        net->foreign_changed = 0;
-        fca_net_foreign_tell(net);
-    }
+    guard_foreign(net);
 
     if (net->retry) {
         net->retry = 0;

@@ -139,6 +139,7 @@ struct fca_net_s {
     unsigned           nics_dirty:1, bridge_dirty:1;
     unsigned           forward_dirty:1, foreign_changed:1, retry:1;
     unsigned           flows_one_by_one:1;  /* an older kernel */
+    uint64_t           foreign_due;     /* when others' rules may be read */
     uint64_t           address_due;     /* to be looked at; 0: not */
     const char        *bridge_told;     /* what was wrong with it last */
     uint64_t           bridge_quiet;    /* and until when that is known */

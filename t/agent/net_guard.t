@@ -166,6 +166,7 @@ sub goes_on {
         select undef, undef, undef, 0.02;
         defined recv($c->{sock}, $got, 4, 0x40) && $got eq 'data';
     }), $name);
+    $c->{seq} += 4;
 }
 
 sub is_cut {
@@ -193,6 +194,13 @@ goes_on($old, 'what the host had opened goes on');
 goes_on($new, 'and what it opened meanwhile');
 is((grep { /cannot|failed/ } logged(qr/put back/)), 0, 'nothing failed');
 NetHost::until(sub { ruleset() eq $want });
+
+# somebody forgets all connections of the host, as "conntrack -F" does
+socket(my $ct, 16, SOCK_RAW, 12) or die "netlink: $!";
+send $ct, pack('L S S L L C C n', 20, 1 << 8 | 2, 0x5, 1, 0, 2, 0, 0), 0;
+ok(defined recv($ct, my $ack, 4096, 0), 'the host forgets its connections');
+is(unpack('x16 l', $ack), 0, 'all of them');
+goes_on($new, 'one to a guest goes on all the same');
 
 # the rules alone, put back as somebody had saved them
 my $saved = sh('nft list ruleset');
