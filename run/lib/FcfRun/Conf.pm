@@ -56,7 +56,7 @@ sub nginx_conf {
         # as the client wrote it, with the port; HTTP/1.0 may have none
         map \$http_host \$fcfaas_host {
             default \$http_host;
-            ""      \$host:\$server_port;
+            ""      \$server_addr:\$server_port;
         }
 
         server {

@@ -40,7 +40,8 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use Test::More ();
 
-require(abs_path(dirname(__FILE__) . '/../../..') . '/run/lib/FcfRun/Nginx.pm');
+require($INC{'FcfRun/Nginx.pm'} //= abs_path(dirname(__FILE__) . '/../../..')
+    . '/run/lib/FcfRun/Nginx.pm');
 
 my @all;
 
