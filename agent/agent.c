@@ -302,12 +302,15 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     fca_host_vmm(&agent->vmm, conf, &agent->uv);
     agent->vmm.version = agent->vmm_version;
     agent->vmm.http = agent->http;
+    agent->vmm.cgroups = agent->limits.cgroups;
+    agent->vmm.jail = agent->limits.jail;
 
     all->conf = conf;
     all->loop = &agent->loop;
     all->state = &agent->state;
     all->capacity = &agent->capacity;
     all->ports = &agent->ports;
+    all->uids = agent->limits.jail ? &agent->limits.uids : NULL;
     all->vmm = &agent->vmm;
     all->changed = fca_agent_changed;
     all->ended = fca_agent_vm_ended;
@@ -422,6 +425,7 @@ fca_agent_close(fca_t *agent)
     }
 
     fca_loop_end(&agent->uv);
+    fca_limits_close(&agent->limits);
 }
 
 static void
@@ -456,6 +460,7 @@ fca_agent_run(fca_conf_t *conf)
         || fca_agent_reload_init(&agent, &err) != 0
         || fca_agent_open_state(&agent, &err) != 0
         || fca_agent_open_host(&agent, &err) != 0
+        || fca_limits_open(&agent.limits, conf, &err) != 0
         || fca_agent_open_vms(&agent, &err) != 0
         || fca_agent_open_etcd(&agent, &err) != 0
         || fca_agent_open_redis(&agent, &err) != 0

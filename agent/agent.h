@@ -10,6 +10,7 @@
 #include "agent/base/notify.h"
 #include "agent/functions.h"
 #include "agent/instance/adopt.h"
+#include "agent/limits.h"
 #include "agent/orders.h"
 
 #define FCA_VERSION         "0.1.0"
@@ -27,6 +28,7 @@ typedef struct {
     fca_state_t           state;
     fca_capacity_t        capacity;
     fca_pool_t            ports;
+    fca_limits_t          limits;
     fca_notify_t          notify;
 
     fcf_http_t           *http;

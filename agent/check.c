@@ -8,6 +8,7 @@
 #include "agent/base/loop.h"
 #include "agent/check_int.h"
 #include "agent/host.h"
+#include "agent/limits.h"
 #include "agent/route/route_listen.h"
 #include "agent/trial.h"
 
@@ -270,6 +271,33 @@ fca_check_proxy(fca_check_t *check, fca_conf_t *conf)
     fca_check_say(check, "proxy", NULL, "listens on %s", conf->proxy_socket);
 }
 
+/* -1: no VM can be started in one */
+static int
+fca_check_jails(fca_check_t *check, const fca_conf_t *conf)
+{
+    fcf_err_t    err;
+    fca_jail_t  *jail;
+
+    if (!conf->jailer) {
+        return 0;
+    }
+
+    jail = fca_limits_jail(conf, &err);
+
+    if (jail == NULL) {
+        fca_check_say(check, "jails", "make jail_base, on a file system with "
+                      "room that is mounted neither nodev nor noexec, and "
+                      "set jailer_binary to the jailer", "%s", err.msg);
+        return -1;
+    }
+
+    fca_check_say(check, "jails", NULL, "%s, below %s",
+                  fca_jail_jailer(jail), fca_jail_base(jail));
+    fca_jail_close(jail);
+
+    return 0;
+}
+
 static void
 fca_check_guest(fca_check_t *check, fca_conf_t *conf)
 {
@@ -279,6 +307,10 @@ fca_check_guest(fca_check_t *check, fca_conf_t *conf)
     if (fca_conf_guest_files(conf, &err) != 0) {
         fca_check_say(check, "guest", "install it, or set where it is", "%s",
                       err.msg);
+        return;
+    }
+
+    if (fca_check_jails(check, conf) != 0) {
         return;
     }
 

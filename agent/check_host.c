@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "agent/base/capacity.h"
 #include "agent/check_int.h"
+#include "agent/limits.h"
 
 /* a VM's: process, console and its log, port, records and calls under way */
 #define FCA_CHECK_FDS_VM     8
@@ -231,6 +232,25 @@ fca_check_notes(const fca_conf_t *conf)
     }
 }
 
+static void
+fca_check_cgroups(fca_check_t *check, const fca_conf_t *conf)
+{
+    fcf_err_t       err;
+    fca_cgroups_t  *cgroups;
+
+    cgroups = fca_limits_cgroups(conf, &err);
+
+    if (cgroups == NULL) {
+        fca_check_say(check, "cgroups", "give the agent a cgroup of its own "
+                      "(Delegate=yes in its unit), set cgroup_root, or do "
+                      "without: cgroups = auto", "%s", err.msg);
+        return;
+    }
+
+    fca_check_say(check, "cgroups", NULL, "%s", fca_cgroups_words(cgroups));
+    fca_cgroups_close(cgroups);
+}
+
 void
 fca_check_host(fca_check_t *check, const fca_conf_t *conf)
 {
@@ -246,5 +266,6 @@ fca_check_host(fca_check_t *check, const fca_conf_t *conf)
     fca_check_secret(check, "etcd_key", conf->etcd_key);
     fca_check_memory(check, conf);
     fca_check_limits(check, conf);
+    fca_check_cgroups(check, conf);
     fca_check_notes(conf);
 }

@@ -27,6 +27,7 @@ fca_host_vmm(fca_vmm_conf_t *out, const fca_conf_t *conf, uv_loop_t *uv)
         .state_dir = conf->state_dir, .kernel = conf->kernel,
         .initrd = *conf->initrd ? conf->initrd : NULL,
         .kernel_args = conf->kernel_args,
+        .overhead_mb = (unsigned) conf->vmm_overhead_mb,
         .answer_ms = (unsigned) conf->vmm_answer_ms,
         .rates = {
             .serial_kb = (unsigned) conf->serial_kb,

@@ -120,7 +120,8 @@ fca_place(fca_instances_t *all, fca_job_t *job)
         return 0;
     }
 
-    fit = fca_capacity_fit(all->capacity, spec.cpu, spec.memory_mb);
+    fit = fca_capacity_fit(all->capacity, spec.cpu,
+                           fca_vmm_memory_mb(all->vmm, spec.memory_mb));
 
     if (fit == FCA_FITS_NEVER) {
         fca_place_refuse(all, job, &spec);

@@ -9,6 +9,7 @@
 #include "agent/base/loop.h"
 #include "agent/base/state.h"
 #include "agent/host.h"
+#include "agent/limits.h"
 #include "agent/trial.h"
 #include "agent/vmm/guest_config.h"
 #include "vm/guest.h"
@@ -241,6 +242,7 @@ fca_trial_spawn(fca_trial_t *trial)
     const fca_conf_t    *conf = trial->conf;
     fca_vmm_spec_t       spec = { .worker_id = trial->id, .cpu = 1,
                                   .memory_mb = 128, .config_json = "{}",
+                                  .uid = (uid_t) conf->jail_uid_first,
                                   .gateway = conf->bridge_address,
                                   .prefix_len = conf->bridge_prefix_len };
     fca_guest_config_t   guest = {
@@ -287,7 +289,9 @@ fca_trial_nic(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
 static void
 fca_trial_run(fca_trial_t *trial)
 {
-    fcf_err_t  err;
+    uid_t             uid = (uid_t) trial->conf->jail_uid_first;
+    fcf_err_t         err;
+    fca_nic_owner_t   owner = { uid, uid };
 
     trial->born = trial->loop.now(&trial->loop);
     trial->loop.timer_set(trial->timer, FCA_TRIAL_LOOK_MS);
@@ -295,7 +299,9 @@ fca_trial_run(fca_trial_t *trial)
     if (trial->net == NULL) {
         fca_trial_spawn(trial);
 
-    } else if (fca_net_take(trial->net, NULL, fca_trial_nic, trial, &err) != 0) {
+    } else if (fca_net_take(trial->net, trial->conf->jailer ? &owner : NULL,
+                            fca_trial_nic, trial, &err) != 0)
+    {
         fca_trial_failed(trial, "network", &err);
         return;
     }
@@ -377,6 +383,14 @@ fca_trial_open(fca_trial_t *trial, fcf_err_t *err)
     fca_host_vmm(&trial->vmm_conf, conf, &trial->uv);
     trial->vmm_conf.kernel_args = trial->args;
 
+    if (conf->jailer) {
+        trial->vmm_conf.jail = fca_limits_jail(conf, err);
+
+        if (trial->vmm_conf.jail == NULL) {
+            return -1;
+        }
+    }
+
     if (trial->net == NULL) {
         strcpy(trial->dir, "/tmp/fcfaas-trial-XXXXXX");
 
@@ -421,6 +435,7 @@ fca_trial_close(fca_trial_t *trial)
     /* until the VM's directory is removed */
     uv_run(&trial->uv, UV_RUN_DEFAULT);
     fca_loop_end(&trial->uv);
+    fca_jail_close(trial->vmm_conf.jail);
 
     if (trial->dir[0]) {
         rmdir(trial->dir);

@@ -68,6 +68,7 @@
  *   fail=cut         cuts the connection after half an answer
  *   exit_after=N     exits after N requests were answered
  *   ignore_stop=1    does not react to op stop
+ *   take_mb=N        takes so much memory once it is up
  */
 #define FCV_INSTANT_MAGIC     "fcfaas-instant\n"
 

@@ -67,6 +67,20 @@ static const fca_setting_t  fca_settings[] = {
             "requests/s to each drive of a guest; 0: no limit"),
     FCA_INT(net_mb, "256", 0, 1048576,
             "MiB/s of a guest's network, each way; 0: no limit"),
+    FCA_INT(vmm_overhead_mb, "0", 0, 65536,
+            "memory that the VMM itself takes; 0: by what vmm is"),
+    FCA_ANY(cgroups, fca_conf_cgroups, "auto",
+            "limits for each VM: auto, yes (or do not start) or no"),
+    FCA_ANY(cgroup_root, fca_conf_cgroup, "",
+            "cgroup below which VMs have theirs; empty: the agent's own"),
+    FCA_ANY(jailer, fca_conf_yes_no, "no",
+            "start VMMs through a jailer: yes or no"),
+    FCA_STR(jailer_binary, "jailer", "the jailer's program"),
+    FCA_PATH(jail_base, "/var/lib/fcfaas/jails", "directory of the jails"),
+    FCA_INT(jail_uid_first, "1900000000", 1, INT_MAX - 1,
+            "first user and group number for jailed VMs"),
+    FCA_INT(jail_uid_last, "1900065534", 1, INT_MAX - 1,
+            "last one; each VM has one of its own"),
     FCA_ANY(bridge, fca_conf_ifname, "fc-bridge0", "bridge of the guests"),
     FCA_ANY(bridge_address, fca_conf_net, "172.16.0.1/24",
             "its address and the guests' network, /16 to /29"),
@@ -451,7 +465,7 @@ fca_conf_try(fca_conf_t *conf, int argc, char **argv, fcf_err_t *err)
         }
     }
 
-    return fca_conf_whole(conf, err);
+    return fca_conf_whole(conf, err) != 0 ? -1 : fca_conf_jails(conf, err);
 }
 
 int

@@ -62,6 +62,12 @@ typedef struct {
     fca_list_t       vmm_args;
     int              vmm_answer_ms;
     int              serial_kb, drive_mb, drive_ops, net_mb;    /* a second */
+    int              vmm_overhead_mb;   /* 0: by what vmm is */
+    int              cgroups;           /* 0 auto, 1 yes, 2 no */
+    char            *cgroup_root;
+    int              jailer;
+    char            *jailer_binary, *jail_base;
+    int              jail_uid_first, jail_uid_last;
     char            *bridge;
     struct in_addr   bridge_address;
     unsigned         bridge_prefix_len;

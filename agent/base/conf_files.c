@@ -1,4 +1,5 @@
-/* The files that settings name: secrets, and what a guest is made of. */
+/* The files that settings name: secrets, and what a guest is made of and lives
+ * in. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "agent/base/conf.h"
+#include "agent/base/conf_parse.h"
 #include "agent/base/user.h"
 
 /* The file's text without the line's end.  NULL in *out if no file is set. */
@@ -99,25 +101,87 @@ fca_conf_which(const char *name)
     return NULL;
 }
 
+/* the word after --backend among the VMM's arguments; "" if there is none */
+static const char *
+fca_conf_backend(const fca_conf_t *conf)
+{
+    size_t       i;
+    const char  *word;
+
+    for (i = 0; i < conf->vmm_args.n; i++) {
+        word = conf->vmm_args.items[i];
+
+        if (strncmp(word, "--backend=", 10) == 0) {
+            return word + 10;
+        }
+
+        if (strcmp(word, "--backend") == 0 && i + 1 < conf->vmm_args.n) {
+            return conf->vmm_args.items[i + 1];
+        }
+    }
+
+    return "";
+}
+
+int
+fca_conf_jails(const fca_conf_t *conf, fcf_err_t *err)
+{
+    if (conf->jail_uid_last < conf->jail_uid_first) {
+        return fcf_err_set(err, FCF_E_INVALID, "jail_uid_last = \"%d\": is "
+                           "below jail_uid_first (%d)", conf->jail_uid_last,
+                           conf->jail_uid_first);
+    }
+
+    if (conf->jailer
+        && conf->jail_uid_last - conf->jail_uid_first < conf->max_vms - 1)
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "jail_uid_last = \"%d\": "
+                           "leaves %d users for max_vms = %d",
+                           conf->jail_uid_last, conf->jail_uid_last
+                           - conf->jail_uid_first + 1, conf->max_vms);
+    }
+
+    if (conf->jailer && strcmp(fca_conf_backend(conf), "qemu") == 0) {
+        return fcf_err_set(err, FCF_E_INVALID, "jailer = \"yes\": not with "
+                           "vmm_args = \"--backend qemu\": a jail has none "
+                           "of QEMU's files");
+    }
+
+    return 0;
+}
+
+/* a program's path; a name without "/" is one on PATH */
+static int
+fca_conf_program(char **program, const char *name, fcf_err_t *err)
+{
+    char  *path;
+
+    if (strchr(*program, '/') == NULL) {
+        path = fca_conf_which(*program);
+        if (path == NULL) {
+            return fcf_err_set(err, FCF_E_NOT_FOUND, "%s = \"%s\": no such "
+                               "program on PATH", name, *program);
+        }
+
+        free(*program);
+        *program = path;
+    }
+
+    return access(*program, X_OK) == 0 ? 0
+           : fcf_err_sys(err, errno, "%s = \"%s\"", name, *program);
+}
+
 int
 fca_conf_guest_files(fca_conf_t *conf, fcf_err_t *err)
 {
-    char         *vmm;
-    struct stat   st;
+    struct stat  st;
 
-    if (strchr(conf->vmm, '/') == NULL) {
-        vmm = fca_conf_which(conf->vmm);
-        if (vmm == NULL) {
-            return fcf_err_set(err, FCF_E_NOT_FOUND, "vmm = \"%s\": no such "
-                               "program on PATH", conf->vmm);
-        }
-
-        free(conf->vmm);
-        conf->vmm = vmm;
-    }
-
-    if (access(conf->vmm, X_OK) != 0) {
-        return fcf_err_sys(err, errno, "vmm = \"%s\"", conf->vmm);
+    if (fca_conf_program(&conf->vmm, "vmm", err) != 0
+        || (conf->jailer
+            && fca_conf_program(&conf->jailer_binary, "jailer_binary", err)
+               != 0))
+    {
+        return -1;
     }
 
     if (access(conf->kernel, R_OK) != 0) {

@@ -219,19 +219,76 @@ fca_conf_words(void *field, const fca_setting_t *s, const char *value,
     return fca_conf_list(field, value, " \t", 0, FCA_VMM_ARGS_MAX, NULL, err);
 }
 
+/* one of these words; their order is the field's value */
+static int
+fca_conf_choice(void *field, const char *value, const char *const *words,
+    const char *must, fcf_err_t *err)
+{
+    int  i;
+
+    for (i = 0; words[i] != NULL; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *(int *) field = i;
+            return 0;
+        }
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID, "must be %s", must);
+}
+
 int
 fca_conf_egress(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err)
 {
+    static const char *const  words[] = { "none", "internet", NULL };
+
     (void) s;
 
-    if (strcmp(value, "none") != 0 && strcmp(value, "internet") != 0) {
-        return fcf_err_set(err, FCF_E_INVALID, "must be none or internet");
+    return fca_conf_choice(field, value, words, "none or internet", err);
+}
+
+int
+fca_conf_cgroups(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    static const char *const  words[] = { "auto", "yes", "no", NULL };
+
+    (void) s;
+
+    return fca_conf_choice(field, value, words, "auto, yes or no", err);
+}
+
+int
+fca_conf_yes_no(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    static const char *const  words[] = { "no", "yes", NULL };
+
+    (void) s;
+
+    return fca_conf_choice(field, value, words, "yes or no", err);
+}
+
+/* below where cgroups are mounted; no way out of it */
+int
+fca_conf_cgroup(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    size_t       n;
+    const char  *p;
+
+    for (p = value; *p; p += n + (p[n] == '/')) {
+        n = strcspn(p, "/");
+
+        if (n == 0 || n > 255 || strchr(" \t\\", *p)
+            || (*p == '.' && (n == 1 || (n == 2 && p[1] == '.'))))
+        {
+            return fcf_err_set(err, FCF_E_INVALID, "must be names with \"/\" "
+                               "between them, as fcfaas/vms");
+        }
     }
 
-    *(int *) field = *value == 'i';
-
-    return 0;
+    return fca_conf_str(field, s, value, err);
 }
 
 int
@@ -275,7 +332,8 @@ fca_conf_is_string(const fca_setting_t *s)
 {
     return s->parse == fca_conf_str || s->parse == fca_conf_path
            || s->parse == fca_conf_kernel_args || s->parse == fca_conf_id
-           || s->parse == fca_conf_prefix || s->parse == fca_conf_ifname;
+           || s->parse == fca_conf_prefix || s->parse == fca_conf_ifname
+           || s->parse == fca_conf_cgroup;
 }
 
 char *

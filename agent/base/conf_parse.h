@@ -1,4 +1,4 @@
-/* How one setting's value is read.  Private to conf.c and conf_parse.c. */
+/* How one setting's value is read.  Private to conf*.c. */
 
 #ifndef _FCA_CONF_PARSE_H_INCLUDED_
 #define _FCA_CONF_PARSE_H_INCLUDED_
@@ -59,11 +59,19 @@ int fca_conf_egress_allow(void *field, const fca_setting_t *s,
     const char *value, fcf_err_t *err);
 int fca_conf_egress(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
+int fca_conf_cgroups(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_cgroup(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
+int fca_conf_yes_no(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
 int fca_conf_adopt(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_level(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 
+/* conf_files.c: what the settings of jails say together */
+int fca_conf_jails(const fca_conf_t *conf, fcf_err_t *err);
 int fca_conf_is_list(const fca_setting_t *s);
 int fca_conf_is_string(const fca_setting_t *s);
 /* words between any of sep's characters; none is fine */

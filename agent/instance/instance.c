@@ -179,7 +179,18 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
         return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
     }
 
-    fca_capacity_take(all->capacity, spec->cpu, spec->memory_mb);
+    if (all->uids) {
+        inst->uid = fca_pool_take(all->uids, fca_now(all->loop));
+
+        if (inst->uid == 0) {
+            fca_pool_give(all->ports, inst->port, 0);
+            fca_instance_free(inst);
+            return fcf_err_set(err, FCF_E_LIMIT, "no user is free");
+        }
+    }
+
+    fca_capacity_take(all->capacity, spec->cpu,
+                      fca_vmm_memory_mb(all->vmm, spec->memory_mb));
     inst->booting = 1;
     inst->job = job;
 
@@ -210,6 +221,10 @@ fca_instance_free(fca_instance_t *inst)
 
     fca_probe_stop(inst);
     fca_inst_unput(inst);
+
+    if (inst->uid) {
+        fca_pool_give(inst->all->uids, inst->uid, 0);
+    }
 
     TAILQ_REMOVE(&inst->all->list, inst, link);
     fca_later_free(inst->record);

@@ -61,6 +61,8 @@ typedef struct {
     fca_state_t                   *state;
     fca_capacity_t                *capacity;
     fca_pool_t                    *ports;
+    fca_pool_t                    *uids;        /* NULL: VMs have none of
+                                                   their own */
     fca_net_t                     *net;
     fca_routes_t                  *routes;      /* NULL: they have ended */
     const fca_vmm_conf_t          *vmm;

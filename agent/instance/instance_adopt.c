@@ -49,6 +49,23 @@ adopt_vmm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
     fca_inst_vmm_event(inst, event, err);
 }
 
+/* the user that it has is not given to another; one that lies outside of
+ * today's range nobody gets */
+static void
+adopt_uid(fca_instance_t *inst)
+{
+    uint32_t         n;
+    fca_instances_t  *all = inst->all;
+
+    n = fca_vmm_uid(inst->vmm) - (uint32_t) all->conf->jail_uid_first + 1;
+
+    if (all->uids && fca_vmm_uid(inst->vmm) != 0
+        && fca_pool_adopt(all->uids, n) == 0)
+    {
+        inst->uid = n;
+    }
+}
+
 static int
 adopt_vmm(fca_instance_t *inst, fca_heir_t *heir, adopt_e how, fcf_err_t *err)
 {
@@ -62,7 +79,13 @@ adopt_vmm(fca_instance_t *inst, fca_heir_t *heir, adopt_e how, fcf_err_t *err)
     inst->vmm = fca_vmm_adopt(inst->all->vmm, &spec, &heir->vm,
                               how == ADOPT_ASK, adopt_vmm_event, inst, err);
 
-    return inst->vmm ? 0 : -1;
+    if (inst->vmm == NULL) {
+        return -1;
+    }
+
+    adopt_uid(inst);
+
+    return 0;
 }
 
 /* what it holds on this host; what another holds by now is not taken */
@@ -73,7 +96,8 @@ adopt_hold(fca_instance_t *inst, const fca_heir_t *heir, const fca_nic_t *nic,
     fca_instances_t     *all = inst->all;
     const fca_record_t  *r = &heir->record;
 
-    fca_capacity_adopt(all->capacity, inst->spec.cpu, inst->spec.memory_mb);
+    fca_capacity_adopt(all->capacity, inst->spec.cpu,
+                       fca_vmm_memory_mb(all->vmm, inst->spec.memory_mb));
     inst->booting = 1;
     inst->nic = *nic;
 

@@ -56,6 +56,14 @@ FCA_ACTION(give_back)
     fca_stop_begin(inst, event);
 }
 
+/* its user and group; 0: it has no jail, and is root's */
+static uid_t
+fca_inst_uid(const fca_instance_t *inst)
+{
+    return inst->uid ? (uid_t) inst->all->conf->jail_uid_first + inst->uid - 1
+                     : 0;
+}
+
 static void
 fca_nic_done(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
 {
@@ -74,7 +82,9 @@ fca_nic_done(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
 
 FCA_ACTION(claimed)
 {
-    fcf_err_t  why;
+    fcf_err_t         why;
+    uid_t             uid = fca_inst_uid(inst);
+    fca_nic_owner_t   owner = { uid, uid };
 
     (void) err;
     fca_instance_set(inst, FCA_S_NETWORK, event);
@@ -84,7 +94,8 @@ FCA_ACTION(claimed)
         fca_keys_put(inst->keys, NULL);
     }
 
-    if (fca_net_take(inst->all->net, NULL, fca_nic_done, inst, &why) != 0) {
+    if (fca_net_take(inst->all->net, uid ? &owner : NULL, fca_nic_done, inst,
+                     &why) != 0) {
         fca_instance_event(inst, FCA_E_NIC_FAILED, &why);
         return;
     }
@@ -152,6 +163,7 @@ FCA_ACTION(nic)
         .function_image = inst->images->function,
         .config_json = json, .record = record, .nic = &inst->nic,
         .gateway = config.gateway, .prefix_len = config.prefix_len,
+        .uid = fca_inst_uid(inst),
     };
 
     inst->vmm = fca_vmm_spawn(all->vmm, &spec, fca_inst_vmm_event, inst, &why);

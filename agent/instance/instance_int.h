@@ -107,6 +107,7 @@ struct fca_instance_s {
     fca_probe_t                   probe;
     unsigned                      port;         /* reserved or listening */
     int                           port_used;
+    uint32_t                      uid;          /* of the pool; 0: none */
     fca_route_t                  *route;
     int                           route_closing;
 

@@ -203,7 +203,8 @@ fca_stop_step(fca_instance_t *inst)
 
     if (!inst->given_back) {
         inst->given_back = 1;
-        fca_capacity_give(all->capacity, inst->spec.cpu, inst->spec.memory_mb);
+        fca_capacity_give(all->capacity, inst->spec.cpu,
+                          fca_vmm_memory_mb(all->vmm, inst->spec.memory_mb));
     }
 
     if (inst->route) {

@@ -139,6 +139,7 @@ fca_vmm_step_done(fca_vmm_t *vmm, const fcf_err_t *err)
 
     if (state == FCA_VMM_IS_BOOTING) {
         fca_fd_close(&vmm->dirfd);
+        fca_fd_close(&vmm->jailfd);
     }
 
     if (err != NULL) {
@@ -224,6 +225,7 @@ fca_vmm_new(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
     vmm->arg = arg;
     vmm->pidfd = -1;
     vmm->dirfd = -1;
+    vmm->jailfd = -1;
     vmm->go = -1;
     fca_vmm_pipes_init(vmm);
     vmm->work.data = vmm;
@@ -324,6 +326,7 @@ fca_vmm_free(fca_vmm_t *vmm)
 
     fca_fd_close(&vmm->go);
     fca_fd_close(&vmm->dirfd);
+    fca_fd_close(&vmm->jailfd);
     fca_fd_close(&vmm->pidfd);
 
     if (vmm->has_dir) {
@@ -351,6 +354,13 @@ fca_blame_e
 fca_vmm_blame(const fca_vmm_t *vmm)
 {
     return vmm->blame;
+}
+
+
+uid_t
+fca_vmm_uid(const fca_vmm_t *vmm)
+{
+    return vmm->jail != NULL ? vmm->uid : 0;
 }
 
 

@@ -15,6 +15,8 @@
 
 #include <uv.h>
 #include "agent/net/net.h"
+#include "agent/vmm/vmm_cgroup.h"
+#include "agent/vmm/vmm_jail.h"
 #include "client/fcf_http.h"
 #include "contract/fcf_names.h"
 
@@ -72,6 +74,10 @@ typedef struct {
     /* FCA_VMM_VERSION_MAX bytes for what the last VMM said of itself, before
      * SPAWNED; NULL: nobody wants it */
     char         *version;
+    const fca_cgroups_t  *cgroups;      /* NULL: no limits */
+    fca_jail_t       *jail;             /* NULL: none */
+    unsigned          overhead_mb;      /* what the VMM takes besides the
+                                           guest's memory; 0: by its kind */
 } fca_vmm_conf_t;
 
 typedef struct {
@@ -84,7 +90,11 @@ typedef struct {
     const fca_nic_t  *nic;
     struct in_addr    gateway;
     unsigned          prefix_len;
+    uid_t             uid;              /* in a jail: its user and group */
 } fca_vmm_spec_t;
+
+/* All that a VM with so much memory takes. */
+int fca_vmm_memory_mb(const fca_vmm_conf_t *conf, int memory_mb);
 
 /* Everything in *conf must outlive the vmm; *spec is copied.  The callback
  * runs from the loop only; SPAWNED or FAILED comes first.  A process that ends
@@ -111,6 +121,8 @@ void fca_vmm_free(fca_vmm_t *vmm);
 pid_t fca_vmm_pid(const fca_vmm_t *vmm);
 /* meaningful from FAILED or EXITED on */
 fca_blame_e fca_vmm_blame(const fca_vmm_t *vmm);
+/* its user and group; 0: it is in no jail */
+uid_t fca_vmm_uid(const fca_vmm_t *vmm);
 /* what GET / said, "" before SPAWNED */
 const char *fca_vmm_version(const fca_vmm_t *vmm);
 

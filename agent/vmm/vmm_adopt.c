@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,7 +24,8 @@ adopt_pipes(fca_vmm_t *vmm)
     fcf_err_t      err;
     fca_log_ctx_t  ctx = { NULL, NULL, vmm->worker_id };
 
-    vmm->console.fd = fca_vmm_fifo_open(vmm->dirfd, FCA_VMM_CONSOLE, &err);
+    vmm->console.fd = fca_vmm_fifo_open(fca_vmm_files_fd(vmm),
+                                        FCA_VMM_CONSOLE, &err);
     if (vmm->console.fd >= 0) {
         vmm->output.fd = fca_vmm_fifo_open(vmm->dirfd, FCA_VMM_OUTPUT, &err);
     }
@@ -31,6 +36,33 @@ adopt_pipes(fca_vmm_t *vmm)
         fca_log(FCF_LOG_WARN, &ctx, "its output is lost: %s", err.msg);
         fca_vmm_pipes_close(vmm);
     }
+}
+
+
+/* Whether it is in a jail its directory says, not today's settings. */
+static int
+adopt_jail(fca_vmm_t *vmm, fcf_err_t *err)
+{
+    char         root[PATH_MAX + 8];
+    struct stat  st;
+
+    free(vmm->jail);
+    vmm->jail = fca_vmm_jail_of(vmm->dir);
+
+    if (vmm->jail == NULL) {
+        return 0;
+    }
+
+    snprintf(root, sizeof(root), "%s/root", vmm->jail);
+    vmm->jailfd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (vmm->jailfd < 0 || fstat(vmm->jailfd, &st) != 0) {
+        return fcf_err_sys(err, errno, "opening %s", root);
+    }
+
+    vmm->uid = st.st_uid;
+
+    return 0;
 }
 
 
@@ -45,6 +77,11 @@ adopt_open(fca_vmm_t *vmm, fcf_err_t *err)
     }
 
     vmm->has_dir = 1;
+
+    if (adopt_jail(vmm, err) != 0) {
+        return -1;
+    }
+
     adopt_pipes(vmm);
 
     return fca_vmm_exit_start(vmm, err);
@@ -75,6 +112,7 @@ fca_vmm_adopt(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
 
             } else {
                 fca_fd_close(&vmm->dirfd);
+                fca_fd_close(&vmm->jailfd);
             }
 
             return vmm;

@@ -257,13 +257,17 @@ fca_cgroup_clone(const fca_cgroup_entry_t *entry, uint64_t *flags,
 
 
 int
-fca_cgroup_join(const fca_cgroup_entry_t *entry)
+fca_cgroup_put(const fca_cgroup_entry_t *entry, pid_t pid, fcf_err_t *err)
 {
-    int  i;
+    int   i;
+    char  text[16];
+
+    snprintf(text, sizeof(text), "%d", (int) pid);
 
     for (i = 0; entry->version == 1 && i < entry->nfds; i++) {
-        if (write(entry->fds[i], "0", 1) != 1) {
-            return -1;
+        if (write(entry->fds[i], text, strlen(text)) < 0) {
+            return fcf_err_sys(err, errno, "moving process %d into its "
+                               "cgroup", (int) pid);
         }
     }
 

@@ -15,6 +15,7 @@
 #define _FCA_VMM_CGROUP_H_INCLUDED_
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "contract/fcf_err.h"
 
@@ -37,7 +38,7 @@ typedef struct {
 #define FCA_CGROUP_FDS  4
 
 /* How a process gets into a group: version 2 by clone3(CLONE_INTO_CGROUP)
- * with fds[0], version 1 by writing "0" to each. */
+ * with fds[0], version 1 by writing its pid to each. */
 typedef struct {
     int             version;            /* 0: no groups; nothing to do */
     int             nfds;
@@ -65,8 +66,9 @@ int fca_cgroup_make(const fca_cgroups_t *cgroups, const char *worker_id,
 /* for clone3(): version 2 puts the child there from the first */
 void fca_cgroup_clone(const fca_cgroup_entry_t *entry, uint64_t *flags,
     uint64_t *cgroup);
-/* in the child, version 1: async-signal-safe; -1: errno */
-int fca_cgroup_join(const fca_cgroup_entry_t *entry) fcf_must_check;
+/* version 1: a process that was made elsewhere */
+int fca_cgroup_put(const fca_cgroup_entry_t *entry, pid_t pid,
+    fcf_err_t *err) fcf_must_check;
 void fca_cgroup_entry_close(fca_cgroup_entry_t *entry);
 /* how many of its processes the kernel has killed for want of memory */
 long long fca_cgroup_oom_kills(const fca_cgroups_t *cgroups,

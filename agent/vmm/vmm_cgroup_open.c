@@ -140,6 +140,20 @@ own_leave(char *own, fcf_err_t *err)
 }
 
 
+/* there are no limits to be had: nothing of the try stays */
+static void
+own_return(const char *own)
+{
+    char  leaf[PATH_MAX];
+
+    if (fca_cgroup_write(own, "cgroup.procs", "0", NULL) == 0
+        && join(leaf, own, FCA_CGROUP_LEAF, NULL) == 0)
+    {
+        (void) rmdir(leaf);
+    }
+}
+
+
 static int
 open_v2(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
     const char *proc, fcf_err_t *err)
@@ -170,8 +184,16 @@ open_v2(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
         return fcf_err_sys(err, ENAMETOOLONG, "%s", group);
 
     } else if (!is_root(base)) {
-        return own_leave(base, err) != 0 ? -1
-               : controllers_pass(cgroups, m.dir, base, 0, err);
+        if (own_leave(base, err) != 0) {
+            return -1;
+        }
+
+        if (controllers_pass(cgroups, m.dir, base, 0, err) != 0) {
+            own_return(base);
+            return -1;
+        }
+
+        return 0;
 
     } else if (join(base, m.dir, name, err) != 0) {
         return -1;

@@ -7,7 +7,9 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define FCA_VMM_ARGS_MAX  40
+#include "agent/vmm/vmm_int.h"
+
+#define FCA_VMM_ARGS_MAX  56
 
 /* all made before the clone: the child may not allocate */
 typedef struct {
@@ -15,6 +17,8 @@ typedef struct {
     char        *program;
     const char  *argv[FCA_VMM_ARGS_MAX];
     rlim_t       file_max;              /* bytes of a file it may write */
+    char         id[FCA_VMM_ID_MAX + 1];
+    char         uid[16], fsize[40];    /* for the jailer */
 } fca_vmm_child_t;
 
 /* Runs in the child, whose table of descriptors is still the agent's own, and

@@ -104,12 +104,24 @@ dir_fifo(int dirfd, const char *name, fcf_err_t *err)
 }
 
 
-/* The VMM is given every file by its name in this directory: what a snapshot
- * keeps of it then fits any VM.  One that is missing is named here, by its
+/* what the VMM itself is to open; root's, unless it is in a jail */
+static int
+dir_own(const fca_vmm_t *vmm, const char *name, fcf_err_t *err)
+{
+    return vmm->jail == NULL
+           || fchownat(vmm->jailfd, name, vmm->uid, vmm->uid,
+                       AT_SYMLINK_NOFOLLOW) == 0
+           ? 0 : fcf_err_sys(err, errno, "giving %s to user %u", name,
+                             (unsigned) vmm->uid);
+}
+
+
+/* The VMM is given every file by its name in its directory, a link (a hard one
+ * in a jail): what a snapshot keeps of it then fits any VM.  One that is missing is named here, by its
  * own path. */
 static int
-dir_link(int dirfd, const char *name, const char *target, const char *what,
-    fcf_err_t *err)
+dir_link(const fca_vmm_t *vmm, const char *name, const char *target,
+    const char *what, fcf_err_t *err)
 {
     struct stat  st;
 
@@ -121,24 +133,45 @@ dir_link(int dirfd, const char *name, const char *target, const char *what,
         return fcf_err_sys(err, errno, "%s %s", what, target);
     }
 
-    return symlinkat(target, dirfd, name) != 0
+    if (vmm->jail != NULL) {
+        return fca_jail_file(vmm->conf->jail, vmm->jailfd, name, target,
+                             err);
+    }
+
+    return symlinkat(target, vmm->dirfd, name) != 0
            ? fcf_err_sys(err, errno, "linking %s", name) : 0;
 }
 
 
+/* The link comes first: whatever there is of a jail, the directory leads to
+ * it. */
 static int
-dir_files(fca_vmm_t *vmm, fcf_err_t *err)
+dir_jail(fca_vmm_t *vmm, fcf_err_t *err)
+{
+    if (vmm->jail == NULL) {
+        return 0;
+    }
+
+    if (symlinkat(vmm->jail, vmm->dirfd, FCA_VMM_JAIL) != 0) {
+        return fcf_err_sys(err, errno, "linking %s", FCA_VMM_JAIL);
+    }
+
+    vmm->jailfd = fca_jail_make(vmm->conf->jail, vmm->jail, err);
+
+    return vmm->jailfd < 0 ? -1 : 0;
+}
+
+
+/* what the VMM opens by name */
+static int
+dir_inside(fca_vmm_t *vmm, fcf_err_t *err)
 {
     int  fd, rc;
 
-    fd = vmm->dirfd;
+    fd = fca_vmm_files_fd(vmm);
+    vmm->console.fd = dir_fifo(fd, FCA_VMM_CONSOLE, err);
 
-    /* first, since it is what tells a VM's directory from any other */
-    if (fca_vmm_file_write(fd, FCA_VMM_PID, "", 0, err) != 0
-        || (vmm->console.fd = dir_fifo(fd, FCA_VMM_CONSOLE, err)) < 0
-        || (vmm->output.fd = dir_fifo(fd, FCA_VMM_OUTPUT, err)) < 0
-        || (vmm->go = dir_fifo(fd, FCA_VMM_GO, err)) < 0)
-    {
+    if (vmm->console.fd < 0 || dir_own(vmm, FCA_VMM_CONSOLE, err) != 0) {
         return -1;
     }
 
@@ -159,22 +192,35 @@ dir_files(fca_vmm_t *vmm, fcf_err_t *err)
     /* it may hold secrets */
     explicit_bzero(vmm->config, vmm->config_len);
 
-    return rc;
+    return rc == 0 ? dir_own(vmm, FCA_VMM_CONFIG, err) : -1;
+}
+
+
+static int
+dir_files(fca_vmm_t *vmm, fcf_err_t *err)
+{
+    int  fd;
+
+    fd = vmm->dirfd;
+
+    /* first, since it is what tells a VM's directory from any other */
+    return fca_vmm_file_write(fd, FCA_VMM_PID, "", 0, err) != 0
+           || (vmm->output.fd = dir_fifo(fd, FCA_VMM_OUTPUT, err)) < 0
+           || (vmm->go = dir_fifo(fd, FCA_VMM_GO, err)) < 0
+           || dir_jail(vmm, err) != 0
+           || dir_inside(vmm, err) != 0
+           ? -1 : 0;
 }
 
 
 static int
 dir_links(const fca_vmm_t *vmm, fcf_err_t *err)
 {
-    int  fd;
-
-    fd = vmm->dirfd;
-
-    return dir_link(fd, FCA_VMM_KERNEL, vmm->kernel, "kernel", err) != 0
-           || dir_link(fd, FCA_VMM_INITRD, vmm->initrd, "initrd", err) != 0
-           || dir_link(fd, FCA_VMM_RUNTIME, vmm->runtime_image,
+    return dir_link(vmm, FCA_VMM_KERNEL, vmm->kernel, "kernel", err) != 0
+           || dir_link(vmm, FCA_VMM_INITRD, vmm->initrd, "initrd", err) != 0
+           || dir_link(vmm, FCA_VMM_RUNTIME, vmm->runtime_image,
                        "runtime image", err) != 0
-           || dir_link(fd, FCA_VMM_FUNCTION, vmm->function_image,
+           || dir_link(vmm, FCA_VMM_FUNCTION, vmm->function_image,
                        "function image", err) != 0
            ? -1 : 0;
 }
@@ -185,9 +231,18 @@ dir_links(const fca_vmm_t *vmm, fcf_err_t *err)
 int
 fca_vmm_dir_remove(const char *dir, fcf_err_t *err)
 {
-    int          n;
-    char         gone[FCA_VMM_PATH + sizeof(DIR_GONE)];
+    int          n, rc;
+    char        *jail, gone[FCA_VMM_PATH + sizeof(DIR_GONE)];
     const char  *name;
+
+    /* first, since only the directory leads to it */
+    jail = fca_vmm_jail_of(dir);
+    rc = jail != NULL ? fca_tree_remove(jail, err) : 0;
+    free(jail);
+
+    if (rc != 0) {
+        return -1;
+    }
 
     name = strrchr(dir, '/');
     n = name != NULL ? (int) (name - dir + 1) : 0;
@@ -255,11 +310,35 @@ fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err)
 }
 
 
+char *
+fca_vmm_jail_of(const char *dir)
+{
+    char     link[FCA_VMM_PATH + 8], jail[PATH_MAX];
+    ssize_t  n;
+
+    snprintf(link, sizeof(link), "%s/" FCA_VMM_JAIL, dir);
+    n = readlink(link, jail, sizeof(jail) - 1);
+
+    return n > 0 ? strndup(jail, (size_t) n) : NULL;
+}
+
+
+int
+fca_vmm_files_fd(const fca_vmm_t *vmm)
+{
+    return vmm->jail != NULL ? vmm->jailfd : vmm->dirfd;
+}
+
+
 /* The address holds 107 bytes of a path, and a state_dir may be longer: it is
  * reached by way of the descriptor. */
 int
 fca_vmm_socket_path(const fca_vmm_t *vmm, char *buf, size_t size)
 {
-    return snprintf(buf, size, "/proc/self/fd/%d/" FCA_VMM_SOCKET,
-                    vmm->dirfd) < (int) size && vmm->dirfd >= 0 ? 0 : -1;
+    int  fd;
+
+    fd = fca_vmm_files_fd(vmm);
+
+    return snprintf(buf, size, "/proc/self/fd/%d/" FCA_VMM_SOCKET, fd)
+           < (int) size && fd >= 0 ? 0 : -1;
 }

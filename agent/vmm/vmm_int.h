@@ -24,6 +24,7 @@
 #define FCA_VMM_FUNCTION "function.img"
 #define FCA_VMM_CONFIG   "config.img"
 #define FCA_VMM_CONSOLE  "console"      /* FIFO */
+#define FCA_VMM_JAIL     "jail"         /* link to its jail, if it has one */
 #define FCA_VMM_OUTPUT   "vmm.log"      /* FIFO: the VMM's own output */
 
 #define FCA_VMM_PATH     512
@@ -92,6 +93,9 @@ struct fca_vmm_s {
 
     char                   dir[FCA_VMM_PATH];
     int                    dirfd;       /* until the guest is started */
+    char                  *jail;        /* directory; NULL: none */
+    int                    jailfd;      /* its root, as long as dirfd; -1 */
+    uid_t                  uid;
 
     pid_t                  pid;
     int                    pidfd;
@@ -174,13 +178,17 @@ void fca_vmm_limit_stop(fca_vmm_t *vmm);
 /* The directory, its files and FIFOs; on failure nothing is left of it.  The
  * config drive's bytes are wiped. */
 int fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
-/* Takes it away and removes it with all that is in it; 0 also if there is
- * none. */
+/* Takes it away and removes it with all that is in it, and the jail that it
+ * leads to; 0 also if there is none. */
 int fca_vmm_dir_remove(const char *dir, fcf_err_t *err);
 /* what such a removal did not come to the end of */
 void fca_vmm_dirs_sweep(const char *state_dir);
 /* raw image for the config drive, the caller's to free */
 char *fca_vmm_config_image(const char *json, size_t *len, fcf_err_t *err);
+/* where the VMM finds its files: the directory, or its jail's root */
+int fca_vmm_files_fd(const fca_vmm_t *vmm);
+/* what a VM's directory leads to, malloc'd; NULL: it has no jail */
+char *fca_vmm_jail_of(const char *dir);
 /* a new file of that content, for root only */
 int fca_vmm_file_write(int dirfd, const char *name, const char *data,
     size_t len, fcf_err_t *err) fcf_must_check;
@@ -198,7 +206,13 @@ int fca_proc_is(const fca_proc_t *proc, const char *dir);
 /* 0: no such process */
 unsigned long long fca_proc_start_time(pid_t pid);
 
+/* vmm_memory.c */
+/* its cgroup's limit; a sentence if that is what ended it, else "" */
+void fca_vmm_memory_words(const fca_vmm_t *vmm, char *buf, size_t size);
+
 /* vmm_spawn.c */
+/* the name that Firecracker is given, and its jail; of FCA_VMM_ID_MAX + 1 */
+void fca_vmm_id(const char *worker_id, char *id);
 int fca_vmm_process_start(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
 /* how the process ended; with last_words also what it said last */
 void fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,14 +131,39 @@ fca_vmm_pid_read(const char *dir, fca_proc_t *proc)
 }
 
 
-/* The VMM's program; the agent's, just before; or, behind a jailer, the copy
- * of the VMM's that lies in this directory. */
+/* <base>/<program>/<id> is what the directory's link to a jail says: its copy
+ * of the program is <jail>/root/<program>. */
+static fca_exe_t
+exe_jailed(const char *dir)
+{
+    char       path[2 * PATH_MAX], *jail, *id, *program;
+    fca_exe_t  exe = { 0, 0 };
+
+    jail = fca_vmm_jail_of(dir);
+    id = jail != NULL ? strrchr(jail, '/') : NULL;
+
+    if (id != NULL) {
+        *id = '\0';
+        program = strrchr(jail, '/');
+
+        if (program != NULL) {
+            snprintf(path, sizeof(path), "%s/%s/root/%s", jail, id + 1,
+                     program + 1);
+            exe = exe_of(path);
+        }
+    }
+
+    free(jail);
+
+    return exe;
+}
+
+
+/* The VMM's program, or the jailer's; the agent's, just before; or, behind a
+ * jailer, the copy of the VMM's that lies in the jail. */
 int
 fca_proc_is(const fca_proc_t *proc, const char *dir)
 {
-    char       link[40], exe[PATH_MAX], *full;
-    size_t     n;
-    ssize_t    len;
     fca_exe_t  now;
 
     if (fca_proc_start_time(proc->pid) != proc->start) {
@@ -146,18 +172,6 @@ fca_proc_is(const fca_proc_t *proc, const char *dir)
 
     now = exe_running(proc->pid);
 
-    if (exe_same(now, proc->exe) || exe_same(now, proc->before)) {
-        return 1;
-    }
-
-    snprintf(link, sizeof(link), "/proc/%d/exe", (int) proc->pid);
-    len = readlink(link, exe, sizeof(exe) - 1);
-    full = realpath(dir, NULL);
-    n = full != NULL ? strlen(full) : 0;
-    exe[len > 0 ? len : 0] = '\0';
-
-    n = n > 0 && strncmp(exe, full, n) == 0 && exe[n] == '/';
-    free(full);
-
-    return n != 0;
+    return exe_same(now, proc->exe) || exe_same(now, proc->before)
+           || exe_same(now, exe_jailed(dir));
 }

@@ -12,6 +12,9 @@
 #include "agent/vmm/vmm_child.h"
 #include "agent/vmm/vmm_int.h"
 
+/* threads and processes of a VM: QEMU's pool of workers goes up to 64 */
+#define VMM_PIDS  128
+
 
 /* A program without a slash is looked for in PATH, here and not in the child,
  * where nothing may allocate. */
@@ -66,8 +69,8 @@ find_program(const char *name, fcf_err_t *err)
 
 /* Firecracker wants letters, digits and "-" only, at most 64; ids that differ
  * in what is replaced are told apart by their end, a number never reused. */
-static void
-vmm_id(const char *worker_id, char *id)
+void
+fca_vmm_id(const char *worker_id, char *id)
 {
     size_t  i, n;
 
@@ -101,48 +104,96 @@ child_arg(fca_vmm_child_t *child, size_t *n, const char *arg, fcf_err_t *err)
 }
 
 
-/* Its log goes to the pipe: at level Info that is every call with its body,
- * at Warn what went wrong.  Who sets a level has it. */
 static int
-child_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, const char *id,
+child_words(fca_vmm_child_t *child, size_t *n, const char *const *words,
     fcf_err_t *err)
 {
-    int                 level;
-    size_t              i, n;
-    const char *const  *extra;
-    const char         *ours[] = { child->program, "--api-sock",
-                                   FCA_VMM_SOCKET, "--id", id };
-
-    level = 0;
-    n = 0;
-
-    for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-        if (child_arg(child, &n, ours[i], err) != 0) {
+    for ( /* void */ ; *words != NULL; words++) {
+        if (child_arg(child, n, *words, err) != 0) {
             return -1;
         }
     }
+
+    return 0;
+}
+
+
+/* Its log goes to the pipe: at level Info that is every call with its body,
+ * at Warn what went wrong.  Who sets a level has it. */
+static int
+vmm_words(fca_vmm_child_t *child, const fca_vmm_t *vmm, size_t n,
+    fcf_err_t *err)
+{
+    int                        level;
+    const char *const         *extra;
+
+    static const char *const   warn[] = { "--level", "Warn", NULL };
+
+    level = 0;
 
     for (extra = vmm->conf->extra_args; extra != NULL && *extra != NULL;
          extra++)
     {
         level |= strncmp(*extra, "--level", 7) == 0;
-
-        if (child_arg(child, &n, *extra, err) != 0) {
-            return -1;
-        }
     }
 
-    if (level) {
-        return 0;
+    return (vmm->conf->extra_args != NULL
+            && child_words(child, &n, vmm->conf->extra_args, err) != 0)
+           || (!level && child_words(child, &n, warn, err) != 0) ? -1 : 0;
+}
+
+
+static int
+child_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, fcf_err_t *err)
+{
+    size_t      n = 0;
+    const char *words[] = { NULL, "--api-sock", FCA_VMM_SOCKET, "--id",
+                            child->id, NULL };
+
+    child->file_max = (rlim_t) FCA_VMM_FILE_MAX_MB << 20;
+    child->program = find_program(vmm->conf->binary, err);
+    words[0] = child->program;
+
+    return child->program == NULL
+           || child_words(child, &n, words, err) != 0 ? -1
+           : vmm_words(child, vmm, n, err);
+}
+
+
+/* The jailer gives the VMM its id and its limits; its own must let it copy the
+ * VMM's program into the jail. */
+static int
+jailer_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, fcf_err_t *err)
+{
+    size_t             n = 0;
+    const fca_jail_t  *jail = vmm->conf->jail;
+    const char        *words[] = {
+        fca_jail_jailer(jail), "--id", child->id,
+        "--exec-file", fca_jail_program(jail), "--uid", child->uid,
+        "--gid", child->uid, "--chroot-base-dir", fca_jail_base(jail),
+        "--resource-limit", child->fsize, "--",
+        "--api-sock", FCA_VMM_SOCKET, NULL
+    };
+
+    snprintf(child->uid, sizeof(child->uid), "%u", (unsigned) vmm->uid);
+    snprintf(child->fsize, sizeof(child->fsize), "fsize=%lu",
+             (unsigned long) FCA_VMM_FILE_MAX_MB << 20);
+
+    child->file_max = RLIM_INFINITY;
+    child->program = strdup(words[0]);
+
+    if (child->program == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "VMM: out of memory");
     }
 
-    return child_arg(child, &n, "--level", err) != 0
-           || child_arg(child, &n, "Warn", err) != 0 ? -1 : 0;
+    return child_words(child, &n, words, err) != 0 ? -1
+           : vmm_words(child, vmm, n, err);
 }
 
 
 static pid_t
-child_clone(const fca_vmm_child_t *child, int *pidfd)
+child_clone(const fca_vmm_child_t *child, const fca_cgroup_entry_t *group,
+    int *pidfd)
 {
     long               pid;
     sigset_t           all, old;
@@ -152,6 +203,8 @@ child_clone(const fca_vmm_child_t *child, int *pidfd)
     args.flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_FILES;
     args.pidfd = (uint64_t) (uintptr_t) pidfd;
     args.exit_signal = SIGCHLD;
+    fca_cgroup_clone(group, (uint64_t *) &args.flags,
+                     (uint64_t *) &args.cgroup);
 
     /* no handler of ours may run in the child */
     sigfillset(&all);
@@ -170,9 +223,10 @@ child_clone(const fca_vmm_child_t *child, int *pidfd)
 
 
 static int
-child_start(fca_vmm_t *vmm, const fca_vmm_child_t *child, fcf_err_t *err)
+child_start(fca_vmm_t *vmm, const fca_vmm_child_t *child,
+    const fca_cgroup_entry_t *group, fcf_err_t *err)
 {
-    vmm->pid = child_clone(child, &vmm->pidfd);
+    vmm->pid = child_clone(child, group, &vmm->pidfd);
 
     if (vmm->pid < 0) {
         vmm->pid = 0;
@@ -181,7 +235,9 @@ child_start(fca_vmm_t *vmm, const fca_vmm_child_t *child, fcf_err_t *err)
     }
 
     /* a child whose pid could not be written ends by itself, on end of file */
-    if (fca_vmm_pid_write(vmm->dirfd, vmm->pid, child->program, err) != 0) {
+    if (fca_vmm_pid_write(vmm->dirfd, vmm->pid, child->program, err) != 0
+        || fca_cgroup_put(group, vmm->pid, err) != 0)
+    {
         return -1;
     }
 
@@ -196,19 +252,28 @@ child_start(fca_vmm_t *vmm, const fca_vmm_child_t *child, fcf_err_t *err)
 int
 fca_vmm_process_start(fca_vmm_t *vmm, fcf_err_t *err)
 {
-    int              rc;
-    char             id[FCA_VMM_ID_MAX + 1];
-    fca_vmm_child_t  child;
-
-    rc = -1;
-    vmm_id(vmm->worker_id, id);
+    int                   rc;
+    fca_vmm_child_t       child;
+    fca_cgroup_entry_t    group;
+    fca_cgroup_limits_t   limits = {
+        fca_vmm_memory_mb(vmm->conf, vmm->memory_mb), vmm->cpu, VMM_PIDS
+    };
 
     child.dir = vmm->dir;
-    child.file_max = (rlim_t) FCA_VMM_FILE_MAX_MB << 20;
-    child.program = find_program(vmm->conf->binary, err);
+    child.program = NULL;
+    fca_vmm_id(vmm->worker_id, child.id);
 
-    if (child.program != NULL && child_args(&child, vmm, id, err) == 0) {
-        rc = child_start(vmm, &child, err);
+    rc = vmm->jail != NULL ? jailer_args(&child, vmm, err)
+                           : child_args(&child, vmm, err);
+
+    if (rc == 0) {
+        rc = fca_cgroup_make(vmm->conf->cgroups, vmm->worker_id, &limits,
+                             &group, err);
+    }
+
+    if (rc == 0) {
+        rc = child_start(vmm, &child, &group, err);
+        fca_cgroup_entry_close(&group);
     }
 
     free(child.program);
@@ -236,7 +301,7 @@ fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info, int last_words,
     fcf_err_t *err)
 {
     int   code;
-    char  words[FCF_ERR_MSG_MAX / 2];
+    char  memory[96], words[FCF_ERR_MSG_MAX / 2];
 
     code = vmm_exec_errno(vmm);
 
@@ -245,16 +310,18 @@ fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info, int last_words,
         return;
     }
 
+    fca_vmm_memory_words(vmm, memory, sizeof(memory));
+
     if (vmm->adopted) {
-        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM ended");
+        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM ended%s", memory);
 
     } else if (info->si_code == CLD_EXITED) {
-        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM exited with code %d",
-                    info->si_status);
+        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM exited with code %d%s",
+                    info->si_status, memory);
 
     } else {
-        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM was killed by signal %d",
-                    info->si_status);
+        fcf_err_set(err, FCF_E_UNAVAILABLE, "VMM was killed by signal %d%s",
+                    info->si_status, memory);
     }
 
     fca_vmm_last_words(vmm, words, sizeof(words));

@@ -37,7 +37,8 @@ absolute(const char *path, char **out, fcf_err_t *err)
 int
 fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
 {
-    int  n;
+    int   n;
+    char  id[FCA_VMM_ID_MAX + 1];
 
     n = snprintf(vmm->worker_id, sizeof(vmm->worker_id), "%s",
                  spec->worker_id);
@@ -64,6 +65,7 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
     vmm->memory_mb = spec->memory_mb;
     vmm->gateway = spec->gateway;
     vmm->prefix_len = spec->prefix_len;
+    vmm->uid = spec->uid;
 
     if (spec->nic != NULL) {
         vmm->has_nic = 1;
@@ -86,6 +88,15 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
         }
     }
 
+    if (vmm->conf->jail != NULL) {
+        fca_vmm_id(vmm->worker_id, id);
+        vmm->jail = fca_jail_path(vmm->conf->jail, id);
+
+        if (vmm->jail == NULL) {
+            return fcf_err_set(err, FCF_E_NOMEM, "VMM: out of memory");
+        }
+    }
+
     if (spec->config_json != NULL) {
         vmm->config = fca_vmm_config_image(spec->config_json,
                                            &vmm->config_len, err);
@@ -105,6 +116,7 @@ fca_vmm_spec_free(fca_vmm_t *vmm)
 {
     free(vmm->record);
     free(vmm->config);
+    free(vmm->jail);
     free(vmm->runtime_image);
     free(vmm->function_image);
     free(vmm->kernel);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -12,7 +13,9 @@
 #include "agent/base/log.h"
 #include "agent/vmm/vmm_int.h"
 
-#define VMM_REAP_MS  100
+#define VMM_REAP_MS    100
+/* a process that was reaped may still be on its way out of its cgroup */
+#define VMM_CGROUP_MS  2000
 
 static void vmm_exited(uv_poll_t *poll, int status, int events);
 
@@ -129,16 +132,32 @@ fca_vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err)
 static int
 vmm_watch_start(fca_vmm_t *vmm, fcf_err_t *err)
 {
-    int  rc;
+    int   rc;
+    char  path[40];
 
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fca_vmm_files_fd(vmm));
     rc = uv_fs_event_init(vmm->conf->uv, &vmm->watch);
 
     if (rc == 0) {
         fca_vmm_handle_add(vmm, (uv_handle_t *) &vmm->watch);
-        rc = uv_fs_event_start(&vmm->watch, vmm_watch, vmm->dir, 0);
+        rc = uv_fs_event_start(&vmm->watch, vmm_watch, path, 0);
     }
 
     return rc != 0 ? fcf_err_sys(err, -rc, "watching %s", vmm->dir) : 0;
+}
+
+
+/* what a process leaves that is reaped; first the cgroup, since the directory
+ * is what a later start knows a VM by */
+static int
+vmm_remains_remove(const fca_cgroups_t *cgroups, const char *worker_id,
+    const char *dir, fcf_err_t *err)
+{
+    int  rc;
+
+    rc = fca_cgroup_remove(cgroups, worker_id, VMM_CGROUP_MS, err);
+
+    return fca_vmm_dir_remove(dir, err) != 0 ? -1 : rc;
 }
 
 
@@ -162,7 +181,8 @@ vmm_undo(fca_vmm_t *vmm)
     }
 
     vmm->pid = 0;
-    (void) fca_vmm_dir_remove(vmm->dir, NULL);
+    (void) vmm_remains_remove(vmm->conf->cgroups, vmm->worker_id, vmm->dir,
+                              NULL);
 }
 
 
@@ -283,6 +303,8 @@ typedef struct {
     int         rc;
     fcf_err_t   err;
     char        dir[FCA_VMM_PATH];
+    char        worker_id[FCF_WORKER_ID_MAX + 1];
+    const fca_cgroups_t  *cgroups;
 } vmm_removal_t;
 
 
@@ -291,7 +313,8 @@ vmm_remove(uv_work_t *work)
 {
     vmm_removal_t  *removal = work->data;
 
-    removal->rc = fca_vmm_dir_remove(removal->dir, &removal->err);
+    removal->rc = vmm_remains_remove(removal->cgroups, removal->worker_id,
+                                     removal->dir, &removal->err);
 }
 
 
@@ -322,7 +345,9 @@ fca_vmm_dir_remove_later(const fca_vmm_t *vmm)
     }
 
     removal->work.data = removal;
+    removal->cgroups = vmm->conf->cgroups;
     memcpy(removal->dir, vmm->dir, sizeof(removal->dir));
+    memcpy(removal->worker_id, vmm->worker_id, sizeof(removal->worker_id));
 
     if (uv_queue_work(vmm->conf->uv, &removal->work, vmm_remove, vmm_removed)
         != 0)

@@ -8,6 +8,7 @@ use warnings;
 
 use lib 't/lib';
 use FcfTest;
+use FcfTest::Standin;
 use Test::More;
 
 plan skip_all => 'needs root' if $> != 0;
@@ -146,23 +147,26 @@ subtest 'groups that cannot be written' => sub {
 # the same program as process 1 of a guest with these commands
 sub guest {
     my (@lines) = @_;
-    my $images = root() . '/build/vm';
     my $dir = tmpdir() . '/initramfs';
     mkdir $dir;
     system('cp', "$images/cgroup_guest", "$dir/init") == 0 or die;
     spew("$dir/script", join '', map { "$_\n" } @lines);
     system("cd $dir && printf 'init\\nscript\\n' | "
         . "cpio -o -H newc --quiet >$dir.img") == 0 or die;
-    my $proc = FcfTest::Proc->spawn(name => 'guest', argv => [
-        'qemu-system-x86_64', '-nodefaults', '-no-user-config', '-M',
-        'microvm,x-option-roms=off,pit=on,pic=on,rtc=on,isa-serial=on,acpi=on',
-        '-accel', 'tcg,thread=single', '-cpu', 'max', '-m', 256, '-display',
-        'none', '-no-reboot', '-serial', 'stdio', '-kernel',
-        "$images/vmlinux", '-initrd', "$dir.img", '-append',
-        'console=ttyS0 quiet loglevel=1 reboot=t panic=-1 '
-        . 'cryptomgr.notests']);
-    defined $proc->wait(120) or die 'the guest does not end';
-    my $out = $proc->output =~ s/\r//gr;
+    my $vm = vmm(backend => 'qemu');
+    for (['/machine-config', vcpu_count => 1, mem_size_mib => 256],
+        ['/boot-source', kernel_image_path => "$images/vmlinux",
+            initrd_path => "$dir.img", boot_args =>
+            'console=ttyS0 quiet loglevel=1 reboot=k panic=-1 '
+            . 'cryptomgr.notests'],
+        ['/serial', serial_out_path => $vm->{console}],
+        ['/actions', action_type => 'InstanceStart'])
+    {
+        my $r = put($vm, @$_);
+        is($r->{status}, 204, $_->[0]) or diag $r->{body};
+    }
+    defined $vm->{proc}->wait(120) or die 'the guest does not end';
+    my $out = slurp($vm->{console}) =~ s/\r//gr;
     like($out, qr/^end$/m, 'the guest came to its end') or diag $out;
     return map { s/^> .*\n//mr } split /^\.\n/m, $out;
 }
@@ -185,7 +189,8 @@ SKIP: {
                 'vm-nn-8'),
             # a group of its own, as a service manager delegates it
             "mkdir $top/svc", "enter $top/svc/cgroup.procs", 'stay',
-            'open yes n', 'open auto n', 'kill', 'open yes n',
+            'open yes n', 'open auto n', "stat $top/svc/agent",
+            'cat /proc/self/cgroup', 'kill', 'open yes n',
             'cat /proc/self/cgroup', 'run n-3 64 1 10 1', 'kill',
             # the next life, put into the leaf
             'open yes n', 'cat /proc/self/cgroup', 'open yes n a/b',
@@ -213,6 +218,7 @@ SKIP: {
             'a group shared with others: refused');
         like($next->(), qr/^open 0 VMs run without limits: other processes/,
             'or done without');
+        is($next->() . $next->(), "gone\n0::/svc\n", 'and nothing changes');
         $next->();
         like($next->(), qr/^open 2 /, 'alone it is well');
         is($next->(), "0::/svc/agent\n", 'the agent is in a leaf');

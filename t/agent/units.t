@@ -77,4 +77,15 @@ cmp_ok(scalar @need, '>', 60, 'the calls are found');
 is(join(' ', grep { !$left{$_} } @need), '', 'the unit refuses none of them');
 ok(!$left{$_}, "but it does $_") for qw(setuid mount ptrace bpf reboot);
 
+my $vms = slurp(root() . '/packaging/fcfaas-vms.service');
+like($vms, qr/^Delegate=yes$/m, 'the group of VMs is theirs to divide');
+like($vms, qr/^RemainAfterExit=yes$/m, 'and stays, though nothing runs');
+my ($root) = $vms =~ /cgroup_root = ([^"]+)"/;
+like(slurp(root() . '/agent.conf.example'), qr/^#?cgroup_root = \Q$root\E$/m,
+    'the settings name the same group');
+like($agent, qr/ --cgroup-root=\Q$root\E /, 'and the agent\'s unit too');
+like($agent, qr/^Wants=.*\bfcfaas-vms\.service/m, 'which wants it');
+is(scalar(grep { !/^[\w]+=/ && !/^[\[#]/ && /\S/ } split /\n/, $vms), 0,
+    'nothing but settings and comments');
+
 done_testing();

@@ -46,7 +46,8 @@ good(void)
 
     file("# a comment\n[agent]\n\n node_id =  n1 \nport_first=31000\n"
          "etcd = http://10.0.0.1:2379, http://10.0.0.2:2379\n"
-         "allow = 10.1.2.3/8 192.168.0.1\nvmm_args = --backend  qemu\n"
+         "allow = 10.1.2.3/8 192.168.0.1\nvmm_args = --backend  instant\n"
+         "cgroups = no\ncgroup_root = a.slice/b\njailer = yes\n"
          "egress = internet\negress_allow = 10.1.2.3/24\nbridge_address = 172.20.0.1/20\n");
 
     if (!ok(load(&conf, "--port-last=31999", &err) == 0, "loads: %s",
@@ -69,8 +70,12 @@ good(void)
     is_int(conf.negress_allow, 1, "a network beside the internet");
     is_int(ntohl(conf.egress_allow[0].addr), 0x0a010200, "without host bits");
     is_int(conf.egress_connections, 1024, "connections of a guest");
+    is_int(conf.cgroups, 2, "cgroups");
+    is_str(conf.cgroup_root, "a.slice/b", "their root");
+    is_int(conf.jailer, 1, "jailer");
     is_int(conf.bridge_prefix_len, 20, "prefix length");
     is_int(conf.max_boots, 8, "a default");
+    is_int(conf.jail_uid_first, 1900000000, "a large one");
     is_str(conf.bridge, "fc-bridge0", "another");
     ok(conf.token == NULL, "no token");
     fca_conf_free(&conf);
@@ -122,6 +127,22 @@ bad(void)
         { "egress_connections = 0", { ":2: ", "egress_connections", "0" } },
         { "egress = all", { ":2: ", "egress", "\"all\"" } },
         { "adopt = maybe", { ":2: ", "adopt", "\"maybe\"" } },
+        { "cgroups = maybe", { ":2: ", "cgroups", "\"maybe\"" } },
+        { "cgroup_root = /a", { ":2: ", "cgroup_root", "\"/a\"" } },
+        { "cgroup_root = a/../b", { ":2: ", "cgroup_root", "a/../b" } },
+        { "cgroup_root = a//b", { ":2: ", "cgroup_root", "a//b" } },
+        { "cgroup_root = .", { ":2: ", "cgroup_root", "names" } },
+        { "jailer = maybe", { ":2: ", "jailer", "yes or no" } },
+        { "jail_uid_first = 0", { ":2: ", "jail_uid_first", "\"0\"" } },
+        { "jail_uid_first = 70000\njail_uid_last = 69999",
+          { "jail_uid_last", "69999", "70000" } },
+        { "jailer = yes\njail_uid_first = 70000\njail_uid_last = 70001",
+          { "jail_uid_last", "70001", "max_vms" } },
+        { "jailer = yes\nvmm_args = --backend qemu",
+          { "jailer", "--backend qemu", "QEMU's files" } },
+        { "jailer = yes\nvmm_args = --backend=qemu",
+          { "jailer", "--backend qemu", "QEMU's files" } },
+        { "vmm_overhead_mb = -1", { ":2: ", "vmm_overhead_mb", "-1" } },
         { "log_level = loud", { ":2: ", "log_level", "\"loud\"" } },
         { "tap_prefix = abcdefghijk", { ":2: ", "tap_prefix", "letters" } },
         { "prefix = a b", { ":2: ", "prefix", "\"a b\"" } },

@@ -104,7 +104,7 @@ static void
 cmd_run(char **words)
 {
     int                   fds[2];
-    char                  path[64];
+    char                  path[64], go;
     long                  pid;
     fcf_err_t             err;
     struct clone_args     args;
@@ -130,26 +130,30 @@ cmd_run(char **words)
     pid = syscall(SYS_clone3, &args, sizeof(args));
 
     if (pid == 0) {
-        if (fca_cgroup_join(&entry) != 0 || write(fds[1], "x", 1) != 1) {
+        if (read(fds[0], &go, 1) != 1) {
             _exit(4);
         }
 
         hold(strtoull(words[5], NULL, 10));
     }
 
-    fca_cgroup_entry_close(&entry);
+    child = (pid_t) pid;
 
-    /* what it does is seen once it is where it belongs */
-    if (pid < 0 || read(fds[0], path, 1) != 1) {
-        printf("failed clone3: %s\n", strerror(errno));
+    if (pid < 0 || fca_cgroup_put(&entry, child, &err) != 0) {
+        printf("failed %s\n", pid < 0 ? strerror(errno) : err.msg);
         return;
+    }
+
+    fca_cgroup_entry_close(&entry);
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int) child);
+    cat(path);
+
+    if (write(fds[1], "x", 1) != 1) {
+        exit(2);
     }
 
     close(fds[0]);
     close(fds[1]);
-    child = (pid_t) pid;
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int) child);
-    cat(path);
 }
 
 

@@ -36,7 +36,8 @@ test_instant(void)
 
     is_int(parse(&c, FCV_INSTANT_MAGIC "boot_ms=20\nanswer_ms=5\nbody=a=b c\n"
                  "say=hello = world\n"
-                 "status=503\nfail=cut\nexit_after=3\nignore_stop=1\n\nxyz",
+                 "status=503\nfail=cut\nexit_after=3\nignore_stop=1\n"
+                 "take_mb=7\n\nxyz",
                  &err), 0, "all of them, up to the empty line");
     is_int(c.boot_ms, 20, "boot_ms");
     is_int(c.answer_ms, 5, "answer_ms");
@@ -47,6 +48,7 @@ test_instant(void)
     is_int(c.fail, FCV_FAIL_CUT, "fail");
     is_int(c.exit_after, 3, "exit_after");
     is_int(c.ignore_stop, 1, "ignore_stop");
+    is_int(c.take_mb, 7, "take_mb");
 
     is_int(fcv_instant_conf_parse(&c, FCV_INSTANT_MAGIC "fail=hang\0nonsense",
                                   sizeof(FCV_INSTANT_MAGIC) + 17, &err), 0,

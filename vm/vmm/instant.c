@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vm/guest.h"
@@ -128,6 +129,23 @@ open_network(fcf_err_t *err)
 }
 
 
+/* as a guest that uses the memory it was given; never given back */
+static void
+take_memory(void)
+{
+    size_t   size;
+    void    *memory;
+
+    size = (size_t) fcv_instant.conf.take_mb << 20;
+    memory = size ? mmap(NULL, size, PROT_READ|PROT_WRITE,
+                         MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+
+    if (memory != MAP_FAILED) {
+        memset(memory, 1, size);
+    }
+}
+
+
 /* The guest is up: what it does from now on hangs on its behaviour. */
 static void
 booted(void *unused)
@@ -135,6 +153,8 @@ booted(void *unused)
     fcf_err_t  err;
 
     (void) unused;
+
+    take_memory();
 
     if (fcv_instant.conf.fail == FCV_FAIL_PANIC) {
         fcv_instant_say("Kernel panic - not syncing: Attempted to kill init! "

@@ -18,6 +18,7 @@ static int set_status(fcv_instant_conf_t *conf, const char *value);
 static int set_fail(fcv_instant_conf_t *conf, const char *value);
 static int set_exit_after(fcv_instant_conf_t *conf, const char *value);
 static int set_ignore_stop(fcv_instant_conf_t *conf, const char *value);
+static int set_take_mb(fcv_instant_conf_t *conf, const char *value);
 
 static const struct {
     const char  *name;
@@ -31,7 +32,8 @@ static const struct {
     { "status", set_status, "200 to 599" },
     { "fail", set_fail, "start, panic, silent, hang or cut" },
     { "exit_after", set_exit_after, "1 to 1000000000" },
-    { "ignore_stop", set_ignore_stop, "0 or 1" }
+    { "ignore_stop", set_ignore_stop, "0 or 1" },
+    { "take_mb", set_take_mb, "0 to 1048576" }
 };
 
 
@@ -150,6 +152,13 @@ set_ignore_stop(fcv_instant_conf_t *conf, const char *value)
     conf->ignore_stop = (int) n;
 
     return 0;
+}
+
+
+static int
+set_take_mb(fcv_instant_conf_t *conf, const char *value)
+{
+    return parse_number(value, 0, 1048576, &conf->take_mb);
 }
 
 

@@ -29,6 +29,7 @@ typedef struct {
     fcv_fail_e  fail;
     unsigned    exit_after;             /* 0: never */
     int         ignore_stop;
+    unsigned    take_mb;                /* memory, once it is up */
 } fcv_instant_conf_t;
 
 /* data: the image's first bytes.  An image that does not begin with the magic

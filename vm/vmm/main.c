@@ -115,6 +115,10 @@ parse_options(int argc, char **argv, fcv_options_t *opt, int *code)
         { "show-level", no_argument, NULL, '-' },
         { "show-log-origin", no_argument, NULL, '-' },
         { "no-seccomp", no_argument, NULL, '-' },
+        /* what a jailer says of itself */
+        { "start-time-us", required_argument, NULL, '-' },
+        { "start-time-cpu-us", required_argument, NULL, '-' },
+        { "parent-cpu-time-us", required_argument, NULL, '-' },
         { "version", no_argument, NULL, 'V' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }

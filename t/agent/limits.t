@@ -1,0 +1,85 @@
+#!/usr/bin/perl
+
+# What VMs may take, seen from the agent: memory with the VMM's own counts,
+# and each VM has a cgroup, or none if that is wanted.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use AgentHost;
+use Test::More;
+
+AgentHost::begin('limits');
+image($_) for qw(one two three big);
+
+my ($total) = slurp('/proc/meminfo') =~ /^MemTotal: +(\d+) kB/m;
+my $mb = int($total / 1024);
+
+sub group {
+    my ($pid) = @_;
+    return join '', grep { /:(?:[^:]*\b(?:memory|pids)\b[^:]*|):/ }
+        split /(?<=\n)/, slurp("/proc/$pid/cgroup");
+}
+
+sub groups {
+    my ($name) = @_;
+    return split /\n/, qx(find /sys/fs/cgroup -type d -name 'vm-$name-*');
+}
+
+subtest 'memory' => sub {
+    # 400 MB: three of 128, but two with what their VMMs take
+    my $agent = started('m', settings('m', memory_reserve_mb => $mb - 400,
+        vmm_overhead_mb => 60, boot_timeout_s => 20));
+    job($_, "req-$_") for qw(one two three);
+    wait_for(sub { 2 == grep { instances($_) } qw(one two three) }, 20, 'two');
+    my $worker = $etcd->get_json('/workers/m');
+    wait_for(sub { $worker = $etcd->get_json('/workers/m');
+        $worker->{vms} == 2 }, 10, 'the node to say so');
+    is($worker->{memory_mb} - $worker->{memory_mb_free}, 2 * (128 + 60),
+        'the node counts what VMMs take');
+    is(scalar(grep { instances($_) } qw(one two three)), 2,
+        'a third does not fit');
+    my ($there) = grep { instances($_) } qw(one two three);
+    my ($none) = grep { !instances($_) } qw(one two three);
+    kill 'KILL', (vmms('m'))[0];
+    wait_for(sub { instances($none) }, 20, 'the third, when there is room');
+    pass('until another has ended');
+    job('big', 'req-big', memory_mb => 350);
+    is(failure('big', 'req-big')->{error}, 'no_capacity',
+        'one that fits alone, but not with its VMM');
+    ok($agent->stop, 'ends');
+    is($agent->wait(0), 0, 'well');
+};
+
+SKIP: {
+    skip 'no cgroups here', 1 unless qx(mount) =~ /cgroup.*\bpids\b/;
+
+    subtest 'cgroups' => sub {
+        $redis->cli('DEL', QUEUE);
+        my $agent = started('c', settings('c'));
+        like($agent->output, qr/limits by cgroup version \d: memory/, 'said');
+        job('one', 'req-c1');
+        instance('one');
+        my ($pid) = vmms('c');
+        like(group($pid), qr{/vm-c-\d+$}m, 'a VM has its own');
+        unlike(group($agent->pid), qr{/vm-c-}, 'the agent is in none of them');
+
+        $agent->stop('KILL');
+        cmp_ok(scalar(groups('c')), '>', 0, 'they outlive the agent');
+        $agent = started('c', settings('c'));
+        is(scalar(groups('c')), 0, 'the next one removes them');
+        ok($agent->stop, 'ends');
+
+        $agent = started('c', settings('c', cgroups => 'no'));
+        like($agent->output, qr/cgroups = no: VMs run without limits/, 'no');
+        job('two', 'req-c2');
+        instance('two');
+        is(group((vmms('c'))[0]), group($agent->pid), 'a VM has none');
+        ok($agent->stop, 'ends');
+        is(scalar(groups('c')), 0, 'nothing is left');
+    };
+}
+
+done_testing();
