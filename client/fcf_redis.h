@@ -53,10 +53,17 @@ int fcf_redis_command(fcf_redis_t *redis, unsigned timeout_ms, int argc,
     const char **argv, const size_t *argvlen, fcf_redis_pt done, void *arg)
     fcf_must_check;
 
-/* EVALSHA, falling back to EVAL.  argv: keys first. */
+#define FCF_REDIS_SCRIPT_ARGS  16
+
+/* EVALSHA, falling back to EVAL.  argv: keys first; at most
+ * FCF_REDIS_SCRIPT_ARGS of them all. */
 int fcf_redis_script(fcf_redis_t *redis, const fcf_script_t *script,
     int nkeys, int argc, const char **argv, fcf_redis_pt done, void *arg)
     fcf_must_check;
+/* the same for arguments that may hold any bytes; argvlen NULL: C strings */
+int fcf_redis_script_bytes(fcf_redis_t *redis, const fcf_script_t *script,
+    int nkeys, int argc, const char **argv, const size_t *argvlen,
+    fcf_redis_pt done, void *arg) fcf_must_check;
 
 typedef struct {
     const char   *addr;                 /* current, or last tried */

@@ -421,13 +421,22 @@ int
 fcf_redis_script(fcf_redis_t *redis, const fcf_script_t *script, int nkeys,
     int argc, const char **argv, fcf_redis_pt done, void *arg)
 {
+    return fcf_redis_script_bytes(redis, script, nkeys, argc, argv, NULL,
+                                  done, arg);
+}
+
+
+int
+fcf_redis_script_bytes(fcf_redis_t *redis, const fcf_script_t *script,
+    int nkeys, int argc, const char **argv, const size_t *argvlen,
+    fcf_redis_pt done, void *arg)
+{
     int           i, len, eval_len;
     char         *wire, *eval, count[16];
-    const char  **all;
+    size_t        lens[3 + FCF_REDIS_SCRIPT_ARGS];
+    const char   *all[3 + FCF_REDIS_SCRIPT_ARGS];
 
-    all = malloc(((size_t) argc + 3) * sizeof(char *));
-
-    if (all == NULL) {
+    if (argc > FCF_REDIS_SCRIPT_ARGS) {
         return -1;
     }
 
@@ -441,13 +450,16 @@ fcf_redis_script(fcf_redis_t *redis, const fcf_script_t *script, int nkeys,
         all[3 + i] = argv[i];
     }
 
+    for (i = 0; i < argc + 3; i++) {
+        lens[i] = argvlen != NULL && i >= 3 ? argvlen[i - 3] : strlen(all[i]);
+    }
+
     wire = NULL;
     len = 0;
 
-    eval_len = redisFormatCommandArgv(&eval, argc + 3, all, NULL);
+    eval_len = redisFormatCommandArgv(&eval, argc + 3, all, lens);
 
     if (eval_len < 0) {
-        free(all);
         return -1;
     }
 
@@ -456,10 +468,10 @@ fcf_redis_script(fcf_redis_t *redis, const fcf_script_t *script, int nkeys,
     if (redis->state == FCF_REDIS_READY && i >= 0 && redis->sha[i][0]) {
         all[0] = "EVALSHA";
         all[1] = redis->sha[i];
-        len = redisFormatCommandArgv(&wire, argc + 3, all, NULL);
+        lens[0] = strlen(all[0]);
+        lens[1] = strlen(all[1]);
+        len = redisFormatCommandArgv(&wire, argc + 3, all, lens);
     }
-
-    free(all);
 
     if (len < 0) {
         free(eval);

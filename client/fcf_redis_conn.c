@@ -9,7 +9,8 @@
 
 static const fcf_script_t *const  fcf_redis_scripts[FCF_REDIS_SCRIPTS] = {
     &fcf_script_ask, &fcf_script_extend, &fcf_script_settle,
-    &fcf_script_giveback, &fcf_script_restore, &fcf_script_bury
+    &fcf_script_hold, &fcf_script_giveback, &fcf_script_join,
+    &fcf_script_restore, &fcf_script_bury
 };
 
 

@@ -8,7 +8,7 @@
 #include <hiredis/async.h>
 #include "client/fcf_redis.h"
 
-#define FCF_REDIS_SCRIPTS      6
+#define FCF_REDIS_SCRIPTS      8
 #define FCF_REDIS_BACKOFF_MAX  2000
 #define FCF_REDIS_LASTED_MS    2000
 #define FCF_REDIS_SHA_LEN      40

@@ -24,6 +24,8 @@ typedef struct {
     int       ours;             /* "version" was present: made by a gateway,
                                    so its id must be pending */
     int       attempt;          /* from 1 */
+    int64_t   not_before;       /* set aside till then, by Redis' TIME in ms:
+                                   who has room takes it all the same; 0: not */
     unsigned  nrefused;
     char      refused_by[FCF_REFUSED_MAX][FCF_ID_MAX + 1];
 } fcf_job_t;
@@ -115,7 +117,10 @@ int fcf_failure_decode(fcf_failure_t *out, const char *text, size_t len,
  * sides (fcf_text_clean()), and what is too long is cut */
 char *fcf_failure_encode(const fcf_failure_t *failure);
 
-typedef enum { FCF_WORKER_READY = 0, FCF_WORKER_DRAINING } fcf_worker_state_e;
+typedef enum { FCF_WORKER_READY = 0, FCF_WORKER_DRAINING, FCF_WORKER_ILL }
+    fcf_worker_state_e;
+
+#define FCF_REASON_MAX  512
 
 typedef struct {
     char      address[FCF_ADDR_MAX];
@@ -126,6 +131,7 @@ typedef struct {
     int       vms;
     char      agent_version[32];
     fcf_worker_state_e  state;
+    char      reason[FCF_REASON_MAX];       /* of its illness, else "" */
 } fcf_worker_t;
 
 int fcf_worker_decode(fcf_worker_t *out, const char *text, size_t len,

@@ -62,7 +62,9 @@ fcf_job_fields(fcf_job_t *out, const json_t *obj, fcf_err_t *err)
                         &out->memory_mb, err)
         || fcf_json_int64(obj, "version", 0, INT64_MAX, &out->version, err)
         || fcf_json_int(obj, "attempt", 1, FCF_ATTEMPT_MAX, &out->attempt,
-                        err))
+                        err)
+        || fcf_json_int64(obj, "not_before", 0, INT64_MAX, &out->not_before,
+                          err))
     {
         return -1;
     }
@@ -120,21 +122,25 @@ fcf_job_encode(const fcf_job_t *job)
         fcf_json_put_int(&obj, "attempt", job->attempt);
     }
 
-    if (job->nrefused == 0) {
-        return fcf_json_text(obj);
-    }
+    if (job->nrefused) {
+        list = json_array();
 
-    list = json_array();
-
-    for (i = 0; i < job->nrefused; i++) {
-        if (json_array_append_new(list, json_string(job->refused_by[i]))) {
-            json_decref(list);
-            list = NULL;
-            break;
+        for (i = 0; i < job->nrefused; i++) {
+            if (json_array_append_new(list, json_string(job->refused_by[i])))
+            {
+                json_decref(list);
+                list = NULL;
+                break;
+            }
         }
+
+        fcf_json_put(&obj, "refused_by", list);
     }
 
-    fcf_json_put(&obj, "refused_by", list);
+    /* the last: fcf_script_restore puts it there as well */
+    if (job->not_before) {
+        fcf_json_put_int(&obj, "not_before", job->not_before);
+    }
 
     return fcf_json_text(obj);
 }

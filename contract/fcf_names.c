@@ -287,6 +287,14 @@ fcf_redis_pending(char *buf, const char *prefix, const char *function_id)
 }
 
 
+char *
+fcf_redis_demand(char *buf, const char *prefix, const char *function_id)
+{
+    return fcf_key_printf(buf, "{%s" FCF_REDIS_QUEUE "}:demand:%s", prefix,
+                          function_id);
+}
+
+
 /* a piece of a key up to the next slash or the end */
 
 typedef struct {

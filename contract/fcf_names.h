@@ -32,6 +32,7 @@
 #define FCF_LEASE_TTL_S         10
 #define FCF_FAILURE_ROTATE_S    10
 #define FCF_PENDING_AFTER_PUT_MS  2000
+#define FCF_PENDING_MAX_MS      120000  /* no deadline lies further ahead */
 #define FCF_DEAD_MAX            1000    /* entries kept in ...:dead */
 
 #define FCF_DEFAULT_CPU             1
@@ -90,6 +91,8 @@ char *fcf_redis_taken(char *buf, const char *prefix, const char *node_id);
 char *fcf_redis_dead(char *buf, const char *prefix);
 char *fcf_redis_nodes(char *buf, const char *prefix);
 char *fcf_redis_pending(char *buf, const char *prefix,
+    const char *function_id);
+char *fcf_redis_demand(char *buf, const char *prefix,
     const char *function_id);
 
 typedef enum {

@@ -1,4 +1,8 @@
+#include "contract/fcf_names.h"
 #include "contract/fcf_script.h"
+
+#define FCF_TEXT_OF(x)  #x
+#define FCF_TEXT(x)     FCF_TEXT_OF(x)
 
 
 /*
@@ -11,6 +15,27 @@
     "local t = redis.call('TIME')\n"                                        \
     "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
+/* These keys are ours alone: what is of another type was written by somebody
+ * who has no business there, and would stop every step that follows. */
+
+#define FCF_LUA_OURS                                                        \
+    "local function ours(key, kind)\n"                                      \
+    "    local is = redis.call('TYPE', key).ok\n"                           \
+    "    if is ~= kind and is ~= 'none' then\n"                             \
+    "        redis.call('DEL', key)\n"                                      \
+    "    end\n"                                                             \
+    "end\n"
+
+/* what is overdue goes, and so does a deadline further ahead than any that
+ * one of us sets: Redis' clock stepped back, or somebody else wrote it */
+#define FCF_LUA_PURGE                                                       \
+    FCF_LUA_OURS                                                            \
+    FCF_LUA_NOW                                                             \
+    "ours(KEYS[1], 'zset')\n"                                               \
+    "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)\n"                \
+    "redis.call('ZREMRANGEBYSCORE', KEYS[1],\n"                             \
+    "    now + " FCF_TEXT(FCF_PENDING_MAX_MS) ", '+inf')\n"
+
 #define FCF_LUA_EXPIRE                                                      \
     "local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')\n"   \
     "if last[2] then\n"                                                     \
@@ -20,8 +45,7 @@
 
 const fcf_script_t  fcf_script_ask = {
     "ask",
-    FCF_LUA_NOW
-    "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)\n"
+    FCF_LUA_PURGE
     "local pending = redis.call('ZCARD', KEYS[1])\n"
     "if pending + tonumber(ARGV[4]) >= tonumber(ARGV[3]) then\n"
     "    return 0\n"
@@ -37,9 +61,8 @@ const fcf_script_t  fcf_script_ask = {
 
 const fcf_script_t  fcf_script_extend = {
     "extend",
-    FCF_LUA_NOW
-    "local score = redis.call('ZSCORE', KEYS[1], ARGV[1])\n"
-    "if not score or tonumber(score) <= now then\n"
+    FCF_LUA_PURGE
+    "if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then\n"
     "    return 0\n"
     "end\n"
     "redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])\n"
@@ -50,7 +73,7 @@ const fcf_script_t  fcf_script_extend = {
 
 const fcf_script_t  fcf_script_settle = {
     "settle",
-    FCF_LUA_NOW
+    FCF_LUA_PURGE
     "local ttl = tonumber(ARGV[2])\n"
     "if ttl == 0 then\n"
     "    redis.call('ZREM', KEYS[1], ARGV[1])\n"
@@ -62,11 +85,46 @@ const fcf_script_t  fcf_script_settle = {
 };
 
 
+/* As long as gateways that tell their demand have none, nobody waits; where
+ * none tells (no such key) the deadline it was asked with is left to end. */
+
+const fcf_script_t  fcf_script_hold = {
+    "hold",
+    FCF_LUA_PURGE
+    "ours(KEYS[2], 'hash')\n"
+    "local score = redis.call('ZSCORE', KEYS[1], ARGV[1])\n"
+    "if not score then\n"
+    "    return 0\n"
+    "end\n"
+    "local told, waits = false, false\n"
+    "for _, demand in ipairs(redis.call('HVALS', KEYS[2])) do\n"
+    "    local n, till = demand:match('^(%d+):(%d+)')\n"
+    "    told = true\n"
+    "    if n and tonumber(n) > 0 and tonumber(till) > now then\n"
+    "        waits = true\n"
+    "    end\n"
+    "end\n"
+    "if told and not waits then\n"
+    "    redis.call('ZREM', KEYS[1], ARGV[1])\n"
+    "    return 0\n"
+    "end\n"
+    "local till = now + tonumber(ARGV[2])\n"
+    "if waits and tonumber(score) < till then\n"
+    "    redis.call('ZADD', KEYS[1], till, ARGV[1])\n"
+    "end\n"
+    FCF_LUA_EXPIRE
+    "return 1\n"
+};
+
+
 /* the newest entry of taken is at its left: moved first, it ends up farthest
  * from the queue's right end, where jobs are taken */
 
 const fcf_script_t  fcf_script_giveback = {
     "giveback",
+    FCF_LUA_OURS
+    "ours(KEYS[1], 'list')\n"
+    "ours(KEYS[3], 'set')\n"
     "local n = 0\n"
     "while redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT') do\n"
     "    n = n + 1\n"
@@ -76,21 +134,44 @@ const fcf_script_t  fcf_script_giveback = {
 };
 
 
+const fcf_script_t  fcf_script_join = {
+    "join",
+    FCF_LUA_OURS
+    FCF_LUA_NOW
+    "ours(KEYS[1], 'set')\n"
+    "redis.call('SADD', KEYS[1], ARGV[1])\n"
+    "return { now, redis.call('SMEMBERS', KEYS[1]) }\n"
+};
+
+
+/* pushed first: if the queue's key is of another type nothing has happened */
+
 const fcf_script_t  fcf_script_restore = {
     "restore",
-    "local n = redis.call('LREM', KEYS[1], 1, ARGV[1])\n"
-    "if n == 1 and ARGV[2] ~= '' then\n"
-    "    redis.call('LPUSH', KEYS[2], ARGV[2])\n"
+    FCF_LUA_NOW
+    "if not redis.call('LPOS', KEYS[1], ARGV[1]) then\n"
+    "    return 0\n"
     "end\n"
-    "return n\n"
+    "local job = ARGV[2]\n"
+    "if job ~= '' then\n"
+    "    if ARGV[3] and tonumber(ARGV[3]) > 0 then\n"
+    "        job = job:gsub(',\"not_before\":%d+}$', '}')\n"
+    "        job = job:gsub('%s*}%s*$', string.format(\n"
+    "            ',\"not_before\":%.0f}', now + tonumber(ARGV[3])))\n"
+    "    end\n"
+    "    redis.call('LPUSH', KEYS[2], job)\n"
+    "end\n"
+    "return redis.call('LREM', KEYS[1], 1, ARGV[1])\n"
 };
 
 
 const fcf_script_t  fcf_script_bury = {
     "bury",
-    "redis.call('LREM', KEYS[1], 1, ARGV[1])\n"
+    FCF_LUA_OURS
+    "ours(KEYS[2], 'list')\n"
     "redis.call('LPUSH', KEYS[2], '{\"reason\":' .. cjson.encode(ARGV[2])\n"
-    "    .. ',\"job\":' .. cjson.encode(ARGV[1]) .. '}')\n"
+    "    .. ',\"job\":' .. cjson.encode(ARGV[4] or ARGV[1]) .. '}')\n"
     "redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[3]) - 1)\n"
+    "redis.call('LREM', KEYS[1], 1, ARGV[1])\n"
     "return 1\n"
 };

@@ -6,26 +6,38 @@
  * The client loads each once per connection (SCRIPT LOAD) and calls it by the
  * digest Redis gave; NOSCRIPT falls back to EVAL.
  *
+ * What is overdue in pending, or further ahead than FCF_PENDING_MAX_MS, is
+ * purged by each that has it among its keys.  A key of ours of another type
+ * (not the queue: producers write there) is deleted, not stumbled over.
+ *
  *  ask      KEYS pending queue; ARGV request_id job wanted live ttl_ms
- *           purges what is overdue; if pending + live < wanted, adds
+ *           if pending + live < wanted, adds
  *           request_id and pushes the job.  Returns 1 pushed, 0 not needed.
  *  extend   KEYS pending; ARGV request_id ttl_ms
  *           Returns 1 if the id was still pending (now for ttl_ms more), 0 if
- *           it is overdue or unknown (nothing is changed).
+ *           it is overdue or unknown.
  *  settle   KEYS pending; ARGV request_id ttl_ms
  *           ttl_ms 0 removes the id, else it stays for ttl_ms at most,
  *           whether or not it was there.  Returns 1.
+ *  hold     KEYS pending demand; ARGV request_id ttl_ms
+ *           As extend, for a job that waits for room: the id stays for ttl_ms
+ *           at least if a gateway says that requests wait, and goes if all
+ *           that say something say none.  Returns as extend.
  *  giveback KEYS taken queue nodes; ARGV node_id
  *           moves everything in a dead node's taken list back to the taking
  *           end of the queue, oldest first, and forgets the node.  Returns
  *           how many.
- *  restore  KEYS taken queue; ARGV job_as_taken job_to_queue
+ *  join     KEYS nodes; ARGV node_id
+ *           adds the node.  Returns { Redis' time in ms, all nodes }.
+ *  restore  KEYS taken queue; ARGV job_as_taken job_to_queue [aside_ms]
  *           removes one entry from taken and, if job_to_queue is not empty
- *           and the entry was there, pushes that to the producing end.
+ *           and the entry was there, pushes that to the producing end, with
+ *           "not_before" that much later than now if aside_ms is above 0.
  *           Returns 1 if the entry was there.
- *  bury     KEYS taken dead; ARGV entry reason max
+ *  bury     KEYS taken dead; ARGV entry reason max [job]
  *           removes the entry from taken and puts {"reason","job"} at the
- *           head of dead, bounded to max entries.
+ *           head of dead, bounded to max entries; job: what to keep of one
+ *           that is no text.
  */
 
 #ifndef _FCF_SCRIPT_H_INCLUDED_
@@ -39,7 +51,9 @@ typedef struct {
 extern const fcf_script_t  fcf_script_ask;
 extern const fcf_script_t  fcf_script_extend;
 extern const fcf_script_t  fcf_script_settle;
+extern const fcf_script_t  fcf_script_hold;
 extern const fcf_script_t  fcf_script_giveback;
+extern const fcf_script_t  fcf_script_join;
 extern const fcf_script_t  fcf_script_restore;
 extern const fcf_script_t  fcf_script_bury;
 

@@ -7,6 +7,7 @@
 static const fcf_json_enum_t  fcf_worker_states[] = {
     { "ready",    FCF_WORKER_READY },
     { "draining", FCF_WORKER_DRAINING },
+    { "ill",      FCF_WORKER_ILL },
     { NULL, 0 }
 };
 
@@ -33,7 +34,9 @@ fcf_worker_fields(fcf_worker_t *out, const json_t *obj, fcf_err_t *err)
         || fcf_json_int(obj, "vms", 0, INT32_MAX, &out->vms, err) != 0
         || fcf_json_str(obj, "agent_version", out->agent_version,
                         sizeof(out->agent_version), NULL, err)
-        || fcf_json_enum(obj, "state", fcf_worker_states, &state, err) != 0)
+        || fcf_json_enum(obj, "state", fcf_worker_states, &state, err) != 0
+        || fcf_json_str(obj, "reason", out->reason, sizeof(out->reason), NULL,
+                        err))
     {
         return -1;
     }
@@ -91,6 +94,10 @@ fcf_worker_encode(const fcf_worker_t *worker)
     fcf_json_put_int(&obj, "vms", worker->vms);
     fcf_json_put_str(&obj, "agent_version", worker->agent_version);
     fcf_json_put_str(&obj, "state", fcf_worker_states[worker->state].name);
+
+    if (worker->reason[0] != '\0') {
+        fcf_json_put_str(&obj, "reason", worker->reason);
+    }
 
     return fcf_json_text(obj);
 }

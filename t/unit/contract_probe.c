@@ -46,7 +46,9 @@ static const struct {
     { "ask",      &fcf_script_ask },
     { "extend",   &fcf_script_extend },
     { "settle",   &fcf_script_settle },
+    { "hold",     &fcf_script_hold },
     { "giveback", &fcf_script_giveback },
+    { "join",     &fcf_script_join },
     { "restore",  &fcf_script_restore },
     { "bury",     &fcf_script_bury }
 };

@@ -32,7 +32,7 @@ static int           answers, canceled;
 static void
 serve_one(int fd)
 {
-    char     buf[65536];
+    char     buf[65536], *p;
     size_t   len;
     ssize_t  n;
 
@@ -47,8 +47,11 @@ serve_one(int fd)
         buf[len] = '\0';
 
         if (strstr(buf, "\r\nROLE\r\n") != NULL) {
-            dprintf(fd, SHA SHA SHA SHA SHA SHA ROLE "%s",
-                    *surplus == 1 ? ":1\r\n:2\r\n" : "");
+            for (p = buf; (p = strstr(p, "\r\nLOAD\r\n")) != NULL; p++) {
+                dprintf(fd, SHA);
+            }
+
+            dprintf(fd, ROLE "%s", *surplus == 1 ? ":1\r\n:2\r\n" : "");
 
             if (*surplus >= 2 && read(fd, buf, sizeof(buf)) > 0) {
                 dprintf(fd, "+PONG\r\n%s", *surplus == 2 ? ":1\r\n" : "");
