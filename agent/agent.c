@@ -1,175 +1,21 @@
-/* The agent's start, and what its parts tell each other. */
+/* The agent's start. */
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "agent/agent.h"
+#include "agent/agent_int.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/host.h"
 #include "agent/status.h"
-#include "agent/place.h"
 
-#define FCA_PORT_REST_MS    60000
+#define FCA_PORT_REST_MS    2000
 
 static void
 fca_agent_log(fcf_log_e level, const char *msg)
 {
     fca_log(level, NULL, "%s", msg);
-}
-
-static void
-fca_agent_announce(fca_t *agent)
-{
-    if (!agent->announced && fca_node_lease(agent->node)
-        && fca_specs_known(agent->all.specs))
-    {
-        agent->announced = 1;
-        fca_log(FCF_LOG_INFO, NULL, "ready: %d vCPUs, %d MB",
-                agent->capacity.cpu, agent->capacity.memory_mb);
-        fca_notify_ready(&agent->notify);
-        agent->all.changed(agent);
-    }
-}
-
-static void
-fca_agent_spec(void *arg, const char *function_id)
-{
-    fca_t  *agent = arg;
-
-    fca_instances_spec(&agent->all, function_id);
-
-    if (agent->phase == FCA_RUNNING) {
-        fca_jobs_kick(agent->jobs);     /* one may wait for this */
-    }
-}
-
-static void
-fca_agent_specs(void *arg)
-{
-    fca_t  *agent = arg;
-
-    fca_jobs_kick(agent->jobs);
-    fca_agent_announce(agent);
-}
-
-static void
-fca_agent_live(void *arg)
-{
-    fca_t  *agent = arg;
-
-    fca_instances_put(&agent->all);
-    fca_jobs_start(agent->jobs);
-    fca_agent_announce(agent);
-}
-
-static void
-fca_agent_changed(void *arg)
-{
-    fca_t  *agent = arg;
-
-    fca_notify_status(&agent->notify, "%d VMs, %d of them starting",
-                      agent->capacity.vms, agent->capacity.boots);
-    fca_node_changed(agent->node);
-    fca_orders_changed(agent->orders);
-
-    if (agent->phase == FCA_RUNNING) {
-        fca_jobs_kick(agent->jobs);
-    }
-}
-
-static void
-fca_agent_vm_ended(void *arg, const fca_instance_view_t *view)
-{
-    fca_t  *agent = arg;
-
-    fca_functions_ended(&agent->functions, view);
-}
-
-static void
-fca_agent_route_closed(void *arg, const fca_instance_view_t *view)
-{
-    fca_t  *agent = arg;
-
-    fca_functions_closed(&agent->functions, view);
-}
-
-static int
-fca_agent_owns(void *arg, const fcf_key_t *key)
-{
-    fca_t  *agent = arg;
-
-    return fca_instances_own(&agent->all, key);
-}
-
-static int
-fca_agent_ready(void *arg)
-{
-    fca_t  *agent = arg;
-
-    return fca_node_lease(agent->node) && fca_specs_known(agent->all.specs);
-}
-
-static int
-fca_agent_room(void *arg)
-{
-    fca_t  *agent = arg;
-
-    return !agent->draining && fca_place_room(&agent->all);
-}
-
-static int
-fca_agent_place(void *arg, fca_job_t *job)
-{
-    fca_t  *agent = arg;
-
-    if (agent->draining) {
-        fca_job_finish(job, FCA_JOB_BACK, NULL);
-        return 0;
-    }
-
-    return fca_place(&agent->all, job);
-}
-
-static void
-fca_agent_admin_address(const fca_conf_t *conf, char *buf, size_t size)
-{
-    char  ip[INET_ADDRSTRLEN];
-
-    if (conf->admin.sin_port) {
-        inet_ntop(AF_INET, &conf->admin.sin_addr, ip, sizeof(ip));
-        snprintf(buf, size, "%s:%d", ip, ntohs(conf->admin.sin_port));
-    }
-}
-
-static char *
-fca_agent_worker(void *arg)
-{
-    const fca_t           *agent = arg;
-    fcf_worker_t           worker;
-    const fca_capacity_t  *c = &agent->capacity;
-
-    memset(&worker, 0, sizeof(worker));
-
-    inet_ntop(AF_INET, &agent->conf.advertise, worker.address,
-              sizeof(worker.address));
-    fca_agent_admin_address(&agent->conf, worker.admin,
-                            sizeof(worker.admin));
-    memcpy(worker.vmm_version, agent->vmm_version,
-           sizeof(worker.vmm_version));
-    worker.cpu = c->cpu;
-    worker.memory_mb = c->memory_mb;
-    worker.cpu_free = c->cpu - c->cpu_used;
-    worker.memory_mb_free = c->memory_mb - c->memory_mb_used;
-    worker.vms = c->vms;
-    worker.state = agent->phase < FCA_STOP_VMS && !agent->draining
-                   ? FCF_WORKER_READY : FCF_WORKER_DRAINING;
-    snprintf(worker.agent_version, sizeof(worker.agent_version), "%s",
-             FCA_VERSION);
-
-    return fcf_worker_encode(&worker);
 }
 
 /* what was there before this run, and keeps it from being lost */
@@ -239,8 +85,8 @@ fca_agent_open_etcd(fca_t *agent, fcf_err_t *err)
     fca_node_handler_t    on_node = { fca_agent_worker, fca_agent_live,
                                       fca_agent_fatal, NULL, agent };
     fca_keyring_conf_t    ring = { &agent->loop, NULL, NULL, conf->prefix };
-    fca_specs_handler_t   on_specs = { fca_agent_spec, fca_agent_specs,
-                                       agent };
+    fca_specs_handler_t   on_specs = { fca_agent_spec, fca_agent_node,
+                                       fca_agent_specs, agent };
 
     if (conf->adopt) {
         on_node.owns = fca_agent_owns;
@@ -315,14 +161,21 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     all->changed = fca_agent_changed;
     all->ended = fca_agent_vm_ended;
     all->closed = fca_agent_route_closed;
+    all->failed = fca_agent_failed;
+    all->well = fca_agent_well;
     all->arg = agent;
 
     fca_host_routes(&routes, conf, &agent->loop, &agent->uv);
     routes.up = fca_agent_proxy_up;
     routes.arg = agent;
     all->routes = fca_routes_new(&routes, err);
+    if (all->routes == NULL) {
+        return -1;
+    }
 
-    return all->routes ? 0 : -1;
+    agent->health = fca_health_new(all, fca_agent_health, agent, err);
+
+    return agent->health ? 0 : -1;
 }
 
 static const char *
@@ -387,6 +240,7 @@ fca_agent_close(fca_t *agent)
     }
 
     fca_jobs_free(agent->jobs);
+    fca_health_free(agent->health);
 
     fca_routes_free(agent->all.routes);
 

@@ -9,6 +9,7 @@
 #include "agent/admin/admin.h"
 #include "agent/base/notify.h"
 #include "agent/functions.h"
+#include "agent/health.h"
 #include "agent/instance/adopt.h"
 #include "agent/limits.h"
 #include "agent/orders.h"
@@ -39,6 +40,7 @@ typedef struct {
 
     fca_node_t           *node;
     fca_jobs_t           *jobs;
+    fca_health_t         *health;
     fca_instances_t       all;          /* with network, routes, specs, ... */
 
     fca_functions_t       functions;

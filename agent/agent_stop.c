@@ -37,6 +37,7 @@ fca_agent_end(fca_t *agent, fca_phase_e phase)
     agent->phase = phase;
     agent->stop_since = fca_now(&agent->loop);
     fca_jobs_stop(agent->jobs);
+    fca_health_stop(agent->health);
     agent->loop.timer_set(agent->stop_timer, 0);
 }
 
@@ -150,6 +151,7 @@ fca_agent_stop_check(void *arg)
         }
 
         if ((TAILQ_EMPTY(&agent->all.list)
+             && fca_health_stopped(agent->health)
              && ((fca_jobs_stopped(agent->jobs)
                   && !fca_keyring_pending(agent->all.keyring))
                  || ms >= FCA_STOP_KEYS_MS))

@@ -29,23 +29,38 @@ fca_place_fail(fca_instances_t *all, fca_job_t *job, fcf_failure_e error,
 {
     fca_failures_put(all->failures, job->function_id, job->request_id,
                      job->version, error, NULL, "%s", why);
-    fca_job_finish(job, FCA_JOB_FAILED, NULL);
+    fca_job_finish(job, FCA_JOB_FAILED);
 }
 
-/* It can never run here: another node's turn, if there is one left. */
-static void
-fca_place_refuse(fca_instances_t *all, fca_job_t *job, const fcf_spec_t *spec)
+/* Not here: another node's turn, if there is one left. */
+static fca_verdict_e
+fca_place_refuse(fca_instances_t *all, fca_job_t *job, fcf_failure_e error,
+    const char *why)
 {
-    char  why[FCF_ERR_MSG_MAX];
+    fca_log_ctx_t  ctx = { .function_id = job->function_id,
+                           .request_id = job->request_id };
 
     if (fca_job_refuse(job)) {
-        return;
+        fca_log(FCF_LOG_INFO, &ctx, "%s; another node may try", why);
+        return FCA_JOB_AWAY;
     }
+
+    fca_place_fail(all, job, error, why);
+
+    return FCA_JOB_MINE;
+}
+
+/* never, whatever ends */
+static fca_verdict_e
+fca_place_too_big(fca_instances_t *all, fca_job_t *job, const fcf_spec_t *spec)
+{
+    char  why[FCF_ERR_MSG_MAX];
 
     snprintf(why, sizeof(why), "%d vCPUs and %d MB fit on no node (here: %d "
              "vCPUs, %d MB)", spec->cpu, spec->memory_mb, all->capacity->cpu,
              all->capacity->memory_mb);
-    fca_place_fail(all, job, FCF_FAILURE_NO_CAPACITY, why);
+
+    return fca_place_refuse(all, job, FCF_FAILURE_NO_CAPACITY, why);
 }
 
 /* declared functions by their spec; others by what the job says */
@@ -82,61 +97,91 @@ fca_place_ahead(const fca_instances_t *all, const fca_job_t *job)
            && fca_now(all->loop) - job->since < FCA_PLACE_AHEAD_MS;
 }
 
-int
-fca_place(fca_instances_t *all, fca_job_t *job)
+/* It may lie on another node.  That it lacks here is no illness, as long as
+ * there is a place for images. */
+static fca_verdict_e
+fca_place_no_image(fca_instances_t *all, fca_job_t *job, const fcf_err_t *err)
 {
-    int             declared;
-    fcf_err_t       err;
-    fca_fit_e       fit;
-    fcf_spec_t      spec;
-    fca_images_t    images;
-    fca_log_ctx_t   ctx = { .function_id = job->function_id,
-                            .request_id = job->request_id };
+    fcf_err_t  why;
 
-    if (fca_place_ahead(all, job)) {
-        return 1;
+    if (fca_images_dirs(all->conf, &why) != 0) {
+        all->failed(all->arg, why.msg);
     }
 
-    declared = fca_place_spec(all, job, &spec);
+    return fca_place_refuse(all, job, FCF_FAILURE_NO_IMAGE, err->msg);
+}
 
+/* this request has its VM already, or gets one that was about to go */
+static int
+fca_place_settled(fca_instances_t *all, fca_job_t *job, int64_t version)
+{
     if (fca_instance_boots(all, job->function_id, job->request_id)) {
         /* its id stays pending, for the other one's sake */
         fca_failures_put(all->failures, job->function_id, job->request_id,
                          job->version, FCF_FAILURE_DUPLICATE, NULL,
                          "this request's VM is being started already");
-        fca_job_finish(job, FCA_JOB_DROPPED, NULL);
-        return 0;
+        fca_job_finish(job, FCA_JOB_DROPPED);
+        return 1;
     }
 
-    if (fca_instance_revive(all, job->function_id, spec.version)) {
-        fca_job_finish(job, FCA_JOB_DONE, NULL);
-        return 0;
+    if (fca_instance_revive(all, job->function_id, version)) {
+        fca_job_finish(job, FCA_JOB_DONE);
+        return 1;
+    }
+
+    return 0;
+}
+
+fca_verdict_e
+fca_place(fca_instances_t *all, fca_job_t *job)
+{
+    int            declared;
+    fcf_err_t      err;
+    fca_fit_e      fit;
+    fcf_spec_t     spec;
+    fca_images_t   images;
+
+    if (fca_place_ahead(all, job)) {
+        return FCA_JOB_WAITS;
+    }
+
+    declared = fca_place_spec(all, job, &spec);
+
+    if (fca_place_settled(all, job, spec.version)) {
+        return FCA_JOB_MINE;
+    }
+
+    /* it was tried here; the last that is left tries again, and says why not */
+    if (job->refused && fca_job_refuse(job)) {
+        return FCA_JOB_AWAY;
     }
 
     if (fca_images_find(&images, all->conf, job->function_id, &spec, &err)
         != 0)
     {
-        fca_place_fail(all, job, FCF_FAILURE_NO_IMAGE, err.msg);
-        return 0;
+        return fca_place_no_image(all, job, &err);
     }
 
     fit = fca_capacity_fit(all->capacity, spec.cpu,
                            fca_vmm_memory_mb(all->vmm, spec.memory_mb));
 
     if (fit == FCA_FITS_NEVER) {
-        fca_place_refuse(all, job, &spec);
-        return 0;
+        return fca_place_too_big(all, job, &spec);
     }
 
     if (fit == FCA_FITS_LATER || !fca_place_ends(all)) {
-        fca_log(FCF_LOG_DEBUG, &ctx, "held until there is room");
-        return 1;
+        return FCA_JOB_WAITS;
     }
 
     if (fca_instance_new(all, job, &spec, declared, &images, &err) != 0) {
-        fca_log(FCF_LOG_ERROR, &ctx, "job given back: %s", err.msg);
-        fca_job_back_later(job);
+        /* the next numbers are being written */
+        if (err.code == FCF_E_UNAVAILABLE) {
+            return FCA_JOB_WAITS;
+        }
+
+        all->failed(all->arg, err.msg);
+        return fca_place_refuse(all, job, FCF_FAILURE_BOOT_FAILED, err.msg);
     }
 
-    return 0;
+    return FCA_JOB_MINE;
 }

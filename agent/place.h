@@ -7,7 +7,7 @@
 
 /* there is room for the smallest VM */
 int fca_place_room(fca_instances_t *all);
-/* Decides about a job just taken, or held.  1: it must wait. */
-int fca_place(fca_instances_t *all, fca_job_t *job);
+/* Decides about a job just taken, or held. */
+fca_verdict_e fca_place(fca_instances_t *all, fca_job_t *job);
 
 #endif /* _FCA_PLACE_H_INCLUDED_ */

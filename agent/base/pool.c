@@ -3,6 +3,9 @@
 #include <string.h>
 #include "agent/base/pool.h"
 
+/* what is left of the rest when numbers run short */
+#define FCA_POOL_SHORT  10
+
 static int
 fca_pool_bit(const uint8_t *bits, uint32_t i)
 {
@@ -109,8 +112,9 @@ fca_pool_any(fca_pool_t *pool, uint64_t now)
 
     oldest = &pool->ring[pool->head];
 
-    return pool->count && (oldest->since == 0
-                           || now - oldest->since >= pool->rest_ms);
+    return pool->count
+           && (oldest->since == 0
+               || now - oldest->since >= pool->rest_ms / FCA_POOL_SHORT);
 }
 
 uint32_t

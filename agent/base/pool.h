@@ -1,9 +1,9 @@
 /*
  * Numbers first..last, handed out so that one comes back as late as possible:
- * those never used first, then the one given back longest ago, and none that
- * was in use until rest_ms ago.  Ports rest, so that a gateway that still
- * believes in a VM that is gone finds nobody rather than somebody else;
- * addresses need not.
+ * those never used first, then the one given back longest ago.  It has rested
+ * for rest_ms at least, or when they run short, so that none has, for a tenth
+ * of that.  Ports rest, so that a gateway that still believes in a VM that is
+ * gone finds nobody rather than somebody else; addresses need not.
  */
 
 #ifndef _FCA_POOL_H_INCLUDED_

@@ -76,6 +76,9 @@ typedef struct {
     fca_instance_view_pt           ended;
     /* a route is closed; its counters are still there */
     fca_instance_view_pt           closed;
+    /* one did not start, perhaps for this host's fault; one is ready */
+    void                         (*failed)(void *arg, const char *why);
+    void                         (*well)(void *arg);
     void                          *arg;
 
     TAILQ_HEAD(, fca_instance_s)   list;

@@ -199,7 +199,7 @@ adopt_job(fca_instance_t *inst, fca_jobs_t *jobs, adopt_e how,
     job = fca_job_adopt(jobs, inst->job_text);
 
     if (job && how == ADOPT_SERVE && state != FCA_S_READY) {
-        fca_job_finish(job, FCA_JOB_DROPPED, NULL);
+        fca_job_finish(job, FCA_JOB_DROPPED);
         return;
     }
 
@@ -227,12 +227,7 @@ adopt_back(fca_instance_t *inst, const fcf_err_t *err)
     fca_inst_log(inst, FCF_LOG_WARN, "of an earlier run, is not gone on with: "
                  "%s", err->msg);
 
-    if (inst->job) {
-        fca_job_finish(inst->job, FCA_JOB_BACK, NULL);
-        inst->job = NULL;
-    }
-
-    fca_stop_begin(inst, FCA_E_BACK);
+    fca_stop_begin(inst, FCA_E_BACK);       /* its job goes back, too */
 }
 
 static void

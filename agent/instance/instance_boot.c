@@ -27,19 +27,19 @@ FCA_ACTION(refused)
     if (inst->refusal == FCF_FAILURE_EXPIRED) {
         fca_inst_log(inst, FCF_LOG_INFO, "job dropped: nobody waits for it "
                      "any more");
-        fca_job_finish(job, FCA_JOB_DROPPED, NULL);
+        fca_job_finish(job, FCA_JOB_DROPPED);
 
     } else if (inst->refusal == FCF_FAILURE_DUPLICATE) {
         fca_failures_put(all->failures, inst->function_id, inst->request_id,
                          inst->spec.version, inst->refusal, NULL,
                          "another node starts a VM for this request");
-        fca_job_finish(job, FCA_JOB_DROPPED, NULL);
+        fca_job_finish(job, FCA_JOB_DROPPED);
 
     } else {
         fca_failures_put(all->failures, inst->function_id, inst->request_id,
                          inst->spec.version, inst->refusal, NULL,
                          "all %d slots are taken", inst->spec.max_instances);
-        fca_job_finish(job, FCA_JOB_FAILED, NULL);
+        fca_job_finish(job, FCA_JOB_FAILED);
     }
 
     fca_stop_begin(inst, event);
@@ -51,8 +51,6 @@ FCA_ACTION(give_back)
 
     fca_inst_log(inst, FCF_LOG_INFO, "job given back in state %s: %s",
                  fca_state_name(inst->state), fca_event_name(event));
-    fca_job_finish(inst->job, FCA_JOB_BACK, NULL);
-    inst->job = NULL;
     fca_stop_begin(inst, event);
 }
 
@@ -105,8 +103,8 @@ FCA_ACTION(claimed)
 
 FCA_ACTION(nic_failed)
 {
-    fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "network: %s",
-             fca_why(err));
+    fca_fail_here(inst, event, FCF_FAILURE_BOOT_FAILED, "network: %s",
+                  fca_why(err));
 }
 
 void
@@ -151,8 +149,8 @@ FCA_ACTION(nic)
     if (json == NULL || record == NULL) {
         free(json);
         free(record);
-        fca_fail(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
-                 "no memory for the VM's files");
+        fca_fail_here(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
+                      "no memory for the VM's files");
         return;
     }
 
@@ -173,8 +171,8 @@ FCA_ACTION(nic)
     inst->images = NULL;
 
     if (inst->vmm == NULL) {
-        fca_fail(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
-                 "starting the VMM: %s", why.msg);
+        fca_fail_here(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
+                      "starting the VMM: %s", why.msg);
     }
 }
 
@@ -206,8 +204,35 @@ FCA_ACTION(booted)
 
 FCA_ACTION(vmm_failed)
 {
+    if (inst->vmm == NULL || fca_vmm_blame(inst->vmm) == FCA_BLAME_HOST) {
+        fca_fail_here(inst, event, FCF_FAILURE_BOOT_FAILED, "%s: %s",
+                      fca_state_name(inst->state), fca_why(err));
+        return;
+    }
+
     fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "%s: %s",
              fca_state_name(inst->state), fca_why(err));
+}
+
+FCA_ACTION(vmm_exit)
+{
+    fca_fail_here(inst, event, FCF_FAILURE_BOOT_FAILED, "the VMM ended in "
+                  "state %s: %s", fca_state_name(inst->state), fca_why(err));
+}
+
+/* the VMM has a time limit of its own: this is the last resort */
+FCA_ACTION(vmm_timeout)
+{
+    (void) err;
+    fca_fail_here(inst, event, FCF_FAILURE_BOOT_TIMEOUT, "state %s has not "
+                  "ended", fca_state_name(inst->state));
+}
+
+FCA_ACTION(nic_timeout)
+{
+    (void) err;
+    fca_fail_here(inst, event, FCF_FAILURE_BOOT_TIMEOUT, "no network device "
+                  "within %u s", fca_state_ms(FCA_S_NETWORK) / 1000);
 }
 
 FCA_ACTION(boot_exit)
@@ -309,7 +334,7 @@ FCA_ACTION(accepted)
     fca_instance_set(inst, FCA_S_READY, event);
 
     if (fca_inst_serve(inst, &why) != 0) {
-        fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "%s", why.msg);
+        fca_fail_here(inst, event, FCF_FAILURE_BOOT_FAILED, "%s", why.msg);
         return;
     }
 

@@ -12,8 +12,8 @@
 #define FCA_STATES(X)                                                       \
     X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought */      \
     X(NETWORK,    "network",    10000)  /* a NIC is taken */                \
-    X(SPAWN,      "spawn",      10000)  /* the VMM starts */                \
-    X(CONFIGURE,  "configure",  10000)                                      \
+    X(SPAWN,      "spawn",      15000)  /* the VMM starts */                \
+    X(CONFIGURE,  "configure",  15000)                                      \
     X(BOOT,       "boot",       0)      /* until the port accepts */        \
     X(READY,      "ready",      60000)  /* is put into etcd */              \
     X(REGISTERED, "registered", 0)      /* looked at each tick */           \
@@ -182,6 +182,10 @@ void fca_probe_stop(fca_instance_t *inst);
 void fca_stop_begin(fca_instance_t *inst, fca_event_e event);
 void fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
     const char *fmt, ...) fcf_printf_like(4, 5);
+/* the same for what may be this host's fault: another node's turn, if there is
+ * one left */
+void fca_fail_here(fca_instance_t *inst, fca_event_e event,
+    fcf_failure_e error, const char *fmt, ...) fcf_printf_like(4, 5);
 
 /* the actions of the table */
 #define FCA_ACTION(name)                                                    \
@@ -197,6 +201,9 @@ FCA_ACTION(spawned);
 FCA_ACTION(configured);
 FCA_ACTION(booted);
 FCA_ACTION(vmm_failed);
+FCA_ACTION(vmm_exit);
+FCA_ACTION(vmm_timeout);
+FCA_ACTION(nic_timeout);
 FCA_ACTION(boot_exit);
 FCA_ACTION(boot_timeout);
 FCA_ACTION(accepted);

@@ -37,6 +37,7 @@ fca_inst_keys(fca_instance_t *inst, fcf_err_t *err)
     fca_keys_conf_t     conf = {
         .function_id = inst->function_id, .request_id = inst->request_id,
         .worker_id = inst->worker_id, .version = inst->spec.version,
+        .min_instances = inst->spec.min_instances,
         .max_instances = inst->spec.max_instances,
     };
     fca_keys_handler_t  handler = { fca_keys_owned, fca_keys_refused,
@@ -87,10 +88,19 @@ fca_inst_put(fca_instance_t *inst, fcf_instance_state_e state)
     }
 }
 
+static void
+fca_inst_unput_done(void *job)
+{
+    fca_job_back_tried(job);
+}
+
+/* A job that goes back does so after the slot: another node that took it
+ * before would find it there, and believe the job a duplicate. */
 void
 fca_inst_unput(fca_instance_t *inst)
 {
-    char  *goodbye = NULL;
+    char       *goodbye = NULL;
+    fca_job_t  *job = inst->job;
 
     if (inst->keys == NULL) {
         return;
@@ -101,8 +111,9 @@ fca_inst_unput(fca_instance_t *inst)
         goodbye = fca_inst_value(inst);
     }
 
-    fca_keys_end(inst->keys, goodbye);
+    fca_keys_end(inst->keys, goodbye, job ? fca_inst_unput_done : NULL, job);
     inst->keys = NULL;
+    inst->job = NULL;
 }
 
 /* the instance may be gone when Redis answers */

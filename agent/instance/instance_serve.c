@@ -21,13 +21,14 @@ FCA_ACTION(registered)
     inst->booting = 0;
     fca_capacity_booted(all->capacity);
     all->loop->timer_stop(inst->extend_timer);
-    fca_job_finish(inst->job, FCA_JOB_DONE, NULL);
+    fca_job_finish(inst->job, FCA_JOB_DONE);
     inst->job = NULL;
 
     fca_inst_log(inst, FCF_LOG_INFO, "registered after %" PRIu64 " ms: port "
                  "%u, slot %d", fca_now(all->loop) - inst->born, inst->port,
                  fca_keys_slot(inst->keys));
 
+    all->well(all->arg);
     all->changed(all->arg);
     fca_instances_spec(all, inst->function_id);
 }

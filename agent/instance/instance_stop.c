@@ -86,10 +86,33 @@ fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
                      fca_console_tail(console), "%s", why);
 
     if (inst->job) {
-        fca_job_finish(inst->job, FCA_JOB_FAILED, NULL);
+        fca_job_finish(inst->job, FCA_JOB_FAILED);
         inst->job = NULL;
     }
 
+    fca_stop_begin(inst, event);
+}
+
+void
+fca_fail_here(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
+    const char *fmt, ...)
+{
+    char              why[512];
+    va_list           args;
+    fca_instances_t  *all = inst->all;
+
+    va_start(args, fmt);
+    vsnprintf(why, sizeof(why), fmt, args);
+    va_end(args);
+
+    all->failed(all->arg, why);
+
+    if (!fca_job_refuse(inst->job)) {
+        fca_fail(inst, event, error, "%s", why);
+        return;
+    }
+
+    fca_inst_log(inst, FCF_LOG_WARN, "%s; another node may try", why);
     fca_stop_begin(inst, event);
 }
 

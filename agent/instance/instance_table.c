@@ -21,27 +21,27 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
         [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
         [FCA_E_PUT]        = fca_on_late,
         [FCA_E_ABORT]      = fca_on_give_back,
-        [FCA_E_TIMEOUT]    = fca_on_boot_timeout,
+        [FCA_E_TIMEOUT]    = fca_on_nic_timeout,
     },
 
     [FCA_S_SPAWN] = {
         [FCA_E_SPAWNED]    = fca_on_spawned,
         [FCA_E_VMM_FAILED] = fca_on_vmm_failed,
-        [FCA_E_EXIT]       = fca_on_boot_exit,
+        [FCA_E_EXIT]       = fca_on_vmm_exit,
         [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
         [FCA_E_PUT]        = fca_on_late,
         [FCA_E_ABORT]      = fca_on_give_back,
-        [FCA_E_TIMEOUT]    = fca_on_boot_timeout,
+        [FCA_E_TIMEOUT]    = fca_on_vmm_timeout,
     },
 
     [FCA_S_CONFIGURE] = {
         [FCA_E_CONFIGURED] = fca_on_configured,
         [FCA_E_VMM_FAILED] = fca_on_vmm_failed,
-        [FCA_E_EXIT]       = fca_on_boot_exit,
+        [FCA_E_EXIT]       = fca_on_vmm_exit,
         [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
         [FCA_E_PUT]        = fca_on_late,
         [FCA_E_ABORT]      = fca_on_give_back,
-        [FCA_E_TIMEOUT]    = fca_on_boot_timeout,
+        [FCA_E_TIMEOUT]    = fca_on_vmm_timeout,
     },
 
     [FCA_S_BOOT] = {

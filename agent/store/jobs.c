@@ -41,15 +41,6 @@ fca_jobs_well(fca_jobs_t *jobs)
     jobs->backoff = 0;
 }
 
-/* 1: it must wait */
-static int
-fca_jobs_place(fca_job_t *job)
-{
-    const fca_jobs_handler_t  *handler = &job->jobs->handler;
-
-    return handler->place(handler->arg, job);
-}
-
 static void
 fca_jobs_popped(void *arg, const redisReply *reply, const fcf_err_t *err)
 {
@@ -71,12 +62,8 @@ fca_jobs_popped(void *arg, const redisReply *reply, const fcf_err_t *err)
 
     if (reply->type == REDIS_REPLY_STRING) {
         job = fca_job_new(jobs, reply->str, reply->len);
-
-        if (job && jobs->stopping) {
-            fca_job_finish(job, FCA_JOB_BACK, NULL);
-
-        } else if (job && fca_jobs_place(job)) {
-            jobs->held = job;
+        if (job) {
+            fca_jobs_decide(job);
         }
     }
 
@@ -132,6 +119,7 @@ static void
 fca_jobs_swept(void *arg, const redisReply *reply, const fcf_err_t *err)
 {
     size_t             i;
+    size_t             lens[4];
     fca_jobs_t        *jobs = arg;
     const char        *argv[4];
     const redisReply  *e;
@@ -141,13 +129,17 @@ fca_jobs_swept(void *arg, const redisReply *reply, const fcf_err_t *err)
     if (err) {
         if (err->code != FCF_E_CANCELED) {
             fca_jobs_trouble(jobs, "looking for jobs taken unnoticed", err);
+
+            /* no list, so no job of ours in it: this deletes the key */
+            if (strstr(err->msg, "WRONGTYPE")) {
+                jobs->given_back = 0;
+            }
         }
 
         return;
     }
 
     jobs->lost = 0;
-    fca_jobs_well(jobs);
 
     for (i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         e = reply->element[i];
@@ -158,16 +150,18 @@ fca_jobs_swept(void *arg, const redisReply *reply, const fcf_err_t *err)
             continue;
         }
 
-        /* a text with a NUL inside goes back cut, and is buried then */
         argv[0] = jobs->taken;
         argv[1] = jobs->queue;
         argv[2] = argv[3] = e->str;
+        lens[0] = strlen(argv[0]);
+        lens[1] = strlen(argv[1]);
+        lens[2] = lens[3] = e->len;
 
         fca_log(FCF_LOG_WARN, NULL, "a job was taken unnoticed; giving it "
                 "back");
 
-        if (fcf_redis_script(jobs->conf.redis, &fcf_script_restore, 2, 4,
-                             argv, fca_jobs_restored, jobs) != 0)
+        if (fcf_redis_script_bytes(jobs->conf.redis, &fcf_script_restore, 2, 4,
+                                   argv, lens, fca_jobs_restored, jobs) != 0)
         {
             jobs->lost = 1;
         }
@@ -246,42 +240,42 @@ fca_jobs_look_through(fca_jobs_t *jobs)
 static void
 fca_jobs_run(void *arg)
 {
-    fca_job_t   *job;
     fca_jobs_t  *jobs = arg;
 
-    if (jobs->stopping || jobs->busy
-        || !jobs->handler.ready(jobs->handler.arg))
-    {
+    if (jobs->stopping) {
         return;
     }
 
-    if (!jobs->given_back && jobs->conf.adopt) {
+    if (!jobs->handler.ready(jobs->handler.arg)) {
+        fca_jobs_let_go(jobs);
+        return;
+    }
+
+    fca_jobs_look(jobs);
+
+    if (!jobs->given_back && jobs->conf.adopt && !jobs->lost) {
         fca_jobs_look_through(jobs);
     }
 
-    if (!jobs->given_back) {
+    if (jobs->busy) {
+        /* void */
+
+    } else if (!jobs->given_back) {
         fca_jobs_give_back(jobs);
-        return;
-    }
 
-    if (jobs->held) {
-        job = jobs->held;
-        jobs->held = NULL;
-
-        if (fca_jobs_place(job)) {
-            jobs->held = job;
-        }
-    }
-
-    if (jobs->lost) {
+    } else if (jobs->lost) {
         fca_jobs_sweep(jobs);
 
-    } else if (jobs->held || !jobs->handler.room(jobs->handler.arg)) {
-        /* kicked when a VM ends; ports rest by the clock alone */
-        jobs->loop->timer_set(jobs->timer, FCA_JOBS_LOOK_MS);
-
-    } else {
+    } else if (jobs->nheld < FCA_JOBS_HELD_MAX
+               && fca_now(jobs->loop) >= jobs->pause_until
+               && jobs->handler.room(jobs->handler.arg))
+    {
         fca_jobs_take(jobs);
+    }
+
+    /* kicked when a VM ends; ports rest, and jobs age, by the clock alone */
+    if (jobs->nheld || !jobs->busy) {
+        jobs->loop->timer_set(jobs->timer, FCA_JOBS_LOOK_MS);
     }
 }
 
@@ -303,6 +297,7 @@ fca_jobs_new(const fca_jobs_conf_t *conf, const fca_jobs_handler_t *handler,
     jobs->handler = *handler;
     jobs->loop = loop;
     TAILQ_INIT(&jobs->all);
+    TAILQ_INIT(&jobs->held);
     fcf_redis_queue(jobs->queue, conf->prefix);
     fcf_redis_taken(jobs->taken, conf->prefix, conf->node_id);
     fcf_redis_dead(jobs->dead, conf->prefix);
@@ -385,10 +380,7 @@ fca_jobs_stop(fca_jobs_t *jobs)
     jobs->loop->timer_stop(jobs->timer);
     jobs->loop->timer_stop(jobs->scan_timer);
 
-    if (jobs->held) {
-        fca_job_finish(jobs->held, FCA_JOB_BACK, NULL);
-        jobs->held = NULL;
-    }
+    fca_jobs_let_go(jobs);
 
     if (jobs->busy && jobs->client_id) {
         snprintf(id, sizeof(id), "%" PRId64, jobs->client_id);

@@ -18,9 +18,11 @@ typedef struct fca_job_s  fca_job_t;
 
 struct fca_job_s {
     TAILQ_ENTRY(fca_job_s)   link;      /* every one that is not settled */
+    TAILQ_ENTRY(fca_job_s)   held;      /* those that wait for room */
     fca_jobs_t              *jobs;
     char                    *text;      /* as taken */
     size_t                   len;
+    uint64_t                 number;    /* no two have the same */
     uint64_t                 since;     /* taken; loop ms */
     fcf_timer_t             *retry;
     int                      outcome;   /* fca_outcome_e, once finished */
@@ -28,6 +30,8 @@ struct fca_job_s {
     unsigned                 failed;    /* of them, to be done again */
     int                      said;      /* this trouble was logged */
     char                    *again;     /* text for the queue, or NULL */
+    unsigned                 aside_ms;  /* back there: set aside so long */
+    int                      renew;     /* and pending anew */
     char                    *reason;    /* for the dead */
 
     char                     function_id[FCF_ID_MAX + 1];
@@ -35,6 +39,8 @@ struct fca_job_s {
     int64_t                  version;
     int                      cpu, memory_mb;
     int                      ours;
+    int64_t                  not_before;    /* 0, or by Redis' clock */
+    int                      refused;   /* by this node, before */
 };
 
 typedef enum {
@@ -42,10 +48,16 @@ typedef enum {
     FCA_JOB_DONE,               /* registered: pending for a little longer */
     FCA_JOB_FAILED,             /* pending no more */
     FCA_JOB_DROPPED,            /* pending is somebody else's affair */
-    FCA_JOB_BACK,               /* to the queue again */
+    FCA_JOB_BACK,               /* to the queue again: fca_job_back() */
     FCA_JOB_BURIED,
     FCA_JOB_OUTCOMES
 } fca_outcome_e;
+
+typedef enum {
+    FCA_JOB_MINE = 0,           /* it was finished, or will be */
+    FCA_JOB_WAITS,              /* for room: held, and asked about again */
+    FCA_JOB_AWAY                /* another node's, by fca_job_refuse() */
+} fca_verdict_e;
 
 typedef struct {
     fcf_loop_t              *loop;
@@ -64,9 +76,8 @@ typedef struct {
     int   (*ready)(void *arg);
     /* there is room for the smallest VM */
     int   (*room)(void *arg);
-    /* Decides about a job just taken, or held.  1: it must wait, and comes
-     * again; else it was finished, or will be. */
-    int   (*place)(void *arg, fca_job_t *job);
+    /* decides about a job just taken, or held */
+    fca_verdict_e  (*place)(void *arg, fca_job_t *job);
     void   *arg;
 } fca_jobs_handler_t;
 
@@ -83,15 +94,17 @@ void fca_jobs_kick(fca_jobs_t *jobs);
 /* A job of an earlier life, before fca_jobs_start().  NULL: out of memory. */
 fca_job_t *fca_job_adopt(fca_jobs_t *jobs, const char *text);
 
-/* Says what became of a job, and gives it up: repeated until Redis has it.
- * again: replaces the job's text when it goes back, or NULL. */
-void fca_job_finish(fca_job_t *job, fca_outcome_e outcome,
-    const char *again);
-/* Back to the queue as it is, a moment later: this node would take it again at
- * once, over and over. */
-void fca_job_back_later(fca_job_t *job);
-/* Not on this node: to another one's turn, with this one named in refused_by.
- * 0: every live node is named there; the job is still the caller's. */
+/* Says what became of a job, and gives it up: repeated until Redis has it. */
+void fca_job_finish(fca_job_t *job, fca_outcome_e outcome);
+/* To the queue's far end.  aside_ms: for so long whoever has no room for it
+ * passes it on at once. */
+void fca_job_back(fca_job_t *job, unsigned aside_ms);
+/* The same for one that this node has tried: its id, which was extended by no
+ * more than that took, stays pending until another has had its time. */
+void fca_job_back_tried(fca_job_t *job);
+#define FCA_ASIDE_MS  1000
+/* Not on this node, which is named in refused_by from now on: the caller gives
+ * it back.  0: no node is left that could take it; it is as it was. */
 int fca_job_refuse(fca_job_t *job);
 /* Keeps the job's id pending this much longer.  done gets 0 if it no longer
  * was, else 1 (also when Redis does not answer), and number, by which the

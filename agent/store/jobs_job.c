@@ -21,6 +21,47 @@ fca_job_known(const fca_jobs_t *jobs, const char *text, size_t len)
     return 0;
 }
 
+static int
+fca_job_refused(const fcf_job_t *decoded, const char *node_id)
+{
+    unsigned  i;
+
+    for (i = 0; i < decoded->nrefused; i++) {
+        if (strcmp(decoded->refused_by[i], node_id) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+char *
+fca_job_shown(const char *bytes, size_t len)
+{
+    char    *text, *p;
+    size_t   i;
+
+    if (len > FCA_SHOWN_MAX) {
+        len = FCA_SHOWN_MAX;
+    }
+
+    text = p = malloc(4 * len + 1);
+
+    for (i = 0; text && i < len; i++) {
+        if (bytes[i] >= ' ' && bytes[i] <= '~') {
+            *p++ = bytes[i];
+        } else {
+            p += sprintf(p, "\\x%02x", (unsigned char) bytes[i]);
+        }
+    }
+
+    if (text) {
+        *p = '\0';
+    }
+
+    return text;
+}
+
 fca_job_t *
 fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
 {
@@ -40,6 +81,7 @@ fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
     job->text[len] = '\0';
     job->len = len;
     job->jobs = jobs;
+    job->number = ++jobs->serial;
     job->since = fca_now(jobs->loop);
     jobs->counts[FCA_JOB_TAKEN]++;
     TAILQ_INSERT_TAIL(&jobs->all, job, link);
@@ -47,9 +89,8 @@ fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
     if (fcf_job_decode(&decoded, text, len, &err) != 0) {
         fca_log(FCF_LOG_ERROR, NULL, "a job is malformed, put to %s: %s",
                 jobs->dead, err.msg);
-        job->reason = strdup(err.msg);
-        fca_job_finish(job, job->reason ? FCA_JOB_BURIED : FCA_JOB_DROPPED,
-                       NULL);
+        job->reason = fca_job_shown(err.msg, strlen(err.msg));
+        fca_job_finish(job, job->reason ? FCA_JOB_BURIED : FCA_JOB_DROPPED);
         return NULL;
     }
 
@@ -59,6 +100,8 @@ fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
     job->cpu = decoded.cpu;
     job->memory_mb = decoded.memory_mb;
     job->ours = decoded.ours;
+    job->not_before = decoded.not_before;
+    job->refused = fca_job_refused(&decoded, jobs->conf.node_id);
 
     return job;
 }
@@ -69,7 +112,7 @@ fca_job_adopt(fca_jobs_t *jobs, const char *text)
     return fca_job_new(jobs, text, strlen(text));
 }
 
-/* every live node is among those that refused, this one included */
+/* every node that takes jobs is among those that refused */
 static int
 fca_job_refused_by_all(const fca_specs_t *specs, const fcf_job_t *decoded)
 {
@@ -78,6 +121,10 @@ fca_job_refused_by_all(const fca_specs_t *specs, const fcf_job_t *decoded)
     const char  *node;
 
     for (i = 0; i < fca_specs_nodes(specs); i++) {
+        if (!fca_specs_node_ready(specs, i)) {
+            continue;
+        }
+
         node = fca_specs_node(specs, i);
 
         for (k = 0; k < decoded->nrefused; k++) {
@@ -94,24 +141,9 @@ fca_job_refused_by_all(const fca_specs_t *specs, const fcf_job_t *decoded)
     return 1;
 }
 
-static int
-fca_job_refused(const fcf_job_t *decoded, const char *node_id)
-{
-    unsigned  i;
-
-    for (i = 0; i < decoded->nrefused; i++) {
-        if (strcmp(decoded->refused_by[i], node_id) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
 int
 fca_job_refuse(fca_job_t *job)
 {
-    int          ours;
     char        *again;
     fcf_job_t    decoded;
     fca_jobs_t  *jobs = job->jobs;
@@ -120,23 +152,21 @@ fca_job_refuse(fca_job_t *job)
         return 0;
     }
 
-    ours = fca_job_refused(&decoded, jobs->conf.node_id);
-
-    if (!ours && decoded.nrefused < FCF_REFUSED_MAX) {
-        snprintf(decoded.refused_by[decoded.nrefused++],
-                 sizeof(decoded.refused_by[0]), "%s", jobs->conf.node_id);
+    if (job->refused) {
+        /* the others are busy, or are just looking */
+        return !fca_job_refused_by_all(jobs->conf.specs, &decoded);
     }
 
-    if (decoded.nrefused == FCF_REFUSED_MAX
-        || fca_job_refused_by_all(jobs->conf.specs, &decoded))
-    {
+    if (decoded.nrefused == FCF_REFUSED_MAX) {
         return 0;
     }
 
-    /* the others are busy, or are just looking */
-    if (ours) {
-        fca_job_back_later(job);
-        return 1;
+    snprintf(decoded.refused_by[decoded.nrefused++],
+             sizeof(decoded.refused_by[0]), "%s", jobs->conf.node_id);
+    decoded.not_before = 0;
+
+    if (fca_job_refused_by_all(jobs->conf.specs, &decoded)) {
+        return 0;
     }
 
     again = fcf_job_encode(&decoded);
@@ -144,8 +174,8 @@ fca_job_refuse(fca_job_t *job)
         return 0;
     }
 
-    fca_job_finish(job, FCA_JOB_BACK, again);
-    free(again);
+    free(job->again);
+    job->again = again;
 
     return 1;
 }

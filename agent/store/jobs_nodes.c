@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "agent/base/log.h"
+#include "agent/base/loop.h"
 #include "agent/store/jobs_int.h"
 
 static void
@@ -51,21 +52,14 @@ fca_jobs_was_absent(const fca_jobs_t *jobs, const char *id)
 /* A node is gone when it was missing twice: one that starts joins Redis'
  * set only after its key is in etcd, but our watch may be behind. */
 static void
-fca_jobs_members(void *arg, const redisReply *reply, const fcf_err_t *err)
+fca_jobs_members(fca_jobs_t *jobs, const redisReply *members)
 {
     char               absent[FCA_JOBS_ABSENT_MAX][FCF_ID_MAX + 1];
     size_t             i, n;
-    fca_jobs_t        *jobs = arg;
     const redisReply  *e;
 
-    if (err || reply->type != REDIS_REPLY_ARRAY
-        || !fca_specs_fresh(jobs->conf.specs))
-    {
-        return;
-    }
-
-    for (i = 0, n = 0; i < reply->elements && n < FCA_JOBS_ABSENT_MAX; i++) {
-        e = reply->element[i];
+    for (i = 0, n = 0; i < members->elements && n < FCA_JOBS_ABSENT_MAX; i++) {
+        e = members->element[i];
 
         if (e->type != REDIS_REPLY_STRING || !fcf_id_valid(e->str, e->len)
             || strcmp(e->str, jobs->conf.node_id) == 0
@@ -85,12 +79,26 @@ fca_jobs_members(void *arg, const redisReply *reply, const fcf_err_t *err)
     jobs->nabsent = n;
 }
 
+/* Redis' clock, and the nodes */
 static void
 fca_jobs_joined(void *arg, const redisReply *reply, const fcf_err_t *err)
 {
-    (void) arg;
-    (void) reply;
-    (void) err;             /* again at the next scan */
+    fca_jobs_t  *jobs = arg;
+
+    if (err || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || reply->element[0]->type != REDIS_REPLY_INTEGER
+        || reply->element[1]->type != REDIS_REPLY_ARRAY)
+    {
+        return;             /* again at the next scan */
+    }
+
+    jobs->redis_ms = (uint64_t) reply->element[0]->integer
+                     - fca_now(jobs->loop);
+    jobs->redis_ms_known = 1;
+
+    if (fca_specs_fresh(jobs->conf.specs)) {
+        fca_jobs_members(jobs, reply->element[1]);
+    }
 }
 
 /* Said again each time: a Redis that lost its data, or another node that
@@ -99,17 +107,14 @@ void
 fca_jobs_scan(void *arg)
 {
     fca_jobs_t  *jobs = arg;
-    const char  *join[] = { "SADD", jobs->nodes, jobs->conf.node_id };
-    const char  *members[] = { "SMEMBERS", jobs->nodes };
+    const char  *argv[] = { jobs->nodes, jobs->conf.node_id };
 
     if (jobs->stopping) {
         return;
     }
 
-    if (fcf_redis_command(jobs->conf.redis, 0, 3, join, NULL,
-                          fca_jobs_joined, jobs) != 0
-        || fcf_redis_command(jobs->conf.redis, 0, 2, members, NULL,
-                             fca_jobs_members, jobs) != 0)
+    if (fcf_redis_script(jobs->conf.redis, &fcf_script_join, 1, 2, argv,
+                         fca_jobs_joined, jobs) != 0)
     {
         fca_log(FCF_LOG_WARN, NULL, "no memory to look for dead nodes");
     }

@@ -9,7 +9,6 @@
 #define FCA_SETTLE   1u
 #define FCA_ENTRY    2u
 #define FCA_JOB_RETRY_MS  500
-#define FCA_JOB_LATER_MS  1000
 
 typedef struct {
     uint64_t             number;
@@ -107,32 +106,66 @@ fca_job_send_settle(fca_job_t *job)
 
     fcf_redis_pending(pending, jobs->conf.prefix, job->function_id);
     snprintf(ttl, sizeof(ttl), "%d",
-             job->outcome == FCA_JOB_DONE ? FCF_PENDING_AFTER_PUT_MS : 0);
+             job->outcome == FCA_JOB_DONE ? FCF_PENDING_AFTER_PUT_MS
+             : job->outcome == FCA_JOB_BACK ? FCA_PENDING_BACK_MS : 0);
 
-    return fcf_redis_script(jobs->conf.redis, &fcf_script_settle, 1, 3, argv,
-                            fca_job_settled, job);
+    return fcf_redis_script(jobs->conf.redis, job->outcome == FCA_JOB_BACK
+                            ? &fcf_script_extend : &fcf_script_settle, 1, 3,
+                            argv, fca_job_settled, job);
+}
+
+/* a job may be any bytes */
+static int
+fca_job_send_script(fca_job_t *job, const fcf_script_t *script, int argc,
+    const char **argv)
+{
+    int     i;
+    size_t  lens[FCF_REDIS_SCRIPT_ARGS];
+
+    for (i = 0; i < argc; i++) {
+        lens[i] = argv[i] == job->text ? job->len : strlen(argv[i]);
+    }
+
+    return fcf_redis_script_bytes(job->jobs->conf.redis, script, 2, argc,
+                                  argv, lens, fca_job_removed, job);
+}
+
+static int
+fca_job_send_bury(fca_job_t *job)
+{
+    int          rc;
+    char         max[16], *shown;
+    const char  *argv[] = { job->jobs->taken, job->jobs->dead, job->text,
+                            job->reason, max, NULL };
+
+    snprintf(max, sizeof(max), "%d", FCF_DEAD_MAX);
+
+    argv[5] = shown = fca_job_shown(job->text, job->len);
+    if (shown == NULL) {
+        return -1;
+    }
+
+    rc = fca_job_send_script(job, &fcf_script_bury, 6, argv);
+    free(shown);
+
+    return rc;
 }
 
 static int
 fca_job_send_entry(fca_job_t *job)
 {
-    char         max[16];
-    fca_jobs_t  *jobs = job->jobs;
-    const char  *restore[] = { jobs->taken, jobs->queue, job->text,
-                               job->outcome != FCA_JOB_BACK ? ""
-                               : job->again ? job->again : job->text };
-    const char  *bury[] = { jobs->taken, jobs->dead, job->text,
-                            job->reason, max };
+    char         aside[16];
+    const char  *argv[] = { job->jobs->taken, job->jobs->queue, job->text,
+                            job->outcome != FCA_JOB_BACK ? ""
+                            : job->again ? job->again : job->text, aside };
 
-    if (job->outcome != FCA_JOB_BURIED) {
-        return fcf_redis_script(jobs->conf.redis, &fcf_script_restore, 2, 4,
-                                restore, fca_job_removed, job);
+    if (job->outcome == FCA_JOB_BURIED) {
+        return fca_job_send_bury(job);
     }
 
-    snprintf(max, sizeof(max), "%d", FCF_DEAD_MAX);
+    snprintf(aside, sizeof(aside), "%u", job->aside_ms);
 
-    return fcf_redis_script(jobs->conf.redis, &fcf_script_bury, 2, 5, bury,
-                            fca_job_removed, job);
+    return fca_job_send_script(job, &fcf_script_restore, 5, argv);
 }
 
 /* sends what has to be sent, or sent again */
@@ -184,16 +217,14 @@ fca_outcome_name(fca_outcome_e outcome)
 }
 
 void
-fca_job_finish(fca_job_t *job, fca_outcome_e outcome, const char *again)
+fca_job_finish(fca_job_t *job, fca_outcome_e outcome)
 {
     fca_job_outcome(job, outcome);
     job->failed = FCA_ENTRY;
 
-    if (again) {
-        job->again = strdup(again);
-    }
-
-    if (job->ours && (outcome == FCA_JOB_DONE || outcome == FCA_JOB_FAILED)) {
+    if (job->ours && (outcome == FCA_JOB_DONE || outcome == FCA_JOB_FAILED
+                      || job->renew))
+    {
         job->failed |= FCA_SETTLE;
     }
 
@@ -201,19 +232,17 @@ fca_job_finish(fca_job_t *job, fca_outcome_e outcome, const char *again)
 }
 
 void
-fca_job_back_later(fca_job_t *job)
+fca_job_back(fca_job_t *job, unsigned aside_ms)
 {
-    fcf_loop_t  *loop = job->jobs->loop;
+    job->aside_ms = aside_ms;
+    fca_job_finish(job, FCA_JOB_BACK);
+}
 
-    fca_job_outcome(job, FCA_JOB_BACK);
-    job->failed = FCA_ENTRY;
-    job->retry = loop->timer_new(loop, fca_job_retry, job);
-
-    if (job->retry) {
-        loop->timer_set(job->retry, FCA_JOB_LATER_MS);
-    } else {
-        fca_job_send(job);
-    }
+void
+fca_job_back_tried(fca_job_t *job)
+{
+    job->renew = 1;
+    fca_job_back(job, FCA_ASIDE_MS);
 }
 
 static void
@@ -232,13 +261,14 @@ fca_job_extended(void *arg, const redisReply *reply, const fcf_err_t *err)
     free(e);
 }
 
-void
-fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done,
-    void *arg)
+static void
+fca_job_ask(fca_job_t *job, const fcf_script_t *script, unsigned ms,
+    uint64_t number, fca_job_extend_pt done, void *arg)
 {
-    char           pending[FCF_KEY_MAX], ttl[16];
+    int            n = 0, nkeys;
+    char           pending[FCF_KEY_MAX], demand[FCF_KEY_MAX], ttl[16];
+    const char    *argv[4];
     fca_jobs_t    *jobs = job->jobs;
-    const char    *argv[] = { pending, job->request_id, ttl };
     fca_extend_t  *e;
 
     e = calloc(1, sizeof(*e));
@@ -250,12 +280,36 @@ fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done,
     e->done = done;
     e->arg = arg;
 
-    fcf_redis_pending(pending, jobs->conf.prefix, job->function_id);
-    snprintf(ttl, sizeof(ttl), "%d", FCA_PENDING_MS);
+    argv[n++] = fcf_redis_pending(pending, jobs->conf.prefix,
+                                  job->function_id);
 
-    if (fcf_redis_script(jobs->conf.redis, &fcf_script_extend, 1, 3, argv,
+    if (script == &fcf_script_hold) {
+        argv[n++] = fcf_redis_demand(demand, jobs->conf.prefix,
+                                     job->function_id);
+    }
+
+    nkeys = n;
+    argv[n++] = job->request_id;
+    argv[n++] = ttl;
+    snprintf(ttl, sizeof(ttl), "%u", ms);
+
+    if (fcf_redis_script(jobs->conf.redis, script, nkeys, n, argv,
                          fca_job_extended, e) != 0)
     {
         free(e);
     }
+}
+
+void
+fca_job_extend(fca_job_t *job, uint64_t number, fca_job_extend_pt done,
+    void *arg)
+{
+    fca_job_ask(job, &fcf_script_extend, FCA_PENDING_MS, number, done, arg);
+}
+
+void
+fca_job_hold(fca_job_t *job, fca_job_extend_pt done)
+{
+    fca_job_ask(job, &fcf_script_hold, 2 * FCA_JOBS_HOLD_MS, job->number,
+                done, job->jobs);
 }

@@ -31,7 +31,7 @@ void fca_keyring_free(fca_keyring_t *ring);
 typedef struct {
     const char  *function_id, *request_id, *worker_id;
     int64_t      version;
-    int          max_instances;
+    int          min_instances, max_instances;
 } fca_keys_conf_t;
 
 /* Any of them may end the keys. */
@@ -65,7 +65,9 @@ int fca_keys_stale(const fca_keys_t *keys);
 
 /* Deletes them, repeated until etcd has it, and is the caller's no more.
  * goodbye: what the instance's key, if it is there, says just before that;
- * owned; or NULL. */
-void fca_keys_end(fca_keys_t *keys, char *goodbye);
+ * owned; or NULL.  gone, if not NULL, runs once the keys are not there any
+ * more; not if the ring is freed before that. */
+void fca_keys_end(fca_keys_t *keys, char *goodbye, void (*gone)(void *arg),
+    void *arg);
 
 #endif /* _FCA_KEYS_H_INCLUDED_ */

@@ -1,9 +1,11 @@
-/* The smallest free slot of the function, by a transaction that demands it
- * absent.  An answer that was lost is found at the next listing, by our
- * worker_id in it. */
+/* A free slot of the function, by a transaction that demands it absent: the
+ * lowest of those that are kept (below min_instances), else any, so that many
+ * nodes at once do not all try the same.  An answer that was lost is found at
+ * the next listing, by our worker_id in it. */
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include "agent/store/keys_int.h"
 
 static void
@@ -66,9 +68,9 @@ fca_claim_slot(fca_keys_t *keys, int k)
 typedef enum { FCA_CLAIM_NONE = 0, FCA_CLAIM_OURS, FCA_CLAIM_DUPLICATE }
     fca_claim_e;
 
-/* what one slot means to us; marks it in used */
+/* what one slot means to us; marks it in used, and counts it */
 static fca_claim_e
-fca_claim_look(fca_keys_t *keys, const fcf_kv_t *kv, char *used)
+fca_claim_look(fca_keys_t *keys, const fcf_kv_t *kv, char *used, int *taken)
 {
     fcf_key_t   key;
     fcf_slot_t  slot;
@@ -78,6 +80,8 @@ fca_claim_look(fca_keys_t *keys, const fcf_kv_t *kv, char *used)
     if (key.kind != FCF_KEY_SLOT) {
         return FCA_CLAIM_NONE;
     }
+
+    (*taken)++;
 
     if (key.number >= 0 && key.number < keys->conf.max_instances) {
         used[key.number] = 1;
@@ -99,11 +103,46 @@ fca_claim_look(fca_keys_t *keys, const fcf_kv_t *kv, char *used)
            ? FCA_CLAIM_DUPLICATE : FCA_CLAIM_NONE;
 }
 
+/* max: none is free */
+static int
+fca_claim_pick(const char *used, int min, int max)
+{
+    int       k, n;
+    uint32_t  random;
+
+    for (k = 0; k < max && k < min; k++) {
+        if (!used[k]) {
+            return k;
+        }
+    }
+
+    for (n = 0; k < max; k++) {
+        n += !used[k];
+    }
+
+    if (n == 0) {
+        return max;
+    }
+
+    /* without chance it is the highest */
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK)
+        != (ssize_t) sizeof(random))
+    {
+        random = 0;
+    }
+
+    for (n = (int) (random % (uint32_t) n), k = max - 1; n || used[k]; k--) {
+        n -= !used[k];
+    }
+
+    return k;
+}
+
 static void
 fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
     const fcf_err_t *err)
 {
-    int           k, max;
+    int           k, max, taken;
     char         *used;
     size_t        i;
     fca_keys_t   *keys = arg;
@@ -125,12 +164,13 @@ fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
     }
 
     is = FCA_CLAIM_NONE;
+    taken = 0;
 
     for (i = 0; i < reply->nkvs && is == FCA_CLAIM_NONE; i++) {
-        is = fca_claim_look(keys, &reply->kvs[i], used);
+        is = fca_claim_look(keys, &reply->kvs[i], used, &taken);
     }
 
-    for (k = 0; k < max && used[k]; k++) { /* void */ }
+    k = fca_claim_pick(used, keys->conf.min_instances, max);
     free(used);
 
     if (is == FCA_CLAIM_OURS) {
@@ -140,7 +180,8 @@ fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
     } else if (is == FCA_CLAIM_DUPLICATE) {
         keys->handler.refused(keys->handler.arg, FCF_FAILURE_DUPLICATE);
 
-    } else if (k == max) {
+    } else if (k == max || taken >= max) {
+        /* some may lie above a max that was lowered since */
         keys->handler.refused(keys->handler.arg, FCF_FAILURE_AT_MAX);
 
     } else {

@@ -20,6 +20,17 @@ fca_end_failed(fca_keys_t *keys, const fcf_err_t *err)
 }
 
 static void
+fca_end_gone(fca_keys_t *keys)
+{
+    void  (*gone)(void *arg) = keys->gone;
+
+    if (gone) {
+        keys->gone = NULL;
+        gone(keys->gone_arg);
+    }
+}
+
+static void
 fca_end_done(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
 {
     fca_keys_t  *keys = arg;
@@ -29,8 +40,12 @@ fca_end_done(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
 
     if (err) {
         fca_end_failed(keys, err);
+        return;
+    }
 
-    } else if (keys->twice) {
+    fca_end_gone(keys);
+
+    if (keys->twice) {
         keys->twice = 0;
         keys->backoff = 0;
         keys->ring->conf.loop->timer_set(keys->timer, FCA_END_AGAIN_MS);
@@ -90,6 +105,12 @@ fca_keys_end_send(fca_keys_t *keys)
     fcf_etcd_op_t    put;
     fcf_etcd_cmp_t   there;
 
+    if (keys->slot_tried < 0) {
+        fca_end_gone(keys);
+        fca_keys_free(keys);
+        return;
+    }
+
     lease = fca_node_lease(keys->ring->conf.node);
 
     if (keys->goodbye == NULL || lease == 0) {
@@ -114,10 +135,13 @@ fca_keys_end_send(fca_keys_t *keys)
  * demand that the slot be absent: then what it made is deleted by the second
  * time. */
 void
-fca_keys_end(fca_keys_t *keys, char *goodbye)
+fca_keys_end(fca_keys_t *keys, char *goodbye, void (*gone)(void *arg),
+    void *arg)
 {
     keys->twice = keys->doubt || keys->call;
     keys->goodbye = goodbye;
+    keys->gone = gone;
+    keys->gone_arg = arg;
     keys->backoff = 0;
     memset(&keys->conf, 0, sizeof(keys->conf));
     memset(&keys->log, 0, sizeof(keys->log));
@@ -128,11 +152,6 @@ fca_keys_end(fca_keys_t *keys, char *goodbye)
         keys->call = NULL;
     }
 
-    if (keys->slot_tried < 0) {
-        fca_keys_free(keys);
-        return;
-    }
-
     if (!keys->in_etcd) {
         free(keys->goodbye);
         keys->goodbye = NULL;
@@ -140,5 +159,10 @@ fca_keys_end(fca_keys_t *keys, char *goodbye)
 
     keys->ending = 1;
     TAILQ_INSERT_TAIL(&keys->ring->ending, keys, link);
-    fca_keys_end_send(keys);
+
+    if (keys->slot_tried < 0) {
+        keys->ring->conf.loop->timer_set(keys->timer, 0);
+    } else {
+        fca_keys_end_send(keys);
+    }
 }

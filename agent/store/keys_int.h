@@ -37,6 +37,8 @@ struct fca_keys_s {
                                                deletion */
     char                      *goodbye;     /* to be put first; NULL: not, or
                                                is */
+    void                     (*gone)(void *arg);
+    void                      *gone_arg;
     char                       slot_key[FCF_KEY_MAX];
     char                       key[FCF_KEY_MAX];
 };

@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +6,7 @@
 #include "agent/base/loop.h"
 #include "agent/store/node_int.h"
 #include "client/fcf_backoff.h"
-#include "contract/fcf_codec.h"
 
-/* how long somebody else's key is waited out */
-#define FCA_NODE_WAIT_MS       ((FCF_LEASE_TTL_S + 2) * 1000)
-#define FCA_NODE_REFRESH_MS    1000
 
 static void fca_node_step(void *arg);
 static void fca_node_keepalive(void *arg);
@@ -85,104 +80,6 @@ fca_node_granted(void *arg, const fcf_etcd_reply_t *reply,
 
     node->loop->timer_set(node->keepalive_timer, FCA_NODE_KEEPALIVE_MS);
     fca_node_goto(node, FCA_NODE_CLAIM);
-}
-
-/* The key is another's: an agent that lives, or one that died and whose lease
- * has not ended. */
-static void
-fca_node_taken(fca_node_t *node, const fcf_kv_t *kv)
-{
-    uint64_t       now;
-    fcf_worker_t   worker;
-
-    if (fcf_worker_decode(&worker, kv->value, kv->value_len, NULL) != 0) {
-        snprintf(worker.address, sizeof(worker.address), "?");
-    }
-
-    now = fca_now(node->loop);
-
-    if (node->taken_since == 0) {
-        node->taken_since = now;
-        fca_log(FCF_LOG_WARN, NULL, "%s is there already (agent at %s, lease "
-                "%" PRIx64 "): waiting up to %d s for it to end", kv->key,
-                worker.address, (uint64_t) kv->lease,
-                FCA_NODE_WAIT_MS / 1000);
-    }
-
-    if (now - node->taken_since >= FCA_NODE_WAIT_MS) {
-        fca_log(FCF_LOG_ERROR, NULL, "node_id = \"%s\": in use by a live "
-                "agent at %s (%s, lease %" PRIx64 "); every agent needs a "
-                "node_id of its own", node->conf.node_id, worker.address,
-                kv->key, (uint64_t) kv->lease);
-        node->handler.fatal(node->handler.arg);
-        return;
-    }
-
-    node->loop->timer_set(node->retry, 500);
-}
-
-static void
-fca_node_claimed(void *arg, const fcf_etcd_reply_t *reply,
-    const fcf_err_t *err)
-{
-    fca_node_t  *node = arg;
-
-    node->call = NULL;
-
-    if (err) {
-        fca_node_again(node, "putting the node's key", err);
-        fca_node_doubt(node);
-        return;
-    }
-
-    if (!reply->succeeded) {
-        if (reply->nkvs == 0) {
-            fca_node_goto(node, FCA_NODE_CLAIM);
-            return;
-        }
-
-        /* a put whose answer was lost is found as ours */
-        if (reply->kvs[0].lease != node->lease) {
-            fca_node_taken(node, &reply->kvs[0]);
-            return;
-        }
-    }
-
-    node->taken_since = 0;
-    node->step = FCA_NODE_LIVE;
-    node->backoff = 0;
-    node->handler.live(node->handler.arg);
-}
-
-static void
-fca_node_claim(fca_node_t *node)
-{
-    char            *value;
-    char             key[FCF_KEY_MAX];
-    fcf_etcd_op_t    put, get;
-    fcf_etcd_cmp_t   absent;
-
-    fcf_key_worker(key, node->conf.prefix, node->conf.node_id);
-
-    value = node->handler.value(node->handler.arg);
-    if (value == NULL) {
-        fca_node_again(node, "putting the node's key", NULL);
-        return;
-    }
-
-    absent = (fcf_etcd_cmp_t) { .what = FCF_CMP_ABSENT, .key = key };
-    put = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = key, .value = value,
-                            .value_len = strlen(value),
-                            .lease = node->lease };
-    get = (fcf_etcd_op_t) { .op = FCF_OP_GET, .key = key };
-
-    node->call = fcf_etcd_txn(node->conf.etcd, &absent, 1, &put, 1, &get, 1,
-                              fca_node_claimed, node);
-    free(value);
-
-    if (node->call == NULL) {
-        fca_node_again(node, "putting the node's key", NULL);
-    }
 }
 
 static void
@@ -301,65 +198,6 @@ fca_node_doubt(fca_node_t *node)
     }
 }
 
-static void
-fca_node_refreshed(void *arg, const fcf_etcd_reply_t *reply,
-    const fcf_err_t *err)
-{
-    fca_node_t  *node = arg;
-
-    node->refresh = NULL;
-
-    if (err) {
-        fca_node_doubt(node);
-        fca_node_changed(node);
-
-    } else if (!reply->succeeded && node->step == FCA_NODE_LIVE) {
-        fca_log(FCF_LOG_WARN, NULL, "the node's key is not ours any more; "
-                "putting it again");
-        fca_node_goto(node, FCA_NODE_CLAIM);
-    }
-}
-
-/* Only over our own key: after a lost lease another may stand there. */
-static void
-fca_node_refresh(void *arg)
-{
-    char            *value;
-    char             key[FCF_KEY_MAX];
-    fca_node_t      *node = arg;
-    fcf_etcd_op_t    put;
-    fcf_etcd_cmp_t   ours;
-
-    if (node->step != FCA_NODE_LIVE || node->refresh) {
-        return;
-    }
-
-    value = node->handler.value(node->handler.arg);
-    if (value == NULL) {
-        return;
-    }
-
-    fcf_key_worker(key, node->conf.prefix, node->conf.node_id);
-
-    ours = (fcf_etcd_cmp_t) { .what = FCF_CMP_LEASE_IS, .key = key,
-                              .number = node->lease };
-    put = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = key, .value = value,
-                            .value_len = strlen(value),
-                            .lease = node->lease };
-
-    node->refresh = fcf_etcd_txn(node->conf.etcd, &ours, 1, &put, 1, NULL, 0,
-                                 fca_node_refreshed, node);
-    free(value);
-}
-
-void
-fca_node_changed(fca_node_t *node)
-{
-    if (node->step == FCA_NODE_LIVE) {
-        node->loop->timer_set(node->refresh_timer, FCA_NODE_REFRESH_MS);
-    }
-}
-
 fca_node_t *
 fca_node_new(const fca_node_conf_t *conf, const fca_node_handler_t *handler,
     fcf_err_t *err)
@@ -436,6 +274,8 @@ fca_node_free(fca_node_t *node)
         }
     }
 
+    free(node->value);
+    free(node->previous);
     free(node);
 }
 

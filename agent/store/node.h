@@ -1,8 +1,9 @@
 /*
  * This node in etcd: its lease, kept alive, and /workers/<node_id>, created
- * only if absent.  A lost lease is replaced, the key put again, and the agent
- * told, for ever; only a key that somebody else holds for longer than a lease
- * lives ends the agent.
+ * only if absent: at the start a key that another agent holds for longer than a
+ * lease lives ends this one.  Afterwards nothing that somebody writes there
+ * does: a lost lease is replaced, the key put again, and the agent told, for
+ * ever.
  */
 
 #ifndef _FCA_NODE_H_INCLUDED_
@@ -51,6 +52,8 @@ uint64_t fca_node_leases(const fca_node_t *node);
 void fca_node_doubt(fca_node_t *node);
 /* capacity or state changed: the key is put again soon */
 void fca_node_changed(fca_node_t *node);
+/* What stands there now; NULL: nothing.  What is not ours is replaced. */
+void fca_node_seen(fca_node_t *node, const fcf_kv_t *kv);
 
 /* Revokes the lease.  True when that is done or cannot be. */
 void fca_node_stop(fca_node_t *node);

@@ -17,6 +17,7 @@ struct fca_spec_s {
 
 typedef struct {
     unsigned      list;
+    int           ready;                /* as far as is known */
     char          id[FCF_ID_MAX + 1];
 } fca_peer_t;
 
@@ -68,10 +69,11 @@ fca_specs_peer(const fca_specs_t *specs, const char *id)
 }
 
 static void
-fca_specs_put_peer(fca_specs_t *specs, const char *id)
+fca_specs_put_peer(fca_specs_t *specs, const char *id, const fcf_kv_t *kv)
 {
-    size_t       n;
-    fca_peer_t  *peer;
+    size_t         n;
+    fca_peer_t    *peer;
+    fcf_worker_t   worker;
 
     peer = fca_specs_peer(specs, id);
 
@@ -89,9 +91,15 @@ fca_specs_put_peer(fca_specs_t *specs, const char *id)
 
         peer = &specs->peers[specs->npeers++];
         snprintf(peer->id, sizeof(peer->id), "%.*s", FCF_ID_MAX, id);
+        peer->ready = 1;
     }
 
     peer->list = specs->list;
+
+    /* rubbish there says nothing of the node, which puts its own back */
+    if (fcf_worker_decode(&worker, kv->value, kv->value_len, NULL) == 0) {
+        peer->ready = worker.state == FCF_WORKER_READY;
+    }
 }
 
 static void
@@ -166,7 +174,8 @@ fca_specs_put(void *arg, const fcf_kv_t *kv)
         fca_specs_put_spec(specs, key.function_id, kv);
 
     } else if (key.kind == FCF_KEY_WORKER) {
-        fca_specs_put_peer(specs, key.name);
+        fca_specs_put_peer(specs, key.name, kv);
+        specs->handler.node(specs->handler.arg, key.name, kv);
     }
 }
 
@@ -191,6 +200,8 @@ fca_specs_del(void *arg, const char *name, size_t len)
         if (peer) {
             *peer = specs->peers[--specs->npeers];
         }
+
+        specs->handler.node(specs->handler.arg, key.name, NULL);
     }
 }
 
@@ -341,6 +352,12 @@ const char *
 fca_specs_node(const fca_specs_t *specs, size_t i)
 {
     return specs->peers[i].id;
+}
+
+int
+fca_specs_node_ready(const fca_specs_t *specs, size_t i)
+{
+    return specs->peers[i].ready;
 }
 
 int

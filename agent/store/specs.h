@@ -13,6 +13,8 @@ typedef struct fca_specs_s  fca_specs_t;
 typedef struct {
     /* a spec came, changed or went */
     void  (*changed)(void *arg, const char *function_id);
+    /* a node's key is there, or changed; NULL: it went */
+    void  (*node)(void *arg, const char *node_id, const fcf_kv_t *kv);
     /* once: everything is known now */
     void  (*live)(void *arg);
     void   *arg;
@@ -31,6 +33,8 @@ const fcf_spec_t *fca_specs_get(const fca_specs_t *specs,
 
 size_t fca_specs_nodes(const fca_specs_t *specs);
 const char *fca_specs_node(const fca_specs_t *specs, size_t i);
+/* it takes jobs: neither ill nor draining */
+int fca_specs_node_ready(const fca_specs_t *specs, size_t i);
 int fca_specs_node_lives(const fca_specs_t *specs, const char *node_id);
 
 #endif /* _FCA_SPECS_H_INCLUDED_ */

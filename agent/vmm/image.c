@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,4 +48,54 @@ fca_images_find(fca_images_t *out, const fca_conf_t *conf,
 
     return fca_image_find(out->runtime, "runtime", conf->runtimes,
                           spec->runtime, err);
+}
+
+static int
+fca_image_dir(const char *name, const char *path, fcf_err_t *err)
+{
+    DIR  *dir;
+
+    dir = opendir(path);
+    if (dir == NULL) {
+        return fcf_err_sys(err, errno, "%s = \"%s\"", name, path);
+    }
+
+    closedir(dir);
+
+    return 0;
+}
+
+int
+fca_images_dirs(const fca_conf_t *conf, fcf_err_t *err)
+{
+    return fca_image_dir("functions", conf->functions, err) != 0
+           || fca_image_dir("runtimes", conf->runtimes, err) != 0 ? -1 : 0;
+}
+
+int
+fca_image_any(char *path, size_t size, const char *dir)
+{
+    int             rc = -1;
+    DIR            *d;
+    size_t          n;
+    struct dirent  *entry;
+
+    d = opendir(dir);
+
+    while (d && rc != 0 && (entry = readdir(d)) != NULL) {
+        n = strlen(entry->d_name);
+
+        if (n > 4 && strcmp(entry->d_name + n - 4, ".img") == 0
+            && (size_t) snprintf(path, size, "%s/%s", dir, entry->d_name)
+               < size)
+        {
+            rc = 0;
+        }
+    }
+
+    if (d) {
+        closedir(d);
+    }
+
+    return rc;
 }

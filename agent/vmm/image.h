@@ -19,4 +19,9 @@ int fca_images_find(fca_images_t *out, const fca_conf_t *conf,
     const char *function_id, const fcf_spec_t *spec, fcf_err_t *err)
     fcf_must_check;
 
+/* the path of some image in this directory; -1: there is none */
+int fca_image_any(char *path, size_t size, const char *dir) fcf_must_check;
+/* both directories of images can be read */
+int fca_images_dirs(const fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
+
 #endif /* _FCA_IMAGE_H_INCLUDED_ */

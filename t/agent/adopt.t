@@ -297,6 +297,7 @@ spoilt('it died meanwhile', sub {
 subtest 'the lease ended meanwhile' => sub {
     job('hello', 'req-lease');
     my ($k, $j) = instance('hello');
+    my ($slot) = $etcd->keys('/functions/hello/slots/');
     my $was = $etcd->lease_of($k);
     $agent->kill('KILL');
     $agent->wait(10);
@@ -305,7 +306,7 @@ subtest 'the lease ended meanwhile' => sub {
     $agent = next_one();
     is((instance('hello'))[0], $k, 'they are put again');
     isnt($etcd->lease_of($k), $was, 'under another lease');
-    is($etcd->get_json('/functions/hello/slots/0')->{worker_id}, worker($k),
+    is($etcd->get_json($slot)->{worker_id}, worker($k),
         'the slot too');
     is(call('hello', $j->{proxy_port})->{status}, 200, 'it serves');
 
@@ -313,14 +314,14 @@ subtest 'the lease ended meanwhile' => sub {
     $agent->kill('KILL');
     $agent->wait(10);
     $etcd->revoke($was);
-    $etcd->put('/functions/hello/slots/0', '{"worker_id":"other-7",'
+    $etcd->put($slot, '{"worker_id":"other-7",'
         . '"request_id":"req-t","version":0}');
     $agent = next_one();
     wait_for(sub { !vmms('a') && !vm_dirs('a') }, 20,
         'a VM whose slot another has to end');
-    is($etcd->get_json('/functions/hello/slots/0')->{worker_id}, 'other-7',
+    is($etcd->get_json($slot)->{worker_id}, 'other-7',
         'the other keeps the slot');
-    $etcd->del('/functions/hello/slots/0');
+    $etcd->del($slot);
     nothing_left_of('hello', 'a');
 };
 

@@ -33,8 +33,8 @@ subtest 'a foreign job with four fields' => sub {
     is($i->{worker_ip}, '127.0.0.1', 'worker_ip');
     is($i->{internal_vm_ip}, '172.16.0.2', 'internal_vm_ip');
     is($etcd->lease_of($key), $etcd->lease_of('/workers/a'), 'lease');
-    is($etcd->get_json('/functions/hello/slots/0')->{request_id}, 'req-1',
-        'its slot');
+    my ($slot) = $etcd->keys('/functions/hello/slots/');
+    is($etcd->get_json($slot)->{request_id}, 'req-1', 'its slot');
 
     my $r = call('hello', $i->{proxy_port});
     is($r->{status}, 200, 'it answers through the proxy port');
@@ -284,19 +284,20 @@ subtest 'etcd away for longer than the lease' => sub {
 subtest 'the lease is lost, and a slot with it' => sub {
     my ($key1, $i1) = instance('many1');
     my ($key2, $i2) = instance('many2');
+    my ($slot2) = $etcd->keys('/functions/many2/slots/');
     my $lease = $etcd->lease_of($key1);
 
-    $etcd->put('/functions/many2/slots/0',
+    $etcd->put($slot2,
         '{"worker_id":"other-1","request_id":"x","version":0}');
     $etcd->revoke($lease);
     wait_for(sub { !instances('many2') && $etcd->get($key1)
             && $etcd->lease_of($key1) ne $lease }, 10, 'a new lease');
     is(call('many1', $i1->{proxy_port})->{status}, 200, 'it serves on');
-    is($etcd->get_json('/functions/many2/slots/0')->{worker_id}, 'other-1',
+    is($etcd->get_json($slot2)->{worker_id}, 'other-1',
         'the slot stays with who took it');
     is(call('many2', $i2->{proxy_port})->{headers}{'x-fcfaas-unsent'},
         'draining', 'and that VM is drained');
-    $etcd->del('/functions/many2/slots/0');
+    $etcd->del($slot2);
     job('many2', 'req-again');
     ok((instance('many2'))[0], 'the slot is free again');
 };

@@ -19,6 +19,7 @@ use constant { SYS_prctl => 157, PR_SET_PDEATHSIG => 1 };
 
 AgentHost::begin('late');
 image('ghost');
+$etcd->spec('ghost', max_instances => 1);
 
 my $port = free_port();
 my $slot = encode_base64('/functions/ghost/slots/0', '');

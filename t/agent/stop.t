@@ -32,7 +32,8 @@ $stuck->kill('TERM');
 my $agent = started('a', settings('a'));
 
 subtest 'the same request twice' => sub {
-    $redis->cli('ZADD', '{queue:vm_provision}:pending:late', 1e15, 'req-l');
+    $redis->cli('ZADD', '{queue:vm_provision}:pending:late',
+        1000 * (time + 60), 'req-l');
     job('late', 'req-l', version => 0, attempt => 1);
     wait_for(sub { $etcd->keys('/functions/late/slots/') }, 5, 'a boot');
     job('late', 'req-l', version => 0, attempt => 2);
@@ -77,6 +78,10 @@ subtest 'more than this node has, and others are busy' => sub {
     $etcd->put('/workers/other', { address => '10.1.2.3', cpu => 1,
         memory_mb => 1, cpu_free => 1, memory_mb_free => 1, vms => 0,
         agent_version => '0' });
+    # one watch brings both, in order
+    $etcd->put('/specs/mark', 'rubbish');
+    $agent->line_matching(qr{/specs/mark.*ignored}, 10);
+    $etcd->del('/specs/mark');
     image('big');
     job('big', 'req-big', memory_mb => 1 << 22);
     wait_for(sub { grep { ($_->{refused_by}[0] // '') eq 'a' }

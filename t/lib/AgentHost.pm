@@ -90,8 +90,10 @@ sub job {
 # as a gateway asks: the agent waits for the version that it names
 sub our_job {
     my ($function, $request, $version) = @_;
-    $redis->cli('ZADD', "{queue:vm_provision}:pending:$function", 1e15,
-        $request);
+    my $key = "{queue:vm_provision}:pending:$function";
+
+    $redis->cli('ZADD', $key, 1000 * (time + 60), $request);
+    $redis->cli('PERSIST', $key);       # it ends with the last id before
     job($function, $request, version => $version, attempt => 1);
 }
 

@@ -4,7 +4,7 @@
 #include "agent/base/pool.h"
 #include "t/unit/tap.h"
 
-#define REST_MS  60000
+#define REST_MS  2000
 
 static void
 test_order(void)
@@ -102,14 +102,14 @@ test_rest(void)
     ok(!fca_pool_any(&p, 1000), "and none is promised");
 
     fca_pool_give(&p, 102, 2000);
-    fca_pool_give(&p, 100, 3000);
-    is_int(fca_pool_take(&p, 2000 + REST_MS - 1), 0,
+    fca_pool_give(&p, 100, 2100);
+    is_int(fca_pool_take(&p, 2000 + REST_MS / 10 - 1), 0,
            "a used one rests");
-    is_int(fca_pool_take(&p, 2000 + REST_MS), 102,
-           "a minute, oldest first");
-    is_int(fca_pool_take(&p, 2000 + REST_MS), 0,
+    is_int(fca_pool_take(&p, 2000 + REST_MS / 10), 102,
+           "a tenth of its rest, oldest first");
+    is_int(fca_pool_take(&p, 2000 + REST_MS / 10), 0,
            "the younger one still rests");
-    is_int(fca_pool_take(&p, 3000 + REST_MS), 100, "until then");
+    is_int(fca_pool_take(&p, 2100 + REST_MS / 10), 100, "until then");
 
     fca_pool_give(&p, 101, 0);
     is_int(fca_pool_take(&p, 1), 101, "one that never listened need not");

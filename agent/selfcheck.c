@@ -1,0 +1,305 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "agent/base/loop.h"
+#include "agent/selfcheck.h"
+#include "agent/vmm/guest_config.h"
+
+#define FCA_SELFCHECK_LOOK_MS  1000
+#define FCA_SELFCHECK_MAX_MS   20000
+
+struct fca_selfcheck_s {
+    fca_instances_t   *all;
+    fca_selfcheck_pt   done;
+    void              *arg;
+    fcf_timer_t       *timer;
+    uint64_t           since;
+    fca_nic_t          nic;
+    int                has_nic;
+    fca_vmm_t         *vmm;
+    int                boots;           /* there is an image to boot */
+    int                decided;
+    fcf_err_t          err;             /* code FCF_OK: it can */
+    char               worker_id[FCF_WORKER_ID_MAX + 1];
+};
+
+static void
+fca_selfcheck_end(fca_selfcheck_t *check)
+{
+    check->all->loop->timer_stop(check->timer);
+    check->done(check->arg, check->err.code != FCF_OK ? &check->err : NULL);
+}
+
+static void
+fca_selfcheck_given(void *arg)
+{
+    fca_selfcheck_end(arg);
+}
+
+/* what is held is given back, the VMM first */
+static void
+fca_selfcheck_back(fca_selfcheck_t *check)
+{
+    if (check->vmm) {
+        fca_vmm_kill(check->vmm);       /* EXITED follows */
+
+    } else if (check->has_nic) {
+        check->has_nic = 0;
+        fca_net_give(check->all->net, &check->nic, fca_selfcheck_given,
+                     check);
+
+    } else {
+        check->all->loop->timer_set(check->timer, 0);
+    }
+}
+
+/* err NULL: well */
+static void
+fca_selfcheck_decide(fca_selfcheck_t *check, const char *what,
+    const fcf_err_t *err)
+{
+    if (check->decided) {
+        return;
+    }
+
+    check->decided = 1;
+
+    if (err) {
+        check->err = *err;
+        fcf_err_wrap(&check->err, "%s", what);
+    }
+}
+
+static void
+fca_selfcheck_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
+{
+    fca_selfcheck_t  *check = arg;
+
+    if (event == FCA_VMM_EXITED) {
+        fca_selfcheck_decide(check, "the VMM", err);
+        fca_vmm_free(check->vmm);
+        check->vmm = NULL;
+        fca_selfcheck_back(check);
+        return;
+    }
+
+    if (check->decided) {
+        return;
+    }
+
+    switch (event) {
+
+    case FCA_VMM_SPAWNED:
+        fca_vmm_configure(check->vmm);
+        return;
+
+    case FCA_VMM_CONFIGURED:
+        if (check->boots) {
+            fca_vmm_boot(check->vmm);
+            return;
+        }
+
+        /* fall through */
+
+    default:
+        fca_selfcheck_decide(check, "the VMM",
+                             event == FCA_VMM_FAILED ? err : NULL);
+        fca_selfcheck_back(check);
+    }
+}
+
+/* Any runtime's image serves for both drives: what is in the second is not
+ * looked at. */
+static void
+fca_selfcheck_spawn(fca_selfcheck_t *check, fcf_err_t *err)
+{
+    char                *config, image[PATH_MAX];
+    fca_vmm_spec_t       spec;
+    const fca_conf_t    *conf = check->all->conf;
+    fca_guest_config_t   guest = {
+        .function_id = "selfcheck", .instance_id = check->worker_id,
+        .version = 1, .port = FCF_DEFAULT_PORT,
+        .address = check->nic.address, .gateway = conf->bridge_address,
+        .prefix_len = conf->bridge_prefix_len, .mtu = check->nic.mtu,
+    };
+
+    memcpy(guest.mac, check->nic.mac, sizeof(guest.mac));
+
+    config = fca_guest_config(&guest);
+    if (config == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "no memory");
+        return;
+    }
+
+    spec = (fca_vmm_spec_t) {
+        .worker_id = check->worker_id, .cpu = FCF_DEFAULT_CPU,
+        .memory_mb = FCF_DEFAULT_MEMORY_MB, .config_json = config,
+        .nic = &check->nic, .gateway = conf->bridge_address,
+        .prefix_len = conf->bridge_prefix_len,
+    };
+
+    if (fca_image_any(image, sizeof(image), conf->runtimes) == 0) {
+        spec.runtime_image = spec.function_image = image;
+        check->boots = 1;
+    }
+
+    check->vmm = fca_vmm_spawn(check->all->vmm, &spec, fca_selfcheck_vmm,
+                               check, err);
+    free(config);
+}
+
+static void
+fca_selfcheck_nic(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
+{
+    fcf_err_t         why;
+    fca_selfcheck_t  *check = arg;
+
+    if (err) {
+        fca_selfcheck_decide(check, "network", err);
+        fca_selfcheck_back(check);
+        return;
+    }
+
+    check->nic = *nic;
+    check->has_nic = 1;
+
+    if (!check->decided) {
+        fca_selfcheck_spawn(check, &why);
+    }
+
+    if (check->vmm == NULL) {
+        fca_selfcheck_decide(check, "the VMM", &why);
+        fca_selfcheck_back(check);
+    }
+}
+
+static int
+fca_selfcheck_port(fca_instances_t *all, fcf_err_t *err)
+{
+    int       fd;
+    uint32_t  port;
+
+    port = fca_pool_take(all->ports, fca_now(all->loop));
+    if (port == 0) {
+        return 0;               /* all are in use: they could be had */
+    }
+
+    fd = fca_route_listen(fca_conf_listen_on(all->conf), port, err);
+    fca_pool_give(all->ports, port, 0);
+
+    if (fd != -1) {
+        close(fd);
+    }
+
+    return fd == -1 && err->code != FCF_E_EXISTS ? -1 : 0;
+}
+
+/* what needs no waiting, and the beginning of what does */
+static int
+fca_selfcheck_begin(fca_selfcheck_t *check, fcf_err_t *err)
+{
+    uint64_t          number;
+    fca_instances_t  *all = check->all;
+
+    if (fca_state_number(all->state, &number, err) != 0
+        || fca_images_dirs(all->conf, err) != 0
+        || fca_selfcheck_port(all, err) != 0)
+    {
+        return -1;
+    }
+
+    snprintf(check->worker_id, sizeof(check->worker_id), "%s-%" PRIu64,
+             all->conf->node_id, number);
+
+    return fca_net_take(all->net, NULL, fca_selfcheck_nic, check, err);
+}
+
+/* Either its end is due, or it has to be seen that something goes on. */
+static void
+fca_selfcheck_timer(void *arg)
+{
+    fcf_err_t         err;
+    fca_selfcheck_t  *check = arg;
+
+    if (check->decided && !check->vmm) {
+        fca_selfcheck_end(check);
+        return;
+    }
+
+    if (!check->decided && check->vmm
+        && fca_now(check->all->loop) - check->since >= FCA_SELFCHECK_MAX_MS)
+    {
+        fcf_err_set(&err, FCF_E_TIMEOUT, "did not end in time");
+        fca_selfcheck_decide(check, "the VMM", &err);
+        fca_selfcheck_back(check);
+    }
+
+    check->all->loop->timer_set(check->timer, FCA_SELFCHECK_LOOK_MS);
+}
+
+fca_selfcheck_t *
+fca_selfcheck_new(fca_instances_t *all, fca_selfcheck_pt done, void *arg,
+    fcf_err_t *err)
+{
+    fca_selfcheck_t  *check;
+
+    check = calloc(1, sizeof(*check));
+    if (check) {
+        check->all = all;
+        check->done = done;
+        check->arg = arg;
+        check->timer = all->loop->timer_new(all->loop, fca_selfcheck_timer,
+                                            check);
+        if (check->timer) {
+            return check;
+        }
+    }
+
+    free(check);
+    fcf_err_set(err, FCF_E_NOMEM, "no memory for the host's check");
+
+    return NULL;
+}
+
+void
+fca_selfcheck_start(fca_selfcheck_t *check)
+{
+    fcf_err_t    err;
+    fcf_loop_t  *loop = check->all->loop;
+
+    check->decided = 0;
+    check->has_nic = 0;
+    check->boots = 0;
+    check->err.code = FCF_OK;
+    check->since = fca_now(loop);
+    loop->timer_set(check->timer, FCA_SELFCHECK_LOOK_MS);
+
+    if (fca_selfcheck_begin(check, &err) != 0) {
+        fca_selfcheck_decide(check, "starting", &err);
+        loop->timer_set(check->timer, 0);
+    }
+}
+
+void
+fca_selfcheck_stop(fca_selfcheck_t *check)
+{
+    fcf_err_t  err;
+
+    fcf_err_set(&err, FCF_E_CANCELED, "the agent ends");
+    fca_selfcheck_decide(check, "check", &err);
+
+    if (check->vmm) {
+        fca_vmm_kill(check->vmm);
+    }
+}
+
+void
+fca_selfcheck_free(fca_selfcheck_t *check)
+{
+    if (check) {
+        check->all->loop->timer_free(check->timer);
+        free(check);
+    }
+}
