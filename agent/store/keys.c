@@ -5,7 +5,10 @@
 #include "agent/store/keys_int.h"
 #include "client/fcf_backoff.h"
 
-static void fca_keys_txn(fca_keys_t *keys, int absent);
+typedef enum { FCA_SLOT_OURS, FCA_SLOT_ABSENT, FCA_SLOT_RUBBISH } fca_slot_e;
+
+static void fca_keys_txn(fca_keys_t *keys, fca_slot_e slot,
+    const fcf_kv_t *rubbish);
 
 void
 fca_keys_later(fca_keys_t *keys)
@@ -19,6 +22,7 @@ static void
 fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
     const fcf_err_t *err, int absent)
 {
+    fcf_slot_t       slot;
     const fcf_kv_t  *kv;
 
     keys->call = NULL;
@@ -36,6 +40,7 @@ fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
 
     if (reply->succeeded) {
         keys->doubt = 0;
+        fca_keys_whole(keys);
 
         if (keys->put_wanted) {
             fca_keys_put(keys, NULL);
@@ -48,7 +53,7 @@ fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
 
     if (reply->nkvs == 0) {
         /* gone with the lost lease; free for who comes first */
-        fca_keys_txn(keys, 1);
+        fca_keys_txn(keys, FCA_SLOT_ABSENT, NULL);
         return;
     }
 
@@ -57,7 +62,12 @@ fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
     if (absent && kv->value_len == strlen(keys->slot_value)
         && memcmp(kv->value, keys->slot_value, kv->value_len) == 0)
     {
-        fca_keys_txn(keys, 0);
+        fca_keys_txn(keys, FCA_SLOT_OURS, NULL);
+        return;
+    }
+
+    if (fcf_slot_decode(&slot, kv->value, kv->value_len, NULL) != 0) {
+        fca_keys_txn(keys, FCA_SLOT_RUBBISH, kv);
         return;
     }
 
@@ -80,9 +90,9 @@ fca_keys_done_absent(void *arg, const fcf_etcd_reply_t *reply,
     fca_keys_result(arg, reply, err, 1);
 }
 
-/* absent: the slot is expected not to be there, else to be ours */
+/* slot: what is expected there, and replaced */
 static void
-fca_keys_txn(fca_keys_t *keys, int absent)
+fca_keys_txn(fca_keys_t *keys, fca_slot_e slot, const fcf_kv_t *rubbish)
 {
     size_t                     n;
     int64_t                    lease;
@@ -95,15 +105,18 @@ fca_keys_txn(fca_keys_t *keys, int absent)
         return;             /* they are put again with the next one */
     }
 
-    cmp = (fcf_etcd_cmp_t) { .what = absent ? FCF_CMP_ABSENT
-                                            : FCF_CMP_VALUE_IS,
+    cmp = (fcf_etcd_cmp_t) { .what = slot == FCA_SLOT_ABSENT
+                                     ? FCF_CMP_ABSENT : FCF_CMP_VALUE_IS,
                              .key = keys->slot_key,
-                             .value = keys->slot_value,
-                             .value_len = strlen(keys->slot_value) };
+                             .value = rubbish ? rubbish->value
+                                              : keys->slot_value,
+                             .value_len = rubbish
+                                          ? rubbish->value_len
+                                          : strlen(keys->slot_value) };
     get = (fcf_etcd_op_t) { .op = FCF_OP_GET, .key = keys->slot_key };
     n = 0;
 
-    if (absent || keys->slot_lease != lease) {
+    if (slot != FCA_SLOT_OURS || keys->slot_lease != lease) {
         puts[n++] = (fcf_etcd_op_t) {
             .op = FCF_OP_PUT, .key = keys->slot_key,
             .value = keys->slot_value,
@@ -118,9 +131,11 @@ fca_keys_txn(fca_keys_t *keys, int absent)
     }
 
     keys->put_wanted = 0;
+    keys->whole = 0;
     keys->call = fcf_etcd_txn(conf->etcd, &cmp, 1, puts, n, &get, 1,
-                              absent ? fca_keys_done_absent
-                                     : fca_keys_done_ours, keys);
+                              slot == FCA_SLOT_ABSENT ? fca_keys_done_absent
+                                                      : fca_keys_done_ours,
+                              keys);
     if (keys->call == NULL) {
         fca_keys_later(keys);
         return;
@@ -142,7 +157,7 @@ fca_keys_put(fca_keys_t *keys, char *value)
         return;
     }
 
-    fca_keys_txn(keys, 0);
+    fca_keys_txn(keys, FCA_SLOT_OURS, NULL);
 }
 
 /* The lease is not known, so that the first put renews the slot too; the
@@ -154,6 +169,13 @@ fca_keys_adopt(fca_keys_t *keys, int slot)
     keys->in_etcd = 1;
     fcf_key_slot(keys->slot_key, keys->ring->conf.prefix,
                  keys->conf.function_id, (unsigned) slot);
+}
+
+void
+fca_keys_whole(fca_keys_t *keys)
+{
+    keys->whole = 1;
+    keys->looks = keys->ring->looks;
 }
 
 int
@@ -219,6 +241,12 @@ fca_keys_new(fca_keyring_t *ring, const fca_keys_conf_t *conf,
         keys->log = (fca_log_ctx_t) { conf->function_id, conf->request_id,
                                       conf->worker_id };
         keys->slot = keys->slot_tried = -1;
+
+        if (TAILQ_EMPTY(&ring->living)) {
+            loop->timer_set(ring->timer, 0);
+        }
+
+        TAILQ_INSERT_TAIL(&ring->living, keys, link);
         fcf_key_instance(keys->key, ring->conf.prefix, conf->function_id,
                          conf->worker_id);
 
@@ -242,6 +270,8 @@ fca_keys_free(fca_keys_t *keys)
 {
     if (keys->ending) {
         TAILQ_REMOVE(&keys->ring->ending, keys, link);
+    } else {
+        TAILQ_REMOVE(&keys->ring->living, keys, link);
     }
 
     if (keys->call) {
@@ -264,12 +294,18 @@ fca_keyring_new(const fca_keyring_conf_t *conf, fcf_err_t *err)
     fca_keyring_t  *ring;
 
     ring = calloc(1, sizeof(*ring));
-    if (ring == NULL) {
+    if (ring) {
+        ring->timer = conf->loop->timer_new(conf->loop, fca_keys_look, ring);
+    }
+
+    if (ring == NULL || ring->timer == NULL) {
+        free(ring);
         fcf_err_set(err, FCF_E_NOMEM, "no memory for keys");
         return NULL;
     }
 
     ring->conf = *conf;
+    TAILQ_INIT(&ring->living);
     TAILQ_INIT(&ring->ending);
 
     return ring;
@@ -294,5 +330,10 @@ fca_keyring_free(fca_keyring_t *ring)
         fca_keys_free(keys);
     }
 
+    if (ring->look) {
+        fcf_etcd_cancel(ring->look);
+    }
+
+    ring->conf.loop->timer_free(ring->timer);
     free(ring);
 }

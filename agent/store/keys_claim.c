@@ -31,6 +31,7 @@ fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,
 
     keys->slot = keys->slot_tried;
     keys->backoff = 0;
+    fca_keys_whole(keys);
     keys->handler.owned(keys->handler.arg);
 }
 

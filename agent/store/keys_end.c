@@ -157,6 +157,7 @@ fca_keys_end(fca_keys_t *keys, char *goodbye, void (*gone)(void *arg),
         keys->goodbye = NULL;
     }
 
+    TAILQ_REMOVE(&keys->ring->living, keys, link);
     keys->ending = 1;
     TAILQ_INSERT_TAIL(&keys->ring->ending, keys, link);
 

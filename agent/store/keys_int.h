@@ -9,11 +9,15 @@
 
 struct fca_keyring_s {
     fca_keyring_conf_t         conf;
-    TAILQ_HEAD(, fca_keys_s)   ending;
+    TAILQ_HEAD(, fca_keys_s)   living, ending;
+    fcf_timer_t               *timer;
+    fcf_etcd_call_t           *look;    /* under way */
+    int64_t                    look_lease;
+    uint64_t                   looks;   /* how many were begun */
 };
 
 struct fca_keys_s {
-    TAILQ_ENTRY(fca_keys_s)    link;    /* of those ending */
+    TAILQ_ENTRY(fca_keys_s)    link;    /* of those living, or ending */
     fca_keyring_t             *ring;
     fca_keys_conf_t            conf;
     fca_keys_handler_t         handler;
@@ -32,6 +36,8 @@ struct fca_keys_s {
     unsigned                   put_wanted:1;    /* once more when done */
     unsigned                   doubt:1;     /* an answer was lost: it may still
                                                be carried out */
+    unsigned                   whole:1;     /* etcd had it all, */
+    uint64_t                   looks;       /* before the look after this */
     unsigned                   ending:1;
     unsigned                   twice:1;     /* a put may come after the
                                                deletion */
@@ -46,6 +52,12 @@ struct fca_keys_s {
 /* the timer is set for another try */
 void fca_keys_later(fca_keys_t *keys);
 void fca_keys_free(fca_keys_t *keys);
+
+/* etcd has all of it now */
+void fca_keys_whole(fca_keys_t *keys);
+
+/* keys_look.c */
+void fca_keys_look(void *arg);
 
 /* keys_end.c */
 void fca_keys_end_send(fca_keys_t *keys);
