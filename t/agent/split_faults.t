@@ -22,6 +22,15 @@ my $n = 0;
 sub socket_path { "$dir/faults-" . ++$n . '.sock' }
 sub gone { !-e "/proc/$_[0]" || slurp("/proc/$_[0]/stat") =~ /\) Z/ }
 
+# all its threads stand still: until then one may still accept
+sub stand_still {
+    my ($pid) = @_;
+
+    kill 'STOP', $pid;
+    wait_for(sub { !grep { slurp($_) !~ /\) [Tt] / } glob
+        "/proc/$pid/task/*/stat" }, 20, "process $pid to stand still");
+}
+
 sub seqpacket {
     socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die "socket: $!";
     return $s;
@@ -348,7 +357,7 @@ subtest 'a proxy that stands still' => sub {
     my $port = $h->open('a', $guest);
     RouteHost::call($port);
     $h->cmd('loop');
-    kill 'STOP', $pid;
+    stand_still($pid);
     my $waits = RouteHost::request($port);
     $h->open("x$_", $guest) for 1 .. 40;
     $h->cmd('drain x1 1');
