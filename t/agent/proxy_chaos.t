@@ -45,13 +45,30 @@ sub chunked {
 }
 
 
+# the rest of a request's body has come; 0: it never will
+sub read_body {
+    my ($s, $head) = @_;
+    my $have = substr $head, index($head, "\r\n\r\n") + 4;
+    my ($length) = $head =~ /Content-Length: (\d+)/;
+    my $chunked = $head =~ /Transfer-Encoding: chunked/;
+
+    while ($chunked ? $have !~ /(?:^|\n)0\r\n\r\n\z/
+                    : length $have < ($length // 0))
+    {
+        my $got = rd($s, qr/./s, 5);
+        return 0 if $got =~ /!(?:END|TIMEOUT)\z/;
+        $have .= $got;
+    }
+
+    return 1;
+}
+
+
 # one request on a guest's connection; 0: it is closed now
 sub serve {
     my ($s) = @_;
     my $head = rd($s, qr/\r\n\r\n/, 5);
-    my ($target) = $head =~ m{^\w+ (\S+) HTTP/1.1\r\n} or return 0;
-    my ($length) = $head =~ /Content-Length: (\d+)/;
-    my $have = length($head) - index($head, "\r\n\r\n") - 4;
+    my ($method, $target) = $head =~ m{^(\S+) (\S+) HTTP/1.1\r\n} or return 0;
     my $dice = rand;
 
     return 0 if $dice < 0.03;
@@ -64,21 +81,28 @@ sub serve {
     # an answer before the body was read
     my $early = $dice < 0.12;
 
-    while (!$early && $length && $have < $length) {
-        my $got = rd($s, qr/./s, 5);
-        return 0 if $got =~ /!(?:END|TIMEOUT)\z/;
-        $have += length $got;
-    }
+    $early || read_body($s, $head) or return 0;
 
-    my $body = body_of($target);
+    my $none = $target =~ /none/ || $method eq 'HEAD';
+    my $body = $none ? '' : body_of($target);
     my $kind = rand;
-    my $answer = $kind < 0.4
-        ? "HTTP/1.1 200 OK\r\nContent-Length: " . length($body)
+    my $status = $target =~ /none/ ? '204 None' : '200 OK';
+    my $fields = "X-Target: $target\r\n";
+    my $answer = $none
+        ? "HTTP/1.1 $status\r\n$fields"
+          . ($status =~ /200/ ? "Content-Length: 5\r\n" : '') . "\r\n"
+        : $kind < 0.4
+        ? "HTTP/1.1 200 OK\r\n${fields}Content-Length: " . length($body)
           . "\r\n\r\n$body"
         : $kind < 0.8
-        ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        ? "HTTP/1.1 200 OK\r\n${fields}Transfer-Encoding: chunked\r\n\r\n"
           . chunked($body)
-        : "HTTP/1.0 200 OK\r\n\r\n$body";
+        : "HTTP/1.0 200 OK\r\n$fields\r\n$body";
+
+    if (rand() < 0.2) {
+        wr($s, "HTTP/1.1 103 Hints\r\nLink: $_\r\n\r\n") or return 0
+            for 1 .. 1 + rand 20;
+    }
 
     if (rand() < 0.05) {
         wr($s, substr $answer, 0, int rand length $answer);
@@ -86,9 +110,22 @@ sub serve {
         return 0;
     }
 
+    # an answer too many, another's if the proxy believed it; one that came
+    # later nobody could tell from that
+    if (!$none && $kind < 0.8 && rand() < 0.03) {
+        $answer .= "HTTP/1.1 200 OK\r\nX-Target: stray\r\n"
+            . "Content-Length: 0\r\n\r\n";
+    }
+
     wr($s, $answer) or return 0;
 
-    return $kind < 0.8 && !$early && rand() < 0.9;
+    # a body that must not be, whenever it comes
+    if ($none && rand() < 0.3) {
+        wr($s, "HTTP/1.1 200 OK\r\nX-Target: stray\r\n"
+           . "Content-Length: 0\r\n\r\n") or return 0;
+    }
+
+    return ($none || $kind < 0.8) && !$early && rand() < 0.9;
 }
 
 
@@ -111,50 +148,79 @@ sub run_guest {
 }
 
 
-# the body of a complete response, or undef
-sub read_response {
+# more of what came on a client's connection: { s, buf }
+sub more {
     my ($c) = @_;
-    my $got = rd($c, qr/\r\n\r\n/, 20);
+    my $part = rd($c->{s}, qr/./s, 20);
 
-    my ($head, $body) = split /\r\n\r\n/, $got, 2;
-    return ('none') unless defined $body;
+    return 0 if $part =~ /!(?:END|TIMEOUT)\z/;
+    $c->{buf} .= $part;
 
-    my ($status) = $head =~ m{^HTTP/1.1 (\d+)} or return ('none');
-    my $more = sub {
-        my $part = rd($c, qr/./s, 20);
-        return 0 if $part =~ /!(?:END|TIMEOUT)\z/;
-        $body .= $part;
+    return 1;
+}
+
+
+# status, head and body of the next response, or why there is none
+sub read_response {
+    my ($c, $method) = @_;
+    my ($head, $status);
+
+    until ($c->{buf} =~ s/\A(.*?\r\n)\r\n//s and $head = $1) {
+        more($c) or return ('none');
+    }
+
+    ($status) = $head =~ m{^HTTP/1.1 (\d+)} or return ('none');
+
+    return ($status, $head, '') if $method eq 'HEAD' || $status eq '204';
+
+    my $need = sub {
+        while (length $c->{buf} < $_[0]) {
+            more($c) or return 0;
+        }
+
         return 1;
     };
 
-    my ($length) = $head =~ /Content-Length: (\d+)/;
-
-    if (defined $length) {
-        while (length $body < $length) {
-            $more->() or return ('cut');
-        }
-
-        return ($status, $body, $head);
+    if ($head =~ /Content-Length: (\d+)/) {
+        $need->($1) or return ('cut');
+        return ($status, $head, substr $c->{buf}, 0, $1, '');
     }
 
     my $data = '';
 
     while (1) {
-        while ($body !~ /^[0-9a-f]+\r\n/) {
-            $more->() or return ('cut');
+        while ($c->{buf} !~ /^[0-9a-f]+\r\n/) {
+            more($c) or return ('cut');
         }
 
-        my ($hex) = $body =~ /^([0-9a-f]+)/;
+        my ($hex) = $c->{buf} =~ /^([0-9a-f]+)/;
         my ($size, $line) = (hex $hex, length($hex) + 2);
 
-        while (length $body < $line + $size + 2) {
-            $more->() or return ('cut');
-        }
-
-        return ($status, $data, $head) if $size == 0;
-        $data .= substr $body, $line, $size;
-        substr $body, 0, $line + $size + 2, '';
+        $need->($line + $size + 2) or return ('cut');
+        $data .= substr $c->{buf}, $line, $size;
+        substr $c->{buf}, 0, $line + $size + 2, '';
+        return ($status, $head, $data) if $size == 0;
     }
+}
+
+
+# a request, and what its answer must tell: [method, target, wire]
+sub make_request {
+    my ($n, $i) = @_;
+    my @methods = qw(GET HEAD POST PUT QUERY DELETE);
+    my $method = $methods[rand @methods];
+    my $target = sprintf '/%d/%s/%s?size=%d&', $n, $i,
+        rand() < 0.1 ? 'none' : 'some',
+        rand() < 0.2 ? rand 200_000 : rand 2000;
+    my $data = 'b' x (rand() < 0.2 ? rand 200_000 : rand 2000);
+    my $line = "$method $target";
+
+    return [$method, $target,
+            $method =~ /GET|HEAD|DELETE/ ? req($line)
+            : rand() < 0.5 ? req($line, body => $data)
+            : req($line, raw => 1,
+                  fields => "Transfer-Encoding: chunked\r\n")
+              . chunked($data)];
 }
 
 
@@ -166,49 +232,60 @@ sub run_client {
     srand($seed + $n);
 
     for my $i (1 .. $each) {
-        $c //= client($route);
+        $c //= { s => client($route), buf => '' };
 
-        my $target = sprintf '/%d/%d?size=%d&', $n, $i,
-            rand() < 0.2 ? rand 200_000 : rand 2000;
-        my $size = int(rand() < 0.2 ? rand 200_000 : rand 2000);
-        my $post = rand() < 0.5;
-        my $wire = $post ? req("POST $target", body => 'b' x $size)
-                         : req("GET $target");
+        # one that has never asked stays for a while
+        client($route) if rand() < 0.05;
+
+        my @asked = map { make_request($n, "$i-$_") }
+            1 .. (rand() < 0.2 ? 3 : 1);
+        my $wire = join '', map { $_->[2] } @asked;
 
         if (rand() < 0.1) {
-            wr($c, substr $wire, 0, int rand length $wire);
-            rand() < 0.5 ? reset_close($c) : close $c;
+            wr($c->{s}, substr $wire, 0, int rand length $wire);
+            rand() < 0.3 ? reset_close($c->{s})
+                : rand() < 0.5 ? close $c->{s} : shutdown $c->{s}, 1;
             undef $c;
             next;
         }
 
         # the answer may come before all was sent
-        wr($c, $wire);
+        wr($c->{s}, $wire);
 
         if (rand() < 0.1) {
-            reset_close($c);
+            reset_close($c->{s});
             undef $c;
             next;
         }
 
-        my ($status, $body, $head) = read_response($c);
-        $seen{$status}++;
+        for my $ask (@asked) {
+            my ($method, $target) = @$ask;
+            my ($status, $head, $body) = read_response($c, $method);
+            my $right = $method eq 'HEAD' || $target =~ /none/
+                        ? '' : body_of($target);
+            $seen{$status}++;
 
-        if ($status eq '200' && $body ne body_of($target)) {
-            print STDERR "# wrong answer to $target: ",
-                substr($body, 0, 80), "\n";
-            exit 1;
-        }
+            if ($status =~ /^20/
+                && ($head !~ /\r\nX-Target: \Q$target\E\r\n/
+                    || $body ne $right))
+            {
+                print STDERR "# wrong answer to $method $target: $head",
+                    substr($body, 0, 80), "\n";
+                exit 1;
+            }
 
-        if ($status !~ /^\d/ || $head =~ /Connection: close/
-            || $status ne '200')
-        {
-            close $c;
-            undef $c;
+            if ($status !~ /^20/ || $head =~ /Connection: close/) {
+                close $c->{s};
+                undef $c;
+                last;
+            }
         }
     }
 
-    exit(($seen{200} // 0) > $each / 4 ? 0 : 2);
+    my $good = ($seen{200} // 0) + ($seen{204} // 0);
+    print STDERR '# ', join(' ', map { "$_: $seen{$_}" } sort keys %seen), "\n"
+        if $good <= $each / 4;
+    exit($good > $each / 4 ? 0 : 2);
 }
 
 

@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use POSIX ();
 use ProxyHost;
 use Test::More;
 use Time::HiRes qw(time);
@@ -386,6 +387,49 @@ subtest 'few descriptors' => sub {
     is($status, 0, 'ends well');
     my $told = () = $log =~ /"proxy: [^"]*: Too many open files/g;
     ok($told >= 1 && $told <= 3, 'a line now and then tells of it');
+};
+
+subtest 'many idle connections' => sub {
+    $h = ProxyHost->new('-T', 'secret');
+    $r = $h->route('many');
+    my ($kids, $each) = (4, 300);
+    my (@pids, @told, @asked);
+
+    # so that none of us needs more descriptors than there may be
+    for (1 .. $kids) {
+        pipe my $told, my $tell or die "pipe: $!";
+        pipe my $ask, my $asked or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+
+        if (!$pid) {
+            my @c = map { client($r) } 1 .. $each;
+            syswrite $tell, "ready\n";
+            sysread $ask, my $go, 1;
+            syswrite $tell, closed_of(@c) . "\n";
+            POSIX::_exit(0);
+        }
+
+        push @pids, $pid;
+        push @told, $told;
+        push @asked, $asked;
+    }
+
+    is(scalar <$_>, "ready\n", 'connected') for @told;
+    # accepted, too: one that came after all of them is served
+    $c = client($r);
+    wr($c, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    my $closed = 0;
+    syswrite $_, '.' for @asked;
+    $closed += <$_> for @told;
+    # that one was idle, too, before it asked
+    is($closed, $kids * $each + 1 - 1024, '1024 of a route may be idle');
+    waitpid $_, 0 for @pids;
+    wr($g, $OK);
+    like(rd($c, qr/ok\z/), qr/200/, 'and one that asks is none of them');
+    ($status) = $h->quit;
+    is($status, 0, 'ends well');
 };
 
 subtest 'limits of its own' => sub {
