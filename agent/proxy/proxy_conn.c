@@ -1,7 +1,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "agent/proxy/proxy_int.h"
 
@@ -193,22 +192,12 @@ fca_conn_open(fca_route_t *route, int fd)
 
 /* An answer that is not complete ends.  Where the end of the connection would
  * be its end, only a reset tells the client that it was not. */
-static void
-reset_cut(fca_conn_t *conn)
+static int
+needs_reset(const fca_conn_t *conn)
 {
-    struct linger  linger;
-
-    if (conn->state != FCA_CONN_RELAY || !conn->sent_head
-        || !(conn->decode
-             || (conn->resp.kind == FCA_BODY_CLOSE && !conn->encode)))
-    {
-        return;
-    }
-
-    linger.l_onoff = 1;
-    linger.l_linger = 0;
-    (void) setsockopt(conn->sock.fd, SOL_SOCKET, SO_LINGER, &linger,
-                      sizeof(linger));
+    return conn->state == FCA_CONN_RELAY && conn->sent_head
+           && (conn->decode
+               || (conn->resp.kind == FCA_BODY_CLOSE && !conn->encode));
 }
 
 
@@ -224,7 +213,10 @@ fca_conn_close(fca_conn_t *conn)
 
     route = conn->route;
     loop = route->loop;
-    reset_cut(conn);
+
+    if (needs_reset(conn)) {
+        fca_sock_reset(&conn->sock);
+    }
 
     if (conn->admitted) {
         fca_flight_given_up(conn);

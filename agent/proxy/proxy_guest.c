@@ -190,19 +190,14 @@ bind_device(fca_route_t *route, int fd)
 }
 
 
+/* a connection that is made, or (*done) is there already */
 static fca_guest_rc_e
-guest_connect(fca_conn_t *conn)
+start_connect(fca_route_t *route, int *out, int *done)
 {
-    int           fd, rc;
-    fca_dloop_t  *loop;
-    fca_guest_t  *guest;
-    fca_route_t  *route;
-
-    route = conn->route;
-    loop = route->loop;
+    int  fd, error;
 
     /* and one more, for a client who has to be told that there is none */
-    if (!fca_idle_room(loop, 2)) {
+    if (!fca_idle_room(route->loop, 2)) {
         fca_route_complain(route, "connecting to the guest", EMFILE);
         return FCA_GUEST_NO_ROOM;
     }
@@ -220,23 +215,46 @@ guest_connect(fca_conn_t *conn)
     }
 
     set_options(fd);
+    *out = fd;
+    *done = connect(fd, (struct sockaddr *) &route->guest,
+                    sizeof(route->guest))
+            == 0;
 
-    rc = connect(fd, (struct sockaddr *) &route->guest,
-                 sizeof(route->guest));
+    if (*done || errno == EINPROGRESS) {
+        return FCA_GUEST_OK;
+    }
 
-    if (rc == -1 && errno != EINPROGRESS) {
-        rc = errno;
-        close(fd);
+    error = errno;
+    close(fd);
 
-        if (rc == EADDRNOTAVAIL || rc == EAGAIN || rc == ENOBUFS
-            || rc == ENOMEM)
-        {
-            fca_route_complain(route, "connecting to the guest", rc);
-            return FCA_GUEST_NO_ROOM;
-        }
+    if (error == EADDRNOTAVAIL || error == EAGAIN || error == ENOBUFS
+        || error == ENOMEM)
+    {
+        fca_route_complain(route, "connecting to the guest", error);
+        return FCA_GUEST_NO_ROOM;
+    }
 
-        count_refused(route);
-        return FCA_GUEST_REFUSED;
+    count_refused(route);
+
+    return FCA_GUEST_REFUSED;
+}
+
+
+static fca_guest_rc_e
+guest_connect(fca_conn_t *conn)
+{
+    int              fd, done;
+    fca_dloop_t     *loop;
+    fca_guest_t     *guest;
+    fca_route_t     *route;
+    fca_guest_rc_e   rc;
+
+    route = conn->route;
+    loop = route->loop;
+    rc = start_connect(route, &fd, &done);
+
+    if (rc != FCA_GUEST_OK) {
+        return rc;
     }
 
     guest = calloc(1, sizeof(*guest));
@@ -263,7 +281,7 @@ guest_connect(fca_conn_t *conn)
     fca_timer_set(&loop->timers, FCA_TIMER_CONNECT, &guest->timer,
                   loop->now + loop->proxy->connect_ms);
 
-    if (rc == 0) {
+    if (done) {
         connected(guest);
         guest->sock.wr = 1;
     }
@@ -272,17 +290,24 @@ guest_connect(fca_conn_t *conn)
 }
 
 
-/* At once: thousands of them waiting for their peers' last segments would use
- * up the ports. */
+/* A close keeps the port for a minute; where many are closed so, only a reset
+ * does not use them up. */
 static void
 close_hushed(fca_guest_t *guest)
 {
-    struct linger  linger;
+    fca_route_t  *route;
 
-    linger.l_onoff = 1;
-    linger.l_linger = 0;
-    (void) setsockopt(guest->sock.fd, SOL_SOCKET, SO_LINGER, &linger,
-                      sizeof(linger));
+    route = guest->route;
+
+    if (route->loop->now - route->hushed_ms >= 1000) {
+        route->hushed_ms = route->loop->now;
+        route->nhushed = 0;
+    }
+
+    if (++route->nhushed > FCA_HUSHED_MAX) {
+        fca_sock_reset(&guest->sock);
+    }
+
     fca_guest_close(guest);
 }
 

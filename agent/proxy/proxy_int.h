@@ -53,6 +53,8 @@
 /* After an answer that must have no body: one that comes nevertheless would be
  * read as the next answer. */
 #define FCA_POOL_QUIET_MS   1000
+#define FCA_HUSHED_MAX      100         /* a second, closed since they were not
+                                           quiet for that long */
 /* A connection that its guest was closing says so within a round trip. */
 #define FCA_REPLAY_MS       1000
 #define FCA_TURNS           32          /* buffers moved before others run */
@@ -250,6 +252,8 @@ struct fca_route_s {
     unsigned            nqueue;
     fca_guest_t        *pool, *pool_last;
     unsigned            npool;
+    uint64_t            hushed_ms;      /* a second's beginning, and closed */
+    unsigned            nhushed;
     fca_conns_t         idle[FCA_IDLE_N];       /* oldest first */
     unsigned            nidle;
     fca_conns_t         flight;         /* oldest first */
@@ -324,6 +328,8 @@ void fca_access_release(fca_access_t *access);
 int fca_dloop_add(fca_dloop_t *loop, fca_sock_t *sock);
 /* runs a stream once more in the loop's next turn */
 void fca_dloop_post(fca_dloop_t *loop, fca_sock_t *sock);
+/* its end will be a reset */
+void fca_sock_reset(fca_sock_t *sock);
 /* closes; a stream is freed after this turn */
 void fca_sock_close(fca_dloop_t *loop, fca_sock_t *sock);
 /* > 0; 0: end; -1: nothing now (rd or wr cleared); -2: broken */

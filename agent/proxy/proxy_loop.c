@@ -83,6 +83,18 @@ fca_sock_send(fca_sock_t *sock, const void *data, size_t len)
 
 
 void
+fca_sock_reset(fca_sock_t *sock)
+{
+    struct linger  linger;
+
+    linger.l_onoff = 1;
+    linger.l_linger = 0;
+    (void) setsockopt(sock->fd, SOL_SOCKET, SO_LINGER, &linger,
+                      sizeof(linger));
+}
+
+
+void
 fca_sock_close(fca_dloop_t *loop, fca_sock_t *sock)
 {
     if (sock->fd == -1) {
