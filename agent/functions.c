@@ -82,13 +82,20 @@ void
 fca_functions_closed(fca_functions_t *functions,
     const fca_instance_view_t *view)
 {
+    int              i;
     fca_function_t  *function;
 
     function = view->stat ? fca_function_of(functions, view->function_id)
                           : NULL;
-    if (function) {
-        function->requests += view->stat->requests;
-        function->drained += view->stat->drained;
+    if (function == NULL) {
+        return;
+    }
+
+    function->requests += view->stat->requests;
+    function->drained += view->stat->drained;
+
+    for (i = 0; i < FCA_COUNTS; i++) {
+        function->counts[i] += view->stat->counts[i];
     }
 }
 
@@ -138,6 +145,7 @@ fca_function_reset(const void *node, VISIT visit, void *arg)
 
     if (visit == postorder || visit == leaf) {
         function->live_requests = function->live_drained = 0;
+        memset(function->live_counts, 0, sizeof(function->live_counts));
         function->inflight = 0;
         function->vms = 0;
     }
@@ -146,6 +154,7 @@ fca_function_reset(const void *node, VISIT visit, void *arg)
 static void
 fca_function_live(void *arg, const fca_instance_view_t *view)
 {
+    int              i;
     fca_function_t  *function;
 
     function = fca_function_of(arg, view->function_id);
@@ -155,10 +164,16 @@ fca_function_live(void *arg, const fca_instance_view_t *view)
 
     function->vms++;
 
-    if (view->stat) {
-        function->live_requests += view->stat->requests;
-        function->live_drained += view->stat->drained;
-        function->inflight += view->stat->inflight;
+    if (view->stat == NULL) {
+        return;
+    }
+
+    function->live_requests += view->stat->requests;
+    function->live_drained += view->stat->drained;
+    function->inflight += view->stat->inflight;
+
+    for (i = 0; i < FCA_COUNTS; i++) {
+        function->live_counts[i] += view->stat->counts[i];
     }
 }
 

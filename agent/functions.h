@@ -18,7 +18,9 @@ typedef struct {
     char      id[FCF_ID_MAX + 1];
     uint64_t  requests;
     uint64_t  drained;                  /* of them, sent elsewhere */
+    uint64_t  counts[FCA_COUNTS];
     uint64_t  live_requests, live_drained;  /* the same, of routes that are */
+    uint64_t  live_counts[FCA_COUNTS];
     uint32_t  inflight;
     unsigned  vms;
 } fca_function_t;

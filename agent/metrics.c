@@ -220,9 +220,41 @@ fca_metrics_function(void *arg, const fca_function_t *f)
     fca_prom_value(walk->prom, &label, 1, values[walk->what]);
 }
 
+/* first and last: of what is counted, by the value of the second label */
+typedef struct {
+    fca_prom_t   *prom;
+    const char   *label;
+    int           first, last;
+} fca_metrics_counts_t;
+
+static void
+fca_metrics_counted(void *arg, const fca_function_t *f)
+{
+    int                          i;
+    const fca_metrics_counts_t  *counts = arg;
+    fca_label_t                  labels[] = { { "function", f->id },
+                                              { counts->label, NULL } };
+    static const char *const     names[FCA_COUNTS] = {
+        [FCA_COUNT_2XX] = "2xx", [FCA_COUNT_3XX] = "3xx",
+        [FCA_COUNT_4XX] = "4xx", [FCA_COUNT_5XX] = "5xx",
+        [FCA_COUNT_OWN] = "proxy",
+        [FCA_COUNT_IN] = "in", [FCA_COUNT_OUT] = "out",
+    };
+
+    for (i = counts->first; i <= counts->last; i++) {
+        labels[1].value = names[i];
+        fca_prom_value(counts->prom, labels, 2,
+                       (double) (f->counts[i] + f->live_counts[i]));
+    }
+}
+
 static void
 fca_metrics_functions(fca_prom_t *prom, fca_t *agent)
 {
+    fca_metrics_counts_t  classes = { prom, "class", FCA_COUNT_2XX,
+                                      FCA_COUNT_OWN };
+    fca_metrics_counts_t  bytes = { prom, "direction", FCA_COUNT_IN,
+                                    FCA_COUNT_OUT };
     fca_metrics_walk_t  walk = { prom, 0 };
     static const struct {
         const char  *name, *type, *help;
@@ -245,6 +277,13 @@ fca_metrics_functions(fca_prom_t *prom, fca_t *agent)
                         families[walk.what].type, families[walk.what].help);
         fca_functions_each(&agent->functions, fca_metrics_function, &walk);
     }
+
+    fca_prom_family(prom, "fcfaas_proxy_responses_total", "counter",
+                    "Answers of functions by class, and the proxy's own.");
+    fca_functions_each(&agent->functions, fca_metrics_counted, &classes);
+    fca_prom_family(prom, "fcfaas_proxy_bytes_total", "counter",
+                    "Bytes sent to guests (in) and to gateways (out).");
+    fca_functions_each(&agent->functions, fca_metrics_counted, &bytes);
 }
 
 int

@@ -59,6 +59,7 @@ close_all(fca_control_t *control)
 static fca_route_stat_t *
 fresh_stat(fca_control_t *control, const fca_wire_route_t *conf)
 {
+    int                i;
     fca_route_stat_t  *stat = &control->page[conf->port];
 
     atomic_store(&stat->inflight, 0);
@@ -66,6 +67,10 @@ fresh_stat(fca_control_t *control, const fca_wire_route_t *conf)
     atomic_store(&stat->timeouts, 0);
     atomic_store(&stat->requests, conf->requests);
     atomic_store(&stat->drained, conf->drained);
+
+    for (i = 0; i < FCA_COUNTS; i++) {
+        atomic_store(&stat->counts[i], conf->counts[i]);
+    }
 
     return stat;
 }

@@ -133,6 +133,7 @@ fca_answer(fca_conn_t *conn, unsigned status, const char *error,
     }
 
     conn->sent_head = 1;
+    fca_count(conn->route, FCA_COUNT_OWN, 1);
     build(conn, status, error, unsent, message);
     fca_conn_set_state(conn, FCA_CONN_ANSWER);
 

@@ -265,6 +265,14 @@ struct fca_route_s {
     unsigned            lingered:1;
 };
 
+/* one more of it, or n bytes */
+static inline void
+fca_count(fca_route_t *route, fca_count_e what, uint64_t n)
+{
+    atomic_fetch_add_explicit(&route->stat->counts[what], n,
+                              memory_order_relaxed);
+}
+
 struct fca_dloop_s {
     fca_sock_t          wake;           /* messages came */
     fca_proxy_t        *proxy;

@@ -142,6 +142,7 @@ send_request(fca_conn_t *conn)
     if (n > 0) {
         buf->pos += (uint32_t) n;
         guest->sent = 1;
+        fca_count(conn->route, FCA_COUNT_IN, (uint64_t) n);
     }
 
     return guest->sock.wr ? FCA_FLOW_MORE : FCA_FLOW_WAIT;

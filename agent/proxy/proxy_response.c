@@ -133,6 +133,15 @@ interim_head(fca_conn_t *conn)
 }
 
 
+/* 101 is with the answers that are well */
+static fca_count_e
+class_of(unsigned status)
+{
+    return status < 300 ? FCA_COUNT_2XX : status < 400 ? FCA_COUNT_3XX
+           : status < 500 ? FCA_COUNT_4XX : FCA_COUNT_5XX;
+}
+
+
 /* A head of the guest's is complete: out->ready..out->fed. */
 static fca_flow_e
 response_head(fca_conn_t *conn)
@@ -164,6 +173,7 @@ response_head(fca_conn_t *conn)
 
     conn->expect_more = 0;
     conn->sent_head = 1;
+    fca_count(conn->route, class_of(head->status), 1);
 
     from = fca_head_response(head, from, to, flags);
     buf->pos = (uint32_t) (from - buf->data);
@@ -273,6 +283,7 @@ send_response(fca_conn_t *conn)
     if (n > 0) {
         buf->pos += (uint32_t) n;
         conn->moved = 1;
+        fca_count(conn->route, FCA_COUNT_OUT, (uint64_t) n);
     }
 
     return conn->sock.wr ? FCA_FLOW_MORE : FCA_FLOW_WAIT;

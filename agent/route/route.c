@@ -33,7 +33,12 @@ not_due(fca_route_t *route)
 void
 fca_route_unknown(fca_route_t *route)
 {
+    int                      i;
     const fca_route_stat_t  *stat = fca_route_stat(route);
+
+    for (i = 0; i < FCA_COUNTS; i++) {
+        atomic_store(&route->blank.counts[i], atomic_load(&stat->counts[i]));
+    }
 
     atomic_store(&route->blank.requests, atomic_load(&stat->requests));
     atomic_store(&route->blank.drained, atomic_load(&stat->drained));

@@ -48,6 +48,7 @@ ask(fca_route_t *route, fca_wire_msg_t *msg, fca_wire_e type, int fd)
 int
 fca_talk_open(fca_route_t *route)
 {
+    int             i;
     fca_wire_msg_t  msg;
 
     /* A proxy that died may have ended the listening for all who have the
@@ -61,6 +62,10 @@ fca_talk_open(fca_route_t *route)
     msg.route = route->conf;
     msg.route.requests = atomic_load(&route->blank.requests);
     msg.route.drained = atomic_load(&route->blank.drained);
+
+    for (i = 0; i < FCA_COUNTS; i++) {
+        msg.route.counts[i] = atomic_load(&route->blank.counts[i]);
+    }
 
     return ask(route, &msg, FCA_WIRE_OPEN, route->fd);
 }
@@ -181,6 +186,7 @@ take_known(fca_route_t *route, const fca_wire_route_t *conf, int fd,
     own.closing = conf->closing;
     own.requests = conf->requests;
     own.drained = conf->drained;
+    memcpy(own.counts, conf->counts, sizeof(own.counts));
 
     if (route->listed || memcmp(&own, conf, sizeof(own)) != 0) {
         return mad(err, "ROUTE that contradicts what it was told");

@@ -71,6 +71,19 @@ typedef struct {
     uint32_t        seq;                /* an answer has its request's */
 } fca_wire_head_t;
 
+/* What else is counted of a route: answers of functions by class (101 with the
+ * first), the proxy's own, and bytes sent to guests and to clients. */
+typedef enum {
+    FCA_COUNT_2XX = 0,
+    FCA_COUNT_3XX,
+    FCA_COUNT_4XX,
+    FCA_COUNT_5XX,
+    FCA_COUNT_OWN,
+    FCA_COUNT_IN,
+    FCA_COUNT_OUT,
+    FCA_COUNTS
+} fca_count_e;
+
 typedef struct {
     uint32_t        port;
     uint32_t        guest_addr;         /* network byte order */
@@ -81,6 +94,7 @@ typedef struct {
     uint32_t        reserved;           /* 0 */
     uint64_t        timeout_ms;         /* of one request; 0: none */
     uint64_t        requests, drained;  /* counters to go on from, of OPEN */
+    uint64_t        counts[FCA_COUNTS];
     char            device[IFNAMSIZ];   /* to the guest; "": any */
     char            function_id[FCF_ID_MAX + 4];
     char            worker_id[FCF_WORKER_ID_MAX + 4];
@@ -138,10 +152,11 @@ typedef struct {
     _Atomic uint64_t  last_ms;          /* CLOCK_MONOTONIC ms when inflight last
                                            became 0, or of the route's birth */
     _Atomic uint64_t  drained;          /* requests answered "draining" */
-    uint64_t          reserved[3];
+    _Atomic uint64_t  counts[FCA_COUNTS];
+    uint64_t          reserved[4];
 } fca_route_stat_t;
 
-_Static_assert(sizeof(fca_route_stat_t) == 64, "a place is one cache line");
+_Static_assert(sizeof(fca_route_stat_t) == 128, "places share no cache line");
 
 #define FCA_WIRE_PAGE  (FCA_WIRE_PORTS * sizeof(fca_route_stat_t))
 

@@ -92,6 +92,12 @@ subtest 'one VM serves' => sub {
     is($m{"fcfaas_agent_start_phase_seconds_count{phase=\"$_\"}"}, 1,
         "phase $_") for qw(claimed network spawn configure boot ready);
     is($m{'fcfaas_proxy_requests_total{function="hello"}'}, 5, 'requests');
+    is($m{'fcfaas_proxy_responses_total{function="hello",class="2xx"}'}, 5,
+        'all answered well');
+    is($m{'fcfaas_proxy_responses_total{function="hello",class="proxy"}'}, 0,
+        'none by the proxy');
+    cmp_ok($m{'fcfaas_proxy_bytes_total{function="hello",direction="out"}'},
+        '>', 5 * 20, 'bytes of answers');
     is($m{'fcfaas_agent_pool{pool="ports",state="used"}'}, 1, 'a port');
     is($m{'fcfaas_agent_pool{pool="addresses",state="used"}'}, 1,
         'an address');
@@ -130,6 +136,8 @@ subtest 'metrics outlive routes' => sub {
     my %m = metrics();
     is($m{'fcfaas_proxy_requests_total{function="hello"}'}, 5,
         'its requests are still counted');
+    is($m{'fcfaas_proxy_responses_total{function="hello",class="2xx"}'}, 5,
+        'their answers too');
     is($m{'fcfaas_agent_function_vms{function="hello"}'}, 0, 'no VM');
     is($m{'fcfaas_agent_pool{pool="addresses",state="used"}'}, 0,
         'the address is back');

@@ -113,7 +113,7 @@ subtest 'garbage to the proxy' => sub {
 
     is($seen, scalar @garbage, 'what is no message of an agent is cut off');
     my @after = (
-        message('HELLO'), message('OPEN', "\0" x 248), message('ACCESS',
+        message('HELLO'), message('OPEN', "\0" x 304), message('ACCESS',
             "\xff" x 528), message('DRAIN', pack 'LL', 80, 2),
         message('DRAIN', pack 'LL', 80, 1), message('CLOSE', pack 'L4', 0),
         message('LIST') . message('LIST'), message('CLOSE', pack 'L4', 80, 0,
@@ -177,7 +177,7 @@ sub page {
     return $fh;
 }
 
-my $PAGE = 65536 * 64;
+my $PAGE = 65536 * 128;
 
 sub welcome {
     my ($s, $page) = @_;
@@ -243,14 +243,14 @@ my %mad = (
         my $seq = await($_[0], 'LIST');
         my $listen = IO::Socket::INET->new(Listen => 1,
             LocalAddr => '127.0.0.1');
-        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQa16a68a100',
+        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQx56a16a68a100',
             $listen->sockport % 65535 + 1, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, '',
             'f', 'a-1'), seq => $seq), $listen);
     }],
     'ROUTE with a file' => [qr/not its socket/, sub {
         welcome($_[0]);
         my $seq = await($_[0], 'LIST');
-        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQa16a68a100', 8080, 0,
+        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQx56a16a68a100', 8080, 0,
             80, 0, 0, 0, 0, 0, 0, 0, 0, '', 'f', 'a-1'), seq => $seq),
             page(1, 0));
     }],
@@ -259,7 +259,7 @@ my %mad = (
         my $seq = await($_[0], 'LIST');
         my $listen = IO::Socket::INET->new(Listen => 1,
             LocalAddr => '127.0.0.1');
-        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQa16a68a100',
+        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQx56a16a68a100',
             $listen->sockport, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, '', 'f',
             'a-1'), seq => $seq), $listen) for 1, 2;
     }],
