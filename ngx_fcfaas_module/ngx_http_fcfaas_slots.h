@@ -44,7 +44,10 @@ ngx_uint_t ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_function_t *f);
 /* slots somebody is booting a VM for */
 ngx_uint_t ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_function_t *f);
 
-/* What an attempt told of an instance. */
+/* 1 if it has refused for longer than a restart takes */
+ngx_uint_t ngx_http_fcfaas_slots_lost(ngx_http_fcfaas_instance_t *instance);
+
+/* What an attempt told of an instance: ngx_http_fcfaas_verdict.c. */
 void ngx_http_fcfaas_slots_refused(ngx_http_fcfaas_instance_t *instance);
 void ngx_http_fcfaas_slots_full(ngx_http_fcfaas_instance_t *instance);
 /* 1 if it was avoided before */
