@@ -238,7 +238,7 @@ fca_check_cgroups(fca_check_t *check, const fca_conf_t *conf)
     fcf_err_t       err;
     fca_cgroups_t  *cgroups;
 
-    cgroups = fca_limits_cgroups(conf, &err);
+    cgroups = fca_limits_cgroups(conf, 1, &err);
 
     if (cgroups == NULL) {
         fca_check_say(check, "cgroups", "give the agent a cgroup of its own "

@@ -5,11 +5,11 @@
 #define FCA_UIDS_MAX  65535
 
 fca_cgroups_t *
-fca_limits_cgroups(const fca_conf_t *conf, fcf_err_t *err)
+fca_limits_cgroups(const fca_conf_t *conf, int look, fcf_err_t *err)
 {
     fca_cgroups_conf_t  c = {
         .mode = (fca_cgroups_e) conf->cgroups, .root = conf->cgroup_root,
-        .node_id = conf->node_id,
+        .node_id = conf->node_id, .look = look,
     };
 
     return fca_cgroups_open(&c, err);
@@ -31,7 +31,7 @@ fca_limits_open(fca_limits_t *limits, const fca_conf_t *conf, fcf_err_t *err)
 {
     int  n;
 
-    limits->cgroups = fca_limits_cgroups(conf, err);
+    limits->cgroups = fca_limits_cgroups(conf, 0, err);
     if (limits->cgroups == NULL) {
         return -1;
     }

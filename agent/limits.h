@@ -20,8 +20,10 @@ int fca_limits_open(fca_limits_t *limits, const fca_conf_t *conf,
 /* also of a zeroed one that was never opened */
 void fca_limits_close(fca_limits_t *limits);
 
-/* the two by themselves, for the check */
-fca_cgroups_t *fca_limits_cgroups(const fca_conf_t *conf, fcf_err_t *err);
+/* The two by themselves, for the check, beside which an agent may run: look is
+ * 1 there. */
+fca_cgroups_t *fca_limits_cgroups(const fca_conf_t *conf, int look,
+    fcf_err_t *err);
 fca_jail_t *fca_limits_jail(const fca_conf_t *conf, fcf_err_t *err);
 
 #endif /* _FCA_LIMITS_H_INCLUDED_ */

@@ -373,7 +373,7 @@ complete(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
     for (kind = 0; kind < FCA_CGROUP_NKINDS; kind++) {
         on += (unsigned) cgroups->trees[kind].on;
 
-        if (!fca_cgroup_kind_done(cgroups, kind)) {
+        if (!conf->look && !fca_cgroup_kind_done(cgroups, kind)) {
             left_overs_remove(cgroups->trees[kind].base, conf->node_id);
         }
     }

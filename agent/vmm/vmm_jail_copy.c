@@ -27,6 +27,7 @@
 #define COPY_TRIES   3
 #define COPY_KEEP_S  600
 #define COPY_TEMP    "new-"
+#define COPY_TEMP_S  60
 
 
 static int
@@ -47,12 +48,26 @@ copies_open(const char *base, int make, fcf_err_t *err)
 }
 
 
+/* A copy that is being made is somebody's, who may be another process: a check
+ * beside the agent that runs.  One that is old has been given up. */
+static int
+copy_old(const char *name, const struct stat *st, time_t unused)
+{
+    if (strncmp(name, COPY_TEMP, sizeof(COPY_TEMP) - 1) == 0
+        && unused < COPY_TEMP_S)
+    {
+        unused = COPY_TEMP_S;
+    }
+
+    return time(NULL) - st->st_mtime >= unused;
+}
+
+
 /* those that no jail has and nobody has used for so long */
 static void
 copies_sweep(int copies, time_t unused)
 {
     DIR            *dir;
-    time_t          now;
     struct stat     st;
     struct dirent  *entry;
 
@@ -68,12 +83,11 @@ copies_sweep(int copies, time_t unused)
     }
 
     rewinddir(dir);
-    now = time(NULL);
 
     while ((entry = readdir(dir)) != NULL) {
         if (fstatat(copies, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
             && S_ISREG(st.st_mode) && st.st_nlink == 1
-            && now - st.st_mtime >= unused)
+            && copy_old(entry->d_name, &st, unused))
         {
             (void) unlinkat(copies, entry->d_name, 0);
         }

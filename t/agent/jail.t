@@ -30,7 +30,8 @@ my $version1 = slurp('/proc/mounts') =~ m{ cgroup [^ ]*\bmemory\b};
 
 sub jailed {
     my ($name, %more) = @_;
-    return settings($name, jailer => 'yes', vmm => $vmm, jail_base => $base,
+    # groups are found by a name that no other test has
+    return settings($name, node_id => "$name$$", jailer => 'yes', vmm => $vmm, jail_base => $base,
         jailer_binary => build_dir() . '/vm/jailer/fcfaas-jailer', %more);
 }
 
@@ -56,7 +57,7 @@ sub lives {
 # directories of cgroups of a node, wherever they are
 sub groups {
     my ($name) = @_;
-    return split /\n/, qx(find /sys/fs/cgroup -type d -name 'vm-$name-*');
+    return split /\n/, qx(find /sys/fs/cgroup -type d -name 'vm-$name$$-*');
 }
 
 # where a process is, in the hierarchy of a controller
@@ -330,6 +331,22 @@ subtest '--check' => sub {
     like($out, qr/^ok +guest .*boots a guest/m, 'and a guest boots in one')
         or diag $out;
     is(scalar(jails()), 0, 'of which nothing is left');
+
+    # a check beside an agent that runs: what it is making stays
+    mkdir "$base/.copies";
+    spew("$base/.copies/new-1-1", 'half');
+    my ($pids) = slurp('/proc/mounts') =~ m{^\S+ (\S+) cgroup [^ ]*\bpids\b}m;
+    my $group = $pids ? "$pids/fcf-$$/vm-k$$-5" : undef;
+    if ($group) {
+        mkdir $_ for "$pids/fcf-$$", $group;
+    }
+    $check->(cgroup_root => "fcf-$$");
+    ok(-e "$base/.copies/new-1-1", 'a copy under way stays');
+    if ($group) {
+        ok(-d $group, 'and a group that is still empty');
+        system "find /sys/fs/cgroup -depth -type d -path '*/fcf-$$*' "
+            . '-exec rmdir {} \;';
+    }
     $out = $check->(jail_base => "$dir/none");
     like($out, qr/^FAIL +jails .*No such file.* -- make jail_base/m,
         'no base: with the remedy');

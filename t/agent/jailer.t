@@ -45,7 +45,7 @@ sub told {
     my %told;
     for (split /\n/, $_[0]) {
         my ($name, $value) = split / /, $_, 2;
-        push @{ $told{$name} }, $value;
+        push @{ $told{$name} }, $value if defined $name;
     }
     return %told;
 }

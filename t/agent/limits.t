@@ -25,17 +25,17 @@ sub group {
 
 sub groups {
     my ($name) = @_;
-    return split /\n/, qx(find /sys/fs/cgroup -type d -name 'vm-$name-*');
+    return split /\n/, qx(find /sys/fs/cgroup -type d -name 'vm-$name$$-*');
 }
 
 subtest 'memory' => sub {
     # 400 MB: three of 128, but two with what their VMMs take
-    my $agent = started('m', settings('m', memory_reserve_mb => $mb - 400,
+    my $agent = started('m', settings('m', node_id => "m$$", memory_reserve_mb => $mb - 400,
         vmm_overhead_mb => 60, boot_timeout_s => 20));
     job($_, "req-$_") for qw(one two three);
     wait_for(sub { 2 == grep { instances($_) } qw(one two three) }, 20, 'two');
-    my $worker = $etcd->get_json('/workers/m');
-    wait_for(sub { $worker = $etcd->get_json('/workers/m');
+    my $worker = $etcd->get_json("/workers/m$$");
+    wait_for(sub { $worker = $etcd->get_json("/workers/m$$");
         $worker->{vms} == 2 }, 10, 'the node to say so');
     is($worker->{memory_mb} - $worker->{memory_mb_free}, 2 * (128 + 60),
         'the node counts what VMMs take');
@@ -58,21 +58,21 @@ SKIP: {
 
     subtest 'cgroups' => sub {
         $redis->cli('DEL', QUEUE);
-        my $agent = started('c', settings('c'));
+        my $agent = started('c', settings('c', node_id => "c$$"));
         like($agent->output, qr/limits by cgroup version \d: memory/, 'said');
         job('one', 'req-c1');
         instance('one');
         my ($pid) = vmms('c');
-        like(group($pid), qr{/vm-c-\d+$}m, 'a VM has its own');
-        unlike(group($agent->pid), qr{/vm-c-}, 'the agent is in none of them');
+        like(group($pid), qr{/vm-c$$-\d+$}m, 'a VM has its own');
+        unlike(group($agent->pid), qr{/vm-c$$-}, 'the agent is in none of them');
 
         $agent->stop('KILL');
         cmp_ok(scalar(groups('c')), '>', 0, 'they outlive the agent');
-        $agent = started('c', settings('c'));
+        $agent = started('c', settings('c', node_id => "c$$"));
         is(scalar(groups('c')), 0, 'the next one removes them');
         ok($agent->stop, 'ends');
 
-        $agent = started('c', settings('c', cgroups => 'no'));
+        $agent = started('c', settings('c', node_id => "c$$", cgroups => 'no'));
         like($agent->output, qr/cgroups = no: VMs run without limits/, 'no');
         job('two', 'req-c2');
         instance('two');
