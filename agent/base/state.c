@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include <unistd.h>
 #include "agent/base/log.h"
 #include "agent/base/state.h"
+
+#define FCA_LOCK_MS     10
+#define FCA_LOCK_TRIES  100
 
 static int
 fca_state_path(char *buf, size_t size, const char *dir, const char *name,
@@ -146,6 +150,7 @@ fca_state_mkdir(const char *dir, fcf_err_t *err)
 static int
 fca_state_lock(fca_state_t *state, fcf_err_t *err)
 {
+    int   rc, tries;
     char  path[PATH_MAX];
 
     if (fca_state_path(path, sizeof(path), state->dir, "lock", err) != 0) {
@@ -157,7 +162,16 @@ fca_state_lock(fca_state_t *state, fcf_err_t *err)
         return fcf_err_sys(err, errno, "%s", path);
     }
 
-    if (flock(state->lock, LOCK_EX | LOCK_NB) != 0) {
+    /* an agent that was killed may have been starting a process, which shares
+     * its descriptors for a moment more */
+    for (tries = 0; (rc = flock(state->lock, LOCK_EX | LOCK_NB)) != 0
+                    && errno == EWOULDBLOCK && tries < FCA_LOCK_TRIES;
+         tries++)
+    {
+        (void) poll(NULL, 0, FCA_LOCK_MS);
+    }
+
+    if (rc != 0) {
         if (errno == EWOULDBLOCK) {
             return fcf_err_set(err, FCF_E_EXISTS, "state_dir = \"%s\": "
                                "another agent is running on it", state->dir);
