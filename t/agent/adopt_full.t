@@ -1,0 +1,84 @@
+#!/usr/bin/perl
+
+# The disk is full when the agent is killed: the next one goes on with what
+# lives, starts nothing of which it could leave no record, and is well again
+# when there is room.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use AgentHost;
+use Test::More;
+
+use constant { SYS_unshare => 272, CLONE_NEWNS => 0x20000 };
+
+if ($> != 0 || syscall(SYS_unshare, CLONE_NEWNS) != 0) {
+    plan skip_all => 'needs root';
+}
+
+AgentHost::begin('full');
+system('mount', '--make-rprivate', '/') == 0 or die 'mount';
+mkdir "$dir/state-a" or die $!;
+system('mount', '-t', 'tmpfs', '-o', 'size=512k,mode=0711', 'tmpfs',
+    "$dir/state-a") == 0 or die 'mount';
+
+# every byte of it
+sub fill {
+    open my $f, '>', "$dir/state-a/ballast" or die $!;
+    1 while syswrite $f, 'x' x 4096;
+    1 while syswrite $f, 'x';
+}
+
+image($_) for qw(first second);
+my $agent = started('a', settings('a', adopt => 'yes'));
+job('first', 'req-1');
+my ($key, $i) = instance('first');
+my ($pid) = vmms('a');
+wait_for(sub { taken('a') == 0 }, 5, 'its job to be settled');
+
+fill();
+$agent->kill('KILL');
+$agent->wait(10);
+
+# as a spec in etcd would have it drained, so that its state changes as well
+$agent = started('a', settings('a', adopt => 'yes'));
+is((instance('first'))[0], $key, 'the next one starts, and goes on with it');
+is((vmms('a'))[0], $pid, 'in the same process');
+is(call('first', $i->{proxy_port})->{status}, 200, 'it serves');
+ok($etcd->get('/workers/a'), 'the node is in etcd');
+
+subtest 'no VM without a record' => sub {
+    job('second', 'req-2');
+    $agent->line_matching(qr/No space left/, 20);
+    wait_for(sub { !$etcd->keys('/functions/second/slots/') }, 10,
+        'its slot to be free');
+    is(scalar(vmms('a')), 1, 'no process');
+    wait_for(sub { vm_dirs('a') == 1 }, 5, 'no directory');
+    is(scalar(instances('second')), 0, 'no instance');
+};
+
+subtest 'killed on a full disk once more' => sub {
+    $agent->kill('KILL');
+    $agent->wait(10);
+    $agent = started('a', settings('a', adopt => 'yes'));
+    is(call('first', $i->{proxy_port})->{status}, 200, 'it serves on');
+    is((vmms('a'))[0], $pid, 'in the same process');
+};
+
+unlink "$dir/state-a/ballast" or die $!;
+image('third');
+job('third', 'req-3');
+my (undef, $j) = instance('third', 30);
+is(call('third', $j->{proxy_port})->{status}, 200, 'with room again VMs start');
+
+$agent->kill('TERM');
+is($agent->wait(20), 0, 'it hands over');
+$agent = started('a', settings('a'));
+wait_for(sub { !vmms('a') && !vm_dirs('a') }, 20, 'all to be ended');
+ok($agent->stop, 'the end');
+unlike(join('', map { slurp($_) } glob "$dir/agent-a-*.log"),
+    qr/is not possible in state|Sanitizer|runtime error/, 'no fault');
+
+done_testing();
