@@ -193,7 +193,8 @@ fca_agent_vms(void *arg)
 {
     const fca_t  *agent = arg;
 
-    return (unsigned) agent->capacity.vms;
+    return (unsigned) (agent->capacity.vms
+                       + (int) fca_legacy_count(agent->legacy));
 }
 
 /* without it (a full disk, say) the agent runs as well */

@@ -160,4 +160,8 @@ fca_agent_adopt(fca_t *agent)
         fca_legacy_free(agent->legacy);
         agent->legacy = NULL;
     }
+
+    if (agent->draining) {      /* it was told so before they were met */
+        fca_instances_stop(&agent->all, 0);
+    }
 }

@@ -83,7 +83,8 @@ fca_agent_told(fca_t *agent)
         fca_agent_hurry(agent, "told to stop again");
 
     } else if (agent->conf.adopt
-               && !(agent->draining && agent->capacity.vms == 0))
+               && !(agent->draining && agent->capacity.vms == 0
+                    && fca_legacy_count(agent->legacy) == 0))
     {
         fca_agent_hand_over(agent);
 

@@ -38,6 +38,7 @@ fca_agent_specs(void *arg)
 {
     fca_t  *agent = arg;
 
+    fca_instances_specs(&agent->all);
     fca_jobs_kick(agent->jobs);
     fca_agent_announce(agent);
 }

@@ -110,6 +110,8 @@ void fca_instances_nic_lost(fca_instances_t *all, const fca_nic_t *nic,
 void fca_instances_put(fca_instances_t *all);
 /* the function's spec came, changed or went */
 void fca_instances_spec(fca_instances_t *all, const char *function_id);
+/* all specs are known: adopted VMs whose function was removed meanwhile */
+void fca_instances_specs(fca_instances_t *all);
 /* the agent ends: what boots is given up and its job given back, what serves
  * is drained; hurry: killed */
 void fca_instances_stop(fca_instances_t *all, int hurry);

@@ -52,6 +52,19 @@ fca_inst_record_text(const fca_instance_t *inst, fca_instance_state_e state)
 }
 
 void
+fca_instances_specs(fca_instances_t *all)
+{
+    fca_instance_t  *inst;
+
+    /* nothing is removed from the list before the loop's next turn */
+    TAILQ_FOREACH(inst, &all->list, link) {
+        if (fca_specs_get(all->specs, inst->function_id) == NULL) {
+            fca_instances_spec(all, inst->function_id);
+        }
+    }
+}
+
+void
 fca_instances_unbegun(fca_instances_t *all)
 {
     fca_instance_t  *inst;

@@ -325,6 +325,25 @@ subtest 'the lease ended meanwhile' => sub {
     nothing_left_of('hello', 'a');
 };
 
+subtest 'its function is removed, or renewed, meanwhile' => sub {
+    for my $do (sub { $etcd->del('/specs/later') },
+        sub { $etcd->spec('later', version => 2); our_job('later', 'r-2', 2) })
+    {
+        image('later');
+        $etcd->spec('later', idle_timeout_s => 3600);
+        our_job('later', 'r-1', 1);
+        my ($k) = instance('later');
+        $agent->kill('KILL');
+        $agent->wait(10);
+        $do->();
+        $agent = next_one();
+        wait_for(sub { !grep { $_ eq $k } instances('later') }, 20,
+            'the old one to be drained');
+        $etcd->del('/specs/later');
+        nothing_left_of('later', 'a');
+    }
+};
+
 # one line each, and what it ended with
 sub order {
     my (@words) = @_;
