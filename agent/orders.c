@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "agent/base/log.h"
@@ -253,6 +254,7 @@ orders_listen(fca_orders_t *orders, const char *dir, fcf_err_t *err)
 
     if (orders->fd < 0
         || bind(orders->fd, (struct sockaddr *) &sun, sizeof(sun)) != 0
+        || fchmodat(orders->dir, FCA_ORDERS_SOCKET, 0600, 0) != 0
         || listen(orders->fd, ORDERS_PEERS_MAX) != 0)
     {
         return fcf_err_sys(err, errno, "%s/" FCA_ORDERS_SOCKET, dir);

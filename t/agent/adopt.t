@@ -358,6 +358,7 @@ subtest 'drained on purpose' => sub {
     job('hello', 'req-drain');
     instance('hello');
     is_deeply([order('status')], [0, "ready, 1 VMs\n"], 'status');
+    is((stat "$dir/state-a/control")[2] & 0777, 0600, 'for root alone');
     my ($status, $said) = order('drain', '--wait');
     is($status, 0, 'drain --wait ends well');
     like($said, qr/\Adraining: 1 VMs\n(?:\d VMs\n)*empty\n\z/, 'and says how');
