@@ -68,6 +68,7 @@ fca_agent_handed_over(fca_t *agent)
 {
     fca_log(FCF_LOG_INFO, NULL, "handed over: %d VMs go on",
             agent->capacity.vms);
+    fca_instances_leave(&agent->all);
     fca_orders_free(agent->orders);
     _exit(agent->status);
 }

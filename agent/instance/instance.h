@@ -124,6 +124,8 @@ void fca_instances_each(const fca_instances_t *all, fca_instance_view_pt each,
 /* the agent hands over: what has no guest yet is given up and its job given
  * back */
 void fca_instances_unbegun(fca_instances_t *all);
+/* the process is about to end, and they go on */
+void fca_instances_leave(const fca_instances_t *all);
 /* there is none of these, and every record is on the disk */
 int fca_instances_settled(const fca_instances_t *all);
 /* a slot's or an instance's key is of one of them */

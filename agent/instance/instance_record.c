@@ -77,6 +77,18 @@ fca_instances_unbegun(fca_instances_t *all)
     }
 }
 
+void
+fca_instances_leave(const fca_instances_t *all)
+{
+    const fca_instance_t  *inst;
+
+    TAILQ_FOREACH(inst, &all->list, link) {
+        if (inst->vmm) {
+            fca_vmm_leave(inst->vmm);
+        }
+    }
+}
+
 int
 fca_instances_settled(const fca_instances_t *all)
 {

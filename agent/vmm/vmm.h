@@ -109,6 +109,10 @@ void fca_vmm_boot(fca_vmm_t *vmm);
 /* asks the guest to stop over the control port; nothing is reported but, if
  * it works, EXITED */
 void fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms);
+/* The agent ends and the VM goes on: what its console has said is left for
+ * the next one.  Waits for the disk, and nothing but the process's end may
+ * come after it. */
+void fca_vmm_leave(const fca_vmm_t *vmm);
 /* SIGKILL; EXITED follows */
 void fca_vmm_kill(fca_vmm_t *vmm);
 /* after EXITED, or if spawn's FAILED came without a process (fca_vmm_pid is

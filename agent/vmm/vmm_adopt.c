@@ -16,6 +16,62 @@
 #include "agent/vmm/vmm_int.h"
 
 
+void
+fca_vmm_leave(const fca_vmm_t *vmm)
+{
+    int     fd;
+    char   *said;
+    size_t  n;
+
+    if (vmm->working || vmm->pidfd < 0 || !vmm->has_dir) {
+        return;
+    }
+
+    said = malloc(FCA_CONSOLE_MAX);
+    n = said != NULL ? fca_vmm_console_tail(vmm, said, FCA_CONSOLE_MAX) : 0;
+    fd = open(vmm->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    /* without it the next agent knows less, and that is all */
+    if (fd >= 0) {
+        if (n > 0
+            && fca_vmm_file_write(fd, FCA_VMM_SAID, said, n, NULL) != 0)
+        {
+            (void) unlinkat(fd, FCA_VMM_SAID, 0);
+        }
+
+        close(fd);
+    }
+
+    free(said);
+}
+
+
+static void
+adopt_said(fca_vmm_t *vmm)
+{
+    int      fd;
+    char    *said;
+    ssize_t  n;
+
+    fd = openat(vmm->dirfd, FCA_VMM_SAID,
+                O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        return;
+    }
+
+    said = malloc(FCA_CONSOLE_MAX);
+    n = said != NULL ? read(fd, said, FCA_CONSOLE_MAX) : 0;
+
+    if (n > 0) {
+        fca_ring_add(&vmm->console.ring, said, (size_t) n);
+    }
+
+    free(said);
+    close(fd);
+    (void) unlinkat(vmm->dirfd, FCA_VMM_SAID, 0);
+}
+
+
 /* What it said while no agent was there waits in the FIFOs, as much as they
  * hold.  Without them it is as good, but for its words. */
 static void
@@ -82,6 +138,7 @@ adopt_open(fca_vmm_t *vmm, fcf_err_t *err)
         return -1;
     }
 
+    adopt_said(vmm);
     adopt_pipes(vmm);
 
     return fca_vmm_exit_start(vmm, err);

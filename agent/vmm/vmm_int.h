@@ -25,6 +25,7 @@
 #define FCA_VMM_CONFIG   "config.img"
 #define FCA_VMM_CONSOLE  "console"      /* FIFO */
 #define FCA_VMM_JAIL     "jail"         /* link to its jail, if it has one */
+#define FCA_VMM_SAID     "console.said" /* what came out of it so far */
 #define FCA_VMM_OUTPUT   "vmm.log"      /* FIFO: the VMM's own output */
 
 #define FCA_VMM_PATH     512

@@ -168,6 +168,20 @@ subtest 'killed while a guest boots that fails' => sub {
     is(pending($name), 0, 'its id is pending no more');
 };
 
+subtest 'told to end while a guest boots that fails' => sub {
+    image('said', boot_ms => 2000, fail => 'panic');
+    our_job('said', 'r-said', 0);
+    my ($path) = wait_for(sub { (grep { slurp($_) =~ /"boot"/ }
+        glob "$dir/state-a/*/record")[0] }, 10, 'it to boot');
+    $agent->kill('TERM');
+    is($agent->wait(10), 0, 'it hands over');
+    $agent = next_one();
+    my $message = failure('said', 'r-said', 20)->{message};
+    like($message, qr/panic/, 'its last words are known');
+    like($message, qr/instant machine/, 'and those before the hand-over');
+    nothing_left_of('said', 'a');
+};
+
 subtest 'killed while its key is put' => sub {
     my $name = killed_in('ready', sub {
         my ($name) = @_;
