@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,6 +375,10 @@ fcf_redis_connect(fcf_redis_t *redis)
         free(conn);
         return;
     }
+
+    /* a program that is started must not go on with our connection: what it
+     * waits for would be given to nobody */
+    (void) fcntl(ac->c.fd, F_SETFD, FD_CLOEXEC);
 
     conn->redis = redis;
     conn->ac = ac;

@@ -238,17 +238,19 @@ adopt_one(fca_instances_t *all, fca_jobs_t *jobs, fca_heir_t *heir,
     fcf_err_t        err;
     fca_instance_t  *inst;
 
-    how = adopt_table[heir->record.state];
-
     inst = adopt_new(all, heir, &err);
     if (inst == NULL) {
         fca_log(FCF_LOG_ERROR, NULL, "%s: %s", heir->vm.worker_id, err.msg);
         return;
     }
 
+    adopt_route(inst, (unsigned) heir->record.port);
+
+    /* its record may be behind, but who closes a route stops its VM */
+    how = inst->route_closing ? ADOPT_STOP : adopt_table[heir->record.state];
+
     adopt_job(inst, jobs, how, heir->record.state);
     fcf_err_set(&err, FCF_E_CANCELED, "it had no process");
-    adopt_route(inst, (unsigned) heir->record.port);
 
     if (adopt_hold(inst, heir, nic, &err) != 0) {
         how = ADOPT_BACK;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
@@ -263,6 +264,10 @@ main(int argc, char **argv)
     if (rc != 0) {
         return rc - 1;
     }
+
+    /* nothing of whoever started it: not an agent's connections, which would
+     * outlive that, nor what they let one do */
+    (void) syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0);
 
     fca_sandbox_prepare();
     signal(SIGPIPE, SIG_IGN);

@@ -64,6 +64,19 @@ subtest 'killed' => sub {
     is(call('hello', $i->{proxy_port})->{status}, 200, 'it serves');
 };
 
+subtest 'nothing of a dead agent lives on in what it started' => sub {
+    my $sockets = sub { my %s; $s{readlink($_) // ''} = 1
+        for glob "/proc/$_[0]/fd/*"; grep { /^socket/ } keys %s };
+    my ($proxy) = grep { (readlink("/proc/$_/exe") // '') =~ m{/fcfaas-proxy$}
+        && (readlink("/proc/$_/ns/net") // '') eq readlink '/proc/self/ns/net' }
+        map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
+    my %theirs = map { $_ => 1 } $sockets->($proxy), $sockets->(vmms('a'));
+    is(scalar(grep { $theirs{$_} } $sockets->($agent->pid)), 1,
+        'they share no socket with it but that of the route');
+    is(scalar(grep { /cmd=blmove/ } split /\n/, $redis->cli('CLIENT',
+        'LIST')), 1, 'one takes jobs from Redis');
+};
+
 subtest 'a second VM, beside an adopted one' => sub {
     image('second');
     job('second', 'req-2');

@@ -50,8 +50,10 @@ is(call('first', $i->{proxy_port})->{status}, 200, 'it serves');
 ok($etcd->get('/workers/a'), 'the node is in etcd');
 
 subtest 'no VM without a record' => sub {
+    my $from = length $agent->output;
     job('second', 'req-2');
-    $agent->line_matching(qr/No space left/, 20);
+    wait_for(sub { substr($agent->output, $from) =~ /No space left/ }, 20,
+        'it to say why not');
     wait_for(sub { !$etcd->keys('/functions/second/slots/') }, 10,
         'its slot to be free');
     is(scalar(vmms('a')), 1, 'no process');
