@@ -1,6 +1,7 @@
 /* What an earlier agent left: which of it is to be believed. */
 
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "agent/instance/adopt_int.h"
+
+#define LEGACY_KILL_MS  5000
 
 fca_legacy_t *
 fca_legacy_new(const char *node_id, fcf_err_t *err)
@@ -30,6 +33,18 @@ fca_legacy_new(const char *node_id, fcf_err_t *err)
     return legacy;
 }
 
+/* One that is about to end has no program any more by which it is known, but
+ * its TAP still: it is waited for. */
+static void
+legacy_kill(int pidfd)
+{
+    struct pollfd  p = { .fd = pidfd, .events = POLLIN };
+
+    (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    (void) poll(&p, 1, LEGACY_KILL_MS);
+    close(pidfd);
+}
+
 void
 fca_legacy_free(fca_legacy_t *legacy)
 {
@@ -45,9 +60,7 @@ fca_legacy_free(fca_legacy_t *legacy)
         fca_record_free(&heir->record);
 
         if (heir->vm.pidfd >= 0) {
-            (void) syscall(SYS_pidfd_send_signal, heir->vm.pidfd, SIGKILL,
-                           NULL, 0);
-            close(heir->vm.pidfd);
+            legacy_kill(heir->vm.pidfd);
         }
     }
 

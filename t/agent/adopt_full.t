@@ -71,8 +71,11 @@ subtest 'killed on a full disk once more' => sub {
 
 unlink "$dir/state-a/ballast" or die $!;
 image('third');
-job('third', 'req-3');
-my (undef, $j) = instance('third', 30);
+my $asked = 0;
+wait_for(sub { job('third', 'req-3-' . ++$asked);
+    eval { wait_for(sub { instances('third') }, 1, 'it') } }, 40,
+    'VMs to be started again');
+my (undef, $j) = instance('third');
 is(call('third', $j->{proxy_port})->{status}, 200, 'with room again VMs start');
 
 $agent->kill('TERM');
