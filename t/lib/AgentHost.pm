@@ -148,12 +148,14 @@ sub nothing_left_of {
     Test::More::pass("$function: nothing is left");
 }
 
-# VMs outlive an agent that adopts; none outlives the test
+# VMs and proxy outlive an agent that adopts; none outlives the test
 END {
     if (defined $dir && $$ == $owner) {
         local $?;
         FcfTest::Proc->end_all;
-        kill 'KILL', grep { (readlink("/proc/$_/cwd") // '') =~ m{^\Q$dir\E/} }
+        kill 'KILL', grep { (readlink("/proc/$_/cwd") // '') =~ m{^\Q$dir\E/}
+            || (eval { slurp("/proc/$_/cmdline") } // '')
+            =~ m{^[^\0]*fcfaas-proxy\0.*=\Q$dir\E/}s }
             map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
     }
 }
