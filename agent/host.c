@@ -49,7 +49,7 @@ fca_host_routes(fca_routes_conf_t *out, const fca_conf_t *conf,
         .node_id = conf->node_id,
         .log_level = fca_log_level_name(conf->log_level),
         .threads = (unsigned) conf->proxy_threads,
-        .keep = conf->adopt, .address = conf->advertise,
+        .keep = conf->adopt, .address = fca_conf_listen_on(conf),
         .token = conf->token, .token_len = conf->token ? strlen(conf->token)
                                                        : 0,
         .allow = conf->allow, .nallow = conf->nallow,

@@ -296,6 +296,9 @@ fca_metrics(fca_t *agent, fcf_buf_t *out)
     fca_prom_begin(&prom, out);
     fca_prom_family(&prom, "fcfaas_agent_info", "gauge", "This agent.");
     fca_prom_value(&prom, version, 2, 1);
+    fca_prom_one(&prom, "fcfaas_agent_ill", "gauge",
+                 "1 while this node takes no jobs, since it cannot start VMs.",
+                 fca_health_reason(agent->health) != NULL);
     fca_metrics_vms(&prom, agent);
     fca_metrics_starts(&prom, &agent->all.stats);
     fca_metrics_jobs(&prom, agent->jobs);

@@ -27,6 +27,11 @@ fca_status_ill(void *arg, fcf_buf_t *out)
         rc = fcf_buf_addf(out, "its lease in etcd was not kept alive\n");
     }
 
+    if (rc == 0 && fca_health_reason(agent->health)) {
+        rc = fcf_buf_addf(out, "it is ill: %s\n",
+                          fca_health_reason(agent->health));
+    }
+
     if (rc == 0 && !fca_specs_known(agent->all.specs)) {
         rc = fcf_buf_addf(out, "it does not know the functions yet\n");
     }

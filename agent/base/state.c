@@ -303,6 +303,14 @@ fca_state_number(fca_state_t *state, uint64_t *n, fcf_err_t *err)
 
     left = state->end - state->next;
 
+    /* of the try that was waited for; an older one says nothing of now */
+    if (left == 0 && state->awaited && !state->reserving
+        && state->why.code != FCF_OK)
+    {
+        state->awaited = 0;
+        return fcf_err_set(err, state->why.code, "%s", state->why.msg);
+    }
+
     /* on a loop in good time, so that nobody waits for the disk */
     if (!state->reserving
         && left <= (state->counter ? FCA_STATE_BLOCK / 2 : 0)
@@ -312,10 +320,9 @@ fca_state_number(fca_state_t *state, uint64_t *n, fcf_err_t *err)
     }
 
     if (state->next == state->end) {
-        return state->why.code != FCF_OK
-               ? fcf_err_set(err, state->why.code, "%s", state->why.msg)
-               : fcf_err_set(err, FCF_E_UNAVAILABLE, "%s/counter is still "
-                             "being written", state->dir);
+        state->awaited = 1;
+        return fcf_err_set(err, FCF_E_UNAVAILABLE, "%s/counter is still "
+                           "being written", state->dir);
     }
 
     *n = state->next++;

@@ -23,6 +23,7 @@ typedef struct {
     fca_later_t  *counter, *leases;
     uint64_t      reserving;            /* the next end, being written; 0 */
     fcf_err_t     why;                  /* the last try of that failed */
+    int           awaited;              /* somebody was told to come again */
 } fca_state_t;
 
 /* Makes the directory (0700) if need be.  FCF_E_EXISTS: another agent has

@@ -108,7 +108,7 @@ subtest 'one VM serves' => sub {
     is($vm->{port}, $i->{proxy_port}, 'its port');
     is($vm->{address}, $i->{internal_vm_ip}, 'its address');
     is($vm->{state}, 'registered', 'its state');
-    is($vm->{slot}, 0, 'its slot');
+    ok($vm->{slot} >= 0 && $vm->{slot} < 10, 'its slot');
     is($vm->{requests}, 5, 'its requests');
     ok(kill(0, $vm->{pid}), 'its process');
 };

@@ -47,7 +47,9 @@ my $agent = FcfTest::Proc->spawn(name => 'agent', grace => 40, argv => [
     build_dir() . '/agent/fcfaas-agent',
     '--conf=' . root() . '/agent.conf.example',
     '--vmm=' . build_dir() . '/vm/vmm/fcfaas-vmm',
-    '--vmm_args=--backend instant']);
+    '--vmm_args=--backend instant',
+    # the user that the package makes
+    '--proxy_user=61234']);
 $agent->line_matching(qr/"msg":"ready: /, 20);
 pass('agent.conf.example runs');
 

@@ -118,7 +118,8 @@ sub full_disk {
         or die "mount";
 
     subtest 'its disk is full' => sub {
-        my $bad = started('x', settings('x',
+        my $port = free_port();
+        my $bad = started('x', settings('x', admin => "127.0.0.1:$port",
             bridge_address => '172.17.0.1/24', log_level => 'info'));
 
         open my $fh, '>', "$dir/state-x/filler" or die $!;
@@ -128,6 +129,10 @@ sub full_disk {
         wait_for(sub { $etcd->get_json('/workers/x')->{state} eq 'ill' }, 10,
             'it to say so');
         like($etcd->get_json('/workers/x')->{reason}, qr/No space/, 'and why');
+        like(http_get($port, '/healthz')->{body}, qr/ill: .*No space/,
+            'to who asks for its health, too');
+        like(http_get($port, '/metrics')->{body}, qr/^fcfaas_agent_ill 1$/m,
+            'and in metrics');
 
         close $fh;
         unlink "$dir/state-x/filler";

@@ -176,6 +176,10 @@ test_full(void)
     watching = 1;
 
     is_int(take(&state, &next, &err), 0, "without a number");
+    is_int(err.code, FCF_E_UNAVAILABLE, "which is tried for again: that it "
+           "was full a moment ago says nothing");
+    uv_run(&uv, UV_RUN_DEFAULT);
+    is_int(take(&state, &next, &err), 0, "in vain");
     is_int(err.code, FCF_E_SYSTEM, "with the reason");
     ok(strstr(err.msg, "No space left") != NULL, "%s", err.msg);
     uv_run(&uv, UV_RUN_DEFAULT);
