@@ -19,8 +19,13 @@ fca_place_ends(fca_instances_t *all)
 int
 fca_place_room(fca_instances_t *all)
 {
-    return fca_capacity_fit(all->capacity, 1, 1) == FCA_FITS
-           && fca_place_ends(all);
+    fca_capacity_t  own = *all->capacity;
+
+    /* that somebody else gives memory back is told by nothing: a job is taken
+     * and looked at, and goes elsewhere if there is none */
+    own.host_mb = -1;
+
+    return fca_capacity_fit(&own, 1, 1) == FCA_FITS && fca_place_ends(all);
 }
 
 static void
@@ -162,6 +167,7 @@ fca_place(fca_instances_t *all, fca_job_t *job)
         return fca_place_no_image(all, job, &err);
     }
 
+    fca_capacity_look(all->capacity, "/proc/meminfo");
     fit = fca_capacity_fit(all->capacity, spec.cpu,
                            fca_vmm_memory_mb(all->vmm, spec.memory_mb));
 

@@ -1,5 +1,7 @@
 #include <assert.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "agent/base/capacity.h"
@@ -9,6 +11,7 @@ fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
     int max_vms, int max_boots, fcf_err_t *err)
 {
     memset(c, 0, sizeof(*c));
+    c->host_mb = -1;
 
     return fca_capacity_limits(c, overcommit, reserve_mb, max_vms, max_boots,
                                err);
@@ -41,6 +44,35 @@ fca_capacity_limits(fca_capacity_t *c, int overcommit, int reserve_mb,
     return 0;
 }
 
+void
+fca_capacity_look(fca_capacity_t *c, const char *meminfo)
+{
+    int          fd;
+    char         text[512];
+    ssize_t      n;
+    const char  *line;
+    long long    mb;
+
+    c->host_mb = -1;
+
+    fd = open(meminfo, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return;
+    }
+
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+
+    line = strstr(text, "MemAvailable:");
+    if (line == NULL) {
+        return;
+    }
+
+    mb = atoll(line + sizeof("MemAvailable:") - 1) / 1024;
+    c->host_mb = mb < 0 ? 0 : mb > INT_MAX ? INT_MAX : (int) mb;
+}
+
 fca_fit_e
 fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb)
 {
@@ -50,7 +82,8 @@ fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb)
 
     if (cpu > c->cpu - c->cpu_used || memory_mb > c->memory_mb
                                                   - c->memory_mb_used
-        || c->vms >= c->max_vms || c->boots >= c->max_boots)
+        || c->vms >= c->max_vms || c->boots >= c->max_boots
+        || (c->host_mb >= 0 && memory_mb > c->host_mb))
     {
         return FCA_FITS_LATER;
     }

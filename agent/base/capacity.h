@@ -9,6 +9,8 @@
 typedef struct {
     int       cpu, memory_mb, max_vms, max_boots;       /* the limits */
     int       cpu_used, memory_mb_used, vms, boots;
+    int       host_mb;                  /* MemAvailable as last looked at; -1:
+                                           not known */
 } fca_capacity_t;
 
 typedef enum {
@@ -25,6 +27,11 @@ int fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
 /* the same for one in use, which may be over them then */
 int fca_capacity_limits(fca_capacity_t *c, int overcommit, int reserve_mb,
     int max_vms, int max_boots, fcf_err_t *err) fcf_must_check;
+
+/* How much the host really has left, whoever uses it: of meminfo, a file like
+ * /proc/meminfo (proc(5)).  The reserve is for what the host uses, which is
+ * out of it already.  A file that cannot be read bounds nothing. */
+void fca_capacity_look(fca_capacity_t *c, const char *meminfo);
 
 fca_fit_e fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb);
 /* a VM that begins to boot; it must fit */
