@@ -21,7 +21,7 @@ if ($pid == 0) {
     while (1) {
         for my $s ($select->can_read) {
             if ($s == $listen) {
-                $select->add($listen->accept);
+                $select->add(scalar $listen->accept);
                 next;
             }
 
