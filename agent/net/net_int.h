@@ -287,6 +287,9 @@ void fca_net_teardown(fca_net_t *net);
 void fca_net_complain(int rc, const fcf_err_t *err);
 /* what net.c keeps of a NIC; NULL: out of memory */
 fca_net_nic_t *fca_net_nic_new(fca_net_t *net, unsigned host);
+/* the same of a TAP that an earlier run left; NULL: err is set */
+fca_net_nic_t *fca_net_nic_found(fca_net_t *net, unsigned host,
+    const fca_link_t *link, fcf_err_t *err);
 
 /* net_keep.c */
 /* a TAP of that name is to be kept */

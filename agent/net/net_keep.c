@@ -116,15 +116,10 @@ fca_net_keep(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
         return 0;
     }
 
-    nic = fca_net_nic_new(net, host);
+    nic = fca_net_nic_found(net, host, link, err);
     if (nic == NULL) {
-        return fcf_err_set(err, FCF_E_NOMEM, "adopting TAPs: out of memory");
+        return -1;
     }
-
-    nic->nic.ifindex = link->ifindex;
-    memcpy(nic->nic.tap, link->name, sizeof(nic->nic.tap));
-    memcpy(nic->tap_mac, link->mac, sizeof(nic->tap_mac));
-    nic->owner.uid = nic->owner.gid = (uid_t) -1;
 
     TAILQ_INSERT_TAIL(&net->out, nic, out);
     net->nnics++;

@@ -186,6 +186,29 @@ fca_net_nic_new(fca_net_t *net, unsigned host)
 }
 
 
+fca_net_nic_t *
+fca_net_nic_found(fca_net_t *net, unsigned host, const fca_link_t *link,
+    fcf_err_t *err)
+{
+    fca_net_nic_t  *nic;
+
+    nic = fca_net_nic_new(net, host);
+    if (nic == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "adopting TAPs: out of memory");
+        return NULL;
+    }
+
+    nic->nic.ifindex = link->ifindex;
+    memcpy(nic->nic.tap, link->name, sizeof(nic->nic.tap));
+    memcpy(nic->tap_mac, link->mac, sizeof(nic->tap_mac));
+
+    /* whose it was, nobody knows any more */
+    nic->owner.uid = nic->owner.gid = (uid_t) -1;
+
+    return nic;
+}
+
+
 /* A TAP that an earlier run left goes into the pool, or is marked for
  * deletion if the pool is full. */
 static int
@@ -205,17 +228,10 @@ setup_adopt(fca_net_t *net, const fca_link_t *link, int *doomed,
                                   err);
     }
 
-    nic = fca_net_nic_new(net, host);
+    nic = fca_net_nic_found(net, host, link, err);
     if (nic == NULL) {
-        return fcf_err_set(err, FCF_E_NOMEM, "adopting TAPs: out of memory");
+        return -1;
     }
-
-    nic->nic.ifindex = link->ifindex;
-    memcpy(nic->nic.tap, link->name, sizeof(nic->nic.tap));
-    memcpy(nic->tap_mac, link->mac, sizeof(nic->tap_mac));
-
-    /* whose it was, nobody knows any more */
-    nic->owner.uid = nic->owner.gid = (uid_t) -1;
 
     STAILQ_INSERT_TAIL(&net->idle, nic, next);
     net->nidle++;
