@@ -80,7 +80,7 @@ sub build_dir {
 # this test's directory, made at first use
 sub tmpdir {
     $tmp //= File::Temp::tempdir('fcf-test-XXXXXX',
-        DIR => $ENV{TMPDIR} // '/tmp');
+        DIR => abs_path($ENV{TMPDIR} // '/tmp'));
     return $tmp;
 }
 
