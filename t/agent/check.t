@@ -19,7 +19,7 @@ sub check {
     my %all = (settings('k'), %set);
     my $proc = FcfTest::Proc->spawn(name => 'check-' . (++$AgentHost::life),
         argv => [build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
-            '--check', '--trial-timeout=1', map { "--$_=$all{$_}" } keys %all]);
+            '--check', '--trial-timeout=20', map { "--$_=$all{$_}" } keys %all]);
     my $status = $proc->wait(30) // die 'the check does not end';
     is($status, $want, 'the status tells whether there is a lack');
     return map { /^(ok|FAIL) +(\w+) +(.*)/ ? ($2 => [$1, $3]) : () }
