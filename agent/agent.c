@@ -145,6 +145,11 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
         return -1;
     }
 
+    all->looker = fca_looker_new(&agent->uv, conf, err);
+    if (all->looker == NULL) {
+        return -1;
+    }
+
     fca_host_vmm(&agent->vmm, conf, &agent->uv);
     agent->vmm.version = agent->vmm_version;
     agent->vmm.http = agent->http;
@@ -244,6 +249,7 @@ fca_agent_close(fca_t *agent)
     fca_health_free(agent->health);
 
     fca_routes_free(agent->all.routes);
+    fca_looker_free(agent->all.looker);
 
     if (agent->etcd) {
         fcf_etcd_free(agent->etcd);

@@ -102,20 +102,6 @@ fca_place_ahead(const fca_instances_t *all, const fca_job_t *job)
            && fca_now(all->loop) - job->since < FCA_PLACE_AHEAD_MS;
 }
 
-/* It may lie on another node.  That it lacks here is no illness, as long as
- * there is a place for images. */
-static fca_verdict_e
-fca_place_no_image(fca_instances_t *all, fca_job_t *job, const fcf_err_t *err)
-{
-    fcf_err_t  why;
-
-    if (fca_images_dirs(all->conf, &why) != 0) {
-        all->failed(all->arg, why.msg);
-    }
-
-    return fca_place_refuse(all, job, FCF_FAILURE_NO_IMAGE, err->msg);
-}
-
 /* this request has its VM already, or gets one that was about to go */
 static int
 fca_place_settled(fca_instances_t *all, fca_job_t *job, int64_t version)
@@ -144,7 +130,6 @@ fca_place(fca_instances_t *all, fca_job_t *job)
     fcf_err_t      err;
     fca_fit_e      fit;
     fcf_spec_t     spec;
-    fca_images_t   images;
 
     if (fca_place_ahead(all, job)) {
         return FCA_JOB_WAITS;
@@ -161,12 +146,6 @@ fca_place(fca_instances_t *all, fca_job_t *job)
         return FCA_JOB_AWAY;
     }
 
-    if (fca_images_find(&images, all->conf, job->function_id, &spec, &err)
-        != 0)
-    {
-        return fca_place_no_image(all, job, &err);
-    }
-
     fca_capacity_look(all->capacity, "/proc/meminfo");
     fit = fca_capacity_fit(all->capacity, spec.cpu,
                            fca_vmm_memory_mb(all->vmm, spec.memory_mb));
@@ -179,7 +158,7 @@ fca_place(fca_instances_t *all, fca_job_t *job)
         return FCA_JOB_WAITS;
     }
 
-    if (fca_instance_new(all, job, &spec, declared, &images, &err) != 0) {
+    if (fca_instance_new(all, job, &spec, declared, &err) != 0) {
         /* the next numbers are being written */
         if (err.code == FCF_E_UNAVAILABLE) {
             return FCA_JOB_WAITS;

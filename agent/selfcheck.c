@@ -18,8 +18,10 @@ struct fca_selfcheck_s {
     uint64_t           since;
     fca_nic_t          nic;
     int                has_nic;
+    int                nic_busy;        /* is being taken, or given back */
     fca_vmm_t         *vmm;
-    int                boots;           /* there is an image to boot */
+    fca_image_look_t  *look;
+    char              *image;           /* to boot; NULL: there is none */
     int                decided;
     fcf_err_t          err;             /* code FCF_OK: it can */
     char               worker_id[FCF_WORKER_ID_MAX + 1];
@@ -29,13 +31,18 @@ static void
 fca_selfcheck_end(fca_selfcheck_t *check)
 {
     check->all->loop->timer_stop(check->timer);
+    free(check->image);
+    check->image = NULL;
     check->done(check->arg, check->err.code != FCF_OK ? &check->err : NULL);
 }
 
 static void
 fca_selfcheck_given(void *arg)
 {
-    fca_selfcheck_end(arg);
+    fca_selfcheck_t  *check = arg;
+
+    check->nic_busy = 0;
+    fca_selfcheck_end(check);
 }
 
 /* what is held is given back, the VMM first */
@@ -47,6 +54,7 @@ fca_selfcheck_back(fca_selfcheck_t *check)
 
     } else if (check->has_nic) {
         check->has_nic = 0;
+        check->nic_busy = 1;
         fca_net_give(check->all->net, &check->nic, fca_selfcheck_given,
                      check);
 
@@ -96,7 +104,7 @@ fca_selfcheck_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
         return;
 
     case FCA_VMM_CONFIGURED:
-        if (check->boots) {
+        if (check->image) {
             fca_vmm_boot(check->vmm);
             return;
         }
@@ -115,7 +123,7 @@ fca_selfcheck_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 static void
 fca_selfcheck_spawn(fca_selfcheck_t *check, fcf_err_t *err)
 {
-    char                *config, image[PATH_MAX];
+    char                *config;
     fca_vmm_spec_t       spec;
     const fca_conf_t    *conf = check->all->conf;
     fca_guest_config_t   guest = {
@@ -140,9 +148,8 @@ fca_selfcheck_spawn(fca_selfcheck_t *check, fcf_err_t *err)
         .prefix_len = conf->bridge_prefix_len,
     };
 
-    if (fca_image_any(image, sizeof(image), conf->runtimes) == 0) {
-        spec.runtime_image = spec.function_image = image;
-        check->boots = 1;
+    if (check->image) {
+        spec.runtime_image = spec.function_image = check->image;
     }
 
     check->vmm = fca_vmm_spawn(check->all->vmm, &spec, fca_selfcheck_vmm,
@@ -155,6 +162,8 @@ fca_selfcheck_nic(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
 {
     fcf_err_t         why;
     fca_selfcheck_t  *check = arg;
+
+    check->nic_busy = 0;
 
     if (err) {
         fca_selfcheck_decide(check, "network", err);
@@ -196,6 +205,36 @@ fca_selfcheck_port(fca_instances_t *all, fcf_err_t *err)
     return fd == -1 && err->code != FCF_E_EXISTS ? -1 : 0;
 }
 
+static void
+fca_selfcheck_looked(void *arg, const fca_images_t *images,
+    const fcf_err_t *err)
+{
+    fcf_err_t         why;
+    fca_selfcheck_t  *check = arg;
+
+    check->look = NULL;
+
+    if (err) {
+        fca_selfcheck_decide(check, "starting", err);
+        fca_selfcheck_back(check);
+        return;
+    }
+
+    if (*images->runtime) {
+        check->image = strdup(images->runtime);
+    }
+
+    if (fca_net_take(check->all->net, NULL, fca_selfcheck_nic, check, &why)
+        != 0)
+    {
+        fca_selfcheck_decide(check, "network", &why);
+        fca_selfcheck_back(check);
+        return;
+    }
+
+    check->nic_busy = 1;
+}
+
 /* what needs no waiting, and the beginning of what does */
 static int
 fca_selfcheck_begin(fca_selfcheck_t *check, fcf_err_t *err)
@@ -204,7 +243,6 @@ fca_selfcheck_begin(fca_selfcheck_t *check, fcf_err_t *err)
     fca_instances_t  *all = check->all;
 
     if (fca_state_number(all->state, &number, err) != 0
-        || fca_images_dirs(all->conf, err) != 0
         || fca_selfcheck_port(all, err) != 0)
     {
         return -1;
@@ -213,7 +251,19 @@ fca_selfcheck_begin(fca_selfcheck_t *check, fcf_err_t *err)
     snprintf(check->worker_id, sizeof(check->worker_id), "%s-%" PRIu64,
              all->conf->node_id, number);
 
-    return fca_net_take(all->net, NULL, fca_selfcheck_nic, check, err);
+    check->look = fca_images_look_any(all->looker, fca_selfcheck_looked, check,
+                                      err);
+
+    return check->look ? 0 : -1;
+}
+
+static void
+fca_selfcheck_unlook(fca_selfcheck_t *check)
+{
+    if (check->look) {
+        fca_image_look_drop(check->look);
+        check->look = NULL;
+    }
 }
 
 /* Either its end is due, or it has to be seen that something goes on. */
@@ -223,16 +273,18 @@ fca_selfcheck_timer(void *arg)
     fcf_err_t         err;
     fca_selfcheck_t  *check = arg;
 
-    if (check->decided && !check->vmm) {
+    if (check->decided && !check->vmm && !check->nic_busy) {
         fca_selfcheck_end(check);
         return;
     }
 
-    if (!check->decided && check->vmm
+    if (!check->decided && (check->vmm || check->look)
         && fca_now(check->all->loop) - check->since >= FCA_SELFCHECK_MAX_MS)
     {
         fcf_err_set(&err, FCF_E_TIMEOUT, "did not end in time");
-        fca_selfcheck_decide(check, "the VMM", &err);
+        fca_selfcheck_decide(check, check->vmm ? "the VMM"
+                             : "looking for images", &err);
+        fca_selfcheck_unlook(check);
         fca_selfcheck_back(check);
     }
 
@@ -271,7 +323,6 @@ fca_selfcheck_start(fca_selfcheck_t *check)
 
     check->decided = 0;
     check->has_nic = 0;
-    check->boots = 0;
     check->err.code = FCF_OK;
     check->since = fca_now(loop);
     loop->timer_set(check->timer, FCA_SELFCHECK_LOOK_MS);
@@ -290,7 +341,11 @@ fca_selfcheck_stop(fca_selfcheck_t *check)
     fcf_err_set(&err, FCF_E_CANCELED, "the agent ends");
     fca_selfcheck_decide(check, "check", &err);
 
-    if (check->vmm) {
+    if (check->look) {
+        fca_selfcheck_unlook(check);
+        fca_selfcheck_back(check);
+
+    } else if (check->vmm) {
         fca_vmm_kill(check->vmm);
     }
 }

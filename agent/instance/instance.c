@@ -145,10 +145,30 @@ fca_instance_bare(fca_instances_t *all, uint64_t number,
     return inst;
 }
 
+/* of the pools */
+static int
+fca_instance_take(fca_instance_t *inst, fcf_err_t *err)
+{
+    fca_instances_t  *all = inst->all;
+
+    inst->port = fca_pool_take(all->ports, fca_now(all->loop));
+    if (inst->port == 0) {
+        return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
+    }
+
+    if (all->uids) {
+        inst->uid = fca_pool_take(all->uids, fca_now(all->loop));
+        if (inst->uid == 0) {
+            return fcf_err_set(err, FCF_E_LIMIT, "no user is free");
+        }
+    }
+
+    return 0;
+}
+
 int
 fca_instance_new(fca_instances_t *all, fca_job_t *job,
-    const fcf_spec_t *spec, int declared, const fca_images_t *images,
-    fcf_err_t *err)
+    const fcf_spec_t *spec, int declared, fcf_err_t *err)
 {
     uint64_t         number;
     fca_instance_t  *inst;
@@ -163,30 +183,19 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
         return -1;
     }
 
-    inst->images = malloc(sizeof(*images));
     inst->job_text = strdup(job->text);
-
-    if (!inst->images || !inst->job_text) {
+    if (inst->job_text == NULL) {
         fca_instance_free(inst);
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for a VM");
     }
 
-    *inst->images = *images;
-
-    inst->port = fca_pool_take(all->ports, fca_now(all->loop));
-    if (inst->port == 0) {
-        fca_instance_free(inst);
-        return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
-    }
-
-    if (all->uids) {
-        inst->uid = fca_pool_take(all->uids, fca_now(all->loop));
-
-        if (inst->uid == 0) {
+    if (fca_instance_take(inst, err) != 0 || fca_inst_look(inst, err) != 0) {
+        if (inst->port) {
             fca_pool_give(all->ports, inst->port, 0);
-            fca_instance_free(inst);
-            return fcf_err_set(err, FCF_E_LIMIT, "no user is free");
         }
+
+        fca_instance_free(inst);
+        return -1;
     }
 
     fca_capacity_take(all->capacity, spec->cpu,
@@ -198,9 +207,8 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
                  "%" PRId64, spec->cpu, spec->memory_mb, spec->version);
 
     all->loop->timer_set(inst->timer,
-                          fca_instance_timeout(inst, FCA_S_CLAIMED));
+                          fca_instance_timeout(inst, FCA_S_LOOKING));
     all->loop->timer_set(inst->extend_timer, FCA_EXTEND_MS);
-    fca_inst_claim(inst);
     all->changed(all->arg);
 
     return 0;
@@ -219,6 +227,7 @@ fca_instance_free(fca_instance_t *inst)
         }
     }
 
+    fca_inst_look_end(inst);
     fca_probe_stop(inst);
     fca_inst_unput(inst);
 
@@ -275,7 +284,8 @@ fca_instances_without_nic(fca_instances_t *all)
     fca_instance_t  *inst;
 
     TAILQ_FOREACH(inst, &all->list, link) {
-        n += inst->state == FCA_S_CLAIMED || inst->nic_state == FCA_NIC_TAKING;
+        n += inst->state <= FCA_S_CLAIMED
+             || inst->nic_state == FCA_NIC_TAKING;
     }
 
     return n;

@@ -26,8 +26,8 @@
 
 typedef struct fca_instance_s  fca_instance_t;
 
-/* the states from the claim of a slot to the key in etcd */
-#define FCA_START_STATES  6
+/* the states from the look for images to the key in etcd */
+#define FCA_START_STATES  7
 
 /* Since the agent's start. */
 typedef struct {
@@ -66,6 +66,7 @@ typedef struct {
     fca_net_t                     *net;
     fca_routes_t                  *routes;      /* NULL: they have ended */
     const fca_vmm_conf_t          *vmm;
+    fca_looker_t                  *looker;
     fca_specs_t                   *specs;
     fca_failures_t                *failures;
     fca_keyring_t                 *keyring;
@@ -90,8 +91,7 @@ typedef struct {
 /* Takes capacity and a port; the job is the instance's from then on.  On
  * failure nothing was taken. */
 int fca_instance_new(fca_instances_t *all, fca_job_t *job,
-    const fcf_spec_t *spec, int declared, const fca_images_t *images,
-    fcf_err_t *err) fcf_must_check;
+    const fcf_spec_t *spec, int declared, fcf_err_t *err) fcf_must_check;
 
 /* an instance of this function and request is on its way up */
 int fca_instance_boots(fca_instances_t *all, const char *function_id,
@@ -115,7 +115,7 @@ void fca_instances_specs(fca_instances_t *all);
 /* the agent ends: what boots is given up and its job given back, what serves
  * is drained; hurry: killed */
 void fca_instances_stop(fca_instances_t *all, int hurry);
-/* "claimed" and so on; i below FCA_START_STATES */
+/* "looking" and so on; i below FCA_START_STATES */
 const char *fca_start_state_name(size_t i);
 /* of all that there are now, also of those on their way back */
 void fca_instances_each(const fca_instances_t *all, fca_instance_view_pt each,

@@ -22,6 +22,7 @@ typedef enum { ADOPT_BACK = 0, ADOPT_ASK, ADOPT_SERVE, ADOPT_STOP }
     adopt_e;
 
 static const adopt_e  adopt_table[FCA_S_N] = {
+    [FCA_S_LOOKING]    = ADOPT_BACK,
     [FCA_S_CLAIMED]    = ADOPT_BACK,
     [FCA_S_NETWORK]    = ADOPT_BACK,
     [FCA_S_SPAWN]      = ADOPT_ASK,

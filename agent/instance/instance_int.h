@@ -10,6 +10,7 @@
 
 /* name, timeout in ms; 0: fca_instance_timeout() computes it */
 #define FCA_STATES(X)                                                       \
+    X(LOOKING,    "looking",    10000)  /* for its images */                \
     X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought */      \
     X(NETWORK,    "network",    10000)  /* a NIC is taken */                \
     X(SPAWN,      "spawn",      15000)  /* the VMM starts */                \
@@ -29,6 +30,8 @@ typedef enum {
 } fca_instance_state_e;
 
 #define FCA_EVENTS(X)                                                       \
+    X(IMAGES,       "images found")                                         \
+    X(NO_IMAGES,    "no images")                                            \
     X(CLAIM_OK,     "slot claimed")                                         \
     X(CLAIM_NO,     "no slot")          /* inst->refusal says why */        \
     X(NIC,          "nic taken")                                            \
@@ -94,6 +97,7 @@ struct fca_instance_s {
     fcf_timer_t                  *extend_timer;
     fcf_spec_t                    spec;         /* as it was at the start */
     int                           declared;
+    fca_image_look_t             *look;         /* while it looks */
     fca_images_t                 *images;       /* until spawned */
     fcf_failure_e                 refusal;
 
@@ -165,6 +169,10 @@ char *fca_inst_record_text(const fca_instance_t *inst,
 /* writes it, if the VM has a directory */
 void fca_inst_record(fca_instance_t *inst);
 
+/* instance_look.c: its first step, which ends in IMAGES or NO_IMAGES */
+int fca_inst_look(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
+void fca_inst_look_end(fca_instance_t *inst);
+
 /* instance_boot.c */
 void fca_inst_vmm_event(void *arg, fca_vmm_event_e event,
     const fcf_err_t *err);
@@ -187,11 +195,18 @@ void fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
 void fca_fail_here(fca_instance_t *inst, fca_event_e event,
     fcf_failure_e error, const char *fmt, ...) fcf_printf_like(4, 5);
 
+/* another node's turn, too, but no fault of this host's */
+void fca_fail_elsewhere(fca_instance_t *inst, fca_event_e event,
+    fcf_failure_e error, const char *fmt, ...) fcf_printf_like(4, 5);
+
 /* the actions of the table */
 #define FCA_ACTION(name)                                                    \
     void fca_on_##name(fca_instance_t *inst, fca_event_e event,             \
         const fcf_err_t *err)
 
+FCA_ACTION(images);             /* instance_look.c */
+FCA_ACTION(no_images);
+FCA_ACTION(look_timeout);
 FCA_ACTION(claimed);            /* instance_boot.c */
 FCA_ACTION(refused);
 FCA_ACTION(give_back);

@@ -29,6 +29,7 @@ fca_stop_begin(fca_instance_t *inst, fca_event_e event)
 {
     fca_instances_t  *all = inst->all;
 
+    fca_inst_look_end(inst);
     fca_probe_stop(inst);
     all->loop->timer_stop(inst->extend_timer);
 
@@ -94,18 +95,15 @@ fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
 }
 
 void
-fca_fail_here(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
-    const char *fmt, ...)
+fca_fail_elsewhere(fca_instance_t *inst, fca_event_e event,
+    fcf_failure_e error, const char *fmt, ...)
 {
-    char              why[512];
-    va_list           args;
-    fca_instances_t  *all = inst->all;
+    char     why[512];
+    va_list  args;
 
     va_start(args, fmt);
     vsnprintf(why, sizeof(why), fmt, args);
     va_end(args);
-
-    all->failed(all->arg, why);
 
     if (!fca_job_refuse(inst->job)) {
         fca_fail(inst, event, error, "%s", why);
@@ -114,6 +112,21 @@ fca_fail_here(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
 
     fca_inst_log(inst, FCF_LOG_WARN, "%s; another node may try", why);
     fca_stop_begin(inst, event);
+}
+
+void
+fca_fail_here(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
+    const char *fmt, ...)
+{
+    char     why[512];
+    va_list  args;
+
+    va_start(args, fmt);
+    vsnprintf(why, sizeof(why), fmt, args);
+    va_end(args);
+
+    inst->all->failed(inst->all->arg, why);
+    fca_fail_elsewhere(inst, event, error, "%s", why);
 }
 
 void

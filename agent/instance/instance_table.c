@@ -8,6 +8,13 @@
 
 const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
 
+    [FCA_S_LOOKING] = {
+        [FCA_E_IMAGES]     = fca_on_images,
+        [FCA_E_NO_IMAGES]  = fca_on_no_images,
+        [FCA_E_ABORT]      = fca_on_give_back,
+        [FCA_E_TIMEOUT]    = fca_on_look_timeout,
+    },
+
     [FCA_S_CLAIMED] = {
         [FCA_E_CLAIM_OK]   = fca_on_claimed,
         [FCA_E_CLAIM_NO]   = fca_on_refused,

@@ -1,9 +1,11 @@
-/* Where the images of functions and runtimes lie. */
+/* Where the images of functions and runtimes lie.  They may lie on a file
+ * system that does not answer, so that the loop never looks for itself. */
 
 #ifndef _FCA_IMAGE_H_INCLUDED_
 #define _FCA_IMAGE_H_INCLUDED_
 
 #include <limits.h>
+#include <uv.h>
 #include "agent/base/conf.h"
 #include "contract/fcf_codec.h"
 
@@ -12,16 +14,34 @@ typedef struct {
     char  runtime[PATH_MAX];
 } fca_images_t;
 
-/* <functions>/<code sha256>.img if the spec names code, else
- * <functions>/<function_id>.img; <runtimes>/<runtime>.img.
- * FCF_E_NOT_FOUND: err says which is missing. */
-int fca_images_find(fca_images_t *out, const fca_conf_t *conf,
-    const char *function_id, const fcf_spec_t *spec, fcf_err_t *err)
-    fcf_must_check;
+typedef struct fca_looker_s      fca_looker_t;
+typedef struct fca_image_look_s  fca_image_look_t;
 
-/* the path of some image in this directory; -1: there is none */
-int fca_image_any(char *path, size_t size, const char *dir) fcf_must_check;
-/* both directories of images can be read */
-int fca_images_dirs(const fca_conf_t *conf, fcf_err_t *err) fcf_must_check;
+/* err NULL: both images are there, by these names.  FCF_E_NOT_FOUND: err says
+ * which is missing; any other: it says what is wrong with a directory of
+ * images, which is this host's fault.  All pointers are valid during the call
+ * alone. */
+typedef void (*fca_images_pt)(void *arg, const fca_images_t *images,
+    const fcf_err_t *err);
+
+/* Looks on one worker thread at a time, however many there are to look for: a
+ * file system that hangs takes no more of them.  uv and conf outlive it. */
+fca_looker_t *fca_looker_new(uv_loop_t *uv, const fca_conf_t *conf,
+    fcf_err_t *err);
+/* Also of NULL.  Whoever still waits is not told. */
+void fca_looker_free(fca_looker_t *looker);
+
+/* <functions>/<code sha256>.img if the spec names code, else
+ * <functions>/<function_id>.img; <runtimes>/<runtime>.img.  done runs once,
+ * from the loop, unless it is dropped before. */
+fca_image_look_t *fca_images_look(fca_looker_t *looker,
+    const char *function_id, const fcf_spec_t *spec, fca_images_pt done,
+    void *arg, fcf_err_t *err);
+/* Some runtime's image, for both; "" if there is none, which is no error as
+ * long as both directories can be read. */
+fca_image_look_t *fca_images_look_any(fca_looker_t *looker,
+    fca_images_pt done, void *arg, fcf_err_t *err);
+/* its done will not run */
+void fca_image_look_drop(fca_image_look_t *look);
 
 #endif /* _FCA_IMAGE_H_INCLUDED_ */

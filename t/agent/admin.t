@@ -90,7 +90,7 @@ subtest 'one VM serves' => sub {
     cmp_ok($m{'fcfaas_agent_start_seconds_sum'}, '>=', 0.03,
         'at least as long as its boot');
     is($m{"fcfaas_agent_start_phase_seconds_count{phase=\"$_\"}"}, 1,
-        "phase $_") for qw(claimed network spawn configure boot ready);
+        "phase $_") for qw(looking claimed network spawn configure boot ready);
     is($m{'fcfaas_proxy_requests_total{function="hello"}'}, 5, 'requests');
     is($m{'fcfaas_proxy_responses_total{function="hello",class="2xx"}'}, 5,
         'all answered well');
