@@ -18,8 +18,9 @@ use Test::More;
 my $restarts = $ENV{FCF_RESTARTS} // 8;
 
 AgentHost::begin('restart');
-image('warm');
+image($_) for qw(warm cold);
 $etcd->spec('warm', concurrency => 0, idle_timeout_s => 3600);
+$etcd->spec('cold');
 
 my %set = settings('a', adopt => 'yes', log_level => 'info');
 my $agent = FcfTest::Service->start(name => 'agent', watchdog_ms => 10000,
@@ -106,8 +107,6 @@ is($agent->count(qr/^exited \d+ 0$/), $restarts,
     'each that was told to ended with status 0');
 unlike($agent->output, qr/Sanitizer|runtime error|is not possible in state/,
     'no fault');
-image('cold');
-$etcd->spec('cold');
 is(http_get($nginx->port, '/run/cold', timeout => 30)->{status}, 200,
     'and a cold function starts');
 
