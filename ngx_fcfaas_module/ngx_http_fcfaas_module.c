@@ -6,6 +6,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_conf.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
 
@@ -329,6 +330,10 @@ ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_fcfaas_function_merge(cf, prev, conf);
+
+    if (conf->id) {
+        ngx_http_fcfaas_reply_merge(cf);
+    }
 
     ngx_conf_merge_msec_value(conf->park_timeout, prev->park_timeout, 30000);
     ngx_conf_merge_msec_value(conf->upgrade_timeout, prev->upgrade_timeout,

@@ -8,12 +8,34 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
+extern ngx_module_t  ngx_http_proxy_module;
+
+
 static ngx_table_elt_t *ngx_http_fcfaas_reply_find(
     ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r,
     ngx_http_fcfaas_peer_t *fp, ngx_table_elt_t *h);
 static ngx_int_t ngx_http_fcfaas_reply_body_gone(ngx_http_request_t *r,
     ngx_table_elt_t *h);
+
+
+void
+ngx_http_fcfaas_reply_merge(ngx_conf_t *cf)
+{
+    ngx_http_upstream_conf_t  *ucf;
+
+    /* the first member of the proxy module's conf */
+    ucf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_proxy_module);
+
+    ucf->ignore_headers |= NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT
+                           |NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES
+                           |NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE
+                           |NGX_HTTP_UPSTREAM_IGN_XA_CHARSET;
+
+    if (!ucf->buffering) {
+        ucf->change_buffering = 0;
+    }
+}
 
 
 ngx_int_t

@@ -8,6 +8,10 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 
+/* of a location with "fcfaas", once the proxy module has merged its own: its
+ * functions do not steer nginx by X-Accel-*, but for X-Accel-Buffering: no */
+void ngx_http_fcfaas_reply_merge(ngx_conf_t *cf);
+
 /* u->process_header and u->reinit_request; those of the proxy module, which
  * they call, are in the peer */
 ngx_int_t ngx_http_fcfaas_reply_header(ngx_http_request_t *r);
