@@ -52,6 +52,7 @@ use FcfTest::Etcd;
 use FcfTest::Redis;
 use FcfTest::Nginx;
 use FcfTest::Gateway;
+use FcfTest::Guest;
 use FcfTest::Load;
 use FcfTest::Service;
 use FcfTest::System;
