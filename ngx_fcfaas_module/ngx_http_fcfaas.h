@@ -4,8 +4,9 @@
  * Who owns what: the main conf outlives everything below it in its cycle;
  * worker, functions and instances belong to one worker process (a registry
  * fed by its own watch, no lock anywhere); ctx belongs to a request.  A
- * function is kept by "refs" (one per ctx and one per instance) and by what
- * etcd says of it; an instance is kept by its function's list and by "busy".
+ * function is kept by "refs" (one per pool) and by what etcd says of it; a
+ * pool by "refs" (one per ctx and one per instance) and by what is going on
+ * in it; an instance by its pool's list and by "busy".
  */
 
 #ifndef _NGX_HTTP_FCFAAS_H_INCLUDED_
@@ -39,6 +40,7 @@
 
 typedef struct ngx_http_fcfaas_worker_s    ngx_http_fcfaas_worker_t;
 typedef struct ngx_http_fcfaas_function_s  ngx_http_fcfaas_function_t;
+typedef struct ngx_http_fcfaas_pool_s      ngx_http_fcfaas_pool_t;
 typedef struct ngx_http_fcfaas_instance_s  ngx_http_fcfaas_instance_t;
 typedef struct ngx_http_fcfaas_waiter_s    ngx_http_fcfaas_waiter_t;
 typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
@@ -91,26 +93,6 @@ typedef struct {
 } ngx_http_fcfaas_loc_conf_t;
 
 
-typedef void (*ngx_http_fcfaas_wake_pt)(ngx_http_fcfaas_waiter_t *w);
-
-/*
- * A place in the queue of a function, inside the ctx of the request that
- * waits: parked in the phase, or held in the balancer.  "wake" is called when
- * an instance may have room, "refuse" (through ngx_http_fcfaas_park_refuse)
- * with an answer; both after the waiter has left the queue.
- */
-struct ngx_http_fcfaas_waiter_s {
-    ngx_queue_t                  queue;
-    ngx_http_fcfaas_wake_pt      wake;
-    ngx_http_fcfaas_wake_pt      refuse;
-    ngx_event_t                  timer;         /* not cancelable: a worker
-                                                   stays for its parked */
-    ngx_msec_t                   arrived;       /* the request, here */
-    ngx_msec_t                   since;         /* it waits; while queued */
-    unsigned                     queued:1;
-};
-
-
 typedef struct {
     ngx_uint_t                   status;
     const char                  *error;         /* static */
@@ -120,6 +102,45 @@ typedef struct {
                                                    fcfaas_error_details is on */
     ngx_uint_t                   retry_after;   /* seconds, 0: none */
 } ngx_http_fcfaas_answer_t;
+
+
+typedef void (*ngx_http_fcfaas_wake_pt)(ngx_http_fcfaas_waiter_t *wt);
+
+/*
+ * All there is to know of a request's way to an instance, inside its ctx:
+ * where it waits (parked in the phase, or held in the balancer) and for how
+ * long, and whom it has tried.  "wake" is called when an instance may have
+ * room, "refuse" (through ngx_http_fcfaas_park_refuse) with an answer; both
+ * after the waiter has left the queue.
+ */
+struct ngx_http_fcfaas_waiter_s {
+    ngx_http_fcfaas_pool_t      *pool;          /* with a reference; NULL: bad
+                                                   name, unknown */
+    ngx_queue_t                  queue;         /* in pool->waiters */
+    ngx_http_fcfaas_wake_pt      wake;
+    ngx_http_fcfaas_wake_pt      refuse;
+    ngx_log_t                   *log;           /* of the connection */
+    ngx_event_t                  timer;         /* not cancelable: a worker
+                                                   stays for its parked */
+    ngx_msec_t                   timeout;       /* for all that is not work */
+    ngx_msec_t                   arrived;       /* the request, here */
+    ngx_msec_t                   since;         /* it waits; while queued */
+    ngx_msec_t                   waited;        /* all that was not work:
+                                                   waits and hops that ended */
+    ngx_uint_t                   attempts;      /* instances tried */
+    ngx_uint_t                   nfailed;       /* of them, with a part of
+                                                   the request sent */
+    uint64_t                     failed[NGX_HTTP_FCFAAS_TRIES + 1];
+                                                /* their serials */
+    ngx_http_fcfaas_answer_t     answer;        /* filled before "refuse" */
+    unsigned                     queued:1;
+    unsigned                     cold:1;        /* once counted */
+    unsigned                     counted:1;
+    unsigned                     undeclared:1;  /* "fcfaas_declared off" */
+    unsigned                     admitted:1;    /* it may wait */
+    unsigned                     turn:1;        /* it has waited: it is its
+                                                   turn, whoever waits */
+};
 
 
 typedef enum {
@@ -132,29 +153,14 @@ typedef enum {
 typedef struct {
     ngx_http_request_t          *request;
     ngx_http_fcfaas_main_conf_t *conf;
-    ngx_http_fcfaas_function_t  *function;      /* NULL: bad name, unknown */
     ngx_http_fcfaas_peer_t      *peer;          /* NULL before the balancer */
     ngx_str_t                    id;
     ngx_http_fcfaas_waiter_t     waiter;
-    ngx_http_fcfaas_answer_t     answer;        /* filled before "refuse" */
-    ngx_msec_t                   waited;        /* all that was not work:
-                                                   waits and hops that ended */
-    ngx_uint_t                   attempts;      /* instances tried */
-    ngx_uint_t                   nfailed;       /* of them, with a part of
-                                                   the request sent */
-    uint64_t                     failed[NGX_HTTP_FCFAAS_TRIES + 1];
-                                                /* their serials */
     ngx_str_t                    instance;      /* the last one, "ip:port" */
     ngx_http_event_handler_pt    read_handler;  /* valid while reading */
     ngx_http_fcfaas_stage_e      stage;
-    unsigned                     cold:1;        /* once counted */
-    unsigned                     counted:1;
     unsigned                     reading:1;     /* its body, meanwhile */
     unsigned                     refused:1;     /* answered after that */
-    unsigned                     undeclared:1;  /* "fcfaas_declared off" */
-    unsigned                     admitted:1;    /* it may wait */
-    unsigned                     turn:1;        /* it has waited: it is its
-                                                   turn, whoever waits */
     u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
 } ngx_http_fcfaas_ctx_t;
 
@@ -162,9 +168,10 @@ typedef struct {
 /* what a warm request touches comes first, together: with thousands of them
  * each line of the cache is a miss */
 struct ngx_http_fcfaas_instance_s {
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_function_t  *function;
     uint64_t                     serial;        /* never used again */
-    ngx_queue_t                  queue;         /* in function->instances */
+    ngx_queue_t                  queue;         /* in pool->instances */
     ngx_queue_t                  requests;      /* of peers bound to it */
     ngx_uint_t                   busy;          /* requests of this worker */
     ngx_int_t                    concurrency;   /* -1: the spec's, 0: none */
@@ -223,60 +230,83 @@ typedef struct {
 } ngx_http_fcfaas_spec_t;
 
 
+/* what is asked of Redis for a pool: ngx_http_fcfaas_ask.c */
+typedef struct {
+    ngx_event_t                  timer;
+    ngx_uint_t                   asked;         /* jobs since the last tick */
+    ngx_uint_t                   denied;        /* "wanted" not needed then */
+    ngx_msec_t                   started_at;    /* rate of starts */
+    ngx_uint_t                   started;
+    unsigned                     under_way:1;   /* a script call */
+} ngx_http_fcfaas_asking_t;
+
+
+/* the boots that failed, and the last one: ngx_http_fcfaas_failure.c */
+typedef struct {
+    ngx_uint_t                   row;           /* failed in a row */
+    ngx_msec_t                   at;            /* the last one */
+    ngx_msec_t                   counted_at;    /* in "row" */
+    ngx_msec_t                   until;         /* valid while held */
+    ngx_http_fcfaas_answer_t     answer;        /* status 0: none yet */
+    unsigned                     held:1;        /* it answers newcomers */
+} ngx_http_fcfaas_failing_t;
+
+
+/*
+ * The instances of one version of a function, those who wait for them, and
+ * all that is asked and told about them.
+ */
+
 /* as above: what a warm request touches comes first */
-struct ngx_http_fcfaas_function_s {
-    ngx_http_fcfaas_function_t  *next;          /* in its bucket */
-    uint32_t                     hash;
-    unsigned                     declared:1;
-    unsigned                     named:1;       /* counted in nnamed */
-    unsigned                     in_kicked:1;
-    unsigned                     in_minimum:1;
-    unsigned                     failed:1;
-    unsigned                     outdated:1;    /* none of this version */
-    unsigned                     asking:1;      /* a script call is under way */
-    ngx_str_t                    id;            /* in id_data, with NUL */
+struct ngx_http_fcfaas_pool_s {
+    ngx_http_fcfaas_function_t  *function;
     ngx_http_fcfaas_worker_t    *worker;
     ngx_uint_t                   refs;
     ngx_uint_t                   nwaiters;
-    ngx_uint_t                   ninstances;
-    ngx_uint_t                   nlisted;       /* with orphans */
+    ngx_uint_t                   nundeclared;   /* of them */
+    ngx_uint_t                   nlisted;       /* instances, with orphans */
     ngx_uint_t                   nfull;         /* of them, by "busy" */
     ngx_uint_t                   nodd;          /* of them, not as usual */
     ngx_uint_t                   ncurrent;      /* of them, of the version */
     ngx_queue_t                  instances;     /* idle ones first, the one
                                                    used last before others */
+    unsigned                     in_kicked:1;
+    unsigned                     outdated:1;    /* none of this version */
+
+    ngx_queue_t                  queue;         /* in function->pools */
+    ngx_queue_t                  waiters;       /* oldest first */
+    ngx_queue_t                  waiting;       /* in worker->waiting */
+    ngx_queue_t                  kicked;        /* in worker->kicked */
+    ngx_http_fcfaas_refusal_t   *refusal;       /* of the rest of waiters */
+    ngx_event_t                  retry_timer;   /* an avoided instance may
+                                                   be tried again */
+    ngx_http_fcfaas_asking_t     asking;
+    ngx_http_fcfaas_failing_t    failing;
+};
+
+
+struct ngx_http_fcfaas_function_s {
+    ngx_http_fcfaas_function_t  *next;          /* in its bucket */
+    uint32_t                     hash;
+    unsigned                     declared:1;
+    unsigned                     named:1;       /* counted in nnamed */
+    unsigned                     in_minimum:1;
+    ngx_str_t                    id;            /* in id_data, with NUL */
+    ngx_http_fcfaas_pool_t      *pool;          /* NULL: nothing there */
+    ngx_http_fcfaas_worker_t    *worker;
+    ngx_uint_t                   refs;
+    ngx_uint_t                   ninstances;    /* without orphans */
     ngx_http_fcfaas_spec_t       spec;
     u_char                       id_data[FCF_ID_MAX + 1];
 
+    ngx_queue_t                  pools;
     ngx_rbtree_t                 tree;          /* instances by worker_id */
     ngx_rbtree_node_t            sentinel;
     ngx_uint_t                   spec_generation;
     ngx_uint_t                   booting;       /* valid unless: */
     unsigned                     booting_changed:1;
     ngx_queue_t                  slots;
-    ngx_queue_t                  waiters;       /* oldest first */
-    ngx_http_fcfaas_refusal_t   *refusal;       /* of the rest of them */
-
-    ngx_queue_t                  waiting;       /* in worker->waiting */
-    ngx_queue_t                  kicked;        /* in worker->kicked */
     ngx_queue_t                  minimum;       /* in worker->minimum */
-
-    ngx_event_t                  retry_timer;   /* an avoided instance may
-                                                   be tried again */
-
-    /* asking: ngx_http_fcfaas_ask.c */
-    ngx_event_t                  ask_timer;
-    ngx_uint_t                   asked;         /* jobs since the last tick */
-    ngx_uint_t                   denied;        /* "wanted" not needed then */
-    ngx_uint_t                   attempt;       /* boots failed in a row */
-    ngx_msec_t                   started_at;    /* rate of starts */
-    ngx_uint_t                   started;
-
-    /* the last failure: ngx_http_fcfaas_failure.c */
-    ngx_msec_t                   failed_at;
-    ngx_msec_t                   counted_at;    /* in "attempt" */
-    ngx_msec_t                   failed_until;  /* valid while failed */
-    ngx_http_fcfaas_answer_t     failure;
 };
 
 
@@ -302,7 +332,7 @@ struct ngx_http_fcfaas_worker_s {
     ngx_uint_t                   ninstances;
     ngx_uint_t                   generation;
 
-    ngx_queue_t                  waiting;       /* functions with waiters */
+    ngx_queue_t                  waiting;       /* pools with waiters */
     ngx_queue_t                  kicked;        /* to look at, this turn */
     ngx_queue_t                  minimum;       /* with min_instances */
     ngx_queue_t                  probes;        /* see _probe.c */

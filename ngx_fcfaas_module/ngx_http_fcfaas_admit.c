@@ -16,43 +16,43 @@ extern ngx_module_t  ngx_http_proxy_module;
 ngx_int_t
 ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
 {
-    ngx_http_fcfaas_function_t      *f;
+    ngx_http_fcfaas_pool_t          *pool;
     ngx_http_fcfaas_loc_conf_t      *flcf;
     const ngx_http_fcfaas_answer_t  *failure;
 
-    if (ctx->admitted) {
+    if (ctx->waiter.admitted) {
         return NGX_OK;
     }
 
-    f = ctx->function;
+    pool = ctx->waiter.pool;
 
     /* before the first list, whether it is cold remains to be seen */
 
-    if (f->worker->listed) {
+    if (pool->worker->listed) {
 
-        failure = ngx_http_fcfaas_failure_now(f);
+        failure = ngx_http_fcfaas_failure_now(pool);
 
         if (failure
-            && !ngx_http_fcfaas_slots_ready(f)
-            && !ngx_http_fcfaas_slots_booting(f))
+            && !ngx_http_fcfaas_slots_ready(pool)
+            && !ngx_http_fcfaas_slots_booting(pool))
         {
-            ctx->answer = *failure;
+            ctx->waiter.answer = *failure;
             return NGX_DECLINED;
         }
     }
 
     flcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_fcfaas_module);
 
-    if (f->nwaiters >= (ngx_uint_t) flcf->park_limit
+    if (pool->nwaiters >= (ngx_uint_t) flcf->park_limit
         || (ctx->conf->park_limit_total
             && ngx_http_fcfaas_zone_parked(ctx->conf->shm_zone)
                >= (ngx_uint_t) ctx->conf->park_limit_total))
     {
-        ngx_http_fcfaas_answer_limit(&ctx->answer);
+        ngx_http_fcfaas_answer_limit(&ctx->waiter.answer);
         return NGX_DECLINED;
     }
 
-    ctx->admitted = 1;
+    ctx->waiter.admitted = 1;
 
     return NGX_OK;
 }
@@ -81,35 +81,31 @@ ngx_http_fcfaas_admit_later(ngx_http_request_t *r)
 
 
 ngx_uint_t
-ngx_http_fcfaas_admit_behind(ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_admit_behind(ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_waiter_t    *first;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_queue_t               *q;
+    ngx_http_fcfaas_pool_t    *pool;
+    ngx_http_fcfaas_waiter_t  *first;
 
-    f = ctx->function;
+    pool = wt->pool;
 
-    if (f->nwaiters == 0) {
+    if (pool->nwaiters == 0) {
         return 0;
     }
 
-    q = ngx_queue_head(&f->waiters);
+    q = ngx_queue_head(&pool->waiters);
     first = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
-    return (ngx_msec_int_t) (first->arrived - ctx->waiter.arrived) <= 0;
+    return (ngx_msec_int_t) (first->arrived - wt->arrived) <= 0;
 }
 
 
 ngx_uint_t
-ngx_http_fcfaas_admit_overdue(ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_admit_overdue(ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_http_fcfaas_loc_conf_t  *flcf;
-
-    if (ctx->attempts >= NGX_HTTP_FCFAAS_ATTEMPTS) {
+    if (wt->attempts >= NGX_HTTP_FCFAAS_ATTEMPTS) {
         return 1;
     }
 
-    flcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_fcfaas_module);
-
-    return ctx->waited && ctx->waited >= flcf->park_timeout;
+    return wt->waited && wt->waited >= wt->timeout;
 }

@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
@@ -24,26 +25,28 @@ static void ngx_http_fcfaas_answer_count(ngx_http_fcfaas_ctx_t *ctx);
 ngx_int_t
 ngx_http_fcfaas_answer(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
+    ngx_int_t                  rc;
+    ngx_buf_t                 *b;
+    ngx_chain_t                out;
+    ngx_http_fcfaas_answer_t  *a;
+
+    a = &ctx->waiter.answer;
 
     ctx->stage = NGX_HTTP_FCFAAS_ANSWERED;
     ngx_http_fcfaas_answer_count(ctx);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "fcfaas: \"%V\": %s: %ui %s: %V%s%V", &ctx->id,
-                  ngx_http_fcfaas_request_id(ctx), ctx->answer.status,
-                  ctx->answer.error, &ctx->answer.message,
-                  ctx->answer.detail.len ? ": " : "", &ctx->answer.detail);
+                  ngx_http_fcfaas_request_id(ctx), a->status, a->error,
+                  &a->message, a->detail.len ? ": " : "", &a->detail);
 
     if (r != r->main
-        || ngx_http_fcfaas_answer_replaced(r, ctx->answer.status))
+        || ngx_http_fcfaas_answer_replaced(r, a->status))
     {
-        return ctx->answer.status;
+        return a->status;
     }
 
-    if (ngx_http_fcfaas_answer_headers(r, &ctx->answer) != NGX_OK) {
+    if (ngx_http_fcfaas_answer_headers(r, a) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -58,7 +61,7 @@ ngx_http_fcfaas_answer(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    r->headers_out.status = ctx->answer.status;
+    r->headers_out.status = a->status;
     r->headers_out.content_length_n = b->last - b->pos;
     ngx_str_set(&r->headers_out.content_type, "application/json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
@@ -164,9 +167,9 @@ ngx_http_fcfaas_answer_body(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 
     flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
 
-    message = &ctx->answer.message;
+    message = &ctx->waiter.answer.message;
     id = &ctx->id;
-    detail = ctx->answer.detail;
+    detail = ctx->waiter.answer.detail;
 
     if (!flcf->error_details) {
         detail.len = 0;
@@ -176,7 +179,7 @@ ngx_http_fcfaas_answer_body(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 
     len = sizeof("{\"error\":\"\",\"message\":\": \","
                  "\"function_id\":\"\",\"request_id\":\"\"}\n")
-          + ngx_strlen(ctx->answer.error)
+          + ngx_strlen(ctx->waiter.answer.error)
           + message->len
           + ngx_escape_json(NULL, message->data, message->len)
           + detail.len
@@ -191,7 +194,7 @@ ngx_http_fcfaas_answer_body(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     }
 
     b->last = ngx_sprintf(b->last, "{\"error\":\"%s\",\"message\":\"",
-                          ctx->answer.error);
+                          ctx->waiter.answer.error);
     b->last = (u_char *) ngx_escape_json(b->last, message->data,
                                          message->len);
 
@@ -223,7 +226,7 @@ ngx_http_fcfaas_answer_count(ngx_http_fcfaas_ctx_t *ctx)
         return;
     }
 
-    switch (ctx->answer.status) {
+    switch (ctx->waiter.answer.status) {
 
     case NGX_HTTP_BAD_REQUEST:
         ngx_http_fcfaas_count(w, BAD_NAME);
@@ -332,38 +335,41 @@ ngx_http_fcfaas_answer_refuses(ngx_http_fcfaas_answer_t *a, ngx_str_t *why)
 
 
 void
-ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_ctx_t *ctx,
+ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
     ngx_http_fcfaas_answer_t *a)
 {
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t          *pool;
+    const ngx_http_fcfaas_answer_t  *last;
 
-    f = ctx->function;
+    pool = wt->pool;
 
-    if (!f->worker->listed) {
+    if (!pool->worker->listed) {
         ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
             "etcd_unavailable", "the list of functions has not come yet: "
             "etcd does not answer", 2);
         return;
     }
 
-    if (f->failure.status
-        && (ngx_msec_int_t) (f->failed_at - ctx->waiter.arrived) >= 0)
-    {
+    last = ngx_http_fcfaas_failure_since(pool, wt->arrived);
+
+    if (last) {
         /* the best that is known of why it had to wait */
         ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT,
             "park_timeout", "no instance became free in time, and the last "
             "one that was to be started did not start", 0);
-        a->detail = f->failure.detail;
+        a->detail = last->detail;
         return;
     }
 
-    if (ngx_http_fcfaas_slots_ready(f) || ngx_http_fcfaas_slots_booting(f)) {
+    if (ngx_http_fcfaas_slots_ready(pool)
+        || ngx_http_fcfaas_slots_booting(pool))
+    {
         ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT,
             "park_timeout", "no instance became free in time", 0);
         return;
     }
 
-    if (f->worker->redis_bad) {
+    if (pool->worker->redis_bad) {
         ngx_http_fcfaas_answer_redis(a);
         return;
     }

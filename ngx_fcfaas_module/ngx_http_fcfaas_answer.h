@@ -8,7 +8,7 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
-/* Sends ctx->answer.  The result is for ngx_http_finalize_request(). */
+/* Sends ctx->waiter.answer.  The result is for ngx_http_finalize_request(). */
 ngx_int_t ngx_http_fcfaas_answer(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
 /* 1 if an error_page takes the place of an answer with this status */
@@ -16,7 +16,7 @@ ngx_uint_t ngx_http_fcfaas_answer_replaced(ngx_http_request_t *r,
     ngx_uint_t status);
 
 /* The answers there are; messages are static, details the
- * function's. */
+ * pool's. */
 void ngx_http_fcfaas_answer_bad_name(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_bad_path(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_unknown(ngx_http_fcfaas_answer_t *a);
@@ -29,7 +29,7 @@ void ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_refuses(ngx_http_fcfaas_answer_t *a,
     ngx_str_t *why);
 /* the park timeout has passed: what there was no time for */
-void ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_ctx_t *ctx,
+void ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
     ngx_http_fcfaas_answer_t *a);
 
 #endif /* _NGX_HTTP_FCFAAS_ANSWER_H_INCLUDED_ */

@@ -1,6 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_apply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
@@ -70,8 +71,8 @@ ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
         instance = ngx_http_fcfaas_table_instance(f, key->name);
 
         if (instance) {
+            ngx_http_fcfaas_ask_forget(instance->pool);
             ngx_http_fcfaas_apply_vanished(instance);
-            ngx_http_fcfaas_ask_forget(f);
         }
 
         return;
@@ -81,7 +82,10 @@ ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
 
         if (slot) {
             ngx_http_fcfaas_table_slot_del(slot);
-            ngx_http_fcfaas_ask_forget(f);
+
+            if (f->pool) {
+                ngx_http_fcfaas_ask_forget(f->pool);
+            }
         }
 
         return;
@@ -134,12 +138,13 @@ ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
     f->spec.max_instances = spec.max_instances;
     f->spec.timeout_s = spec.timeout_s;
 
-    ngx_http_fcfaas_slots_note_all(f);
+    if (f->pool) {
+        ngx_http_fcfaas_slots_note_all(f->pool);
 
-    /* a new declaration deserves a new try */
-    f->failed = 0;
-    f->attempt = 0;
-    f->denied = 0;
+        /* a new declaration deserves a new try */
+        ngx_http_fcfaas_failure_over(f->pool);
+        ngx_http_fcfaas_ask_anew(f->pool);
+    }
 
     if (f->spec.min_instances && !f->in_minimum) {
         f->in_minimum = 1;
@@ -162,7 +167,9 @@ ngx_http_fcfaas_apply_undeclare(ngx_http_fcfaas_function_t *f)
     f->spec.min_instances = 0;
     f->spec.version = 0;
 
-    ngx_http_fcfaas_slots_note_all(f);
+    if (f->pool) {
+        ngx_http_fcfaas_slots_note_all(f->pool);
+    }
 
     if (f->in_minimum) {
         f->in_minimum = 0;
@@ -176,6 +183,7 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
 {
     fcf_instance_t               value;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_instance_t   probe, *instance;
 
     if (fcf_instance_decode(&value, kv->value, kv->value_len, err) != 0) {
@@ -202,7 +210,10 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     }
 
     if (instance == NULL) {
-        instance = ngx_http_fcfaas_table_instance_add(f, key->name);
+        pool = ngx_http_fcfaas_pool_get(f);
+
+        instance = pool ? ngx_http_fcfaas_table_instance_add(pool, key->name)
+                        : NULL;
         if (instance == NULL) {
             return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
         }
@@ -223,7 +234,7 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     ngx_http_fcfaas_slots_note(instance);
 
     if (!instance->draining) {
-        f->failed = 0;
+        ngx_http_fcfaas_failure_end(instance->pool);
     }
 
     return NGX_OK;
@@ -321,7 +332,8 @@ static ngx_int_t
 ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
 {
-    fcf_failure_t  value;
+    fcf_failure_t            value;
+    ngx_http_fcfaas_pool_t  *pool;
 
     if (fcf_failure_decode(&value, kv->value, kv->value_len, err) != 0) {
         return NGX_ERROR;
@@ -332,7 +344,16 @@ ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
         return NGX_OK;
     }
 
-    ngx_http_fcfaas_failure(f, key->name, &value);
+    pool = ngx_http_fcfaas_pool_get(f);
+    if (pool == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
+    }
+
+    pool->refs++;
+    ngx_http_fcfaas_failure(pool, key->name, &value);
+    pool->refs--;
+
+    ngx_http_fcfaas_pool_release(pool);
 
     return NGX_OK;
 }

@@ -1,9 +1,10 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 #include "contract/fcf_text.h"
@@ -19,71 +20,71 @@
 
 
 typedef struct {
-    ngx_http_fcfaas_function_t  *function;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_uint_t                   wanted;
     char                         request_id[FCF_REQUEST_ID_MAX + 1];
-} ngx_http_fcfaas_ask_t;
+} ngx_http_fcfaas_ask_call_t;
 
 
-static ngx_uint_t ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_function_t *f,
+static ngx_uint_t ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_pool_t *pool,
     ngx_uint_t live);
-static ngx_uint_t ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_function_t *f);
-static ngx_int_t ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f,
+static ngx_uint_t ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_pool_t *pool);
+static ngx_int_t ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
     ngx_uint_t wanted, ngx_uint_t live);
 static void ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err);
 static ngx_uint_t ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err);
-static void ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_function_t *f,
+static void ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool,
     const fcf_err_t *err);
 static void ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w,
     const char *why);
 static void ngx_http_fcfaas_ask_tick(ngx_event_t *ev);
-static void ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_function_t *f);
+static void ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_pool_t *pool);
 
 
 void
-ngx_http_fcfaas_ask_look(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_uint_t                 live, wanted;
     ngx_http_fcfaas_worker_t  *w;
 
-    w = f->worker;
+    w = pool->worker;
 
     if (w->closing || !w->listed) {
         return;
     }
 
-    if (f->nwaiters || f->outdated) {
+    if (pool->nwaiters || pool->outdated) {
         /* also where nobody waits: "not needed" holds for a moment only */
-        ngx_http_fcfaas_ask_later(f, 0);
+        ngx_http_fcfaas_ask_later(pool, 0);
     }
 
-    if (f->asking || (f->failed && !ngx_http_fcfaas_past(f->failed_until))) {
+    if (pool->asking.under_way || ngx_http_fcfaas_failure_now(pool)) {
         return;
     }
 
-    if (!ngx_http_fcfaas_park_allowed(f)) {
+    if (!ngx_http_fcfaas_park_allowed(pool)) {
         /* it was removed while requests were on their way */
 
-        if (f->ninstances == 0) {
-            ngx_http_fcfaas_park_kick(f);
+        if (pool->function->ninstances == 0) {
+            ngx_http_fcfaas_park_kick(pool);
         }
 
         return;
     }
 
-    live = ngx_http_fcfaas_slots_live(f);
-    wanted = ngx_http_fcfaas_ask_wanted(f, live);
+    live = ngx_http_fcfaas_slots_live(pool);
+    wanted = ngx_http_fcfaas_ask_wanted(pool, live);
 
-    if (wanted <= live + f->asked || wanted <= f->denied) {
+    if (wanted <= live + pool->asking.asked || wanted <= pool->asking.denied) {
         return;
     }
 
-    if (!ngx_http_fcfaas_ask_rate(f)) {
+    if (!ngx_http_fcfaas_ask_rate(pool)) {
         return;
     }
 
-    if (ngx_http_fcfaas_ask_send(f, wanted, live) != NGX_OK) {
+    if (ngx_http_fcfaas_ask_send(pool, wanted, live) != NGX_OK) {
         ngx_http_fcfaas_ask_bad(w, "out of memory");
     }
 }
@@ -91,46 +92,54 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_function_t *f)
 
 /* how many instances of the current version there should be */
 static ngx_uint_t
-ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_function_t *f, ngx_uint_t live)
+ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_pool_t *pool, ngx_uint_t live)
 {
-    ngx_uint_t  room, missing, waiting, wanted;
+    ngx_uint_t               room, missing, waiting, wanted;
+    ngx_http_fcfaas_spec_t  *spec;
 
-    room = ngx_http_fcfaas_slots_free(f);
-    waiting = f->nwaiters > room ? f->nwaiters - room : 0;
+    spec = &pool->function->spec;
+    room = ngx_http_fcfaas_slots_free(pool);
+    waiting = pool->nwaiters > room ? pool->nwaiters - room : 0;
     missing = 0;
 
     if (waiting) {
-        missing = f->spec.concurrency
-                  ? (waiting + f->spec.concurrency - 1) / f->spec.concurrency
+        missing = spec->concurrency
+                  ? (waiting + spec->concurrency - 1) / spec->concurrency
                   : 1;
     }
 
-    if (missing == 0 && live == 0 && ngx_http_fcfaas_slots_ready(f)) {
+    if (missing == 0 && live == 0 && ngx_http_fcfaas_slots_ready(pool)) {
         /* older ones serve on, but the current version has none */
         missing = 1;
     }
 
     wanted = live + missing;
-    wanted = ngx_max(wanted, f->spec.min_instances);
+    wanted = ngx_max(wanted, spec->min_instances);
 
-    return ngx_min(wanted, f->spec.max_instances);
+    return ngx_min(wanted, spec->max_instances);
 }
 
 
 static ngx_uint_t
-ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_pool_t *pool)
 {
-    if (f->started == 0 || ngx_http_fcfaas_past(f->started_at + 1000)) {
-        f->started_at = ngx_current_msec;
-        f->started = 0;
+    ngx_http_fcfaas_asking_t  *asking;
+
+    asking = &pool->asking;
+
+    if (asking->started == 0
+        || ngx_http_fcfaas_past(asking->started_at + 1000))
+    {
+        asking->started_at = ngx_current_msec;
+        asking->started = 0;
     }
 
-    return f->started++ < NGX_HTTP_FCFAAS_STARTS;
+    return asking->started++ < NGX_HTTP_FCFAAS_STARTS;
 }
 
 
 static ngx_int_t
-ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f, ngx_uint_t wanted,
+ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool, ngx_uint_t wanted,
     ngx_uint_t live)
 {
     char                      *text;
@@ -140,17 +149,19 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f, ngx_uint_t wanted,
     ngx_int_t                  rc;
     fcf_job_t                  job;
     const char                *argv[7];
-    ngx_http_fcfaas_ask_t     *ask;
-    ngx_http_fcfaas_worker_t  *w;
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_ask_call_t  *ask;
+    ngx_http_fcfaas_function_t  *f;
 
-    w = f->worker;
+    f = pool->function;
+    w = pool->worker;
 
-    ask = ngx_alloc(sizeof(ngx_http_fcfaas_ask_t), w->log);
+    ask = ngx_alloc(sizeof(ngx_http_fcfaas_ask_call_t), w->log);
     if (ask == NULL) {
         return NGX_ERROR;
     }
 
-    ask->function = f;
+    ask->pool = pool;
     ask->wanted = wanted;
     fcf_request_id_new(ask->request_id);
 
@@ -161,7 +172,7 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f, ngx_uint_t wanted,
     job.memory_mb = (int) f->spec.memory;
     job.version = f->spec.version;
     job.ours = 1;
-    job.attempt = (int) f->attempt + 1;
+    job.attempt = (int) pool->failing.row + 1;
 
     text = fcf_job_encode(&job);
     if (text == NULL) {
@@ -185,7 +196,7 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f, ngx_uint_t wanted,
                    &f->id, ask->request_id, wanted, live);
 
     /* paid by ngx_http_fcfaas_ask_done(), which runs exactly once */
-    f->asking = 1;
+    pool->asking.under_way = 1;
 
     rc = fcf_redis_script(w->redis, &fcf_script_ask, 2, 7, argv,
                           ngx_http_fcfaas_ask_done, ask) == 0
@@ -194,7 +205,7 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_function_t *f, ngx_uint_t wanted,
     ngx_free(text);
 
     if (rc != NGX_OK) {
-        f->asking = 0;
+        pool->asking.under_way = 0;
         ngx_free(ask);
     }
 
@@ -206,28 +217,28 @@ static void
 ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err)
 {
-    ngx_http_fcfaas_ask_t       *ask = arg;
+    ngx_http_fcfaas_ask_call_t  *ask = arg;
     ngx_http_fcfaas_worker_t    *w;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t      *pool;
 
-    f = ask->function;
-    w = f->worker;
+    pool = ask->pool;
+    w = pool->worker;
 
-    f->asking = 0;
+    pool->asking.under_way = 0;
 
     if (w->closing) {
         ngx_free(ask);
         return;
     }
 
-    f->refs++;
+    pool->refs++;
 
     if (err) {
         ngx_http_fcfaas_count(w, ASK_FAILED);
         ngx_http_fcfaas_ask_bad(w, err->msg);
 
         if (ngx_http_fcfaas_ask_hopeless(err)) {
-            ngx_http_fcfaas_ask_refused(f, err);
+            ngx_http_fcfaas_ask_refused(pool, err);
         }
 
     } else {
@@ -239,25 +250,25 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
 
         if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1) {
             ngx_http_fcfaas_count(w, ASKED);
-            f->asked++;
+            pool->asking.asked++;
 
             ngx_log_error(NGX_LOG_INFO, w->log, 0,
                           "fcfaas: asked for an instance of \"%V\": %s, "
-                          "attempt %ui", &f->id, ask->request_id,
-                          f->attempt + 1);
+                          "attempt %ui", &pool->function->id,
+                          ask->request_id, pool->failing.row + 1);
 
         } else {
             ngx_http_fcfaas_count(w, NOT_NEEDED);
-            f->denied = ask->wanted;
+            pool->asking.denied = ask->wanted;
         }
 
-        ngx_http_fcfaas_ask_look(f);
+        ngx_http_fcfaas_ask_look(pool);
     }
 
     ngx_free(ask);
 
-    f->refs--;
-    ngx_http_fcfaas_table_release(f);
+    pool->refs--;
+    ngx_http_fcfaas_pool_release(pool);
 }
 
 
@@ -286,14 +297,16 @@ ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err)
 
 
 static void
-ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_function_t *f,
+ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool,
     const fcf_err_t *err)
 {
     char                      text[256];
     ngx_str_t                 why;
     ngx_http_fcfaas_answer_t  answer;
 
-    if (ngx_http_fcfaas_slots_ready(f) || ngx_http_fcfaas_slots_booting(f)) {
+    if (ngx_http_fcfaas_slots_ready(pool)
+        || ngx_http_fcfaas_slots_booting(pool))
+    {
         return;
     }
 
@@ -302,7 +315,7 @@ ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_function_t *f,
                              ngx_strlen(err->msg), 0);
 
     ngx_http_fcfaas_answer_refuses(&answer, &why);
-    ngx_http_fcfaas_refuse_all(f, ngx_current_msec, &answer);
+    ngx_http_fcfaas_refuse_all(pool, ngx_current_msec, &answer);
 }
 
 
@@ -322,84 +335,120 @@ ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w, const char *why)
 
 
 void
-ngx_http_fcfaas_ask_forget(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_ask_minimum(ngx_http_fcfaas_pool_t *pool)
 {
-    f->denied = 0;
+    if (pool->nwaiters == 0) {
+        pool->asking.asked = 0;
+        pool->asking.denied = 0;
+    }
 
-    if (f->asked) {
-        f->asked--;
+    ngx_http_fcfaas_ask_look(pool);
+}
+
+
+void
+ngx_http_fcfaas_ask_anew(ngx_http_fcfaas_pool_t *pool)
+{
+    pool->asking.denied = 0;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_ask_busy(ngx_http_fcfaas_pool_t *pool)
+{
+    return pool->asking.under_way;
+}
+
+
+void
+ngx_http_fcfaas_ask_end(ngx_http_fcfaas_pool_t *pool)
+{
+    if (pool->asking.timer.timer_set) {
+        ngx_del_timer(&pool->asking.timer);
     }
 }
 
 
 void
-ngx_http_fcfaas_ask_later(ngx_http_fcfaas_function_t *f, ngx_msec_t ms)
+ngx_http_fcfaas_ask_forget(ngx_http_fcfaas_pool_t *pool)
 {
-    if (f->ask_timer.timer_set) {
+    pool->asking.denied = 0;
+
+    if (pool->asking.asked) {
+        pool->asking.asked--;
+    }
+}
+
+
+void
+ngx_http_fcfaas_ask_later(ngx_http_fcfaas_pool_t *pool, ngx_msec_t ms)
+{
+    if (pool->asking.timer.timer_set) {
         return;
     }
 
     if (ms == 0) {
-        ms = f->worker->redis_bad
+        ms = pool->worker->redis_bad
              ? NGX_HTTP_FCFAAS_REDIS_AGAIN
              : NGX_HTTP_FCFAAS_ASK_AGAIN
                + ngx_random() % (NGX_HTTP_FCFAAS_ASK_AGAIN / 2);
     }
 
-    f->ask_timer.handler = ngx_http_fcfaas_ask_tick;
-    f->ask_timer.data = (void *) &ngx_http_fcfaas_no_connection;
-    f->ask_timer.log = f->worker->log;
-    f->ask_timer.cancelable = 1;
+    pool->asking.timer.handler = ngx_http_fcfaas_ask_tick;
+    pool->asking.timer.data = (void *) &ngx_http_fcfaas_no_connection;
+    pool->asking.timer.log = pool->worker->log;
+    pool->asking.timer.cancelable = 1;
 
-    ngx_add_timer(&f->ask_timer, ms);
+    ngx_add_timer(&pool->asking.timer, ms);
 }
 
 
 static void
 ngx_http_fcfaas_ask_tick(ngx_event_t *ev)
 {
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t      *pool;
 
-    f = ngx_queue_data(ev, ngx_http_fcfaas_function_t, ask_timer);
+    pool = ngx_queue_data(ev, ngx_http_fcfaas_pool_t, asking.timer);
 
-    f->asked = 0;
-    f->denied = 0;
+    pool->asking.asked = 0;
+    pool->asking.denied = 0;
 
-    f->refs++;
+    pool->refs++;
 
-    if (f->worker->redis_bad) {
-        ngx_http_fcfaas_ask_give_up(f);
+    if (pool->worker->redis_bad) {
+        ngx_http_fcfaas_ask_give_up(pool);
     }
 
-    ngx_http_fcfaas_ask_look(f);
+    ngx_http_fcfaas_ask_look(pool);
 
-    if (f->failed && !ngx_http_fcfaas_past(f->failed_until)) {
+    if (ngx_http_fcfaas_failure_now(pool)) {
         /* that keeps it until then, and no longer */
-        ngx_http_fcfaas_ask_later(f, f->failed_until - ngx_current_msec + 1);
+        ngx_http_fcfaas_ask_later(pool, pool->failing.until
+                                        - ngx_current_msec + 1);
     }
 
-    f->refs--;
+    pool->refs--;
 
-    ngx_http_fcfaas_table_release(f);
+    ngx_http_fcfaas_pool_release(pool);
 }
 
 
 /* those that waited long enough for a Redis that does not answer, with
  * nothing else to hope for */
 static void
-ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_http_fcfaas_answer_t  answer;
 
-    if (!ngx_http_fcfaas_past(f->worker->redis_bad_since
+    if (!ngx_http_fcfaas_past(pool->worker->redis_bad_since
                               + NGX_HTTP_FCFAAS_GRACE)
-        || ngx_http_fcfaas_slots_ready(f)
-        || ngx_http_fcfaas_slots_booting(f))
+        || ngx_http_fcfaas_slots_ready(pool)
+        || ngx_http_fcfaas_slots_booting(pool))
     {
         return;
     }
 
     ngx_http_fcfaas_answer_redis(&answer);
-    ngx_http_fcfaas_refuse_all(f, ngx_current_msec
+    ngx_http_fcfaas_refuse_all(pool, ngx_current_msec
                                        - NGX_HTTP_FCFAAS_GRACE, &answer);
 }

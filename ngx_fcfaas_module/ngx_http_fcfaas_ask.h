@@ -10,13 +10,24 @@
 
 /* Compares who waits with what there is, asks for what is missing, and looks
  * again by itself while somebody waits.  Never calls back inline. */
-void ngx_http_fcfaas_ask_look(ngx_http_fcfaas_function_t *f);
+void ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool);
+
+/* The same, where nobody waits, for the least number of instances. */
+void ngx_http_fcfaas_ask_minimum(ngx_http_fcfaas_pool_t *pool);
+
+/* "Not needed" is no answer any more: the spec is another one. */
+void ngx_http_fcfaas_ask_anew(ngx_http_fcfaas_pool_t *pool);
+
+/* 1 while a call is under way, which the pool has to outlive */
+ngx_uint_t ngx_http_fcfaas_ask_busy(ngx_http_fcfaas_pool_t *pool);
+/* the pool goes */
+void ngx_http_fcfaas_ask_end(ngx_http_fcfaas_pool_t *pool);
 
 /* What was asked for before says nothing any more: an instance or a slot
  * has gone, a boot has failed. */
-void ngx_http_fcfaas_ask_forget(ngx_http_fcfaas_function_t *f);
+void ngx_http_fcfaas_ask_forget(ngx_http_fcfaas_pool_t *pool);
 
 /* Lets ask_tick release the function that only a failure keeps. */
-void ngx_http_fcfaas_ask_later(ngx_http_fcfaas_function_t *f, ngx_msec_t ms);
+void ngx_http_fcfaas_ask_later(ngx_http_fcfaas_pool_t *pool, ngx_msec_t ms);
 
 #endif /* _NGX_HTTP_FCFAAS_ASK_H_INCLUDED_ */

@@ -22,13 +22,13 @@ typedef enum {
 } ngx_http_fcfaas_failure_kind_e;
 
 
-static void ngx_http_fcfaas_failure_slots(ngx_http_fcfaas_function_t *f,
+static void ngx_http_fcfaas_failure_slots(ngx_http_fcfaas_pool_t *pool,
     const char *request_id);
-static void ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_function_t *f,
+static void ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_pool_t *pool,
     const char *error, const char *text);
 static ngx_uint_t ngx_http_fcfaas_failure_count(
-    ngx_http_fcfaas_function_t *f);
-static void ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_pool_t *pool);
+static void ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_failure_kind_e kind);
 
 
@@ -45,7 +45,7 @@ static const ngx_http_fcfaas_failure_kind_e  ngx_http_fcfaas_failure_kinds[] = {
 
 
 void
-ngx_http_fcfaas_failure(ngx_http_fcfaas_function_t *f, const char *request_id,
+ngx_http_fcfaas_failure(ngx_http_fcfaas_pool_t *pool, const char *request_id,
     const fcf_failure_t *failure)
 {
     char                            text[FCF_FAILURE_MESSAGE_MAX];
@@ -61,19 +61,19 @@ ngx_http_fcfaas_failure(ngx_http_fcfaas_function_t *f, const char *request_id,
     (void) fcf_text_clean(text, sizeof(text), failure->message,
                           ngx_strlen(failure->message), 0);
 
-    ngx_log_error(level, f->worker->log, 0,
+    ngx_log_error(level, pool->worker->log, 0,
                   "fcfaas: \"%V\" did not start (%s, node \"%s\"): %s: %s",
-                  &f->id, request_id, failure->node_id,
+                  &pool->function->id, request_id, failure->node_id,
                   fcf_failure_name(failure->error), text);
 
-    ngx_http_fcfaas_failure_slots(f, request_id);
+    ngx_http_fcfaas_failure_slots(pool, request_id);
 
     if (kind == NGX_HTTP_FCFAAS_SILENT) {
         return;
     }
 
-    ngx_http_fcfaas_failure_keep(f, fcf_failure_name(failure->error), text);
-    ngx_http_fcfaas_failure_judge(f, kind);
+    ngx_http_fcfaas_failure_keep(pool, fcf_failure_name(failure->error), text);
+    ngx_http_fcfaas_failure_judge(pool, kind);
 }
 
 
@@ -81,58 +81,68 @@ void
 ngx_http_fcfaas_failure_unreachable(ngx_http_fcfaas_instance_t *instance)
 {
     char                         text[128];
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t      *pool;
 
-    f = instance->function;
+    pool = instance->pool;
 
     *ngx_snprintf((u_char *) text, sizeof(text) - 1,
                   "its instance at %V takes no connections", &instance->name)
         = '\0';
 
-    ngx_log_error(NGX_LOG_WARN, f->worker->log, 0, "fcfaas: \"%V\": %s",
-                  &f->id, text);
+    ngx_log_error(NGX_LOG_WARN, pool->worker->log, 0, "fcfaas: \"%V\": %s",
+                  &pool->function->id, text);
 
-    ngx_http_fcfaas_failure_keep(f,
+    ngx_http_fcfaas_failure_keep(pool,
                                  fcf_failure_name(FCF_FAILURE_NOT_READY),
                                  text);
-    ngx_http_fcfaas_failure_count(f);
+    ngx_http_fcfaas_failure_count(pool);
 }
 
 
 void
-ngx_http_fcfaas_failure_over(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_failure_over(ngx_http_fcfaas_pool_t *pool)
 {
-    f->attempt = 0;
-    f->failed = 0;
+    pool->failing.row = 0;
+    pool->failing.held = 0;
+}
+
+
+void
+ngx_http_fcfaas_failure_end(ngx_http_fcfaas_pool_t *pool)
+{
+    pool->failing.held = 0;
 }
 
 
 /* one more in a row: 1 if there have been enough of them, and the next start
  * is to wait */
 static ngx_uint_t
-ngx_http_fcfaas_failure_count(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_failure_count(ngx_http_fcfaas_pool_t *pool)
 {
-    ngx_uint_t  n;
-    ngx_msec_t  ms;
+    ngx_uint_t                  n;
+    ngx_msec_t                  ms;
+    ngx_http_fcfaas_failing_t  *failing;
 
-    if (f->attempt
-        && ngx_http_fcfaas_past(f->counted_at + NGX_HTTP_FCFAAS_FORGET))
+    failing = &pool->failing;
+
+    if (failing->row
+        && ngx_http_fcfaas_past(failing->counted_at + NGX_HTTP_FCFAAS_FORGET))
     {
-        f->attempt = 0;
+        failing->row = 0;
     }
 
-    f->counted_at = ngx_current_msec;
+    failing->counted_at = ngx_current_msec;
 
-    if (++f->attempt < NGX_HTTP_FCFAAS_TRIES) {
+    if (++failing->row < NGX_HTTP_FCFAAS_TRIES) {
         return 0;
     }
 
-    n = f->attempt - NGX_HTTP_FCFAAS_TRIES;
+    n = failing->row - NGX_HTTP_FCFAAS_TRIES;
     ms = n < 5 ? NGX_HTTP_FCFAAS_SPACE << n : NGX_HTTP_FCFAAS_SPACE_MAX;
 
-    f->failed = 1;
-    f->failed_until = ngx_current_msec + ms;
-    ngx_http_fcfaas_ask_later(f, ms + 1);
+    failing->held = 1;
+    failing->until = ngx_current_msec + ms;
+    ngx_http_fcfaas_ask_later(pool, ms + 1);
 
     return 1;
 }
@@ -140,17 +150,17 @@ ngx_http_fcfaas_failure_count(ngx_http_fcfaas_function_t *f)
 
 /* what it means for those who wait */
 static void
-ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_function_t *f,
+ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_failure_kind_e kind)
 {
     if (kind == NGX_HTTP_FCFAAS_TRANSIENT
-        && !ngx_http_fcfaas_failure_count(f))
+        && !ngx_http_fcfaas_failure_count(pool))
     {
-        if (!ngx_http_fcfaas_slots_ready(f)
-            && !ngx_http_fcfaas_slots_booting(f))
+        if (!ngx_http_fcfaas_slots_ready(pool)
+            && !ngx_http_fcfaas_slots_booting(pool))
         {
-            ngx_http_fcfaas_ask_forget(f);
-            ngx_http_fcfaas_ask_look(f);
+            ngx_http_fcfaas_ask_forget(pool);
+            ngx_http_fcfaas_ask_look(pool);
         }
 
         return;
@@ -159,50 +169,53 @@ ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_function_t *f,
     /* where others serve or boot, asking again waits for the timer: agents
      * without room would be asked in a circle */
 
-    if (ngx_http_fcfaas_slots_ready(f) || ngx_http_fcfaas_slots_booting(f)) {
+    if (ngx_http_fcfaas_slots_ready(pool)
+        || ngx_http_fcfaas_slots_booting(pool))
+    {
         return;
     }
 
-    ngx_http_fcfaas_ask_forget(f);
+    ngx_http_fcfaas_ask_forget(pool);
 
     if (kind == NGX_HTTP_FCFAAS_NO_ROOM) {
-        f->failure.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        f->failure.retry_after = 2;
-        ngx_str_set(&f->failure.message, "no node has room for an instance");
+        pool->failing.answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        pool->failing.answer.retry_after = 2;
+        ngx_str_set(&pool->failing.answer.message,
+                    "no node has room for an instance");
 
     } else if (kind == NGX_HTTP_FCFAAS_FINAL) {
-        f->failed = 1;
-        f->failed_until = ngx_current_msec + NGX_HTTP_FCFAAS_NEGATIVE;
-        ngx_http_fcfaas_ask_later(f, NGX_HTTP_FCFAAS_NEGATIVE + 1);
+        pool->failing.held = 1;
+        pool->failing.until = ngx_current_msec + NGX_HTTP_FCFAAS_NEGATIVE;
+        ngx_http_fcfaas_ask_later(pool, NGX_HTTP_FCFAAS_NEGATIVE + 1);
     }
 
-    ngx_http_fcfaas_refuse_all(f, ngx_current_msec, &f->failure);
+    ngx_http_fcfaas_refuse_all(pool, ngx_current_msec, &pool->failing.answer);
 }
 
 
 static void
-ngx_http_fcfaas_failure_slots(ngx_http_fcfaas_function_t *f,
+ngx_http_fcfaas_failure_slots(ngx_http_fcfaas_pool_t *pool,
     const char *request_id)
 {
     ngx_queue_t             *q;
     ngx_http_fcfaas_slot_t  *slot;
 
-    for (q = ngx_queue_head(&f->slots);
-         q != ngx_queue_sentinel(&f->slots);
+    for (q = ngx_queue_head(&pool->function->slots);
+         q != ngx_queue_sentinel(&pool->function->slots);
          q = ngx_queue_next(q))
     {
         slot = ngx_queue_data(q, ngx_http_fcfaas_slot_t, queue);
 
         if (ngx_strcmp(slot->request_id, request_id) == 0) {
             slot->failed = 1;
-            f->booting_changed = 1;
+            pool->function->booting_changed = 1;
         }
     }
 }
 
 
 static void
-ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_function_t *f, const char *error,
+ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_pool_t *pool, const char *error,
     const char *text)
 {
     size_t   len;
@@ -210,20 +223,20 @@ ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_function_t *f, const char *error,
 
     len = ngx_strlen(text);
 
-    f->failed_at = ngx_current_msec;
-    f->failure.status = NGX_HTTP_BAD_GATEWAY;
-    f->failure.error = error;
-    f->failure.retry_after = 0;
-    ngx_str_set(&f->failure.message, "no instance could be started");
+    pool->failing.at = ngx_current_msec;
+    pool->failing.answer.status = NGX_HTTP_BAD_GATEWAY;
+    pool->failing.answer.error = error;
+    pool->failing.answer.retry_after = 0;
+    ngx_str_set(&pool->failing.answer.message, "no instance could be started");
 
-    if (f->failure.detail.data) {
-        ngx_free(f->failure.detail.data);
+    if (pool->failing.answer.detail.data) {
+        ngx_free(pool->failing.answer.detail.data);
     }
 
-    p = ngx_alloc(len + 1, f->worker->log);
+    p = ngx_alloc(len + 1, pool->worker->log);
 
-    f->failure.detail.data = p;
-    f->failure.detail.len = p ? len : 0;
+    pool->failing.answer.detail.data = p;
+    pool->failing.answer.detail.len = p ? len : 0;
 
     if (p) {
         ngx_memcpy(p, text, len);
@@ -232,16 +245,39 @@ ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_function_t *f, const char *error,
 
 
 const ngx_http_fcfaas_answer_t *
-ngx_http_fcfaas_failure_now(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_failure_now(ngx_http_fcfaas_pool_t *pool)
 {
-    if (!f->failed) {
+    if (!pool->failing.held) {
         return NULL;
     }
 
-    if (ngx_http_fcfaas_past(f->failed_until)) {
-        f->failed = 0;
+    if (ngx_http_fcfaas_past(pool->failing.until)) {
+        pool->failing.held = 0;
         return NULL;
     }
 
-    return &f->failure;
+    return &pool->failing.answer;
+}
+
+
+const ngx_http_fcfaas_answer_t *
+ngx_http_fcfaas_failure_since(ngx_http_fcfaas_pool_t *pool, ngx_msec_t time)
+{
+    if (pool->failing.answer.status == 0
+        || (ngx_msec_int_t) (pool->failing.at - time) < 0)
+    {
+        return NULL;
+    }
+
+    return &pool->failing.answer;
+}
+
+
+void
+ngx_http_fcfaas_failure_forget(ngx_http_fcfaas_pool_t *pool)
+{
+    if (pool->failing.answer.detail.data) {
+        ngx_free(pool->failing.answer.detail.data);
+        pool->failing.answer.detail.data = NULL;
+    }
 }

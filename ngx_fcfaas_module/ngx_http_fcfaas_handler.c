@@ -7,6 +7,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_path.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_phase.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
@@ -18,6 +19,8 @@ static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
 static void ngx_http_fcfaas_ctx_cleanup(void *data);
 static ngx_int_t ngx_http_fcfaas_bad_name(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
+static ngx_int_t ngx_http_fcfaas_route(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx, ngx_http_fcfaas_loc_conf_t *flcf);
 static ngx_http_fcfaas_function_t *ngx_http_fcfaas_function(
     ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
     ngx_http_fcfaas_loc_conf_t *flcf);
@@ -60,7 +63,7 @@ ngx_int_t
 ngx_http_fcfaas_handler(ngx_http_request_t *r)
 {
     ngx_http_fcfaas_ctx_t       *ctx;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_loc_conf_t  *flcf;
 
     flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
@@ -101,32 +104,30 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
         /* from an argument, say, by a rewrite: there is no way to write that
          * down that would not take the function elsewhere */
 
-        ngx_http_fcfaas_answer_bad_path(&ctx->answer);
+        ngx_http_fcfaas_answer_bad_path(&ctx->waiter.answer);
         return ngx_http_fcfaas_refuse(r, ctx);
     }
 
     if (ctx->conf->worker == NULL) {
-        ngx_http_fcfaas_answer_no_worker(&ctx->answer);
+        ngx_http_fcfaas_answer_no_worker(&ctx->waiter.answer);
         return ngx_http_fcfaas_refuse(r, ctx);
     }
 
-    f = ngx_http_fcfaas_function(r, ctx, flcf);
-    if (f == NULL) {
+    if (ngx_http_fcfaas_route(r, ctx, flcf) != NGX_OK) {
         return ngx_http_fcfaas_refuse(r, ctx);
     }
 
-    ctx->function = f;
-    f->refs++;
+    pool = ctx->waiter.pool;
 
     if (ngx_http_fcfaas_admit_later(r)) {
         ctx->stage = NGX_HTTP_FCFAAS_PASSED;
         return NGX_DECLINED;
     }
 
-    if (f->nwaiters == 0 && ngx_http_fcfaas_slots_any(f, NULL)) {
+    if (pool->nwaiters == 0 && ngx_http_fcfaas_slots_any(pool, NULL)) {
 
-        if (f->outdated) {
-            ngx_http_fcfaas_ask_look(f);
+        if (pool->outdated) {
+            ngx_http_fcfaas_ask_look(pool);
         }
 
         return ngx_http_fcfaas_pass(ctx);
@@ -159,6 +160,7 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
 
     ctx->request = r;
     ctx->waiter.arrived = ngx_current_msec;
+    ctx->waiter.log = r->connection->log;
     ctx->conf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
 
     ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);
@@ -172,27 +174,29 @@ ngx_http_fcfaas_ctx_cleanup(void *data)
 {
     ngx_http_fcfaas_ctx_t *ctx = data;
 
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t    *pool;
+    ngx_http_fcfaas_waiter_t  *wt;
 
-    f = ctx->function;
+    wt = &ctx->waiter;
+    pool = wt->pool;
 
-    /* without a worker the table has gone, and the function with it */
+    /* without a worker the table has gone, and the pool with it */
 
-    if (f == NULL || ctx->conf->worker == NULL) {
+    if (pool == NULL || ctx->conf->worker == NULL) {
         return;
     }
 
-    if (ctx->waiter.queued) {
-        ngx_http_fcfaas_count(f->worker, LEFT);
-        ngx_http_fcfaas_park_leave(ctx);
+    if (wt->queued) {
+        ngx_http_fcfaas_count(pool->worker, LEFT);
+        ngx_http_fcfaas_park_leave(wt);
     }
 
     ngx_http_fcfaas_peer_cleanup(ctx);
 
-    ctx->function = NULL;
-    f->refs--;
+    wt->pool = NULL;
+    pool->refs--;
 
-    ngx_http_fcfaas_table_release(f);
+    ngx_http_fcfaas_pool_release(pool);
 }
 
 
@@ -242,13 +246,43 @@ ngx_http_fcfaas_bad_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
         }
     }
 
-    ngx_http_fcfaas_answer_bad_name(&ctx->answer);
+    ngx_http_fcfaas_answer_bad_name(&ctx->waiter.answer);
 
     return ngx_http_fcfaas_refuse(r, ctx);
 }
 
 
-/* NULL: ctx->answer says why not */
+/* which instances it is for; NGX_DECLINED: ctx->waiter.answer says why there
+ * are none for it */
+static ngx_int_t
+ngx_http_fcfaas_route(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
+    ngx_http_fcfaas_loc_conf_t *flcf)
+{
+    ngx_http_fcfaas_pool_t      *pool;
+    ngx_http_fcfaas_waiter_t    *wt;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = ngx_http_fcfaas_function(r, ctx, flcf);
+    if (f == NULL) {
+        return NGX_DECLINED;
+    }
+
+    pool = ngx_http_fcfaas_pool_get(f);
+    if (pool == NULL) {
+        ngx_http_fcfaas_answer_names(&ctx->waiter.answer);
+        return NGX_DECLINED;
+    }
+
+    wt = &ctx->waiter;
+    wt->timeout = flcf->park_timeout;
+    wt->pool = pool;
+    pool->refs++;
+
+    return NGX_OK;
+}
+
+
+/* NULL: ctx->waiter.answer says why not */
 static ngx_http_fcfaas_function_t *
 ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
     ngx_http_fcfaas_loc_conf_t *flcf)
@@ -257,7 +291,7 @@ ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
     ngx_http_fcfaas_function_t  *f;
 
     w = ctx->conf->worker;
-    ctx->undeclared = !flcf->declared;
+    ctx->waiter.undeclared = !flcf->declared;
 
     f = ngx_http_fcfaas_table_find(w, ctx->id.data, ctx->id.len);
 
@@ -273,7 +307,7 @@ ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
     }
 
     if (w->listed && flcf->declared) {
-        ngx_http_fcfaas_answer_unknown(&ctx->answer);
+        ngx_http_fcfaas_answer_unknown(&ctx->waiter.answer);
         return NULL;
     }
 
@@ -282,14 +316,14 @@ ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
     }
 
     if (w->nnamed >= NGX_HTTP_FCFAAS_NAMES_MAX) {
-        ngx_http_fcfaas_answer_names(&ctx->answer);
+        ngx_http_fcfaas_answer_names(&ctx->waiter.answer);
         return NULL;
     }
 
     f = ngx_http_fcfaas_table_get(w, ctx->id.data, ctx->id.len);
 
     if (f == NULL) {
-        ngx_http_fcfaas_answer_names(&ctx->answer);
+        ngx_http_fcfaas_answer_names(&ctx->waiter.answer);
         return NULL;
     }
 
@@ -308,9 +342,9 @@ ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
 static ngx_int_t
 ngx_http_fcfaas_pass(ngx_http_fcfaas_ctx_t *ctx)
 {
-    ngx_http_fcfaas_count(ctx->function->worker, WARM);
+    ngx_http_fcfaas_count(ctx->waiter.pool->worker, WARM);
 
-    ctx->counted = 1;
+    ctx->waiter.counted = 1;
     ctx->stage = NGX_HTTP_FCFAAS_PASSED;
 
     return NGX_DECLINED;
@@ -320,29 +354,29 @@ ngx_http_fcfaas_pass(ngx_http_fcfaas_ctx_t *ctx)
 static ngx_int_t
 ngx_http_fcfaas_cold(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 {
-    ngx_int_t                    rc;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_int_t                rc;
+    ngx_http_fcfaas_pool_t  *pool;
 
-    f = ctx->function;
+    pool = ctx->waiter.pool;
 
-    if (f->worker->listed) {
-        ngx_http_fcfaas_park_count(ctx);
+    if (pool->worker->listed) {
+        ngx_http_fcfaas_park_count(&ctx->waiter);
     }
 
     if (ngx_http_fcfaas_admit(ctx) != NGX_OK) {
         return ngx_http_fcfaas_refuse(r, ctx);
     }
 
-    f->refs++;
+    pool->refs++;
 
     /* the request may be gone afterwards */
     rc = ngx_http_fcfaas_phase_park(r, ctx);
 
     /* somebody may have left the queue since it was last looked at */
-    ngx_http_fcfaas_park_kick(f);
+    ngx_http_fcfaas_park_kick(pool);
 
-    f->refs--;
-    ngx_http_fcfaas_table_release(f);
+    pool->refs--;
+    ngx_http_fcfaas_pool_release(pool);
 
     return rc;
 }

@@ -66,7 +66,7 @@ ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
 
     static u_char  version[] = " HTTP/1.";
 
-    id = &ctx->function->id;
+    id = &ctx->waiter.pool->function->id;
     token = &ctx->conf->token;
 
     b = r->upstream->request_bufs->buf;

@@ -19,14 +19,14 @@ ngx_http_fcfaas_limit_conf(ngx_http_fcfaas_peer_t *fp)
     ngx_http_request_t  *r;
 
     r = fp->ctx->request;
-    ms = fp->ctx->function->spec.timeout_s * 1000;
+    ms = fp->ctx->waiter.pool->function->spec.timeout_s * 1000;
 
     if (ms && r == r->main) {
         /* the timer below comes first */
         ms += NGX_HTTP_FCFAAS_LIMIT_MARGIN;
     }
 
-    fp->conf = ngx_http_fcfaas_upconf(r, fp->ctx->function->worker,
+    fp->conf = ngx_http_fcfaas_upconf(r, fp->ctx->waiter.pool->worker,
                                       fp->own_conf, ms);
     if (fp->conf == NULL) {
         return NGX_ERROR;
@@ -45,7 +45,7 @@ ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp)
     ngx_http_request_t  *r;
 
     r = fp->ctx->request;
-    ms = fp->ctx->function->spec.timeout_s * 1000;
+    ms = fp->ctx->waiter.pool->function->spec.timeout_s * 1000;
 
     if (ms == 0 || r != r->main || fp->limit.timer_set) {
         return;
@@ -79,7 +79,7 @@ ngx_http_fcfaas_limit_upgrade(ngx_http_fcfaas_peer_t *fp)
 
     ngx_http_fcfaas_limit_stop(fp);
 
-    fp->conf = ngx_http_fcfaas_upconf(r, fp->ctx->function->worker,
+    fp->conf = ngx_http_fcfaas_upconf(r, fp->ctx->waiter.pool->worker,
                                       fp->own_conf, flcf->upgrade_timeout);
     if (fp->conf == NULL) {
         return NGX_ERROR;
@@ -104,7 +104,7 @@ ngx_http_fcfaas_limit_over(ngx_http_fcfaas_peer_t *fp,
 
     /* nginx comes to peer.get once more, whatever the method */
 
-    ngx_http_fcfaas_answer_slow(&fp->ctx->answer);
+    ngx_http_fcfaas_answer_slow(&fp->ctx->waiter.answer);
 
     fp->ended = 1;
     fp->reinit = 1;
@@ -135,12 +135,12 @@ ngx_http_fcfaas_limit_handler(ngx_event_t *ev)
     ngx_http_fcfaas_answer_slow(&answer);
 
     if (fp->ctx->waiter.queued) {
-        ngx_http_fcfaas_park_refuse(fp->ctx, &answer);
+        ngx_http_fcfaas_park_refuse(&fp->ctx->waiter, &answer);
         return;
     }
 
     if (!r->header_sent) {
-        fp->ctx->answer = answer;
+        fp->ctx->waiter.answer = answer;
         ngx_http_fcfaas_wait_end(fp);
         return;
     }

@@ -1,65 +1,63 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
 /* requests resumed in one turn of the loop */
 #define NGX_HTTP_FCFAAS_TURN  256
 
-#define ngx_http_fcfaas_park_ctx(q)                                         \
-    ngx_queue_data(ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue),      \
-                   ngx_http_fcfaas_ctx_t, waiter)
+#define ngx_http_fcfaas_park_waiter(q)                                      \
+    ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue)
 
 
-static void ngx_http_fcfaas_park_insert(ngx_http_fcfaas_function_t *f,
-    ngx_http_fcfaas_waiter_t *waiter);
+static void ngx_http_fcfaas_park_insert(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt);
 static ngx_uint_t ngx_http_fcfaas_park_later(ngx_queue_t *q,
-    ngx_http_fcfaas_waiter_t *waiter);
-static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx);
+    ngx_http_fcfaas_waiter_t *wt);
+static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_waiter_t *wt);
 static void ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev);
-static void ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f);
+static void ngx_http_fcfaas_park_retry(ngx_http_fcfaas_pool_t *pool);
 static void ngx_http_fcfaas_park_retry_handler(ngx_event_t *ev);
-static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_park_next(
-    ngx_http_fcfaas_function_t *f);
-static ngx_uint_t ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f,
+static ngx_http_fcfaas_waiter_t *ngx_http_fcfaas_park_next(
+    ngx_http_fcfaas_pool_t *pool);
+static ngx_uint_t ngx_http_fcfaas_park_run(ngx_http_fcfaas_pool_t *pool,
     ngx_uint_t limit);
-static ngx_uint_t ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_function_t *f,
+static ngx_uint_t ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_pool_t *pool,
     ngx_uint_t limit);
 
 
 void
-ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_park_join(ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_http_fcfaas_worker_t    *w;
-    ngx_http_fcfaas_waiter_t    *waiter;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t    *pool;
+    ngx_http_fcfaas_worker_t  *w;
 
-    f = ctx->function;
-    w = f->worker;
-    waiter = &ctx->waiter;
+    pool = wt->pool;
+    w = pool->worker;
 
-    waiter->since = ngx_current_msec;
-    waiter->queued = 1;
+    wt->since = ngx_current_msec;
+    wt->queued = 1;
 
-    waiter->timer.handler = ngx_http_fcfaas_park_timer_handler;
-    waiter->timer.data = (void *) &ngx_http_fcfaas_no_connection;
-    waiter->timer.log = ctx->request->connection->log;
+    wt->timer.handler = ngx_http_fcfaas_park_timer_handler;
+    wt->timer.data = (void *) &ngx_http_fcfaas_no_connection;
+    wt->timer.log = wt->log;
 
-    ngx_add_timer(&waiter->timer, ngx_http_fcfaas_park_time(ctx));
+    ngx_add_timer(&wt->timer, ngx_http_fcfaas_park_time(wt));
 
-    if (f->nwaiters++ == 0) {
-        ngx_queue_insert_tail(&w->waiting, &f->waiting);
+    if (pool->nwaiters++ == 0) {
+        ngx_queue_insert_tail(&w->waiting, &pool->waiting);
     }
 
-    ngx_http_fcfaas_park_insert(f, waiter);
+    pool->nundeclared += wt->undeclared;
+    ngx_http_fcfaas_park_insert(pool, wt);
 
     w->stat->parked++;
 
-    ngx_http_fcfaas_park_retry(f);
+    ngx_http_fcfaas_park_retry(pool);
 }
 
 
@@ -70,20 +68,20 @@ ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx)
  */
 
 static void
-ngx_http_fcfaas_park_insert(ngx_http_fcfaas_function_t *f,
-    ngx_http_fcfaas_waiter_t *waiter)
+ngx_http_fcfaas_park_insert(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_queue_t  *head, *last;
 
-    head = ngx_queue_head(&f->waiters);
-    last = ngx_queue_last(&f->waiters);
+    head = ngx_queue_head(&pool->waiters);
+    last = ngx_queue_last(&pool->waiters);
 
-    while (last != ngx_queue_sentinel(&f->waiters)
-           && ngx_http_fcfaas_park_later(last, waiter))
+    while (last != ngx_queue_sentinel(&pool->waiters)
+           && ngx_http_fcfaas_park_later(last, wt))
     {
-        if (ngx_http_fcfaas_park_later(head, waiter)) {
+        if (ngx_http_fcfaas_park_later(head, wt)) {
             /* before head */
-            ngx_queue_insert_tail(head, &waiter->queue);
+            ngx_queue_insert_tail(head, &wt->queue);
             return;
         }
 
@@ -92,114 +90,113 @@ ngx_http_fcfaas_park_insert(ngx_http_fcfaas_function_t *f,
     }
 
     /* after last */
-    ngx_queue_insert_head(last, &waiter->queue);
+    ngx_queue_insert_head(last, &wt->queue);
 }
 
 
 static ngx_uint_t
-ngx_http_fcfaas_park_later(ngx_queue_t *q, ngx_http_fcfaas_waiter_t *waiter)
+ngx_http_fcfaas_park_later(ngx_queue_t *q, ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_http_fcfaas_waiter_t  *other;
 
     other = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
-    return (ngx_msec_int_t) (other->arrived - waiter->arrived) > 0;
+    return (ngx_msec_int_t) (other->arrived - wt->arrived) > 0;
 }
 
 
 /* wakes those who wait when an instance that is avoided may be tried again */
 static void
-ngx_http_fcfaas_park_retry(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_park_retry(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_msec_t  ms;
 
-    if (f->nwaiters == 0) {
+    if (pool->nwaiters == 0) {
         return;
     }
 
-    ms = ngx_http_fcfaas_slots_retry(f);
+    ms = ngx_http_fcfaas_slots_retry(pool);
 
     if (ms == 0) {
         return;
     }
 
-    if (f->retry_timer.timer_set) {
+    if (pool->retry_timer.timer_set) {
 
-        if ((ngx_msec_int_t) (f->retry_timer.timer.key
+        if ((ngx_msec_int_t) (pool->retry_timer.timer.key
                               - (ngx_current_msec + ms)) <= 0)
         {
             return;
         }
 
         /* another instance comes sooner */
-        ngx_del_timer(&f->retry_timer);
+        ngx_del_timer(&pool->retry_timer);
     }
 
-    f->retry_timer.handler = ngx_http_fcfaas_park_retry_handler;
-    f->retry_timer.data = (void *) &ngx_http_fcfaas_no_connection;
-    f->retry_timer.log = f->worker->log;
-    f->retry_timer.cancelable = 1;
+    pool->retry_timer.handler = ngx_http_fcfaas_park_retry_handler;
+    pool->retry_timer.data = (void *) &ngx_http_fcfaas_no_connection;
+    pool->retry_timer.log = pool->worker->log;
+    pool->retry_timer.cancelable = 1;
 
-    ngx_add_timer(&f->retry_timer, ms);
+    ngx_add_timer(&pool->retry_timer, ms);
 }
 
 
 static void
 ngx_http_fcfaas_park_retry_handler(ngx_event_t *ev)
 {
-    ngx_http_fcfaas_park_kick(ngx_queue_data(ev, ngx_http_fcfaas_function_t,
+    ngx_http_fcfaas_park_kick(ngx_queue_data(ev, ngx_http_fcfaas_pool_t,
                                              retry_timer));
 }
 
 
 void
-ngx_http_fcfaas_park_leave(ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_park_leave(ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_http_fcfaas_waiter_t    *waiter;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t  *pool;
 
-    waiter = &ctx->waiter;
-
-    if (!waiter->queued) {
+    if (!wt->queued) {
         return;
     }
 
-    f = ctx->function;
+    pool = wt->pool;
 
-    ngx_http_fcfaas_park_count(ctx);
+    ngx_http_fcfaas_park_count(wt);
 
-    waiter->queued = 0;
-    ctx->waited += ngx_current_msec - waiter->since;
+    wt->queued = 0;
+    wt->waited += ngx_current_msec - wt->since;
 
-    if (waiter->timer.timer_set) {
-        ngx_del_timer(&waiter->timer);
+    if (wt->timer.timer_set) {
+        ngx_del_timer(&wt->timer);
     }
 
-    ngx_queue_remove(&waiter->queue);
+    ngx_queue_remove(&wt->queue);
 
-    if (--f->nwaiters == 0) {
-        ngx_queue_remove(&f->waiting);
+    pool->nundeclared -= wt->undeclared;
+
+    if (--pool->nwaiters == 0) {
+        ngx_queue_remove(&pool->waiting);
     }
 
-    f->worker->stat->parked--;
+    pool->worker->stat->parked--;
 }
 
 
 void
-ngx_http_fcfaas_park_count(ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_park_count(ngx_http_fcfaas_waiter_t *wt)
 {
-    if (ctx->counted) {
+    if (wt->counted) {
         return;
     }
 
-    ctx->counted = 1;
+    wt->counted = 1;
 
-    if (ngx_http_fcfaas_slots_ready(ctx->function)) {
-        ngx_http_fcfaas_count(ctx->function->worker, WARM);
+    if (ngx_http_fcfaas_slots_ready(wt->pool)) {
+        ngx_http_fcfaas_count(wt->pool->worker, WARM);
 
     } else {
-        ngx_http_fcfaas_count(ctx->function->worker, COLD);
-        ctx->cold = 1;
+        ngx_http_fcfaas_count(wt->pool->worker, COLD);
+        wt->cold = 1;
     }
 }
 
@@ -207,17 +204,14 @@ ngx_http_fcfaas_park_count(ngx_http_fcfaas_ctx_t *ctx)
 /* what is left of the park timeout; before the first list, the time etcd has
  * to answer at all */
 static ngx_msec_t
-ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_park_time(ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_msec_t                   waited, left;
-    ngx_http_fcfaas_loc_conf_t  *flcf;
+    ngx_msec_t  waited, left;
 
-    flcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_fcfaas_module);
+    waited = wt->waited + (ngx_current_msec - wt->since);
+    left = wt->timeout > waited ? wt->timeout - waited : 1;
 
-    waited = ctx->waited + (ngx_current_msec - ctx->waiter.since);
-    left = flcf->park_timeout > waited ? flcf->park_timeout - waited : 1;
-
-    if (!ctx->function->worker->listed) {
+    if (!wt->pool->worker->listed) {
         return ngx_min(left, NGX_HTTP_FCFAAS_GRACE);
     }
 
@@ -228,30 +222,30 @@ ngx_http_fcfaas_park_time(ngx_http_fcfaas_ctx_t *ctx)
 void
 ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w)
 {
-    ngx_queue_t                 *fq, *q;
-    ngx_http_fcfaas_ctx_t       *ctx;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_queue_t               *pq, *q;
+    ngx_http_fcfaas_pool_t    *pool;
+    ngx_http_fcfaas_waiter_t  *wt;
 
-    for (fq = ngx_queue_head(&w->waiting);
-         fq != ngx_queue_sentinel(&w->waiting);
-         fq = ngx_queue_next(fq))
+    for (pq = ngx_queue_head(&w->waiting);
+         pq != ngx_queue_sentinel(&w->waiting);
+         pq = ngx_queue_next(pq))
     {
-        f = ngx_queue_data(fq, ngx_http_fcfaas_function_t, waiting);
+        pool = ngx_queue_data(pq, ngx_http_fcfaas_pool_t, waiting);
 
-        for (q = ngx_queue_head(&f->waiters);
-             q != ngx_queue_sentinel(&f->waiters);
+        for (q = ngx_queue_head(&pool->waiters);
+             q != ngx_queue_sentinel(&pool->waiters);
              q = ngx_queue_next(q))
         {
-            ctx = ngx_http_fcfaas_park_ctx(q);
+            wt = ngx_http_fcfaas_park_waiter(q);
 
             /* whether it is cold can be told now */
-            ngx_http_fcfaas_park_count(ctx);
+            ngx_http_fcfaas_park_count(wt);
 
-            ngx_del_timer(&ctx->waiter.timer);
-            ngx_add_timer(&ctx->waiter.timer, ngx_http_fcfaas_park_time(ctx));
+            ngx_del_timer(&wt->timer);
+            ngx_add_timer(&wt->timer, ngx_http_fcfaas_park_time(wt));
         }
 
-        ngx_http_fcfaas_park_kick(f);
+        ngx_http_fcfaas_park_kick(pool);
     }
 }
 
@@ -259,49 +253,47 @@ ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w)
 static void
 ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev)
 {
-    ngx_http_fcfaas_ctx_t       *ctx;
-    ngx_http_fcfaas_answer_t     answer;
-    ngx_http_fcfaas_waiter_t    *waiter;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t    *pool;
+    ngx_http_fcfaas_answer_t   answer;
+    ngx_http_fcfaas_waiter_t  *wt;
 
-    waiter = ngx_queue_data(ev, ngx_http_fcfaas_waiter_t, timer);
-    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
-    f = ctx->function;
+    wt = ngx_queue_data(ev, ngx_http_fcfaas_waiter_t, timer);
+    pool = wt->pool;
 
-    ngx_http_fcfaas_answer_timeout(ctx, &answer);
+    ngx_http_fcfaas_answer_timeout(wt, &answer);
 
-    f->refs++;
-    ngx_http_fcfaas_park_refuse(ctx, &answer);
-    f->refs--;
+    pool->refs++;
+    ngx_http_fcfaas_park_refuse(wt, &answer);
+    pool->refs--;
 
-    ngx_http_fcfaas_table_release(f);
+    ngx_http_fcfaas_pool_release(pool);
 }
 
 
 void
-ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_ctx_t *ctx,
+ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_waiter_t *wt,
     const ngx_http_fcfaas_answer_t *answer)
 {
-    ngx_http_fcfaas_park_leave(ctx);
+    ngx_http_fcfaas_park_leave(wt);
 
-    ctx->answer = *answer;
-    ctx->waiter.refuse(&ctx->waiter);
+    wt->answer = *answer;
+    wt->refuse(wt);
 }
 
 
 void
-ngx_http_fcfaas_park_kick(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_park_kick(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_http_fcfaas_worker_t  *w;
 
-    if (f->in_kicked || f->nwaiters == 0) {
+    if (pool->in_kicked || pool->nwaiters == 0) {
         return;
     }
 
-    w = f->worker;
+    w = pool->worker;
 
-    f->in_kicked = 1;
-    ngx_queue_insert_tail(&w->kicked, &f->kicked);
+    pool->in_kicked = 1;
+    ngx_queue_insert_tail(&w->kicked, &pool->kicked);
 
     if (!w->kick_event.posted) {
         ngx_post_event(&w->kick_event, &ngx_posted_events);
@@ -315,7 +307,7 @@ ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev)
     ngx_uint_t                   left;
     ngx_queue_t                 *q;
     ngx_http_fcfaas_worker_t    *w;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t      *pool;
 
     w = ngx_queue_data(ev, ngx_http_fcfaas_worker_t, kick_event);
     left = NGX_HTTP_FCFAAS_TURN;
@@ -334,71 +326,53 @@ ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev)
         }
 
         q = ngx_queue_head(&w->kicked);
-        f = ngx_queue_data(q, ngx_http_fcfaas_function_t, kicked);
+        pool = ngx_queue_data(q, ngx_http_fcfaas_pool_t, kicked);
 
         ngx_queue_remove(q);
-        f->in_kicked = 0;
+        pool->in_kicked = 0;
 
-        f->refs++;
-        left = ngx_http_fcfaas_park_run(f, left);
-        f->refs--;
+        pool->refs++;
+        left = ngx_http_fcfaas_park_run(pool, left);
+        pool->refs--;
 
-        ngx_http_fcfaas_table_release(f);
+        ngx_http_fcfaas_pool_release(pool);
     }
 }
 
 
 ngx_uint_t
-ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_pool_t *pool)
 {
-    ngx_queue_t            *q;
-    ngx_http_fcfaas_ctx_t  *ctx;
-
-    if (f->declared) {
-        return 1;
-    }
-
-    for (q = ngx_queue_head(&f->waiters);
-         q != ngx_queue_sentinel(&f->waiters);
-         q = ngx_queue_next(q))
-    {
-        ctx = ngx_http_fcfaas_park_ctx(q);
-
-        if (ctx->undeclared) {
-            return 1;
-        }
-    }
-
-    return 0;
+    return pool->function->declared || pool->nundeclared;
 }
 
 
 /* the oldest that an instance has room for, or for whom there is none ever */
-static ngx_http_fcfaas_ctx_t *
-ngx_http_fcfaas_park_next(ngx_http_fcfaas_function_t *f)
+static ngx_http_fcfaas_waiter_t *
+ngx_http_fcfaas_park_next(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_uint_t              any;
     ngx_queue_t            *q;
-    ngx_http_fcfaas_ctx_t  *ctx;
+    ngx_http_fcfaas_waiter_t  *wt;
 
-    any = ngx_http_fcfaas_slots_any(f, NULL);
+    any = ngx_http_fcfaas_slots_any(pool, NULL);
 
-    for (q = ngx_queue_head(&f->waiters);
-         q != ngx_queue_sentinel(&f->waiters);
+    for (q = ngx_queue_head(&pool->waiters);
+         q != ngx_queue_sentinel(&pool->waiters);
          q = ngx_queue_next(q))
     {
-        ctx = ngx_http_fcfaas_park_ctx(q);
+        wt = ngx_http_fcfaas_park_waiter(q);
 
-        if (ctx->nfailed == 0) {
-            return any ? ctx : NULL;
+        if (wt->nfailed == 0) {
+            return any ? wt : NULL;
         }
 
         /* seldom: it was failed by an instance that lives on */
 
-        if ((any && ngx_http_fcfaas_slots_any(f, ctx))
-            || ngx_http_fcfaas_slots_hopeless(f, ctx))
+        if ((any && ngx_http_fcfaas_slots_any(pool, wt))
+            || ngx_http_fcfaas_slots_hopeless(pool, wt))
         {
-            return ctx;
+            return wt;
         }
     }
 
@@ -408,37 +382,37 @@ ngx_http_fcfaas_park_next(ngx_http_fcfaas_function_t *f)
 
 /* resumes the oldest while there is room; returns what is left of limit */
 static ngx_uint_t
-ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
+ngx_http_fcfaas_park_run(ngx_http_fcfaas_pool_t *pool, ngx_uint_t limit)
 {
     ngx_uint_t              n;
-    ngx_http_fcfaas_ctx_t  *ctx;
+    ngx_http_fcfaas_waiter_t  *wt;
 
-    limit = ngx_http_fcfaas_refuse_rest(f, limit);
-    limit = ngx_http_fcfaas_park_unknown(f, limit);
+    limit = ngx_http_fcfaas_refuse_rest(pool, limit);
+    limit = ngx_http_fcfaas_park_unknown(pool, limit);
 
     /* one that joins again during this run waits for the next */
 
-    for (n = f->nwaiters; n && f->nwaiters; n--) {
+    for (n = pool->nwaiters; n && pool->nwaiters; n--) {
 
-        ctx = ngx_http_fcfaas_park_next(f);
+        wt = ngx_http_fcfaas_park_next(pool);
 
-        if (ctx == NULL) {
+        if (wt == NULL) {
             break;
         }
 
         if (limit == 0) {
-            ngx_http_fcfaas_park_kick(f);
+            ngx_http_fcfaas_park_kick(pool);
             return 0;
         }
 
         limit--;
 
-        ngx_http_fcfaas_park_leave(ctx);
-        ctx->waiter.wake(&ctx->waiter);
+        ngx_http_fcfaas_park_leave(wt);
+        wt->wake(wt);
     }
 
-    ngx_http_fcfaas_park_retry(f);
-    ngx_http_fcfaas_ask_look(f);
+    ngx_http_fcfaas_park_retry(pool);
+    ngx_http_fcfaas_ask_look(pool);
 
     return limit;
 }
@@ -447,30 +421,30 @@ ngx_http_fcfaas_park_run(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
 /* those that wait for a function that is not declared any more; returns what is
  * left of limit */
 static ngx_uint_t
-ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
+ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_pool_t *pool, ngx_uint_t limit)
 {
     ngx_queue_t               *q;
-    ngx_http_fcfaas_ctx_t     *ctx;
+    ngx_http_fcfaas_waiter_t  *wt;
     ngx_http_fcfaas_answer_t   answer;
 
-    if (f->declared || !f->worker->listed) {
+    if (pool->function->declared || !pool->worker->listed) {
         return limit;
     }
 
     ngx_http_fcfaas_answer_unknown(&answer);
-    q = ngx_queue_head(&f->waiters);
+    q = ngx_queue_head(&pool->waiters);
 
-    while (q != ngx_queue_sentinel(&f->waiters) && limit) {
+    while (q != ngx_queue_sentinel(&pool->waiters) && limit) {
 
-        ctx = ngx_http_fcfaas_park_ctx(q);
+        wt = ngx_http_fcfaas_park_waiter(q);
         q = ngx_queue_next(q);
 
-        if (!ctx->undeclared) {
+        if (!wt->undeclared) {
             limit--;
-            ngx_http_fcfaas_park_refuse(ctx, &answer);
+            ngx_http_fcfaas_park_refuse(wt, &answer);
 
             /* anybody may have come or gone meanwhile */
-            q = ngx_queue_head(&f->waiters);
+            q = ngx_queue_head(&pool->waiters);
         }
     }
 

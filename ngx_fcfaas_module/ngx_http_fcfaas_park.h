@@ -1,5 +1,5 @@
 /*
- * The queue of those who wait for an instance of a function, oldest first:
+ * The queue of those who wait for an instance of a pool, oldest first:
  * requests parked in the PRECONTENT phase, and requests held in the balancer.
  */
 
@@ -8,29 +8,29 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
-/* Joins the queue of ctx->function, with the deadline that its park timeout
+/* Joins the queue of its pool, with the deadline that its park timeout
  * leaves; the caller has set wake and refuse.  Its place is that of its
  * arrival, however late it joins. */
-void ngx_http_fcfaas_park_join(ngx_http_fcfaas_ctx_t *ctx);
+void ngx_http_fcfaas_park_join(ngx_http_fcfaas_waiter_t *wt);
 /* Counts the request as warm or cold, by what there is now, once. */
-void ngx_http_fcfaas_park_count(ngx_http_fcfaas_ctx_t *ctx);
+void ngx_http_fcfaas_park_count(ngx_http_fcfaas_waiter_t *wt);
 /* Leaves it, if it is there; safe in clean-up handlers. */
-void ngx_http_fcfaas_park_leave(ngx_http_fcfaas_ctx_t *ctx);
+void ngx_http_fcfaas_park_leave(ngx_http_fcfaas_waiter_t *wt);
 /* Sets the deadlines of all that wait in this worker by their park timeouts,
  * once the first list is there. */
 void ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w);
 
-/* Looks at the function's queue soon, from the loop: something about it
+/* Looks at the pool's queue soon, from the loop: something about it
  * changed.  Safe anywhere, cheap when nobody waits. */
-void ngx_http_fcfaas_park_kick(ngx_http_fcfaas_function_t *f);
+void ngx_http_fcfaas_park_kick(ngx_http_fcfaas_pool_t *pool);
 void ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev);
 /* whether somebody who waits may have a new instance: the function is
  * declared, or a waiter's location does not ask for that */
-ngx_uint_t ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_function_t *f);
+ngx_uint_t ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_pool_t *pool);
 
-/* Answers one that waits.  The function may be gone afterwards unless the
+/* Answers one that waits.  The pool may be gone afterwards unless the
  * caller holds a reference. */
-void ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_ctx_t *ctx,
+void ngx_http_fcfaas_park_refuse(ngx_http_fcfaas_waiter_t *wt,
     const ngx_http_fcfaas_answer_t *answer);
 
 #endif /* _NGX_HTTP_FCFAAS_PARK_H_INCLUDED_ */

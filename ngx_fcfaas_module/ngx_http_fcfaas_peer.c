@@ -85,7 +85,7 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     u = r->upstream;
     ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
 
-    if (ctx == NULL || ctx->function == NULL) {
+    if (ctx == NULL || ctx->waiter.pool == NULL) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "upstream \"%V\" is for locations with \"fcfaas\" only",
                       &us->host);
@@ -127,7 +127,7 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     u->peer.save_session = ngx_http_fcfaas_peer_save_session;
 #endif
 
-    ngx_http_fcfaas_count(ctx->function->worker, PASSED);
+    ngx_http_fcfaas_count(ctx->waiter.pool->worker, PASSED);
 
     return NGX_OK;
 }
@@ -139,9 +139,11 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
     ngx_http_fcfaas_peer_t  *fp = data;
 
     ngx_http_fcfaas_ctx_t       *ctx;
+    ngx_http_fcfaas_waiter_t    *wt;
     ngx_http_fcfaas_instance_t  *instance;
 
     ctx = fp->ctx;
+    wt = &ctx->waiter;
 
     ngx_http_fcfaas_wait_over(fp);
 
@@ -164,25 +166,25 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
         return ngx_http_fcfaas_wait_answer(fp, pc);
     }
 
-    ngx_http_fcfaas_park_count(ctx);
+    ngx_http_fcfaas_park_count(wt);
     ngx_http_fcfaas_peer_collapse(ctx->request);
 
-    if (!ctx->turn && ngx_http_fcfaas_admit_overdue(ctx)) {
-        ngx_http_fcfaas_answer_timeout(ctx, &ctx->answer);
+    if (!wt->turn && ngx_http_fcfaas_admit_overdue(wt)) {
+        ngx_http_fcfaas_answer_timeout(wt, &wt->answer);
         return ngx_http_fcfaas_wait_answer(fp, pc);
     }
 
     instance = NULL;
 
-    if (ctx->turn || !ngx_http_fcfaas_admit_behind(ctx)) {
-        instance = ngx_http_fcfaas_slots_bind(ctx->function, ctx);
+    if (wt->turn || !ngx_http_fcfaas_admit_behind(wt)) {
+        instance = ngx_http_fcfaas_slots_bind(wt->pool, wt);
     }
 
-    ctx->turn = 0;
+    wt->turn = 0;
 
     if (instance == NULL) {
 
-        if (ngx_http_fcfaas_slots_hopeless(ctx->function, ctx)) {
+        if (ngx_http_fcfaas_slots_hopeless(wt->pool, wt)) {
             return ngx_http_fcfaas_wait_busy(pc);
         }
 
@@ -196,7 +198,7 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
     pc->sockaddr = &instance->sockaddr.sockaddr;
     pc->socklen = instance->socklen;
 
-    ctx->attempts++;
+    wt->attempts++;
 
     ngx_http_fcfaas_limit_start(fp);
 
@@ -306,9 +308,9 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
 
     if (!ended) {
         /* none of it was work */
-        fp->ctx->waited += ngx_current_msec - fp->bound;
+        fp->ctx->waiter.waited += ngx_current_msec - fp->bound;
 
-        if (fp->ctx->nfailed == 0) {
+        if (fp->ctx->waiter.nfailed == 0) {
             ngx_http_fcfaas_limit_stop(fp);
         }
     }
@@ -317,7 +319,7 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_queue_remove(&fp->queue);
 
     ngx_http_fcfaas_slots_unbind(instance, ended);
-    ngx_http_fcfaas_park_kick(fp->ctx->function);
+    ngx_http_fcfaas_park_kick(fp->ctx->waiter.pool);
 }
 
 
@@ -329,7 +331,7 @@ ngx_http_fcfaas_peer_refused(ngx_http_fcfaas_peer_t *fp)
 
     u = fp->upstream;
 
-    ngx_http_fcfaas_count(fp->ctx->function->worker, REFUSED);
+    ngx_http_fcfaas_count(fp->ctx->waiter.pool->worker, REFUSED);
     ngx_http_fcfaas_slots_refused(fp->instance);
 
     /* what was read of a body that is streamed is gone, though */
@@ -346,18 +348,18 @@ static void
 ngx_http_fcfaas_peer_failed(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc)
 {
-    ngx_http_fcfaas_ctx_t  *ctx;
+    ngx_http_fcfaas_waiter_t  *wt;
 
-    ctx = fp->ctx;
+    wt = &fp->ctx->waiter;
 
     if (pc->tries) {
         pc->tries--;
     }
 
     if (!pc->cached
-        && ctx->nfailed < sizeof(ctx->failed) / sizeof(ctx->failed[0]))
+        && wt->nfailed < sizeof(wt->failed) / sizeof(wt->failed[0]))
     {
-        ctx->failed[ctx->nfailed++] = fp->instance->serial;
+        wt->failed[wt->nfailed++] = fp->instance->serial;
     }
 
     if (pc->connection->read->timedout || pc->connection->write->timedout) {

@@ -25,7 +25,8 @@ struct ngx_http_fcfaas_peer_s {
     unsigned                     unsent:1;      /* the answer said so */
     unsigned                     reinit:1;      /* something was sent once */
     unsigned                     answered:1;    /* a header has come */
-    unsigned                     ended:1;       /* ctx->answer is to be sent */
+    unsigned                     ended:1;       /* the waiter's answer
+                                                   is to be sent */
     unsigned                     busy:1;        /* nginx's own way out */
     u_char                       name_data[NGX_SOCKADDR_STRLEN];
 };

@@ -15,15 +15,15 @@ static ngx_uint_t ngx_http_fcfaas_phase_large(ngx_http_request_t *r);
 static ngx_int_t ngx_http_fcfaas_phase_read(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
 static void ngx_http_fcfaas_phase_body(ngx_http_request_t *r);
-static void ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *waiter);
-static void ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *waiter);
+static void ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *wt);
+static void ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *wt);
 static ngx_uint_t ngx_http_fcfaas_phase_ended(ngx_http_fcfaas_ctx_t *ctx);
 
 
 ngx_int_t
 ngx_http_fcfaas_phase_park(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 {
-    ngx_http_fcfaas_waiter_t  *waiter;
+    ngx_http_fcfaas_waiter_t  *wt;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "fcfaas park: \"%V\"", &ctx->id);
@@ -31,21 +31,21 @@ ngx_http_fcfaas_phase_park(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     /* the ctx's clean-up handler takes it out of the queue when the client
      * leaves */
 
-    waiter = &ctx->waiter;
-    waiter->wake = ngx_http_fcfaas_phase_resume;
-    waiter->refuse = ngx_http_fcfaas_phase_answer;
+    wt = &ctx->waiter;
+    wt->wake = ngx_http_fcfaas_phase_resume;
+    wt->refuse = ngx_http_fcfaas_phase_answer;
 
     ctx->stage = NGX_HTTP_FCFAAS_PARKED;
-    ngx_http_fcfaas_park_join(ctx);
+    ngx_http_fcfaas_park_join(wt);
 
-    ngx_http_fcfaas_ask_look(ctx->function);
+    ngx_http_fcfaas_ask_look(wt->pool);
 
     if (ngx_http_fcfaas_phase_large(r)) {
         return ngx_http_fcfaas_phase_read(r, ctx);
     }
 
     if (ngx_http_fcfaas_phase_watch(r) != NGX_OK) {
-        ngx_http_fcfaas_park_leave(ctx);
+        ngx_http_fcfaas_park_leave(&ctx->waiter);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -106,7 +106,7 @@ ngx_http_fcfaas_phase_read(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     rc = ngx_http_read_client_request_body(r, ngx_http_fcfaas_phase_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        ngx_http_fcfaas_park_leave(ctx);
+        ngx_http_fcfaas_park_leave(&ctx->waiter);
         return rc;
     }
 
@@ -153,13 +153,13 @@ ngx_http_fcfaas_phase_body(ngx_http_request_t *r)
 
 
 static void
-ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *waiter)
+ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_connection_t       *c;
     ngx_http_request_t     *r;
     ngx_http_fcfaas_ctx_t  *ctx;
 
-    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    ctx = ngx_queue_data(wt, ngx_http_fcfaas_ctx_t, waiter);
     r = ctx->request;
     c = r->connection;
 
@@ -173,7 +173,7 @@ ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *waiter)
                    "fcfaas resume: \"%V\"", &ctx->id);
 
     ctx->stage = NGX_HTTP_FCFAAS_PASSED;
-    ctx->turn = 1;
+    wt->turn = 1;
 
     if (ctx->reading) {
         /* ngx_http_fcfaas_phase_body() goes on */
@@ -195,14 +195,14 @@ ngx_http_fcfaas_phase_resume(ngx_http_fcfaas_waiter_t *waiter)
 
 
 static void
-ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *waiter)
+ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_str_t              *detail;
     ngx_connection_t       *c;
     ngx_http_request_t     *r;
     ngx_http_fcfaas_ctx_t  *ctx;
 
-    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    ctx = ngx_queue_data(wt, ngx_http_fcfaas_ctx_t, waiter);
     r = ctx->request;
     c = r->connection;
 
@@ -213,7 +213,7 @@ ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *waiter)
     ngx_http_set_log_request(c->log, r);
 
     if (ctx->reading
-        && ngx_http_fcfaas_answer_replaced(r, ctx->answer.status))
+        && ngx_http_fcfaas_answer_replaced(r, wt->answer.status))
     {
         /*
          * The location of an error_page would take what there is of the body
@@ -222,7 +222,7 @@ ngx_http_fcfaas_phase_answer(ngx_http_fcfaas_waiter_t *waiter)
          */
 
         ctx->refused = 1;
-        detail = &ctx->answer.detail;
+        detail = &wt->answer.detail;
         detail->data = ngx_pstrdup(r->pool, detail);
 
         if (detail->data == NULL) {

@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
@@ -313,34 +314,34 @@ ngx_http_fcfaas_probe_good(ngx_http_fcfaas_probe_t *probe)
                   "answers: kept", &f->id, &instance->name);
 
     instance->unproven = 0;
-    ngx_http_fcfaas_park_kick(f);
+    ngx_http_fcfaas_park_kick(instance->pool);
 }
 
 
 static void
 ngx_http_fcfaas_probe_bad(ngx_http_fcfaas_probe_t *probe, const char *why)
 {
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_instance_t  *instance;
 
     instance = probe->instance;
-    f = instance->function;
+    pool = instance->pool;
 
     ngx_log_error(NGX_LOG_INFO, probe->timer.log, 0,
-                  "fcfaas: \"%V\" at %V is gone: %s", &f->id, &instance->name,
-                  why);
+                  "fcfaas: \"%V\" at %V is gone: %s", &pool->function->id,
+                  &instance->name, why);
 
-    f->refs++;
+    pool->refs++;
 
     ngx_http_fcfaas_peer_vanished(instance);
     ngx_http_fcfaas_table_instance_del(instance);
 
-    ngx_http_fcfaas_ask_forget(f);
-    ngx_http_fcfaas_ask_look(f);
-    ngx_http_fcfaas_park_kick(f);
+    ngx_http_fcfaas_ask_forget(pool);
+    ngx_http_fcfaas_ask_look(pool);
+    ngx_http_fcfaas_park_kick(pool);
 
-    f->refs--;
-    ngx_http_fcfaas_table_release(f);
+    pool->refs--;
+    ngx_http_fcfaas_pool_release(pool);
 }
 
 

@@ -12,34 +12,34 @@ struct ngx_http_fcfaas_refusal_s {
 };
 
 
-static ngx_uint_t ngx_http_fcfaas_refuse_turn(ngx_http_fcfaas_function_t *f,
+static ngx_uint_t ngx_http_fcfaas_refuse_turn(ngx_http_fcfaas_pool_t *pool,
     ngx_msec_t before, const ngx_http_fcfaas_answer_t *answer,
     ngx_uint_t limit);
-static ngx_uint_t ngx_http_fcfaas_refuse_more(ngx_http_fcfaas_function_t *f,
+static ngx_uint_t ngx_http_fcfaas_refuse_more(ngx_http_fcfaas_pool_t *pool,
     ngx_msec_t before);
 
 
 void
-ngx_http_fcfaas_refuse_all(ngx_http_fcfaas_function_t *f, ngx_msec_t before,
+ngx_http_fcfaas_refuse_all(ngx_http_fcfaas_pool_t *pool, ngx_msec_t before,
     const ngx_http_fcfaas_answer_t *answer)
 {
     size_t                      len;
     ngx_http_fcfaas_refusal_t  *refusal;
 
-    f->refs++;
+    pool->refs++;
 
-    (void) ngx_http_fcfaas_refuse_turn(f, before, answer,
+    (void) ngx_http_fcfaas_refuse_turn(pool, before, answer,
                                        NGX_HTTP_FCFAAS_REFUSED);
 
-    if (ngx_http_fcfaas_refuse_more(f, before)) {
+    if (ngx_http_fcfaas_refuse_more(pool, before)) {
 
         /* what is left of an earlier one came before these */
-        ngx_http_fcfaas_refuse_forget(f);
+        ngx_http_fcfaas_refuse_forget(pool);
 
         len = answer->detail.len;
 
         refusal = ngx_alloc(sizeof(ngx_http_fcfaas_refusal_t) + len,
-                            f->worker->log);
+                            pool->worker->log);
 
         if (refusal) {
             refusal->before = before;
@@ -50,43 +50,43 @@ ngx_http_fcfaas_refuse_all(ngx_http_fcfaas_function_t *f, ngx_msec_t before,
                 ngx_memcpy(refusal->detail, answer->detail.data, len);
             }
 
-            f->refusal = refusal;
-            ngx_http_fcfaas_park_kick(f);
+            pool->refusal = refusal;
+            ngx_http_fcfaas_park_kick(pool);
 
         } else {
-            (void) ngx_http_fcfaas_refuse_turn(f, before, answer,
+            (void) ngx_http_fcfaas_refuse_turn(pool, before, answer,
                                                NGX_MAX_UINT32_VALUE);
         }
     }
 
-    f->refs--;
+    pool->refs--;
 }
 
 
 ngx_uint_t
-ngx_http_fcfaas_refuse_rest(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
+ngx_http_fcfaas_refuse_rest(ngx_http_fcfaas_pool_t *pool, ngx_uint_t limit)
 {
     ngx_http_fcfaas_refusal_t  *refusal;
 
-    refusal = f->refusal;
+    refusal = pool->refusal;
 
     if (refusal == NULL) {
         return limit;
     }
 
-    limit = ngx_http_fcfaas_refuse_turn(f, refusal->before, &refusal->answer,
+    limit = ngx_http_fcfaas_refuse_turn(pool, refusal->before, &refusal->answer,
                                         limit);
 
     /* one of those may have led to another refusal */
 
-    if (f->refusal == refusal
-        && !ngx_http_fcfaas_refuse_more(f, refusal->before))
+    if (pool->refusal == refusal
+        && !ngx_http_fcfaas_refuse_more(pool, refusal->before))
     {
-        ngx_http_fcfaas_refuse_forget(f);
+        ngx_http_fcfaas_refuse_forget(pool);
     }
 
-    if (f->refusal) {
-        ngx_http_fcfaas_park_kick(f);
+    if (pool->refusal) {
+        ngx_http_fcfaas_park_kick(pool);
         return 0;
     }
 
@@ -95,32 +95,30 @@ ngx_http_fcfaas_refuse_rest(ngx_http_fcfaas_function_t *f, ngx_uint_t limit)
 
 
 void
-ngx_http_fcfaas_refuse_forget(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_refuse_forget(ngx_http_fcfaas_pool_t *pool)
 {
-    if (f->refusal) {
-        ngx_free(f->refusal);
-        f->refusal = NULL;
+    if (pool->refusal) {
+        ngx_free(pool->refusal);
+        pool->refusal = NULL;
     }
 }
 
 
 static ngx_uint_t
-ngx_http_fcfaas_refuse_turn(ngx_http_fcfaas_function_t *f, ngx_msec_t before,
+ngx_http_fcfaas_refuse_turn(ngx_http_fcfaas_pool_t *pool, ngx_msec_t before,
     const ngx_http_fcfaas_answer_t *answer, ngx_uint_t limit)
 {
     ngx_queue_t               *q;
-    ngx_http_fcfaas_ctx_t     *ctx;
     ngx_http_fcfaas_waiter_t  *waiter;
 
-    while (limit && ngx_http_fcfaas_refuse_more(f, before)) {
+    while (limit && ngx_http_fcfaas_refuse_more(pool, before)) {
 
         limit--;
 
-        q = ngx_queue_head(&f->waiters);
+        q = ngx_queue_head(&pool->waiters);
         waiter = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
-        ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
 
-        ngx_http_fcfaas_park_refuse(ctx, answer);
+        ngx_http_fcfaas_park_refuse(waiter, answer);
     }
 
     return limit;
@@ -129,16 +127,16 @@ ngx_http_fcfaas_refuse_turn(ngx_http_fcfaas_function_t *f, ngx_msec_t before,
 
 /* 1 if the oldest is one of them: oldest first, nobody behind is older */
 static ngx_uint_t
-ngx_http_fcfaas_refuse_more(ngx_http_fcfaas_function_t *f, ngx_msec_t before)
+ngx_http_fcfaas_refuse_more(ngx_http_fcfaas_pool_t *pool, ngx_msec_t before)
 {
     ngx_queue_t               *q;
     ngx_http_fcfaas_waiter_t  *waiter;
 
-    if (ngx_queue_empty(&f->waiters)) {
+    if (ngx_queue_empty(&pool->waiters)) {
         return 0;
     }
 
-    q = ngx_queue_head(&f->waiters);
+    q = ngx_queue_head(&pool->waiters);
     waiter = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
     return (ngx_msec_int_t) (waiter->arrived - before) <= 0;

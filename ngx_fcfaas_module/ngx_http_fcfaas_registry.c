@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_apply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
@@ -14,6 +15,7 @@ static void ngx_http_fcfaas_registry_del(void *arg, const char *key,
 static void ngx_http_fcfaas_registry_state(void *arg, fcf_sync_state_e state,
     const char *why);
 static void ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f);
+static void ngx_http_fcfaas_registry_done(ngx_http_fcfaas_function_t *f);
 static void ngx_http_fcfaas_registry_changed(ngx_http_fcfaas_function_t *f);
 
 
@@ -98,6 +100,7 @@ ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f)
 {
     ngx_uint_t                   generation;
     ngx_queue_t                 *q, *next;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_slot_t      *slot;
     ngx_http_fcfaas_instance_t  *instance;
 
@@ -108,16 +111,22 @@ ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f)
         ngx_http_fcfaas_apply_undeclare(f);
     }
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        instance = ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue);
+    pool = f->pool;
 
-        if (instance->generation != generation) {
-            ngx_http_fcfaas_apply_vanished(instance);
-            ngx_http_fcfaas_ask_forget(f);
+    if (pool) {
+        pool->refs++;
+
+        for (q = ngx_queue_head(&pool->instances);
+             q != ngx_queue_sentinel(&pool->instances);
+             q = next)
+        {
+            next = ngx_queue_next(q);
+            instance = ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue);
+
+            if (instance->generation != generation) {
+                ngx_http_fcfaas_apply_vanished(instance);
+                ngx_http_fcfaas_ask_forget(pool);
+            }
         }
     }
 
@@ -130,11 +139,30 @@ ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f)
 
         if (slot->generation != generation) {
             ngx_http_fcfaas_table_slot_del(slot);
-            ngx_http_fcfaas_ask_forget(f);
+
+            if (pool) {
+                ngx_http_fcfaas_ask_forget(pool);
+            }
         }
     }
 
+    if (pool) {
+        pool->refs--;
+    }
+
+    ngx_http_fcfaas_registry_done(f);
+}
+
+
+/* the caller's reference goes, and the function with it if that was the last */
+static void
+ngx_http_fcfaas_registry_done(ngx_http_fcfaas_function_t *f)
+{
     ngx_http_fcfaas_registry_changed(f);
+
+    if (f->pool) {
+        ngx_http_fcfaas_pool_release(f->pool);
+    }
 
     f->refs--;
     ngx_http_fcfaas_table_release(f);
@@ -144,14 +172,22 @@ ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f)
 static void
 ngx_http_fcfaas_registry_changed(ngx_http_fcfaas_function_t *f)
 {
-    f->outdated = ngx_http_fcfaas_slots_live(f) == 0
-                  && ngx_http_fcfaas_slots_ready(f) != 0;
+    ngx_http_fcfaas_pool_t  *pool;
 
-    if (f->outdated && !f->worker->listing) {
-        ngx_http_fcfaas_ask_look(f);
+    pool = f->pool;
+
+    if (pool == NULL) {
+        return;
     }
 
-    ngx_http_fcfaas_park_kick(f);
+    pool->outdated = ngx_http_fcfaas_slots_live(pool) == 0
+                     && ngx_http_fcfaas_slots_ready(pool) != 0;
+
+    if (pool->outdated && !f->worker->listing) {
+        ngx_http_fcfaas_ask_look(pool);
+    }
+
+    ngx_http_fcfaas_park_kick(pool);
 }
 
 
@@ -185,10 +221,7 @@ ngx_http_fcfaas_registry_put(void *arg, const fcf_kv_t *kv)
         ngx_http_fcfaas_apply_del(f, &key);
     }
 
-    ngx_http_fcfaas_registry_changed(f);
-
-    f->refs--;
-    ngx_http_fcfaas_table_release(f);
+    ngx_http_fcfaas_registry_done(f);
 }
 
 
@@ -211,10 +244,7 @@ ngx_http_fcfaas_registry_del(void *arg, const char *name, size_t len)
     f->refs++;
 
     ngx_http_fcfaas_apply_del(f, &key);
-    ngx_http_fcfaas_registry_changed(f);
-
-    f->refs--;
-    ngx_http_fcfaas_table_release(f);
+    ngx_http_fcfaas_registry_done(f);
 }
 
 

@@ -77,11 +77,11 @@ ngx_http_fcfaas_reply_header(ngx_http_request_t *r)
 
     if (fp->instance && !fp->instance->proven) {
         fp->instance->proven = 1;
-        ngx_http_fcfaas_failure_over(ctx->function);
+        ngx_http_fcfaas_failure_over(ctx->waiter.pool);
     }
 
     if (fp->instance && ngx_http_fcfaas_slots_good(fp->instance)) {
-        ngx_http_fcfaas_park_kick(ctx->function);
+        ngx_http_fcfaas_park_kick(ctx->waiter.pool);
     }
 
     if (u->upgrade && ngx_http_fcfaas_limit_upgrade(fp) != NGX_OK) {
@@ -160,7 +160,7 @@ ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
                   "fcfaas: \"%V\" was not sent to the function at %V: %V",
                   &fp->ctx->id, &fp->ctx->instance, &why);
 
-    ngx_http_fcfaas_count(fp->ctx->function->worker, UNSENT);
+    ngx_http_fcfaas_count(fp->ctx->waiter.pool->worker, UNSENT);
 
     if (instance == NULL) {
         return NGX_OK;

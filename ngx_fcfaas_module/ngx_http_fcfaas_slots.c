@@ -35,22 +35,22 @@ void
 ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance)
 {
     ngx_uint_t                   full, odd, current;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t      *pool;
 
     if (instance->gone) {
         return;
     }
 
-    f = instance->function;
+    pool = instance->pool;
 
     full = instance->busy >= ngx_http_fcfaas_slots_limit(instance);
     odd = instance->draining || instance->away || instance->suspect
           || instance->full || instance->full_times || instance->orphan;
     current = ngx_http_fcfaas_slots_current(instance);
 
-    f->nfull += full - instance->counted_full;
-    f->nodd += odd - instance->counted_odd;
-    f->ncurrent += current - instance->counted_current;
+    pool->nfull += full - instance->counted_full;
+    pool->nodd += odd - instance->counted_odd;
+    pool->ncurrent += current - instance->counted_current;
 
     instance->counted_full = full;
     instance->counted_odd = odd;
@@ -59,12 +59,12 @@ ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance)
 
 
 void
-ngx_http_fcfaas_slots_note_all(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_slots_note_all(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_queue_t  *q;
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
+    for (q = ngx_queue_head(&pool->instances);
+         q != ngx_queue_sentinel(&pool->instances);
          q = ngx_queue_next(q))
     {
         ngx_http_fcfaas_slots_note(ngx_http_fcfaas_slots_of(q));
@@ -88,16 +88,16 @@ ngx_http_fcfaas_slots_away(ngx_http_fcfaas_instance_t *instance)
 /* it has failed this request once */
 static ngx_uint_t
 ngx_http_fcfaas_slots_failed(ngx_http_fcfaas_instance_t *instance,
-    ngx_http_fcfaas_ctx_t *ctx)
+    ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_uint_t  i;
 
-    if (ctx == NULL) {
+    if (wt == NULL) {
         return 0;
     }
 
-    for (i = 0; i < ctx->nfailed; i++) {
-        if (ctx->failed[i] == instance->serial) {
+    for (i = 0; i < wt->nfailed; i++) {
+        if (wt->failed[i] == instance->serial) {
             return 1;
         }
     }
@@ -106,10 +106,10 @@ ngx_http_fcfaas_slots_failed(ngx_http_fcfaas_instance_t *instance,
 }
 
 
-/* ctx: for this request; NULL: for any */
+/* wt: for this request; NULL: for any */
 static ngx_uint_t
 ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
-    ngx_http_fcfaas_ctx_t *ctx)
+    ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_uint_t  limit;
 
@@ -117,7 +117,7 @@ ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
         || instance->gone
         || instance->unproven
         || ngx_http_fcfaas_slots_away(instance)
-        || ngx_http_fcfaas_slots_failed(instance, ctx))
+        || ngx_http_fcfaas_slots_failed(instance, wt))
     {
         return 0;
     }
@@ -151,14 +151,14 @@ ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
 
 
 ngx_http_fcfaas_instance_t *
-ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
-    ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_uint_t                   n, cost, least;
     ngx_queue_t                 *q;
     ngx_http_fcfaas_instance_t  *instance, *best;
 
-    if (f->nfull == f->nlisted) {
+    if (pool->nfull == pool->nlisted) {
         return NULL;
     }
 
@@ -166,8 +166,8 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
     least = 0;
     n = 0;
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
+    for (q = ngx_queue_head(&pool->instances);
+         q != ngx_queue_sentinel(&pool->instances);
          q = ngx_queue_next(q))
     {
         if (n++ >= NGX_HTTP_FCFAAS_COMPARED && best) {
@@ -176,7 +176,7 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
 
         instance = ngx_http_fcfaas_slots_of(q);
 
-        if (ngx_http_fcfaas_slots_room(instance, ctx) == 0) {
+        if (ngx_http_fcfaas_slots_room(instance, wt) == 0) {
             continue;
         }
 
@@ -208,10 +208,10 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_function_t *f,
 
     ngx_http_fcfaas_slots_note(best);
 
-    if (f->nlisted > 1) {
+    if (pool->nlisted > 1) {
         /* busy ones are looked at last */
         ngx_queue_remove(&best->queue);
-        ngx_queue_insert_tail(&f->instances, &best->queue);
+        ngx_queue_insert_tail(&pool->instances, &best->queue);
     }
 
     return best;
@@ -222,9 +222,9 @@ void
 ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
     ngx_uint_t ended)
 {
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t      *pool;
 
-    f = instance->function;
+    pool = instance->pool;
 
     instance->busy--;
     instance->probing = 0;
@@ -236,14 +236,14 @@ ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
     ngx_http_fcfaas_slots_note(instance);
 
     if (instance->busy == 0 && !instance->gone && !instance->counted_odd
-        && f->nlisted > 1)
+        && pool->nlisted > 1)
     {
         /* the next request goes where the last one was, over a connection
          * that is kept, and those that are not needed fall idle; what said
          * "busy" stays behind: others want it too */
 
         ngx_queue_remove(&instance->queue);
-        ngx_queue_insert_head(&f->instances, &instance->queue);
+        ngx_queue_insert_head(&pool->instances, &instance->queue);
     }
 
     ngx_http_fcfaas_table_instance_release(instance);
@@ -251,20 +251,20 @@ ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
 
 
 ngx_uint_t
-ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f,
-    ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_slots_any(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_queue_t  *q;
 
-    if (f->nfull == f->nlisted) {
+    if (pool->nfull == pool->nlisted) {
         return 0;
     }
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
+    for (q = ngx_queue_head(&pool->instances);
+         q != ngx_queue_sentinel(&pool->instances);
          q = ngx_queue_next(q))
     {
-        if (ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q), ctx)) {
+        if (ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q), wt)) {
             return 1;
         }
     }
@@ -274,19 +274,19 @@ ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f,
 
 
 ngx_uint_t
-ngx_http_fcfaas_slots_free(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_slots_free(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_uint_t    n;
     ngx_queue_t  *q;
 
-    if (f->nfull == f->nlisted) {
+    if (pool->nfull == pool->nlisted) {
         return 0;
     }
 
     n = 0;
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
+    for (q = ngx_queue_head(&pool->instances);
+         q != ngx_queue_sentinel(&pool->instances);
          q = ngx_queue_next(q))
     {
         n += ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q), NULL);
@@ -311,20 +311,20 @@ ngx_http_fcfaas_slots_lost(ngx_http_fcfaas_instance_t *instance)
 
 /* those that serve or soon will again; "current": of the spec's version */
 static ngx_uint_t
-ngx_http_fcfaas_slots_count(ngx_http_fcfaas_function_t *f, ngx_uint_t current)
+ngx_http_fcfaas_slots_count(ngx_http_fcfaas_pool_t *pool, ngx_uint_t current)
 {
     ngx_uint_t                   n;
     ngx_queue_t                 *q;
     ngx_http_fcfaas_instance_t  *instance;
 
-    if (f->nodd == 0) {
-        return current ? f->ncurrent : f->nlisted;
+    if (pool->nodd == 0) {
+        return current ? pool->ncurrent : pool->nlisted;
     }
 
     n = 0;
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
+    for (q = ngx_queue_head(&pool->instances);
+         q != ngx_queue_sentinel(&pool->instances);
          q = ngx_queue_next(q))
     {
         instance = ngx_http_fcfaas_slots_of(q);
@@ -349,35 +349,35 @@ ngx_http_fcfaas_slots_count(ngx_http_fcfaas_function_t *f, ngx_uint_t current)
 
 
 ngx_uint_t
-ngx_http_fcfaas_slots_live(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_slots_live(ngx_http_fcfaas_pool_t *pool)
 {
-    return ngx_http_fcfaas_slots_count(f, 1);
+    return ngx_http_fcfaas_slots_count(pool, 1);
 }
 
 
 ngx_uint_t
-ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_pool_t *pool)
 {
-    return ngx_http_fcfaas_slots_count(f, 0);
+    return ngx_http_fcfaas_slots_count(pool, 0);
 }
 
 
 ngx_uint_t
-ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_function_t *f,
-    ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_uint_t                   failed;
     ngx_queue_t                 *q;
     ngx_http_fcfaas_instance_t  *instance;
 
-    if (ctx->nfailed == 0) {
+    if (wt->nfailed == 0) {
         return 0;
     }
 
     failed = 0;
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
+    for (q = ngx_queue_head(&pool->instances);
+         q != ngx_queue_sentinel(&pool->instances);
          q = ngx_queue_next(q))
     {
         instance = ngx_http_fcfaas_slots_of(q);
@@ -386,23 +386,26 @@ ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_function_t *f,
             continue;
         }
 
-        if (!ngx_http_fcfaas_slots_failed(instance, ctx)) {
+        if (!ngx_http_fcfaas_slots_failed(instance, wt)) {
             return 0;
         }
 
         failed = 1;
     }
 
-    return failed && ngx_http_fcfaas_slots_booting(f) == 0;
+    return failed && ngx_http_fcfaas_slots_booting(pool) == 0;
 }
 
 
 ngx_uint_t
-ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_pool_t *pool)
 {
-    ngx_uint_t               n;
-    ngx_queue_t             *q;
-    ngx_http_fcfaas_slot_t  *slot;
+    ngx_uint_t                   n;
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_slot_t      *slot;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = pool->function;
 
     if (!f->booting_changed) {
         return f->booting;

@@ -15,7 +15,7 @@
 /* Binds a slot of the least busy instance: NULL if there is none free.  One
  * that has failed this request is not tried again by it. */
 ngx_http_fcfaas_instance_t *ngx_http_fcfaas_slots_bind(
-    ngx_http_fcfaas_function_t *f, ngx_http_fcfaas_ctx_t *ctx);
+    ngx_http_fcfaas_pool_t *pool, ngx_http_fcfaas_waiter_t *wt);
 /* Gives it back; the instance must not be used afterwards.  ended: a request
  * was served there, so that there is room for another. */
 void ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
@@ -25,24 +25,24 @@ void ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
  * says of the function.  Which have no slot free, which are not as usual: so
  * most questions need no walk over all of them. */
 void ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance);
-void ngx_http_fcfaas_slots_note_all(ngx_http_fcfaas_function_t *f);
+void ngx_http_fcfaas_slots_note_all(ngx_http_fcfaas_pool_t *pool);
 
-/* 1 if bind would find one; ctx NULL: for any request */
-ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_function_t *f,
-    ngx_http_fcfaas_ctx_t *ctx);
+/* 1 if bind would find one; wt NULL: for any request */
+ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt);
 /* 1 if what there is lives on and has failed this request, and nothing else
  * is starting */
-ngx_uint_t ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_function_t *f,
-    ngx_http_fcfaas_ctx_t *ctx);
+ngx_uint_t ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt);
 /* free slots, at most NGX_HTTP_FCFAAS_NO_LIMIT */
-ngx_uint_t ngx_http_fcfaas_slots_free(ngx_http_fcfaas_function_t *f);
+ngx_uint_t ngx_http_fcfaas_slots_free(ngx_http_fcfaas_pool_t *pool);
 /* instances that count as there: not draining, of the current version, not
  * refusing for longer than a restart takes */
-ngx_uint_t ngx_http_fcfaas_slots_live(ngx_http_fcfaas_function_t *f);
+ngx_uint_t ngx_http_fcfaas_slots_live(ngx_http_fcfaas_pool_t *pool);
 /* instances that may take a request now or later, of any version */
-ngx_uint_t ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_function_t *f);
+ngx_uint_t ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_pool_t *pool);
 /* slots somebody is booting a VM for */
-ngx_uint_t ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_function_t *f);
+ngx_uint_t ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_pool_t *pool);
 
 /* 1 if it has refused for longer than a restart takes */
 ngx_uint_t ngx_http_fcfaas_slots_lost(ngx_http_fcfaas_instance_t *instance);
@@ -54,6 +54,6 @@ void ngx_http_fcfaas_slots_full(ngx_http_fcfaas_instance_t *instance);
 ngx_uint_t ngx_http_fcfaas_slots_good(ngx_http_fcfaas_instance_t *instance);
 
 /* ms until an instance that is avoided now may be tried again; 0: none is */
-ngx_msec_t ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f);
+ngx_msec_t ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_pool_t *pool);
 
 #endif /* _NGX_HTTP_FCFAAS_SLOTS_H_INCLUDED_ */

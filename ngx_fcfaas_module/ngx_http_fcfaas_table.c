@@ -1,6 +1,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 
 
 #define NGX_HTTP_FCFAAS_BUCKETS  256
@@ -110,9 +110,8 @@ ngx_http_fcfaas_table_get(ngx_http_fcfaas_worker_t *w, const u_char *id,
 
     ngx_rbtree_init(&f->tree, &f->sentinel, ngx_http_fcfaas_table_insert);
 
-    ngx_queue_init(&f->instances);
+    ngx_queue_init(&f->pools);
     ngx_queue_init(&f->slots);
-    ngx_queue_init(&f->waiters);
 
     i = f->hash & (w->nbuckets - 1);
     f->next = w->buckets[i];
@@ -158,14 +157,7 @@ ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f)
     ngx_http_fcfaas_worker_t     *w;
     ngx_http_fcfaas_function_t  **p;
 
-    if (f->refs
-        || f->declared
-        || f->nwaiters
-        || f->asking
-        || !ngx_queue_empty(&f->instances)
-        || !ngx_queue_empty(&f->slots)
-        || (f->failed && !ngx_http_fcfaas_past(f->failed_until)))
-    {
+    if (f->refs || f->declared || !ngx_queue_empty(&f->slots)) {
         return;
     }
 
@@ -187,32 +179,18 @@ ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f)
 static void
 ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
 {
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_instance_t  *instance;
+    ngx_queue_t  *q;
 
-    while (!ngx_queue_empty(&f->instances)) {
-        q = ngx_queue_head(&f->instances);
-        instance = ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue);
-        ngx_queue_remove(q);
-        ngx_free(instance);
+    while (!ngx_queue_empty(&f->pools)) {
+        q = ngx_queue_head(&f->pools);
+        ngx_http_fcfaas_pool_free(ngx_queue_data(q, ngx_http_fcfaas_pool_t,
+                                                 queue));
     }
 
     while (!ngx_queue_empty(&f->slots)) {
         q = ngx_queue_head(&f->slots);
         ngx_http_fcfaas_table_slot_del(ngx_queue_data(q,
                                               ngx_http_fcfaas_slot_t, queue));
-    }
-
-    if (f->ask_timer.timer_set) {
-        ngx_del_timer(&f->ask_timer);
-    }
-
-    if (f->retry_timer.timer_set) {
-        ngx_del_timer(&f->retry_timer);
-    }
-
-    if (f->in_kicked) {
-        ngx_queue_remove(&f->kicked);
     }
 
     if (f->in_minimum) {
@@ -222,12 +200,6 @@ ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
     if (f->named) {
         f->worker->nnamed--;
     }
-
-    if (f->failure.detail.data) {
-        ngx_free(f->failure.detail.data);
-    }
-
-    ngx_http_fcfaas_refuse_forget(f);
 
     ngx_free(f);
 }
@@ -299,10 +271,13 @@ ngx_http_fcfaas_table_instance(ngx_http_fcfaas_function_t *f,
 
 
 ngx_http_fcfaas_instance_t *
-ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
+ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_pool_t *pool,
     const char *worker_id)
 {
+    ngx_http_fcfaas_function_t  *f;
     ngx_http_fcfaas_instance_t  *instance;
+
+    f = pool->function;
 
     instance = ngx_calloc(sizeof(ngx_http_fcfaas_instance_t),
                           f->worker->log);
@@ -314,6 +289,7 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
                        sizeof(instance->worker_id));
 
     instance->serial = ++f->worker->serial;
+    instance->pool = pool;
     instance->function = f;
     instance->name.data = instance->name_data;
     ngx_queue_init(&instance->requests);
@@ -322,10 +298,10 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
      * they do not all begin with the same instance */
 
     if (ngx_random() & 1) {
-        ngx_queue_insert_head(&f->instances, &instance->queue);
+        ngx_queue_insert_head(&pool->instances, &instance->queue);
 
     } else {
-        ngx_queue_insert_tail(&f->instances, &instance->queue);
+        ngx_queue_insert_tail(&pool->instances, &instance->queue);
     }
 
     instance->node.key = ngx_murmur_hash2(instance->worker_id,
@@ -333,9 +309,9 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
     ngx_rbtree_insert(&f->tree, &instance->node);
 
     f->booting_changed = 1;
-    f->nlisted++;
+    pool->nlisted++;
+    pool->refs++;
     f->ninstances++;
-    f->refs++;
     f->worker->ninstances++;
 
     return instance;
@@ -345,9 +321,11 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_function_t *f,
 void
 ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance)
 {
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_function_t  *f;
 
     f = instance->function;
+    pool = instance->pool;
 
     instance->gone = 1;
 
@@ -355,10 +333,10 @@ ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance)
     ngx_rbtree_delete(&f->tree, &instance->node);
 
     f->booting_changed = 1;
-    f->nlisted--;
-    f->nfull -= instance->counted_full;
-    f->nodd -= instance->counted_odd;
-    f->ncurrent -= instance->counted_current;
+    pool->nlisted--;
+    pool->nfull -= instance->counted_full;
+    pool->nodd -= instance->counted_odd;
+    pool->ncurrent -= instance->counted_current;
 
     if (instance->orphan) {
         ngx_http_fcfaas_probe_stop(instance);
@@ -375,17 +353,17 @@ ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance)
 void
 ngx_http_fcfaas_table_instance_release(ngx_http_fcfaas_instance_t *instance)
 {
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_pool_t  *pool;
 
     if (!instance->gone || instance->busy) {
         return;
     }
 
-    f = instance->function;
+    pool = instance->pool;
     ngx_free(instance);
 
-    f->refs--;
-    ngx_http_fcfaas_table_release(f);
+    pool->refs--;
+    ngx_http_fcfaas_pool_release(pool);
 }
 
 

@@ -19,15 +19,15 @@ ngx_http_fcfaas_function_t *ngx_http_fcfaas_table_find(
 ngx_http_fcfaas_function_t *ngx_http_fcfaas_table_get(
     ngx_http_fcfaas_worker_t *w, const u_char *id, size_t len);
 
-/* Frees the function if nothing holds it any more: no reference, nothing in
- * etcd, nobody waiting.  Ends every use of the pointer by the caller. */
+/* Frees the function if nothing holds it any more: no pool, nothing in etcd.
+ * Ends every use of the pointer by the caller. */
 void ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f);
 
 ngx_http_fcfaas_instance_t *ngx_http_fcfaas_table_instance(
     ngx_http_fcfaas_function_t *f, const char *worker_id);
 ngx_http_fcfaas_instance_t *ngx_http_fcfaas_table_instance_add(
-    ngx_http_fcfaas_function_t *f, const char *worker_id);
-/* takes it out of its function; the memory goes with its last request */
+    ngx_http_fcfaas_pool_t *pool, const char *worker_id);
+/* takes it out of its pool; the memory goes with its last request */
 void ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance);
 /* after busy went down */
 void ngx_http_fcfaas_table_instance_release(

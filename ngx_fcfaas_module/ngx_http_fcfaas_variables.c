@@ -167,14 +167,13 @@ ngx_http_fcfaas_start_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_fcfaas_ctx(r);
 
-    if (ctx == NULL || ctx->function == NULL) {
+    if (ctx == NULL || ctx->waiter.pool == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
     return ngx_http_fcfaas_variable_value(v,
-                                   (u_char *) (ctx->cold ? "cold" : "warm"),
-                                   4);
+                           (u_char *) (ctx->waiter.cold ? "cold" : "warm"), 4);
 }
 
 
@@ -198,7 +197,7 @@ ngx_http_fcfaas_wait_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ms = ctx->waited;
+    ms = ctx->waiter.waited;
 
     if (ctx->waiter.queued) {
         ms += ngx_current_msec - ctx->waiter.since;
@@ -247,7 +246,7 @@ ngx_http_fcfaas_attempts_variable(ngx_http_request_t *r,
     }
 
     return ngx_http_fcfaas_variable_value(v, p,
-                                   ngx_sprintf(p, "%ui", ctx->attempts) - p);
+                           ngx_sprintf(p, "%ui", ctx->waiter.attempts) - p);
 }
 
 

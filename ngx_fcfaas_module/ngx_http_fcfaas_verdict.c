@@ -18,7 +18,7 @@ ngx_http_fcfaas_slots_refused(ngx_http_fcfaas_instance_t *instance)
         ngx_http_fcfaas_slots_note(instance);
     }
 
-    others = ngx_http_fcfaas_slots_ready(instance->function);
+    others = ngx_http_fcfaas_slots_ready(instance->pool);
     others -= ngx_min(others, 1);
 
     if (others == 0 && !ngx_http_fcfaas_slots_lost(instance)) {
@@ -72,7 +72,7 @@ ngx_http_fcfaas_slots_good(ngx_http_fcfaas_instance_t *instance)
 
 
 ngx_msec_t
-ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f)
+ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_queue_t                 *q;
     ngx_msec_t                   least;
@@ -81,12 +81,12 @@ ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_function_t *f)
 
     least = 0;
 
-    if (f->nodd == 0) {
+    if (pool->nodd == 0) {
         return 0;
     }
 
-    for (q = ngx_queue_head(&f->instances);
-         q != ngx_queue_sentinel(&f->instances);
+    for (q = ngx_queue_head(&pool->instances);
+         q != ngx_queue_sentinel(&pool->instances);
          q = ngx_queue_next(q))
     {
         instance = ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue);

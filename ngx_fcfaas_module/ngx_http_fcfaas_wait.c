@@ -23,9 +23,9 @@
 static ngx_int_t ngx_http_fcfaas_wait_connection(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_wait_end_handler(ngx_event_t *ev);
-static void ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter);
+static void ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *wt);
 static void ngx_http_fcfaas_wait_go_on(ngx_http_fcfaas_peer_t *fp);
-static void ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter);
+static void ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *wt);
 static void ngx_http_fcfaas_wait_close(ngx_http_fcfaas_peer_t *fp);
 
 
@@ -52,11 +52,11 @@ ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp, ngx_peer_connection_t *pc)
     ctx->waiter.wake = ngx_http_fcfaas_wait_wake;
     ctx->waiter.refuse = ngx_http_fcfaas_wait_refuse;
 
-    ngx_http_fcfaas_count(ctx->function->worker, WAITED);
-    ngx_http_fcfaas_park_join(ctx);
+    ngx_http_fcfaas_count(ctx->waiter.pool->worker, WAITED);
+    ngx_http_fcfaas_park_join(&ctx->waiter);
 
-    ngx_http_fcfaas_ask_look(ctx->function);
-    ngx_http_fcfaas_park_kick(ctx->function);
+    ngx_http_fcfaas_ask_look(ctx->waiter.pool);
+    ngx_http_fcfaas_park_kick(ctx->waiter.pool);
 
     return NGX_AGAIN;
 }
@@ -216,16 +216,16 @@ ngx_http_fcfaas_wait_over(ngx_http_fcfaas_peer_t *fp)
 
 
 static void
-ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *waiter)
+ngx_http_fcfaas_wait_wake(ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_http_fcfaas_ctx_t  *ctx;
 
-    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    ctx = ngx_queue_data(wt, ngx_http_fcfaas_ctx_t, waiter);
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "fcfaas wait over: \"%V\"", &ctx->id);
 
-    ctx->turn = 1;
+    wt->turn = 1;
     ngx_http_fcfaas_wait_go_on(ctx->peer);
 }
 
@@ -254,12 +254,12 @@ ngx_http_fcfaas_wait_go_on(ngx_http_fcfaas_peer_t *fp)
 
 
 static void
-ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *waiter)
+ngx_http_fcfaas_wait_refuse(ngx_http_fcfaas_waiter_t *wt)
 {
     ngx_http_fcfaas_ctx_t   *ctx;
     ngx_http_fcfaas_peer_t  *fp;
 
-    ctx = ngx_queue_data(waiter, ngx_http_fcfaas_ctx_t, waiter);
+    ctx = ngx_queue_data(wt, ngx_http_fcfaas_ctx_t, waiter);
     fp = ctx->peer;
 
     if (fp->upstream->cleanup == NULL) {

@@ -8,7 +8,7 @@
 ngx_int_t ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 
-/* The same: ctx->answer ends the request, from the loop. */
+/* The same: ctx->waiter.answer ends the request, from the loop. */
 ngx_int_t ngx_http_fcfaas_wait_answer(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 /* The same: nginx gives up, with what it has (a stale answer, say). */
@@ -25,7 +25,7 @@ void ngx_http_fcfaas_wait_over(ngx_http_fcfaas_peer_t *fp);
 ngx_int_t ngx_http_fcfaas_wait_conf(ngx_http_fcfaas_peer_t *fp);
 
 /* Ends the upstream's part of the request, wherever it stands before an
- * answer, and sends ctx->answer.  The request may be gone afterwards. */
+ * answer, and sends ctx->waiter.answer.  The request may be gone afterwards. */
 void ngx_http_fcfaas_wait_end(ngx_http_fcfaas_peer_t *fp);
 
 /* The request ends. */

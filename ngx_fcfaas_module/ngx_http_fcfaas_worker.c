@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_loop.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
@@ -263,8 +264,8 @@ ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w)
     fcf_sync_stat_t              sync;
     fcf_redis_stat_t             redis;
     ngx_http_fcfaas_stat_t      *stat;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_waiter_t    *waiter;
-    ngx_http_fcfaas_function_t  *f;
 
     stat = w->stat;
 
@@ -290,8 +291,8 @@ ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w)
          q != ngx_queue_sentinel(&w->waiting);
          q = ngx_queue_next(q))
     {
-        f = ngx_queue_data(q, ngx_http_fcfaas_function_t, waiting);
-        waiter = ngx_queue_data(ngx_queue_head(&f->waiters),
+        pool = ngx_queue_data(q, ngx_http_fcfaas_pool_t, waiting);
+        waiter = ngx_queue_data(ngx_queue_head(&pool->waiters),
                                 ngx_http_fcfaas_waiter_t, queue);
 
         age = ngx_current_msec - waiter->arrived;
@@ -319,6 +320,7 @@ ngx_http_fcfaas_worker_minimum(ngx_event_t *ev)
 {
     ngx_uint_t                   n;
     ngx_queue_t                 *q;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_worker_t    *w;
     ngx_http_fcfaas_function_t  *f;
 
@@ -353,12 +355,11 @@ ngx_http_fcfaas_worker_minimum(ngx_event_t *ev)
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&w->minimum, q);
 
-        if (f->nwaiters == 0) {
-            f->asked = 0;
-            f->denied = 0;
-        }
+        pool = ngx_http_fcfaas_pool_get(f);
 
-        ngx_http_fcfaas_ask_look(f);
+        if (pool) {
+            ngx_http_fcfaas_ask_minimum(pool);
+        }
     }
 
     ngx_add_timer(ev, w->nminimum ? NGX_HTTP_FCFAAS_TURN_TIME
