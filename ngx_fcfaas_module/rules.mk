@@ -7,7 +7,8 @@
 
 NGX_SRCS := config ngx_fcfaas_module/build \
             $(wildcard contract/*.[ch] client/*.[ch]) \
-            $(wildcard ngx_fcfaas_module/*.[ch])
+            $(wildcard ngx_fcfaas_module/*.[ch]) \
+            $(wildcard ngx_fcfaas_module/zone/*.[ch])
 
 NGX_release := build/nginx/ngx_http_fcfaas_module.so
 NGX_asan    := build/nginx-asan/nginx
@@ -36,3 +37,16 @@ $(NGX_asan): $(NGX_SRCS)
 build/nginx-%/obj/ngx_http_fcfaas_module.so: $(NGX_SRCS)
 	ngx_fcfaas_module/build $* build/nginx-$*
 	@touch $@
+
+# The zone is plain C, and is tested without nginx.
+
+ZONE_OBJS  := $(patsubst %.c,$(B)/%.o,\
+    $(sort $(wildcard ngx_fcfaas_module/zone/*.c)))
+ZONE_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/zone_*.c)))
+UNIT_TESTS += $(ZONE_TESTS)
+
+$(ZONE_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(ZONE_OBJS)
+	$(CC) -o $@ $^ $(LDFLAGS)
+
+$(B)/bench/zone_lock: $(B)/bench/zone_lock.o $(ZONE_OBJS)
+	$(CC) -o $@ $^ $(LDFLAGS)

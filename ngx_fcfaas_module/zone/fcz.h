@@ -1,0 +1,235 @@
+/*
+ * What the workers of a gateway must agree on, in memory that they share:
+ * which instance has how many requests (slots), who waits for which pool and
+ * since when (waits), and how starts went (asks).  Plain C: no nginx here.
+ *
+ * Three kinds of objects:
+ *  - fcz_t lies in the shared memory and is made once, by the master;
+ *  - fcz_member_t is a process' own end of it, in its own memory;
+ *  - fcz_pool_t and fcz_slot_t are handles of the caller's, one for each pool
+ *    and instance that it knows.  They keep what is true of this process
+ *    (requests held, requests that wait) and where the zone counts it.
+ *
+ * The truth is with the processes, the zone only adds it up: so whatever
+ * happens to the zone, each tells it anew.  Its mutex is robust.  One that
+ * dies inside it costs the counts: a new epoch begins with none, and nothing
+ * is bound until all that live have told theirs, or for FCZ_SETTLE_MS.  One
+ * that stands still inside it is waited for FCZ_LOCK_MS, once: then a process
+ * counts for itself, until the mutex is free.
+ *
+ * Under the mutex there is no system call, no allocation and no loop but over
+ * workers or of FCZ_TURN steps.  Bells are rung after it.
+ *
+ * No call fails: what has no room in the zone is counted by this process
+ * alone, and told as an event.
+ */
+
+#ifndef _FCZ_H_INCLUDED_
+#define _FCZ_H_INCLUDED_
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+/* of the memory: another one gets another zone */
+#define FCZ_LAYOUT       1
+
+#define FCZ_MEMBERS_MAX  128
+#define FCZ_NONE         UINT32_MAX
+#define FCZ_NO_TICKET    UINT64_MAX
+
+#define FCZ_LOCK_MS      100        /* waited for a mutex, once */
+#define FCZ_SETTLE_MS    500
+#define FCZ_OFFER_MS       5        /* then the next worker is rung */
+#define FCZ_NEWCOMER_MS   20        /* then those who come now may take it */
+#define FCZ_RING_MS       10        /* a bell that is not heard rings again */
+#define FCZ_LOOK_MS      100        /* each looks for itself, while it waits */
+#define FCZ_BEAT_MS      400        /* without a sign of life for longer: its
+                                       waiters do not count */
+#define FCZ_TURN          64        /* steps under the mutex at once */
+
+typedef struct fcz_s         fcz_t;
+typedef struct fcz_cells_s   fcz_cells_t;
+
+typedef struct {
+    uint64_t            part[2];
+} fcz_key_t;
+
+typedef enum {
+    FCZ_OK = 0,
+    FCZ_FULL,                       /* no slot of it is free */
+    FCZ_BEHIND,                     /* somebody older has been rung for it */
+    FCZ_SETTLING                    /* counts are being told anew */
+} fcz_rc_e;
+
+/* "events" of a member: to be logged by the caller, who clears them */
+#define FCZ_E_ALONE    0x01u        /* the mutex is held by one that stands
+                                       still: "alone_by" */
+#define FCZ_E_TOGETHER 0x02u        /* and that is over */
+#define FCZ_E_FULL     0x04u        /* the zone is full; once */
+#define FCZ_E_EPOCH    0x08u        /* one died inside the mutex */
+#define FCZ_E_BROKEN   0x10u        /* a count below zero: a bug */
+
+typedef struct fcz_pool_s {
+    fcz_key_t               key;
+    LIST_ENTRY(fcz_pool_s)  link;       /* while "listed" */
+    uint32_t                cell;       /* valid in "epoch", if "gen" is its */
+    uint32_t                gen;
+    uint32_t                epoch;
+    uint32_t                wait;       /* valid in "epoch" */
+    uint32_t                waiting;    /* requests of this process */
+    uint32_t                told;       /* of them, to the zone */
+    uint64_t                head;       /* ticket of the oldest of them */
+    LIST_ENTRY(fcz_pool_s)  offer;      /* in member->offers */
+    uint64_t                offered_at; /* 0: not in there */
+    uint8_t                 listed;
+    uint8_t                 rung;       /* for the caller's use */
+} fcz_pool_t;
+
+typedef struct fcz_slot_s {
+    fcz_key_t               key;
+    fcz_pool_t             *pool;       /* the caller's, and outlives it */
+    LIST_ENTRY(fcz_slot_s)  link;       /* while "listed" */
+    uint32_t                cell;       /* as above */
+    uint32_t                gen;
+    uint32_t                epoch;
+    uint32_t                ledger;     /* valid in "epoch" while told */
+    uint32_t                held;       /* requests of this process inside */
+    uint32_t                told;
+    uint32_t                limit;
+    uint8_t                 listed;
+} fcz_slot_t;
+
+typedef struct {
+    fcz_t                   *zone;
+    fcz_cells_t             *cells;     /* where the zone's arrays are, here */
+    uint32_t                 index;     /* FCZ_NONE: no room for it, alone */
+    uint32_t                 epoch;     /* told all of itself in this one */
+    LIST_HEAD(, fcz_slot_s)  slots;     /* held or told */
+    LIST_HEAD(, fcz_pool_s)  pools;     /* waited for, or told so */
+    LIST_HEAD(, fcz_slot_s)  slots_left;    /* the same, to be told anew */
+    LIST_HEAD(, fcz_pool_s)  pools_left;
+    LIST_HEAD(, fcz_pool_s)  offers;    /* others were rung for these */
+    fcz_pool_t             **by_wait;   /* the handles of our wait cells */
+    fcz_slot_t             **by_cell;   /* and of instance cells we know */
+    uint64_t                 ringing[FCZ_MEMBERS_MAX / 64];
+    uint32_t                 alone_by;  /* pid, 0: unknown */
+    uint32_t                 events;
+    uint32_t                 nalone;    /* slots and pools without a cell */
+    uint8_t                  alone;
+    uint8_t                  untold;    /* something was done alone */
+    uint8_t                  full_told;
+} fcz_member_t;
+
+/* what is known of a pool over all members */
+typedef struct {
+    uint32_t                 waiting;
+    uint32_t                 busy;
+    uint32_t                 attempt;       /* failures in a row */
+    uint64_t                 failed_until;  /* fcz_now(); 0: it may start */
+} fcz_view_t;
+
+typedef struct {
+    uint32_t                 epoch;
+    uint32_t                 members;
+    uint32_t                 waiting;
+    uint32_t                 slots, slots_max;      /* cells in use */
+    uint32_t                 pools, pools_max;
+} fcz_stat_t;
+
+/* milliseconds of the machine's monotonic clock */
+uint64_t fcz_now(void);
+
+
+/* The zone: in "size" bytes of zeroed shared memory, aligned to 64.  bells:
+ * FCZ_MEMBERS_MAX eventfds that all members inherit, or NULL.  NULL, errno
+ * set: too small, or no robust mutex. */
+fcz_t *fcz_create(void *mem, size_t size, const int *bells);
+/* bytes that would hold so many instances in use */
+size_t fcz_size(uint32_t nslots);
+/* 32 hexadecimal digits that no other zone has, and NUL */
+void fcz_id(fcz_t *zone, char *text);
+
+/* of "function" "name": what this zone calls it, unlike any other zone */
+void fcz_key(fcz_t *zone, fcz_key_t *key, const char *function,
+    const char *name);
+
+
+/* A process joins.  What dead members left is given back first.  Always works
+ * (member->index FCZ_NONE: no entry was free, it counts alone); -1: out of
+ * memory. */
+int fcz_join(fcz_member_t *m, fcz_t *zone);
+/* Gives back all that it holds; handles must not be used afterwards. */
+void fcz_leave(fcz_member_t *m);
+/* to read from: others want this process to look; -1 */
+int fcz_bell(fcz_member_t *m);
+/* Every FCZ_LOOK_MS while anybody waits, else once a second at least: tells
+ * that it lives, gives back what the dead left, tells what is untold. */
+void fcz_beat(fcz_member_t *m);
+void fcz_stat(fcz_member_t *m, fcz_stat_t *stat);
+
+void fcz_pool_init(fcz_pool_t *pool, const fcz_key_t *key);
+/* before its memory goes: nothing waits there any more */
+void fcz_pool_done(fcz_member_t *m, fcz_pool_t *pool);
+void fcz_slot_init(fcz_slot_t *slot, fcz_pool_t *pool, const fcz_key_t *key);
+/* nothing is held any more */
+void fcz_slot_done(fcz_member_t *m, fcz_slot_t *slot);
+
+
+/* the place of a request in the order of arrival, over all members */
+uint64_t fcz_ticket(fcz_t *zone);
+
+/* One slot of limit (0: no limit) for the request with this ticket, unless
+ * somebody older waits elsewhere.  newcomer: it has not waited itself. */
+fcz_rc_e fcz_bind(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
+    uint64_t ticket, unsigned newcomer);
+/* what fcz_bind() would say */
+fcz_rc_e fcz_peek(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
+    uint64_t ticket, unsigned newcomer);
+/* Gives it back, and rings who has waited longest. */
+void fcz_release(fcz_member_t *m, fcz_slot_t *slot);
+/* Instances of the pool that were full and have room again, those that this
+ * process knows: the first n of them.  Returns how many. */
+uint32_t fcz_room(fcz_member_t *m, fcz_pool_t *pool, fcz_slot_t **slots,
+    uint32_t n);
+
+
+/* One more waits here, if there are less than limit in its pool and total in
+ * all (0: no limit): FCZ_OK, FCZ_FULL.  It counts for others once its ticket
+ * is told as the head. */
+fcz_rc_e fcz_wait_add(fcz_member_t *m, fcz_pool_t *pool, uint32_t limit,
+    uint32_t total);
+/* the oldest that waits here is this one now */
+void fcz_wait_head(fcz_member_t *m, fcz_pool_t *pool, uint64_t ticket);
+/* One less, and this is the oldest of the rest, or FCZ_NO_TICKET. */
+void fcz_wait_sub(fcz_member_t *m, fcz_pool_t *pool, uint64_t head);
+/* 1 if somebody waits in any member; a hint, without the mutex */
+unsigned fcz_waited(fcz_member_t *m, fcz_pool_t *pool);
+
+/* The bell rang: the pools to look at, at most n of them; call until it
+ * returns 0. */
+uint32_t fcz_heard(fcz_member_t *m, fcz_pool_t **pools, uint32_t n);
+/* Every FCZ_OFFER_MS while member->offers is not empty: rings the next where
+ * nobody came. */
+void fcz_offers(fcz_member_t *m);
+
+
+/* What is known of a pool. */
+void fcz_view(fcz_member_t *m, fcz_pool_t *pool, fcz_view_t *view);
+/* Whether this process shall ask for wanted instances now: 1 if nobody has
+ * asked for as many within ms; that is marked, until then. */
+unsigned fcz_ask(fcz_member_t *m, fcz_pool_t *pool, uint32_t wanted,
+    uint32_t ms);
+/* what was asked has come to nothing, or to less */
+void fcz_ask_again(fcz_member_t *m, fcz_pool_t *pool);
+/* One more failure in a row, told once for each "what" (a name's hash: all
+ * members see the same).  From the third on starts are spaced.  Returns how
+ * many in a row; until: 0 or when the next start may be, by fcz_now(). */
+uint32_t fcz_failed(fcz_member_t *m, fcz_pool_t *pool, uint64_t what,
+    uint64_t *until);
+/* the row has ended */
+void fcz_succeeded(fcz_member_t *m, fcz_pool_t *pool);
+
+#endif /* _FCZ_H_INCLUDED_ */

@@ -1,0 +1,373 @@
+/*
+ * Slots, places and bells of the zone, step by step: several members in one
+ * process, which is all the same to the zone.
+ */
+
+#include "ngx_fcfaas_module/zone/fcz.h"
+#include "t/unit/tap.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+
+#define MEMBERS  3
+
+
+typedef struct {
+    fcz_member_t  m;
+    fcz_pool_t    pool;
+    fcz_slot_t    slot[4];
+} member_t;
+
+static fcz_t    *zone;
+static member_t  a, b, c;
+
+
+static fcz_t *
+zone_new(uint32_t nslots)
+{
+    int      i, bells[FCZ_MEMBERS_MAX];
+    void    *mem;
+    fcz_t   *z;
+    size_t   size;
+
+    for (i = 0; i < FCZ_MEMBERS_MAX; i++) {
+        bells[i] = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+    }
+
+    size = fcz_size(nslots);
+    mem = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
+               -1, 0);
+    z = mem == MAP_FAILED ? NULL : fcz_create(mem, size, bells);
+
+    if (z == NULL) {
+        perror("zone_new");
+        exit(1);
+    }
+
+    return z;
+}
+
+
+static void
+member_join(member_t *m)
+{
+    int        i;
+    char       name[16];
+    fcz_key_t  key;
+
+    if (fcz_join(&m->m, zone) == -1) {
+        exit(1);
+    }
+
+    fcz_key(zone, &key, "f", "");
+    fcz_pool_init(&m->pool, &key);
+
+    for (i = 0; i < 4; i++) {
+        (void) snprintf(name, sizeof(name), "n1-%d", i);
+        fcz_key(zone, &key, "f", name);
+        fcz_slot_init(&m->slot[i], &m->pool, &key);
+    }
+}
+
+
+static void
+member_wait(member_t *m, uint64_t ticket)
+{
+    is_int(fcz_wait_add(&m->m, &m->pool, 0, 0), FCZ_OK, "it waits");
+    fcz_wait_head(&m->m, &m->pool, ticket);
+}
+
+
+static unsigned
+rung(member_t *m)
+{
+    uint64_t       n;
+    struct pollfd  p = { .fd = fcz_bell(&m->m), .events = POLLIN };
+
+    return poll(&p, 1, 0) == 1 && read(p.fd, &n, sizeof(n)) == sizeof(n);
+}
+
+
+static unsigned
+heard(member_t *m)
+{
+    fcz_pool_t  *pools[4];
+
+    return rung(m) && fcz_heard(&m->m, pools, 4) == 1
+           && pools[0] == &m->pool;
+}
+
+
+static uint32_t
+busy(member_t *m)
+{
+    fcz_view_t  view;
+
+    fcz_view(&m->m, &m->pool, &view);
+
+    return view.busy;
+}
+
+
+static void
+test_slots(void)
+{
+    fcz_slot_t  *slots[4];
+
+    is_int(fcz_bind(&a.m, &a.slot[0], 2, fcz_ticket(zone), 1), FCZ_OK,
+           "a takes one of two slots");
+    is_int(fcz_peek(&b.m, &b.slot[0], 2, fcz_ticket(zone), 1), FCZ_OK,
+           "b sees the other");
+    is_int(fcz_bind(&b.m, &b.slot[0], 2, fcz_ticket(zone), 1), FCZ_OK,
+           "b takes it");
+    is_int(fcz_bind(&a.m, &a.slot[0], 2, fcz_ticket(zone), 1), FCZ_FULL,
+           "a finds none");
+    is_int(fcz_bind(&c.m, &c.slot[0], 2, fcz_ticket(zone), 1), FCZ_FULL,
+           "nor does c");
+    is_int(busy(&c), 2, "two are busy, as all see");
+
+    is_int(fcz_room(&c.m, &c.pool, slots, 4), 0, "none has room again");
+    fcz_release(&b.m, &b.slot[0]);
+    ok(fcz_room(&c.m, &c.pool, slots, 4) == 1 && slots[0] == &c.slot[0],
+       "given back by b, c finds it");
+    is_int(fcz_bind(&c.m, &c.slot[0], 2, fcz_ticket(zone), 1), FCZ_OK,
+           "and takes it");
+    is_int(fcz_room(&a.m, &a.pool, slots, 4), 0, "then there is none");
+
+    fcz_release(&a.m, &a.slot[0]);
+    fcz_release(&c.m, &c.slot[0]);
+    is_int(busy(&a), 0, "all is given back");
+}
+
+
+/* who has waited longest is rung, and comes first */
+static void
+test_order(void)
+{
+    uint64_t  first, second, third;
+
+    first = fcz_ticket(zone);
+    second = fcz_ticket(zone);
+    third = fcz_ticket(zone);
+
+    is_int(fcz_bind(&a.m, &a.slot[0], 1, first, 1), FCZ_OK, "a takes it");
+    member_wait(&c, third);
+    member_wait(&b, second);
+
+    ok(!rung(&b) && !rung(&c), "nobody is rung for nothing");
+    fcz_release(&a.m, &a.slot[0]);
+    ok(!rung(&c), "given back: who came later is not rung");
+
+    is_int(fcz_bind(&a.m, &a.slot[0], 1, fcz_ticket(zone), 1), FCZ_BEHIND,
+           "a newcomer does not pass");
+    is_int(fcz_bind(&c.m, &c.slot[0], 1, third, 0), FCZ_BEHIND,
+           "nor who waits less long");
+
+    ok(heard(&b), "who has waited longest is rung");
+    is_int(fcz_bind(&b.m, &b.slot[0], 1, second, 0), FCZ_OK, "and takes it");
+    fcz_wait_sub(&b.m, &b.pool, FCZ_NO_TICKET);
+
+    fcz_release(&b.m, &b.slot[0]);
+    ok(heard(&c), "then the next is");
+    is_int(fcz_bind(&c.m, &c.slot[0], 1, third, 0), FCZ_OK, "and takes it");
+    fcz_wait_sub(&c.m, &c.pool, FCZ_NO_TICKET);
+    fcz_release(&c.m, &c.slot[0]);
+}
+
+
+/* the first does not come: the next is rung, then anybody may take it */
+static void
+test_absent(void)
+{
+    uint64_t  first, second, start;
+    unsigned  n;
+
+    first = fcz_ticket(zone);
+    second = fcz_ticket(zone);
+
+    is_int(fcz_bind(&a.m, &a.slot[1], 1, first, 1), FCZ_OK, "a takes it");
+    member_wait(&b, first);
+    member_wait(&c, second);
+    fcz_beat(&b.m);
+    fcz_release(&a.m, &a.slot[1]);
+    ok(heard(&b), "b is rung, and sleeps on");
+
+    start = fcz_now();
+
+    for (n = 0; !rung(&c); n++) {
+        fcz_beat(&b.m);
+        fcz_offers(&a.m);
+        (void) poll(NULL, 0, 1);
+    }
+
+    ok(fcz_now() - start >= FCZ_OFFER_MS - 1, "not at once, c is rung");
+    is_int(fcz_bind(&c.m, &c.slot[1], 1, second, 0), FCZ_OK, "and takes it");
+    fcz_wait_sub(&c.m, &c.pool, FCZ_NO_TICKET);
+    fcz_release(&c.m, &c.slot[1]);
+
+    fcz_beat(&b.m);
+
+    while (fcz_bind(&a.m, &a.slot[1], 1, fcz_ticket(zone), 1) == FCZ_BEHIND) {
+        fcz_beat(&b.m);
+        (void) poll(NULL, 0, 1);
+    }
+
+    ok(1, "b sleeps on: a newcomer takes it");
+    fcz_release(&a.m, &a.slot[1]);
+    start = fcz_now();
+
+    while (fcz_now() - start <= FCZ_BEAT_MS) {
+        (void) poll(NULL, 0, 10);
+    }
+
+    is_int(fcz_bind(&a.m, &a.slot[1], 1, fcz_ticket(zone), 1), FCZ_OK,
+           "without a sign of life b does not count");
+    fcz_release(&a.m, &a.slot[1]);
+    fcz_wait_sub(&b.m, &b.pool, FCZ_NO_TICKET);
+}
+
+
+static void
+test_limits(void)
+{
+    fcz_view_t  view;
+
+    is_int(fcz_wait_add(&a.m, &a.pool, 2, 3), FCZ_OK, "one waits in a");
+    is_int(fcz_wait_add(&b.m, &b.pool, 2, 3), FCZ_OK, "one in b");
+    is_int(fcz_wait_add(&c.m, &c.pool, 2, 3), FCZ_FULL, "no third");
+    is_int(fcz_wait_add(&c.m, &c.pool, 9, 2), FCZ_FULL, "nor in all");
+    ok(fcz_waited(&c.m, &c.pool), "c knows that somebody waits");
+    fcz_view(&c.m, &c.pool, &view);
+    is_int(view.waiting, 2, "two");
+    fcz_wait_sub(&a.m, &a.pool, FCZ_NO_TICKET);
+    is_int(fcz_wait_add(&c.m, &c.pool, 2, 3), FCZ_OK, "one left: one comes");
+    fcz_wait_sub(&b.m, &b.pool, FCZ_NO_TICKET);
+    fcz_wait_sub(&c.m, &c.pool, FCZ_NO_TICKET);
+    ok(!fcz_waited(&c.m, &c.pool), "nobody waits");
+}
+
+
+static void
+test_asking(void)
+{
+    int       i;
+    uint64_t  until;
+
+    is_int(fcz_ask(&a.m, &a.pool, 3, 60000), 1, "a asks for three");
+    is_int(fcz_ask(&b.m, &b.pool, 3, 60000), 0, "b need not");
+    is_int(fcz_ask(&b.m, &b.pool, 4, 60000), 1, "but for four");
+    fcz_ask_again(&c.m, &c.pool);
+    is_int(fcz_ask(&a.m, &a.pool, 1, 60000), 1, "came to nothing: once more");
+
+    is_int(fcz_failed(&a.m, &a.pool, 11, &until), 1, "a failure");
+    is_int(fcz_failed(&b.m, &b.pool, 11, &until), 1, "seen by b too: one");
+    is_int(fcz_failed(&b.m, &b.pool, 12, &until), 2, "another");
+    is_int(until, 0, "two do not space starts");
+    is_int(fcz_failed(&c.m, &c.pool, 13, &until), 3, "a third");
+    ok(until > fcz_now() && until <= fcz_now() + 1000, "that is spaced: 1 s");
+
+    for (i = 14; i < 20; i++) {
+        (void) fcz_failed(&c.m, &c.pool, (uint64_t) i, &until);
+    }
+
+    ok(until > fcz_now() + 29000 && until <= fcz_now() + 30000,
+       "the ninth: 30 s");
+    fcz_succeeded(&a.m, &a.pool);
+    is_int(fcz_failed(&a.m, &a.pool, 99, &until), 1, "the row has ended");
+    is_int(until, 0, "and with it the spacing");
+    fcz_succeeded(&a.m, &a.pool);
+}
+
+
+static void
+test_leaving(void)
+{
+    is_int(fcz_bind(&b.m, &b.slot[2], 3, fcz_ticket(zone), 1), FCZ_OK,
+           "b holds one");
+    is_int(fcz_bind(&b.m, &b.slot[3], 3, fcz_ticket(zone), 1), FCZ_OK,
+           "and another");
+    member_wait(&b, fcz_ticket(zone));
+    fcz_leave(&b.m);
+    is_int(busy(&a), 0, "b leaves: it holds none");
+    ok(!fcz_waited(&a.m, &a.pool), "nor waits");
+    member_join(&b);
+    is_int(fcz_bind(&b.m, &b.slot[2], 1, fcz_ticket(zone), 1), FCZ_OK,
+           "it comes again");
+    fcz_release(&b.m, &b.slot[2]);
+}
+
+
+/* more instances at once than the zone has room for: counted alone, told once */
+static void
+test_full(void)
+{
+    int           i, got;
+    char          name[16];
+    fcz_t        *z;
+    fcz_key_t     key;
+    fcz_stat_t    stat;
+    fcz_pool_t    pool;
+    fcz_slot_t    slots[64];
+    fcz_member_t  m;
+
+    z = zone_new(16);
+    is_int(fcz_join(&m, z), 0, "a zone for 16");
+    fcz_key(z, &key, "g", "");
+    fcz_pool_init(&pool, &key);
+
+    for (i = 0, got = 0; i < 64; i++) {
+        (void) snprintf(name, sizeof(name), "n1-%d", i);
+        fcz_key(z, &key, "g", name);
+        fcz_slot_init(&slots[i], &pool, &key);
+        got += fcz_bind(&m, &slots[i], 1, fcz_ticket(z), 1) == FCZ_OK;
+    }
+
+    is_int(got, 64, "64 are bound all the same");
+    is_int(m.events, FCZ_E_FULL, "and that is told");
+    m.events = 0;
+    is_int(fcz_bind(&m, &slots[63], 1, fcz_ticket(z), 1), FCZ_FULL,
+           "their limit holds in this member");
+    is_int(m.events, 0, "it is told once");
+
+    for (i = 0; i < 64; i++) {
+        fcz_release(&m, &slots[i]);
+    }
+
+    fcz_stat(&m, &stat);
+    is_int(stat.slots, 16, "idle ones stay known");
+
+    for (i = 0, got = 0; i < 64; i++) {
+        got += fcz_bind(&m, &slots[i], 1, fcz_ticket(z), 1) == FCZ_OK
+               && slots[i].told == 1;
+        fcz_release(&m, &slots[i]);
+    }
+
+    is_int(got, 64, "one after the other, all are counted in the zone");
+    fcz_leave(&m);
+}
+
+
+int
+main(void)
+{
+    zone = zone_new(64);
+    member_join(&a);
+    member_join(&b);
+    member_join(&c);
+
+    test_slots();
+    test_order();
+    test_absent();
+    test_limits();
+    test_asking();
+    test_leaving();
+    test_full();
+
+    is_int(a.m.events | b.m.events | c.m.events, 0, "nothing odd happened");
+
+    return tap_done();
+}
