@@ -112,6 +112,23 @@ fca_agent_open_etcd(fca_t *agent, fcf_err_t *err)
     return 0;
 }
 
+/* which also bound what this node can promise */
+static int
+fca_agent_open_limits(fca_t *agent, fcf_err_t *err)
+{
+    fca_bounds_t  bounds;
+
+    if (fca_limits_open(&agent->limits, &agent->conf, err) != 0) {
+        return -1;
+    }
+
+    agent->capacity.vm_pids = FCA_VMM_PIDS;
+    fca_host_bounds(&bounds, agent->limits.cgroups);
+    (void) fca_capacity_look(&agent->capacity, &bounds);
+
+    return 0;
+}
+
 /* Only now is there something to register for. */
 static void
 fca_agent_proxy_up(void *arg)
@@ -321,7 +338,7 @@ fca_agent_run(fca_conf_t *conf)
         || fca_agent_reload_init(&agent, &err) != 0
         || fca_agent_open_state(&agent, &err) != 0
         || fca_agent_open_host(&agent, &err) != 0
-        || fca_limits_open(&agent.limits, conf, &err) != 0
+        || fca_agent_open_limits(&agent, &err) != 0
         || fca_agent_open_vms(&agent, &err) != 0
         || fca_agent_open_etcd(&agent, &err) != 0
         || fca_agent_open_redis(&agent, &err) != 0

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "agent/base/capacity.h"
 #include "agent/check_int.h"
+#include "agent/host.h"
 #include "agent/limits.h"
 
 /* a VM's: process, console and its log, port, records and calls under way */
@@ -151,21 +152,51 @@ fca_check_secret(fca_check_t *check, const char *name, const char *path)
 }
 
 static void
-fca_check_memory(fca_check_t *check, const fca_conf_t *conf)
+fca_check_memory(fca_check_t *check, const fca_conf_t *conf,
+    const fca_bounds_t *bounds)
 {
-    fcf_err_t       err;
-    fca_capacity_t  c;
+    fcf_err_t           err;
+    fca_capacity_t      c;
+    const fca_bound_t  *memory = &bounds->of[FCA_BOUND_MEMORY];
 
-    if (fca_capacity_init(&c, conf->cpu_overcommit, conf->memory_reserve_mb,
-                          conf->max_vms, conf->max_boots, &err) != 0)
+    memset(&c, 0, sizeof(c));
+    c.bounds = *bounds;
+
+    if (fca_capacity_limits(&c, conf->cpu_overcommit, conf->memory_reserve_mb,
+                            conf->max_vms, conf->max_boots, &err) != 0)
     {
         fca_check_say(check, "memory", "set memory_reserve_mb to less than "
                       "the host has", "%s", err.msg);
         return;
     }
 
-    fca_check_say(check, "memory", NULL, "%d MB and %d vCPUs for VMs",
-                  c.memory_mb, c.cpu);
+    if (memory->left >= 0 && memory->left < FCF_DEFAULT_MEMORY_MB) {
+        fca_check_say(check, "memory", "end what uses it, or raise the limit "
+                      "that is named", "%s leaves %d MB, a VM has %d unless "
+                      "its spec says another", memory->where, memory->left,
+                      FCF_DEFAULT_MEMORY_MB);
+        return;
+    }
+
+    fca_check_say(check, "memory", NULL, "%d MB and %d vCPUs for VMs, %d MB "
+                  "are free now", c.memory_mb, c.cpu, memory->left);
+}
+
+static void
+fca_check_pids(fca_check_t *check, const fca_bounds_t *bounds)
+{
+    const fca_bound_t  *pids = &bounds->of[FCA_BOUND_PIDS];
+
+    if (pids->left >= 0 && pids->left < FCA_VMM_PIDS) {
+        fca_check_say(check, "pids", "raise it (TasksMax= of the unit, or a "
+                      "sysctl)", "%s is %d, of which %d are left: a VM may "
+                      "need %d", pids->where, pids->all, pids->left,
+                      FCA_VMM_PIDS);
+        return;
+    }
+
+    fca_check_say(check, "pids", NULL, "%d processes and threads of %d are "
+                  "left", pids->left, pids->all);
 }
 
 static void
@@ -236,9 +267,13 @@ static void
 fca_check_cgroups(fca_check_t *check, const fca_conf_t *conf)
 {
     fcf_err_t       err;
+    fca_bounds_t    bounds;
     fca_cgroups_t  *cgroups;
 
     cgroups = fca_limits_cgroups(conf, 1, &err);
+    fca_host_bounds(&bounds, cgroups);
+    fca_check_memory(check, conf, &bounds);
+    fca_check_pids(check, &bounds);
 
     if (cgroups == NULL) {
         fca_check_say(check, "cgroups", "give the agent a cgroup of its own "
@@ -264,7 +299,6 @@ fca_check_host(fca_check_t *check, const fca_conf_t *conf)
     fca_check_secret(check, "redis_password_file",
                      conf->redis_password_file);
     fca_check_secret(check, "etcd_key", conf->etcd_key);
-    fca_check_memory(check, conf);
     fca_check_limits(check, conf);
     fca_check_cgroups(check, conf);
     fca_check_notes(conf);

@@ -39,6 +39,14 @@ fca_host_vmm(fca_vmm_conf_t *out, const fca_conf_t *conf, uv_loop_t *uv)
 }
 
 void
+fca_host_bounds(fca_bounds_t *out, const fca_cgroups_t *cgroups)
+{
+    fca_bounds_init(out);
+    fca_bounds_host(out, "/proc");
+    fca_cgroups_bounds(cgroups, out);
+}
+
+void
 fca_host_routes(fca_routes_conf_t *out, const fca_conf_t *conf,
     fcf_loop_t *loop, uv_loop_t *uv)
 {

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include "agent/base/prom.h"
+#include "agent/host.h"
 #include "agent/metrics.h"
 
 #define FCA_MAX_STATES  32
@@ -134,6 +135,33 @@ fca_metrics_pools(fca_prom_t *prom, const fca_t *agent)
     fca_metrics_pool(prom, "addresses",
                      all - fca_net_free_count(agent->all.net),
                      fca_net_free_count(agent->all.net));
+}
+
+/* of what others on this host use as well */
+static void
+fca_metrics_host(fca_prom_t *prom, const fca_t *agent)
+{
+    size_t             i;
+    fca_bounds_t       bounds;
+    fca_label_t        label = { "resource", NULL };
+    static const struct {
+        const char  *name;
+        fca_bound_e  which;
+    } left[] = {
+        { "memory_mb", FCA_BOUND_MEMORY }, { "pids", FCA_BOUND_PIDS },
+    };
+
+    fca_host_bounds(&bounds, agent->limits.cgroups);
+    fca_prom_family(prom, "fcfaas_agent_host_left", "gauge",
+                    "What the host and its groups leave, whoever uses the "
+                    "rest.");
+
+    for (i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+        if (bounds.of[left[i].which].left >= 0) {
+            label.value = left[i].name;
+            fca_prom_value(prom, &label, 1, bounds.of[left[i].which].left);
+        }
+    }
 }
 
 static unsigned
@@ -303,6 +331,7 @@ fca_metrics(fca_t *agent, fcf_buf_t *out)
     fca_metrics_starts(&prom, &agent->all.stats);
     fca_metrics_jobs(&prom, agent->jobs);
     fca_metrics_pools(&prom, agent);
+    fca_metrics_host(&prom, agent);
     fca_metrics_peers(&prom, agent);
     fca_metrics_functions(&prom, agent);
     fca_metrics_process(&prom);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
+#include "agent/host.h"
 #include "agent/place.h"
 
 /* a version not heard of is awaited */
@@ -23,7 +24,7 @@ fca_place_room(fca_instances_t *all)
 
     /* that somebody else gives memory back is told by nothing: a job is taken
      * and looked at, and goes elsewhere if there is none */
-    own.host_mb = -1;
+    fca_capacity_own(&own);
 
     return fca_capacity_fit(&own, 1, 1) == FCA_FITS && fca_place_ends(all);
 }
@@ -59,13 +60,33 @@ fca_place_refuse(fca_instances_t *all, fca_job_t *job, fcf_failure_e error,
 static fca_verdict_e
 fca_place_too_big(fca_instances_t *all, fca_job_t *job, const fcf_spec_t *spec)
 {
-    char  why[FCF_ERR_MSG_MAX];
+    char                why[FCF_ERR_MSG_MAX];
+    const fca_bound_t  *pids = &all->capacity->bounds.of[FCA_BOUND_PIDS];
+
+    if (pids->all >= 0 && pids->all < all->capacity->vm_pids) {
+        snprintf(why, sizeof(why), "a VM may need %d processes and threads, "
+                 "and no node gives so many (here: %d, by %s)",
+                 all->capacity->vm_pids, pids->all, pids->where);
+        return fca_place_refuse(all, job, FCF_FAILURE_NO_CAPACITY, why);
+    }
 
     snprintf(why, sizeof(why), "%d vCPUs and %d MB fit on no node (here: %d "
              "vCPUs, %d MB)", spec->cpu, spec->memory_mb, all->capacity->cpu,
              all->capacity->memory_mb);
 
     return fca_place_refuse(all, job, FCF_FAILURE_NO_CAPACITY, why);
+}
+
+static void
+fca_place_look(fca_instances_t *all)
+{
+    fca_bounds_t  bounds;
+
+    fca_host_bounds(&bounds, all->vmm->cgroups);
+
+    if (fca_capacity_look(all->capacity, &bounds)) {
+        all->changed(all->arg);         /* others are told */
+    }
 }
 
 /* declared functions by their spec; others by what the job says */
@@ -146,7 +167,7 @@ fca_place(fca_instances_t *all, fca_job_t *job)
         return FCA_JOB_AWAY;
     }
 
-    fca_capacity_look(all->capacity, "/proc/meminfo");
+    fca_place_look(all);
     fit = fca_capacity_fit(all->capacity, spec.cpu,
                            fca_vmm_memory_mb(all->vmm, spec.memory_mb));
 

@@ -99,7 +99,7 @@ include $(wildcard vm/*/rules.mk)
 
 CGROUP_OBJS := $(addprefix $(GUEST_OBJ)/,t/unit/cgroup_host.o \
                $(patsubst %.c,%.o,$(wildcard agent/vmm/vmm_cgroup*.c)) \
-               contract/fcf_err.o)
+               agent/base/bounds.o contract/fcf_err.o)
 
 $(VM)/cgroup_guest: $(CGROUP_OBJS)
 	$(GUEST_LD) -o $@ $^

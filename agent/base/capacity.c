@@ -1,7 +1,5 @@
 #include <assert.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "agent/base/capacity.h"
@@ -11,10 +9,39 @@ fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
     int max_vms, int max_boots, fcf_err_t *err)
 {
     memset(c, 0, sizeof(*c));
-    c->host_mb = -1;
+    fca_bounds_init(&c->bounds);
 
     return fca_capacity_limits(c, overcommit, reserve_mb, max_vms, max_boots,
                                err);
+}
+
+/* A share of a CPU is one vCPU at least.  The reserve is for the host, and not
+ * out of what a group is given. */
+static void
+fca_capacity_bounded(fca_capacity_t *c, long long mb, long long milli)
+{
+    const fca_bound_t  *of = c->bounds.of;
+
+    if (of[FCA_BOUND_CPU].all >= 0 && of[FCA_BOUND_CPU].all < milli) {
+        milli = of[FCA_BOUND_CPU].all;
+    }
+
+    mb -= c->reserve_mb;
+
+    if (of[FCA_BOUND_MEMORY].all >= 0 && of[FCA_BOUND_MEMORY].all < mb) {
+        mb = of[FCA_BOUND_MEMORY].all;
+    }
+
+    milli = milli * c->overcommit / 1000;
+    c->cpu = milli < 1 ? 1 : milli > INT_MAX ? INT_MAX : (int) milli;
+    c->memory_mb = mb < 0 ? 0 : mb > INT_MAX ? INT_MAX : (int) mb;
+}
+
+static long long
+fca_capacity_host_mb(void)
+{
+    return (long long) sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)
+           / (1024 * 1024);
 }
 
 int
@@ -25,8 +52,7 @@ fca_capacity_limits(fca_capacity_t *c, int overcommit, int reserve_mb,
     long long  mb;
 
     cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    mb = (long long) sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)
-         / (1024 * 1024);
+    mb = fca_capacity_host_mb();
 
     if (cpus < 1 || mb <= reserve_mb) {
         return fcf_err_set(err, FCF_E_INVALID, "memory_reserve_mb = \"%d\": "
@@ -34,56 +60,63 @@ fca_capacity_limits(fca_capacity_t *c, int overcommit, int reserve_mb,
                            "left for VMs", reserve_mb, mb, cpus);
     }
 
-    mb -= reserve_mb;
-
-    c->cpu = (int) cpus * overcommit;
-    c->memory_mb = mb > INT_MAX ? INT_MAX : (int) mb;
+    c->overcommit = overcommit;
+    c->reserve_mb = reserve_mb;
     c->max_vms = max_vms;
     c->max_boots = max_boots;
+
+    fca_capacity_bounded(c, mb, cpus * 1000);
 
     return 0;
 }
 
-void
-fca_capacity_look(fca_capacity_t *c, const char *meminfo)
+int
+fca_capacity_look(fca_capacity_t *c, const fca_bounds_t *bounds)
 {
-    int          fd;
-    char         text[512];
-    ssize_t      n;
-    const char  *line;
-    long long    mb;
+    int   cpu = c->cpu, memory_mb = c->memory_mb;
+    long  cpus;
 
-    c->host_mb = -1;
+    c->bounds = *bounds;
+    cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    fca_capacity_bounded(c, fca_capacity_host_mb(),
+                         cpus > 0 ? cpus * 1000 : 1000);
 
-    fd = open(meminfo, O_RDONLY | O_CLOEXEC);
-    if (fd == -1) {
-        return;
+    return c->cpu != cpu || c->memory_mb != memory_mb;
+}
+
+void
+fca_capacity_own(fca_capacity_t *c)
+{
+    unsigned  i;
+
+    for (i = 0; i < FCA_BOUNDS_N; i++) {
+        c->bounds.of[i].left = -1;
     }
+}
 
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = '\0';
-
-    line = strstr(text, "MemAvailable:");
-    if (line == NULL) {
-        return;
-    }
-
-    mb = atoll(line + sizeof("MemAvailable:") - 1) / 1024;
-    c->host_mb = mb < 0 ? 0 : mb > INT_MAX ? INT_MAX : (int) mb;
+/* 1: so much is there, or it is not known */
+static int
+fca_capacity_left(int bound, int need)
+{
+    return bound < 0 || need <= bound;
 }
 
 fca_fit_e
 fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb)
 {
-    if (cpu > c->cpu || memory_mb > c->memory_mb) {
+    const fca_bound_t  *of = c->bounds.of;
+
+    if (cpu > c->cpu || memory_mb > c->memory_mb
+        || !fca_capacity_left(of[FCA_BOUND_PIDS].all, c->vm_pids))
+    {
         return FCA_FITS_NEVER;
     }
 
     if (cpu > c->cpu - c->cpu_used || memory_mb > c->memory_mb
                                                   - c->memory_mb_used
         || c->vms >= c->max_vms || c->boots >= c->max_boots
-        || (c->host_mb >= 0 && memory_mb > c->host_mb))
+        || !fca_capacity_left(of[FCA_BOUND_MEMORY].left, memory_mb)
+        || !fca_capacity_left(of[FCA_BOUND_PIDS].left, c->vm_pids))
     {
         return FCA_FITS_LATER;
     }

@@ -1,16 +1,18 @@
 /* What this node can still give to VMs.  Plain accounting: what was taken for
- * a VM is given back when nothing of it is left. */
+ * a VM is given back when nothing of it is left; and what the host and its
+ * groups leave of that, as last looked at. */
 
 #ifndef _FCA_CAPACITY_H_INCLUDED_
 #define _FCA_CAPACITY_H_INCLUDED_
 
-#include "contract/fcf_err.h"
+#include "agent/base/bounds.h"
 
 typedef struct {
     int       cpu, memory_mb, max_vms, max_boots;       /* the limits */
     int       cpu_used, memory_mb_used, vms, boots;
-    int       host_mb;                  /* MemAvailable as last looked at; -1:
-                                           not known */
+    int       overcommit, reserve_mb;
+    int       vm_pids;                  /* what one VM may take */
+    fca_bounds_t  bounds;
 } fca_capacity_t;
 
 typedef enum {
@@ -28,10 +30,10 @@ int fca_capacity_init(fca_capacity_t *c, int overcommit, int reserve_mb,
 int fca_capacity_limits(fca_capacity_t *c, int overcommit, int reserve_mb,
     int max_vms, int max_boots, fcf_err_t *err) fcf_must_check;
 
-/* How much the host really has left, whoever uses it: of meminfo, a file like
- * /proc/meminfo (proc(5)).  The reserve is for what the host uses, which is
- * out of it already.  A file that cannot be read bounds nothing. */
-void fca_capacity_look(fca_capacity_t *c, const char *meminfo);
+/* What there is now, whoever uses it.  1: cpu or memory_mb is another. */
+int fca_capacity_look(fca_capacity_t *c, const fca_bounds_t *bounds);
+/* it forgets what others have left */
+void fca_capacity_own(fca_capacity_t *c);
 
 fca_fit_e fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb);
 /* a VM that begins to boot; it must fit */

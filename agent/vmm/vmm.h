@@ -21,6 +21,8 @@
 #include "contract/fcf_names.h"
 
 #define FCA_VMM_RECORD    "record"      /* a file in a VM's directory */
+/* processes and threads of one; what is seen is six to twelve */
+#define FCA_VMM_PIDS      128
 #define FCA_CONSOLE_KEEP  4096          /* last bytes shown of a failure */
 #define FCA_CONSOLE_MAX   65536         /* last bytes kept of the console */
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "contract/fcf_err.h"
+#include "agent/base/bounds.h"
 
 typedef enum { FCA_CGROUPS_AUTO = 0, FCA_CGROUPS_YES, FCA_CGROUPS_NO }
     fca_cgroups_e;
@@ -59,6 +59,10 @@ void fca_cgroups_close(fca_cgroups_t *cgroups);
 int fca_cgroups_version(const fca_cgroups_t *cgroups);
 /* one line for people: what there is, or why there is nothing */
 const char *fca_cgroups_words(const fca_cgroups_t *cgroups);
+
+/* What the groups bound that VMs are made below, whether these have some of
+ * their own or not; as of now. */
+void fca_cgroups_bounds(const fca_cgroups_t *cgroups, fca_bounds_t *bounds);
 
 /* The rest may run on any thread.  On failure nothing is left. */
 int fca_cgroup_make(const fca_cgroups_t *cgroups, const char *worker_id,

@@ -31,10 +31,20 @@ typedef struct {
     char  base[PATH_MAX];               /* version 2: the same in all */
 } fca_cgroup_tree_t;
 
+/* those that bound something: memory, cpu, pids */
+#define FCA_CGROUP_NCHAINS  3
+
+typedef struct {
+    int     version;                    /* 0: there is no such controller */
+    size_t  top;                        /* bytes of dir that are its mount */
+    char    dir[PATH_MAX];              /* VMs are below it */
+} fca_cgroup_chain_t;
+
 struct fca_cgroups_s {
-    int                version;
-    char               words[FCF_ERR_MSG_MAX + 64];
-    fca_cgroup_tree_t  trees[FCA_CGROUP_NKINDS];
+    int                 version;
+    char                words[FCF_ERR_MSG_MAX + 64];
+    fca_cgroup_tree_t   trees[FCA_CGROUP_NKINDS];
+    fca_cgroup_chain_t  chains[FCA_CGROUP_NCHAINS];
 };
 
 typedef struct {
@@ -51,6 +61,10 @@ int fca_cgroup_mount(const char *proc, int version, const char *controller,
 int fca_cgroup_own(const char *proc, int version, const char *controller,
     char *buf, size_t size);
 const char *fca_cgroup_below(const fca_cgroup_mount_t *m, const char *group);
+
+/* vmm_cgroup_bounds.c: chain is zeroed; tree NULL: VMs have no groups */
+void fca_cgroup_chain_find(fca_cgroup_chain_t *chain, const char *proc,
+    const fca_cgroup_tree_t *tree, unsigned kind);
 
 /* vmm_cgroup.c */
 /* one write(2), as these files want it */

@@ -266,6 +266,13 @@ open_v1(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
 }
 
 
+static const char *
+proc_self(const fca_cgroups_conf_t *conf)
+{
+    return conf->proc != NULL ? conf->proc : "/proc/self";
+}
+
+
 /* Version 1 where its memory controller is; a host has each controller in one
  * version only. */
 static int
@@ -275,7 +282,7 @@ hierarchies_open(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
     const char      *proc;
     fca_cgroup_mount_t   m;
 
-    proc = conf->proc != NULL ? conf->proc : "/proc/self";
+    proc = proc_self(conf);
 
     return fca_cgroup_mount(proc, 1, "memory", &m)
            || fca_cgroup_mount(proc, 1, "pids", &m)
@@ -394,18 +401,12 @@ complete(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
 }
 
 
-fca_cgroups_t *
-fca_cgroups_open(const fca_cgroups_conf_t *conf, fcf_err_t *err)
+static fca_cgroups_t *
+cgroups_open(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
+    fcf_err_t *err)
 {
-    char            list[64];
-    fcf_err_t       why;
-    fca_cgroups_t  *cgroups;
-
-    cgroups = calloc(1, sizeof(*cgroups));
-    if (cgroups == NULL) {
-        fcf_err_set(err, FCF_E_NOMEM, "cgroups: out of memory");
-        return NULL;
-    }
+    char       list[64];
+    fcf_err_t  why;
 
     if (conf->mode == FCA_CGROUPS_NO) {
         snprintf(cgroups->words, sizeof(cgroups->words),
@@ -431,6 +432,30 @@ fca_cgroups_open(const fca_cgroups_conf_t *conf, fcf_err_t *err)
     words_list(cgroups, 1, list, sizeof(list));
     snprintf(cgroups->words, sizeof(cgroups->words), "limits by cgroup "
              "version %d:%s", cgroups->version, list);
+
+    return cgroups;
+}
+
+
+fca_cgroups_t *
+fca_cgroups_open(const fca_cgroups_conf_t *conf, fcf_err_t *err)
+{
+    unsigned        kind;
+    fca_cgroups_t  *cgroups;
+
+    cgroups = calloc(1, sizeof(*cgroups));
+    if (cgroups == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "cgroups: out of memory");
+        return NULL;
+    }
+
+    cgroups = cgroups_open(cgroups, conf, err);
+
+    for (kind = 0; cgroups != NULL && kind < FCA_CGROUP_NCHAINS; kind++) {
+        fca_cgroup_chain_find(&cgroups->chains[kind], proc_self(conf),
+                              cgroups->version != 0 ? &cgroups->trees[kind]
+                                                    : NULL, kind);
+    }
 
     return cgroups;
 }

@@ -13,7 +13,6 @@
 #include "agent/vmm/vmm_int.h"
 
 /* threads and processes of a VM: QEMU's pool of workers goes up to 64 */
-#define VMM_PIDS  128
 
 
 /* A program without a slash is looked for in PATH, here and not in the child,
@@ -256,7 +255,8 @@ fca_vmm_process_start(fca_vmm_t *vmm, fcf_err_t *err)
     fca_vmm_child_t       child;
     fca_cgroup_entry_t    group;
     fca_cgroup_limits_t   limits = {
-        fca_vmm_memory_mb(vmm->conf, vmm->memory_mb), vmm->cpu, VMM_PIDS
+        fca_vmm_memory_mb(vmm->conf, vmm->memory_mb), vmm->cpu,
+        FCA_VMM_PIDS
     };
 
     child.dir = vmm->dir;

@@ -68,6 +68,19 @@ only('secrets', qr{token_file = "\Q$dir\E/open-token": its mode is 644},
     token_file => "$dir/open-token");
 only('memory', qr/memory_reserve_mb = "99999999": this host has/,
     memory_reserve_mb => 99999999);
+SKIP: {
+    my ($mount) = slurp('/proc/mounts')
+        =~ m{^\S+ (\S+) cgroup [^ ]*\bpids\b[ ,]}m
+        or skip 'no pids controller of version 1', 1;
+    my $group = "$mount/fcf-check-$$";
+    mkdir $group;
+    spew("$group/pids.max", 100);
+    only('pids', qr{\Q$group\E/pids.max is 100, of which 100 are left: a VM},
+        cgroup_root => "fcf-check-$$");
+    for my $top (glob '/sys/fs/cgroup/*') {
+        rmdir "$top/fcf-check-$$";
+    }
+}
 only('limits', qr/max_vms = "65000" needs 520256 descriptors/,
     max_vms => 65000);
 only('state_dir', qr{state_dir = "/proc/nothing": writing in /proc:},

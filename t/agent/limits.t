@@ -9,6 +9,7 @@ use warnings;
 use lib 't/lib';
 use FcfTest;
 use AgentHost;
+use POSIX ();
 use Test::More;
 
 AgentHost::begin('limits');
@@ -80,6 +81,78 @@ SKIP: {
         ok($agent->stop, 'ends');
         is(scalar(groups('c')), 0, 'nothing is left');
     };
+}
+
+# a group that this test made for VMs, where the host has the controller
+sub bounded {
+    my ($controller) = @_;
+    my ($mount) = slurp('/proc/mounts')
+        =~ m{^\S+ (\S+) cgroup [^ ]*\b$controller\b[ ,]}m or return;
+    my $group = "$mount/fcf-limits-$$";
+    mkdir $group;
+    return $group;
+}
+
+sub set {
+    my ($file, $value) = @_;
+    open my $fh, '>', $file or die "$file: $!";
+    syswrite($fh, $value) // die "$file: $!";
+}
+
+# so many processes in it, which end when the handle is closed
+sub crowd {
+    my ($group, $n) = @_;
+    my $pid = open my $fh, '|-';
+    if (!$pid) {
+        set("$group/cgroup.procs", $$);
+        fork or last for 2 .. $n;
+        1 while <STDIN>;
+        POSIX::_exit(0);
+    }
+    wait_for(sub { slurp("$group/pids.current") == $n }, 20, 'a crowd');
+    return $fh;
+}
+
+my ($pids, $cpu) = map { bounded($_) } qw(pids cpu);
+
+SKIP: {
+    skip 'no such controllers of version 1', 1 unless $pids && $cpu;
+
+    subtest 'what the groups above VMs give' => sub {
+        $redis->cli('DEL', QUEUE);
+        set("$cpu/cpu.cfs_quota_us", 50000);
+        set("$pids/pids.max", 150);
+        my $crowd = crowd($pids, 30);
+        my $port = free_port();
+        my $agent = started('b', settings('b', node_id => "b$$",
+            cgroup_root => "fcf-limits-$$", cpu_overcommit => 6,
+            admin => "127.0.0.1:$port"));
+        is($etcd->get_json("/workers/b$$")->{cpu}, 3,
+            'half a CPU, for six each');
+        like(http_get($port, '/metrics')->{body},
+            qr/^fcfaas_agent_host_left\{resource="pids"\} 120$/m,
+            'processes that are left: in metrics');
+
+        job('three', 'req-b3');
+        $agent->line_matching(qr/held until there is room.*req-b3/, 10);
+        is(scalar(instances('three')), 0, 'too few for a VM: it is held');
+        close $crowd;
+        ok(instance('three', 20), 'until others have ended');
+
+        set("$pids/pids.max", 100);
+        job('big', 'req-b4');
+        my $f = failure('big', 'req-b4');
+        is($f->{error}, 'no_capacity', 'fewer than a VM may need: never');
+        like($f->{message}, qr{fcf-limits-$$/pids.max}, 'by name');
+        ok($agent->stop, 'ends');
+    };
+}
+
+END {
+    for my $name (qw(memory cpu pids blkio)) {
+        my $group = bounded($name) or next;
+        rmdir $group;
+    }
 }
 
 done_testing();
