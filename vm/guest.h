@@ -13,6 +13,8 @@
  *     "address": "172.16.0.2", "prefix_len": 24, "gateway": "172.16.0.1",
  *     "mac": "06:00:ac:10:00:02", "mtu": 1500, "hostname",
  *     "time_ms": Unix time,
+ *     "memory_mb": what the VM has, "dns": ["10.0.0.53"], at most 3,
+ *     "seed": base64 of bytes for the random pool,
  *     "env": { "NAME": "value" }, "secrets": { "NAME": "value" } }
  *
  * Control port: TCP, host to guest, on the guest's eth0 address, only from
@@ -39,6 +41,8 @@
 #define FCV_CONTROL_PORT      1024
 #define FCV_FRAME_MAX         65536
 #define FCV_OUTPUT_KEEP       262144            /* bytes kept in the guest */
+#define FCV_DNS_MAX           3
+#define FCV_SEED_TEXT         5464              /* base64 of 4096 bytes */
 #define FCV_STOP_TIMEOUT_MS   5000
 
 /* Guest addresses come with a MAC of their own: 06:00 and the IPv4 address. */

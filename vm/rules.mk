@@ -20,7 +20,8 @@ GUEST_IMAGES := $(VM)/initramfs.img $(VM)/runtimes/base.img \
 
 TARGETS += $(VM)/vmlinux $(GUEST_IMAGES)
 
-INIT_TESTS := $(addprefix $(B)/t/unit/,init_frame init_config init_output)
+INIT_TESTS := $(addprefix $(B)/t/unit/,init_frame init_config init_output \
+              init_listen)
 UNIT_TESTS += $(INIT_TESTS)
 PROVE_FILES += t/agent/guest.t
 
@@ -113,6 +114,7 @@ INIT_ERR := $(B)/contract/fcf_err.o
 $(B)/t/unit/init_frame: $(B)/vm/init/frame.o $(INIT_ERR)
 $(B)/t/unit/init_config: $(B)/vm/init/config.o $(B)/vm/init/frame.o $(INIT_ERR)
 $(B)/t/unit/init_output: $(B)/vm/init/output.o
+$(B)/t/unit/init_listen: $(B)/vm/init/listen.o $(B)/vm/init/oom.o
 
 $(INIT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson

@@ -91,6 +91,8 @@ static const fca_setting_t  fca_settings[] = {
             "networks that guests with egress reach beside public ones"),
     FCA_INT(egress_connections, "1024", 1, 65535,
             "connections of a guest to outside at once"),
+    FCA_ANY(dns, fca_conf_dns, "",
+            "name servers in guests' resolv.conf, at most 3"),
     FCA_STR(proxy, "fcfaas-proxy", "the proxy's program, a path or a name "
             "beside the agent's; empty: others start it"),
     FCA_STR(proxy_socket, "", "where it listens; proxy.sock in state_dir if "

@@ -15,6 +15,7 @@
 
 #define FCA_CONF_PATH       "/etc/fcfaas/agent.conf"
 #define FCA_CIDRS_MAX       32
+#define FCA_DNS_MAX         3           /* what a resolver asks */
 #define FCA_VMM_ARGS_MAX    24
 /* a kernel takes 2048 bytes, ours included */
 #define FCA_KERNEL_ARGS_MAX 1024
@@ -76,6 +77,8 @@ typedef struct {
     fca_cidr_t       egress_allow[FCA_CIDRS_MAX];
     size_t           negress_allow;
     int              egress_connections;
+    struct in_addr   dns[FCA_DNS_MAX];
+    size_t           ndns;
 
     char            *proxy, *proxy_socket, *proxy_user;
     uid_t            proxy_uid;         /* by fca_conf_proxy() */

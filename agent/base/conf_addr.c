@@ -214,3 +214,49 @@ fca_conf_egress_allow(void *field, const fca_setting_t *s, const char *value,
     return fca_conf_cidrs(conf->egress_allow, &conf->negress_allow, value,
                           err);
 }
+
+/* 0.0.0.0 and 127.0.0.0/8 would be the guest itself */
+static int
+fca_conf_name_server(const char *text, struct in_addr *addr)
+{
+    return inet_pton(AF_INET, text, addr) == 1 && addr->s_addr != INADDR_ANY
+           && !fca_conf_loopback(*addr);
+}
+
+int
+fca_conf_dns(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    int          rc;
+    size_t       i;
+    fca_conf_t  *conf = fca_conf_of(field, dns);
+    fca_list_t   list;
+
+    (void) s;
+
+    if (fca_conf_split(&list, value, " \t,", err) != 0) {
+        return -1;
+    }
+
+    rc = 0;
+
+    if (list.n > FCA_DNS_MAX) {
+        rc = fcf_err_set(err, FCF_E_INVALID, "must have at most %d addresses",
+                         FCA_DNS_MAX);
+    }
+
+    for (i = 0; rc == 0 && i < list.n; i++) {
+        if (!fca_conf_name_server(list.items[i], &conf->dns[i])) {
+            rc = fcf_err_set(err, FCF_E_INVALID, "\"%.40s\" is not an IPv4 "
+                             "address that guests can reach", list.items[i]);
+        }
+    }
+
+    if (rc == 0) {
+        conf->ndns = list.n;
+    }
+
+    fca_conf_list_free(&list);
+
+    return rc;
+}

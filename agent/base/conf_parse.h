@@ -57,6 +57,8 @@ int fca_conf_allow(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_egress_allow(void *field, const fca_setting_t *s,
     const char *value, fcf_err_t *err);
+int fca_conf_dns(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err);
 int fca_conf_egress(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_cgroups(void *field, const fca_setting_t *s, const char *value,

@@ -137,6 +137,8 @@ FCA_ACTION(nic)
         .version = inst->spec.version, .port = inst->spec.port,
         .address = inst->nic.address, .gateway = all->conf->bridge_address,
         .prefix_len = all->conf->bridge_prefix_len, .mtu = inst->nic.mtu,
+        .memory_mb = inst->spec.memory_mb,
+        .dns = all->conf->dns, .ndns = all->conf->ndns,
     };
 
     (void) err;

@@ -2,8 +2,86 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include "agent/vmm/guest_config.h"
+#include "contract/fcf_base64.h"
+#include "vm/guest.h"
+
+#define SEED_BYTES  64
+
+
+/* What cannot be had is left out: the guest has the device for it, too. */
+static int
+add_seed(json_t *root)
+{
+    int   rc;
+    char  seed[SEED_BYTES], text[fcf_base64_encoded_len(SEED_BYTES) + 1];
+
+    if (getrandom(seed, sizeof(seed), GRND_NONBLOCK)
+        != (ssize_t) sizeof(seed))
+    {
+        return 0;
+    }
+
+    fcf_base64_encode(text, seed, sizeof(seed));
+    rc = json_object_set_new(root, "seed", json_string(text));
+    explicit_bzero(seed, sizeof(seed));
+    explicit_bzero(text, sizeof(text));
+
+    return rc;
+}
+
+
+static int
+add_dns(json_t *root, const fca_guest_config_t *c)
+{
+    char     text[INET_ADDRSTRLEN];
+    size_t   i;
+    json_t  *list;
+
+    if (c->ndns == 0) {
+        return 0;
+    }
+
+    list = json_array();
+
+    if (json_object_set_new(root, "dns", list) != 0) {
+        return -1;
+    }
+
+    for (i = 0; i < c->ndns && i < FCV_DNS_MAX; i++) {
+        inet_ntop(AF_INET, &c->dns[i], text, sizeof(text));
+
+        if (json_array_append_new(list, json_string(text)) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* what is told only where it is known */
+static int
+add_optional(json_t *root, const fca_guest_config_t *c)
+{
+    if (c->mtu > 0
+        && json_object_set_new(root, "mtu", json_integer(c->mtu)) != 0)
+    {
+        return -1;
+    }
+
+    if (c->memory_mb > 0
+        && json_object_set_new(root, "memory_mb", json_integer(c->memory_mb))
+           != 0)
+    {
+        return -1;
+    }
+
+    return add_dns(root, c) != 0 || add_seed(root) != 0 ? -1 : 0;
+}
+
 
 char *
 fca_guest_config(const fca_guest_config_t *c)
@@ -37,14 +115,7 @@ fca_guest_config(const fca_guest_config_t *c)
         return NULL;
     }
 
-    text = NULL;
-
-    if (c->mtu == 0
-        || json_object_set_new(root, "mtu", json_integer(c->mtu)) == 0)
-    {
-        text = json_dumps(root, JSON_COMPACT);
-    }
-
+    text = add_optional(root, c) == 0 ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
 
     return text;

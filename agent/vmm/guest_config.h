@@ -13,9 +13,13 @@ typedef struct {
     struct in_addr    address, gateway;
     unsigned          prefix_len, mtu;  /* mtu 0: the device's */
     unsigned char     mac[6];
+    int               memory_mb;        /* 0: not told */
+    const struct in_addr  *dns;
+    size_t            ndns;
 } fca_guest_config_t;
 
-/* malloc'd; NULL: out of memory */
+/* malloc'd, with bytes for the guest's random pool, of which no two have the
+ * same; NULL: out of memory */
 char *fca_guest_config(const fca_guest_config_t *config);
 
 #endif /* _FCA_GUEST_CONFIG_H_INCLUDED_ */

@@ -45,6 +45,7 @@ SKIP: {
     control();
     stubborn();
     endings();
+    deaf();
     memory();
     trial();
 }
@@ -150,7 +151,8 @@ sub config_drive {
         instance_id => 'node-1', port => 80, address => $guest,
         prefix_len => 24, gateway => '172.16.0.1',
         mac => '06:00:ac:10:00:02', hostname => 'box',
-        time_ms => 1700000000000, env => { GREETING => 'hi' },
+        time_ms => 1700000000000, memory_mb => 128, seed => 'c2VlZA==',
+        dns => ['10.0.0.53', '10.0.1.53'], env => { GREETING => 'hi' },
         secrets => { KEY => 's3cret' }, %with });
     my $data = 'FCVCONF1' . pack('N', length $json) . $json;
 
@@ -421,6 +423,14 @@ grep -h '^Cap\|^NoNewPrivs' /proc/self/status
 echo "env $PORT $FCFAAS_FUNCTION_ID $FCFAAS_VERSION $FCFAAS_INSTANCE_ID"
 echo "given $GREETING $KEY"
 echo "at $(pwd) $(hostname) $(date +%s)"
+echo "hosts $(cat /etc/hosts | tr '\n' ' ')$(cat /etc/hostname)"
+echo "dns $(grep nameserver /etc/resolv.conf | tr '\n' ' ')"
+ping -c 1 -W 5 127.0.0.1 >/dev/null 2>&1 || nc -w 1 127.0.0.1 9 2>&1
+echo "lo $(ip addr show lo | grep -c 'inet 127.0.0.1')"
+mkdir /x 2>/dev/null && echo "the root can be written by anybody"
+dd if=/dev/zero of=/tmp/fill bs=1M 2>&1 | grep -o 'No space left'
+dd if=/dev/zero of=/dev/shm/fill bs=1M 2>&1 | grep -o 'No space left'
+rm /tmp/fill /dev/shm/fill; echo small >/tmp/small && echo "room again"
 for drive in vda vdb vdc; do
     cat /dev/$drive >/dev/null 2>&1 && echo "$drive can be read"
 done
@@ -447,6 +457,15 @@ END
     like($text, qr{^at /function box 17000000\d\d$}m, 'where, and when');
     unlike($text, qr/can be read/, 'no drive can be read');
     unlike($text, qr/function can be written/, 'the function is read-only');
+    like($text, qr{^hosts 127.0.0.1 localhost 127.0.1.1 box box$}m,
+        '/etc/hosts, /etc/hostname');
+    like($text, qr{^dns nameserver 10.0.0.53 nameserver 10.0.1.53 $}m,
+        '/etc/resolv.conf');
+    like($text, qr/^lo 1$/m, 'the loopback device is up');
+    unlike($text, qr/root can be written/, 'the root is not the function\'s');
+    is(scalar(() = $text =~ /^No space left$/mg), 2,
+        'files in memory have an end, all together');
+    like($text, qr/^room again$/m, 'which passes');
     like($text, qr/tmp can be written/, '/tmp is there');
     like($text, qr/^again$/m, '/dev/stdout can be opened');
     unlike($text, qr/killed/, 'init is out of its reach');
@@ -534,13 +553,42 @@ sub endings {
     ends(boot($hello, config => spew(tmpdir() . '/zeros', "\0" x 512)),
         qr{^fcfaas: config drive /dev/vdc: does not begin with FCVCONF1}m,
         'no config');
+    ends(boot($hello, config => config_drive(seed => '!')),
+        qr{^fcfaas: seed is not base64 of 1-4096 bytes}m, 'a bad seed');
     ends(boot($hello, config => config_drive(port => 99999)),
         qr{^fcfaas: config drive /dev/vdc: port is 99999, not within }m,
         'a bad config');
 }
 
 
-# a function that takes all memory is killed, the guest does not hang
+# a port that nobody outside can reach: told, and not waited for
+sub deaf {
+    my $vm = boot(shell("echo up\nexec httpd -f -p 127.0.0.1:80\n"));
+    ends($vm, qr/^fcfaas:\ nothing\ listens\ on\ 0\.0\.0\.0:80,\ only\ on
+        \ 127\.0\.0\.1:80;\ listen\ on\ \$PORT,\ not\ on\ 127\.0\.0\.1$/mx,
+        'a port on loopback only');
+    like(slurp($vm->{console}) =~ tr/\r//dr,
+        qr/^fcfaas: the function was ended: nothing listens .*; its last (?#
+        )output:\n\| up$/m, 'and again, with what it said, at the end');
+
+    $vm = boot(shell(<<'END'));
+echo up
+nc -l -p 8080 -e true
+exec nc -ll -p 80 -e true
+END
+    wait_for(sub { slurp($vm->{console}) =~ /but on.*up/s }, 60, 'words');
+    like(slurp($vm->{console}) =~ tr/\r//dr, qr/^fcfaas:\ nothing\ listens\ on
+        \ 0\.0\.0\.0:80,\ but\ on\ \[::\]:8080;\ listen\ on\ \$PORT,
+        \ which\ is\ 80\n\|\ up$/mx, 'another port is told');
+    ok(tcp(8080), 'which is open');
+    reach($vm, 80);
+    pass('and does no harm to one that takes its time');
+    stop($vm);
+}
+
+
+# A function that takes all memory is killed, the guest does not hang; a
+# process of its that does so is named, and the function goes on.
 sub memory {
     my $dir = tmpdir() . '/eater';
     mkdir $dir;
@@ -554,8 +602,38 @@ sub memory {
     system(root() . '/vm/mkfunction', $dir, "$dir.img") == 0
         or die 'mkfunction';
 
-    ends(boot("$dir.img"), qr/^fcfaas: the function ended: signal 9 /m,
+    ends(boot("$dir.img"), qr/^fcfaas: the function ended: signal 9 (?#
+        )\(Killed\), killed for lack of memory, of which there are 128 MB; /m,
         "all memory, $_") for 1 .. 2;
+
+    rename "$dir/bootstrap", "$dir/eat" or die $!;
+    spew("$dir/bootstrap", <<'END');
+#!/bin/sh
+(./eat; echo "eat ended") &
+exec nc -ll -p 80 -e true
+END
+    chmod 0755, "$dir/bootstrap";
+    system(root() . '/vm/mkfunction', $dir, "$dir.img") == 0
+        or die 'mkfunction';
+    my $vm = boot("$dir.img");
+    wait_for(sub { slurp($vm->{console}) =~ /\(eat\) was killed/ }, 90,
+        'the words of the kernel');
+    like(slurp($vm->{console}), qr/^fcfaas: process \d+ \(eat\) was killed (?#
+        )for lack of memory, of which there are 128 MB/m,
+        'one of its processes is named');
+    is_deeply(op(reach($vm, 1024), { op => 'stop' }), $true,
+        'the function goes on');
+    ends($vm, qr/^fcfaas: stopped$/m, 'until it is told to stop');
+
+    $vm = boot(shell("nc -ll -p 80 -e true &\n(b() { b | b & }; b) 2>&1\n"
+        . "while :; do sleep 1; done\n"));
+    reach($vm, 80);
+    is_deeply(op(reach($vm, 1024), { op => 'stop', timeout_ms => 500 }),
+        $true, 'a bomb of forks is heard of no more');
+    $vm->{proc}->wait(60);
+    like(slurp($vm->{console}), qr/^fcfaas: (?:stopped|the function ended)/m,
+        'and its machine ends');
+    unlike(slurp($vm->{console}), qr/panic/, 'no panic');
 }
 
 

@@ -48,6 +48,7 @@ good(void)
          "etcd = http://10.0.0.1:2379, http://10.0.0.2:2379\n"
          "allow = 10.1.2.3/8 192.168.0.1\nvmm_args = --backend  instant\n"
          "cgroups = no\ncgroup_root = a.slice/b\njailer = yes\n"
+         "dns = 9.9.9.9 10.1.2.53\n"
          "egress = internet\negress_allow = 10.1.2.3/24\nbridge_address = 172.20.0.1/20\n");
 
     if (!ok(load(&conf, "--port-last=31999", &err) == 0, "loads: %s",
@@ -69,6 +70,8 @@ good(void)
     is_int(conf.egress, 1, "egress");
     is_int(conf.negress_allow, 1, "a network beside the internet");
     is_int(ntohl(conf.egress_allow[0].addr), 0x0a010200, "without host bits");
+    is_int(conf.ndns, 2, "two name servers");
+    is_int(ntohl(conf.dns[1].s_addr), 0x0a010235, "the second");
     is_int(conf.egress_connections, 1024, "connections of a guest");
     is_int(conf.cgroups, 2, "cgroups");
     is_str(conf.cgroup_root, "a.slice/b", "their root");
@@ -125,6 +128,13 @@ bad(void)
           { ":2: ", "172.16.0.1/30", "/29" } },
         { "egress_allow = 10.0.0.0/33", { ":2: ", "egress_allow", "/33" } },
         { "egress_connections = 0", { ":2: ", "egress_connections", "0" } },
+        { "dns = 9.9.9.9 ns.example",
+          { ":2: ", "dns", "\"ns.example\"" } },
+        { "dns = 127.0.0.53", { ":2: ", "127.0.0.53", "guests" } },
+        { "dns = 0.0.0.0", { ":2: ", "0.0.0.0", "guests" } },
+        { "dns = ::1", { ":2: ", "::1", "IPv4" } },
+        { "dns = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4",
+          { ":2: ", "dns", "at most 3" } },
         { "egress = all", { ":2: ", "egress", "\"all\"" } },
         { "adopt = maybe", { ":2: ", "adopt", "\"maybe\"" } },
         { "cgroups = maybe", { ":2: ", "cgroups", "\"maybe\"" } },

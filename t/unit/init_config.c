@@ -89,6 +89,8 @@ test_full(void)
                   "\"port\":8080,\"prefix_len\":20,\"mtu\":1400,"
                   "\"mac\":\"06:00:ac:10:00:02\",\"hostname\":\"box\","
                   "\"time_ms\":1700000000123,\"later\":[1],"
+                  "\"memory_mb\":256,\"seed\":\"AAAA\","
+                  "\"dns\":[\"10.0.0.53\",\"10.0.1.53\"],"
                   "\"env\":{\"A\":\"1\",\"PORT\":\"9\"},"
                   "\"secrets\":{\"KEY\":\"s=e\"}}"), 0, "a full drive");
     is_str(conf.function_id, "hello", "function_id");
@@ -100,6 +102,10 @@ test_full(void)
     is_int(conf.mtu, 1400, "MTU");
     ok(conf.has_mac && memcmp(conf.mac, "\6\0\254\20\0\2", 6) == 0, "mac");
     is_int(conf.time_ms, 1700000000123, "time");
+    is_int(conf.memory_mb, 256, "memory");
+    is_str(conf.seed, "AAAA", "seed");
+    is_int(conf.ndns, 2, "two name servers");
+    is_str(inet_ntoa(conf.dns[1]), "10.0.1.53", "the second");
     is_str(variable(&conf, "A"), "1", "a variable");
     is_str(variable(&conf, "KEY"), "s=e", "a secret");
     is_str(variable(&conf, "PORT"), "8080", "PORT is ours");
@@ -114,6 +120,8 @@ test_full(void)
     is_str(inet_ntoa(conf.netmask), "255.255.255.0", "prefix 24");
     ok(!conf.has_mac && conf.time_ms == 0, "no mac, no time");
     is_int(conf.mtu, 0, "no MTU");
+    ok(conf.ndns == 0 && conf.seed == NULL && conf.memory_mb == 0,
+       "no name server, no seed");
     fcv_config_free(&conf);
 }
 
@@ -146,6 +154,16 @@ test_fields(void)
             "secrets: the value of K is not a string");
     refused("{" MIN ",\"env\":{\"A\":\"b\\u0000c\"}}",
             "bad JSON at byte 90");
+    refused("{" MIN ",\"memory_mb\":-1}",
+            "memory_mb is -1, not within 0-2147483647");
+    refused("{" MIN ",\"seed\":1}", "seed is not a string");
+    refused("{" MIN ",\"dns\":\"10.0.0.1\"}",
+            "dns is not a list of at most 3 addresses");
+    refused("{" MIN ",\"dns\":[\"::1\"]}",
+            "dns: \"::1\" is not an IPv4 address");
+    refused("{" MIN ",\"dns\":[7]}", "dns: \"\" is not an IPv4 address");
+    refused("{" MIN ",\"dns\":[\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\","
+            "\"1.1.1.1\"]}", "dns is not a list of at most 3 addresses");
     refused("[]", "JSON is not an object");
     refused("{\"a\":", "bad JSON at byte 5");
 }

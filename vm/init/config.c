@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,43 @@ add_variable(fcv_config_t *conf, size_t *n, const char *name,
 }
 
 
+/* by hand, since an address is not to be quoted at any length */
+
+static int
+get_dns(fcv_config_t *conf, fcf_err_t *err)
+{
+    size_t       i;
+    json_t      *list, *value;
+    const char  *text;
+
+    list = json_object_get(conf->json, "dns");
+
+    if (list == NULL) {
+        return 0;
+    }
+
+    if (!json_is_array(list) || json_array_size(list) > FCV_DNS_MAX) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "dns is not a list of at most %d addresses",
+                           FCV_DNS_MAX);
+    }
+
+    json_array_foreach(list, i, value) {
+        text = json_string_value(value);
+
+        if (text == NULL || inet_pton(AF_INET, text, &conf->dns[i]) != 1) {
+            return fcf_err_set(err, FCF_E_INVALID,
+                               "dns: \"%.64s\" is not an IPv4 address",
+                               text ? text : "");
+        }
+
+        conf->ndns = i + 1;
+    }
+
+    return 0;
+}
+
+
 /* values of secrets are never named in a message */
 
 static int
@@ -319,11 +357,12 @@ int
 fcv_config_decode(fcv_config_t *conf, const void *data, size_t len,
     fcf_err_t *err)
 {
-    int64_t  port;
+    int64_t  port, memory_mb;
 
     memset(conf, 0, sizeof(*conf));
     conf->instance_id = "";
     port = 80;
+    memory_mb = 0;
 
     if (get_json(conf, data, len, err) < 0
         || get_string(conf, "function_id", 1, HOSTNAME_MAX,
@@ -333,12 +372,16 @@ fcv_config_decode(fcv_config_t *conf, const void *data, size_t len,
         || get_version(conf, err) < 0
         || get_integer(conf, "port", 1, 65535, &port, err) < 0
         || get_integer(conf, "time_ms", 0, INT64_MAX, &conf->time_ms, err) < 0
+        || get_integer(conf, "memory_mb", 0, INT_MAX, &memory_mb, err) < 0
+        || get_string(conf, "seed", 0, FCV_SEED_TEXT, &conf->seed, err) < 0
+        || get_dns(conf, err) < 0
         || get_network(conf, err) < 0)
     {
         goto failed;
     }
 
     conf->port = (int) port;
+    conf->memory_mb = (int) memory_mb;
     conf->hostname = conf->function_id;
 
     if (get_string(conf, "hostname", 0, HOSTNAME_MAX, &conf->hostname,

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include "contract/fcf_err.h"
+#include "vm/guest.h"
 
 #define FCV_CONFIG_HEAD  12                 /* magic and length */
 
@@ -22,6 +23,10 @@ typedef struct {
     int              has_mac;
     uint8_t          mac[ETH_ALEN];
     int64_t          time_ms;               /* Unix time; 0: not given */
+    int              memory_mb;             /* 0: not given */
+    size_t           ndns;
+    struct in_addr   dns[FCV_DNS_MAX];
+    const char      *seed;                  /* base64; NULL: not given */
     char           **env;                   /* "NAME=value", NULL at the end */
 } fcv_config_t;
 

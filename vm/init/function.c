@@ -23,21 +23,31 @@ typedef struct {
 } report_t;
 
 
-static int
-check_file(fcf_err_t *err)
+/* bootstrap, or else what the runtime has for functions without one */
+
+static const char *
+find_file(fcf_err_t *err)
 {
     struct stat  st;
+    const char  *file;
 
-    if (stat(FCV_FUNCTION_FILE, &st) < 0) {
-        return fcf_err_sys(err, errno, FCV_FUNCTION_FILE);
+    file = FCV_FUNCTION_FILE;
+
+    if (access(file, F_OK) < 0 && access(FCV_RUNTIME_FILE, F_OK) == 0) {
+        file = FCV_RUNTIME_FILE;
+    }
+
+    if (stat(file, &st) < 0) {
+        fcf_err_sys(err, errno, "%s", file);
+        return NULL;
     }
 
     if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXOTH)) {
-        return fcf_err_set(err, FCF_E_INVALID,
-                           FCV_FUNCTION_FILE " is not an executable file");
+        fcf_err_set(err, FCF_E_INVALID, "%s is not an executable file", file);
+        return NULL;
     }
 
-    return 0;
+    return file;
 }
 
 
@@ -152,16 +162,17 @@ prepare_child(const fcv_config_t *conf, const int out[2])
 
 
 static void
-run_child(const fcv_config_t *conf, const int out[2], int report_fd)
+run_child(const fcv_config_t *conf, const char *file, const int out[2],
+    int report_fd)
 {
     report_t     report;
     const char  *failed;
-    char *const  argv[] = { (char *) FCV_FUNCTION_FILE, NULL };
+    char *const  argv[] = { (char *) file, NULL };
 
     failed = prepare_child(conf, out);
 
     if (failed == NULL) {
-        execv(FCV_FUNCTION_FILE, argv);
+        execv(file, argv);
         failed = "execute";
     }
 
@@ -180,7 +191,7 @@ run_child(const fcv_config_t *conf, const int out[2], int report_fd)
 /* the pipe closes at execve(2), with nothing in it */
 
 static int
-await_exec(int report_fd, fcf_err_t *err)
+await_exec(int report_fd, const char *file, fcf_err_t *err)
 {
     ssize_t   n;
     report_t  report;
@@ -194,11 +205,10 @@ await_exec(int report_fd, fcf_err_t *err)
     }
 
     if (n != (ssize_t) sizeof(report)) {
-        return fcf_err_sys(err, errno, FCV_FUNCTION_FILE);
+        return fcf_err_sys(err, errno, "%s", file);
     }
 
-    return fcf_err_sys(err, report.sys_errno, FCV_FUNCTION_FILE ": %s",
-                       report.step);
+    return fcf_err_sys(err, report.sys_errno, "%s: %s", file, report.step);
 }
 
 
@@ -219,8 +229,8 @@ close_pair(int pair[2])
 
 
 static int
-spawn(fcv_function_t *fn, const fcv_config_t *conf, int out[2][2],
-    int report[2], fcf_err_t *err)
+spawn(fcv_function_t *fn, const fcv_config_t *conf, const char *file,
+    int out[2][2], int report[2], fcf_err_t *err)
 {
     pid_t  pid;
     int    writers[2];
@@ -235,17 +245,18 @@ spawn(fcv_function_t *fn, const fcv_config_t *conf, int out[2][2],
     }
 
     if (pid == 0) {
-        run_child(conf, writers, report[1]);
+        run_child(conf, file, writers, report[1]);
     }
 
     close(report[1]);
     report[1] = -1;
 
-    if (await_exec(report[0], err) < 0) {
+    if (await_exec(report[0], file, err) < 0) {
         return -1;
     }
 
     fn->pid = pid;
+    fn->leader = pid;
 
     return 0;
 }
@@ -258,11 +269,15 @@ fcv_function_start(fcv_function_t *fn, const fcv_config_t *conf,
     int  i, rc, out[2][2] = { { -1, -1 }, { -1, -1 } };
     int  report[2] = { -1, -1 };
 
-    fn->pid = 0;
+    const char  *file;
+
+    memset(fn, 0, sizeof(*fn));
     fn->pipe[0] = -1;
     fn->pipe[1] = -1;
 
-    if (check_file(err) < 0) {
+    file = find_file(err);
+
+    if (file == NULL) {
         return -1;
     }
 
@@ -276,7 +291,7 @@ fcv_function_start(fcv_function_t *fn, const fcv_config_t *conf,
         rc = fcf_err_sys(err, errno, "pipe");
 
     } else {
-        rc = spawn(fn, conf, out, report, err);
+        rc = spawn(fn, conf, file, out, report, err);
     }
 
     for (i = 0; rc == 0 && i < 2; i++) {
@@ -332,7 +347,8 @@ fcv_function_status(const fcv_function_t *fn, char *buf, size_t size)
 
     if (WIFSIGNALED(fn->status)) {
         signo = WTERMSIG(fn->status);
-        snprintf(buf, size, "signal %d (%s)", signo, strsignal(signo));
+        snprintf(buf, size, "signal %d (%s)%s", signo, strsignal(signo),
+                 fn->oom ? ", killed for lack of memory" : "");
 
     } else {
         snprintf(buf, size, "exit status %d", WEXITSTATUS(fn->status));

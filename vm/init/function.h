@@ -9,6 +9,8 @@
 
 #define FCV_FUNCTION_DIR   "/function"
 #define FCV_FUNCTION_FILE  FCV_FUNCTION_DIR "/bootstrap"
+/* what the runtime starts where the function has no bootstrap */
+#define FCV_RUNTIME_FILE   "/usr/lib/fcfaas/launch"
 #define FCV_FUNCTION_UID   1000
 #define FCV_FUNCTION_NAME  "fn"
 
@@ -16,9 +18,11 @@ typedef struct {
     pid_t   pid;            /* leader of its session; 0: not running */
     int     pipe[2];        /* by fcv_stream_e, non-blocking, -1 at the end */
     int     status;         /* as of waitpid(2), once pid is 0 */
+    pid_t   leader;         /* its pid, also once it has ended */
+    int     oom;            /* the kernel killed it for lack of memory */
 } fcv_function_t;
 
-/* Returns once bootstrap runs (execve(2) succeeded), else says why not. */
+/* Returns once it runs (execve(2) succeeded), else says why not. */
 int fcv_function_start(fcv_function_t *fn, const fcv_config_t *conf,
     fcf_err_t *err) fcf_must_check;
 /* Reaps whatever ended, orphans too; 1 if the function was among them. */

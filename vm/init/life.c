@@ -3,6 +3,7 @@
 #include <time.h>
 #include "vm/init/life.h"
 
+#define DEAF_MS        500      /* between SIGTERM and SIGKILL */
 #define KILL_MS        2000     /* a killed process that does not go is stuck */
 #define FLUSH_MS       1000
 #define FLUSH_POLL_MS  10       /* see fcv_control_behind() */
@@ -10,8 +11,8 @@
 typedef void (*action_pt)(fcv_life_t *life);
 
 
-static int64_t
-now_ms(void)
+int64_t
+fcv_now_ms(void)
 {
     struct timespec  ts;
 
@@ -27,7 +28,7 @@ static void
 set_state(fcv_life_t *life, fcv_life_e state, int64_t timeout_ms)
 {
     life->state = state;
-    life->deadline_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    life->deadline_ms = timeout_ms < 0 ? -1 : fcv_now_ms() + timeout_ms;
 }
 
 
@@ -37,6 +38,17 @@ begin_stop(fcv_life_t *life)
     life->stopped = 1;
     fcv_function_signal(life->function, SIGTERM);
     set_state(life, FCV_LIFE_STOPPING, life->stop_ms);
+}
+
+
+/* it can never be reached: what it would do in its own time nobody waits for */
+
+static void
+end_deaf(fcv_life_t *life)
+{
+    life->deaf = 1;
+    fcv_function_signal(life->function, SIGTERM);
+    set_state(life, FCV_LIFE_STOPPING, DEAF_MS);
 }
 
 
@@ -69,6 +81,7 @@ end(fcv_life_t *life)
 static const action_pt  actions[FCV_LIFE_NSTATES][FCV_ON_NEVENTS] = {
     [FCV_LIFE_RUNNING] = {
         [FCV_ON_STOP] = begin_stop,
+        [FCV_ON_DEAF] = end_deaf,
         [FCV_ON_ENDED] = begin_flush,
     },
     [FCV_LIFE_STOPPING] = {
@@ -91,6 +104,7 @@ fcv_life_init(fcv_life_t *life, const fcv_function_t *function)
 {
     life->function = function;
     life->stopped = 0;
+    life->deaf = 0;
     life->stop_ms = 0;
     set_state(life, FCV_LIFE_RUNNING, -1);
 }
@@ -118,7 +132,7 @@ fcv_life_wait(const fcv_life_t *life)
         return -1;
     }
 
-    left = life->deadline_ms - now_ms();
+    left = life->deadline_ms - fcv_now_ms();
 
     if (life->state == FCV_LIFE_FLUSHING && left > FLUSH_POLL_MS) {
         return FLUSH_POLL_MS;

@@ -24,6 +24,7 @@
 
 #define FCV_LIFE_EVENTS(X)                                                   \
     X(STOP, "stop")                                                          \
+    X(DEAF, "deaf")                                                          \
     X(ENDED, "ended")                                                        \
     X(TIMEOUT, "timeout")                                                    \
     X(FLUSHED, "flushed")
@@ -46,8 +47,12 @@ typedef struct {
     int64_t                deadline_ms;     /* monotonic; -1: none */
     int64_t                stop_ms;         /* what the next STOP grants */
     int                    stopped;         /* by a STOP, not by itself */
+    int                    deaf;            /* by a DEAF */
     const fcv_function_t  *function;
 } fcv_life_t;
+
+/* milliseconds of the monotonic clock */
+int64_t fcv_now_ms(void);
 
 void fcv_life_init(fcv_life_t *life, const fcv_function_t *function);
 /* events that mean nothing in the present state are ignored */

@@ -5,25 +5,29 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
+#include <sys/sysinfo.h>
 #include <termios.h>
 #include <unistd.h>
 #include "vm/guest.h"
 #include "vm/init/config.h"
 #include "vm/init/console.h"
 #include "vm/init/control.h"
+#include "vm/init/etc.h"
 #include "vm/init/function.h"
 #include "vm/init/life.h"
+#include "vm/init/listen.h"
 #include "vm/init/modules.h"
 #include "vm/init/mounts.h"
 #include "vm/init/net.h"
+#include "vm/init/oom.h"
 #include "vm/init/ops.h"
+#include "vm/init/trial.h"
 
 #define MODULES_DIR   "/modules"
 #define CONFIG_DRIVE  "/dev/vdc"
@@ -33,18 +37,21 @@
 
 enum {
     FD_SIGNAL = 0,
+    FD_OOM,
     FD_OUTPUT,                          /* and one more */
     FD_CONTROL = FD_OUTPUT + 2,
     FD_COUNT = FD_CONTROL + FCV_CONTROL_FDS
 };
 
 typedef struct {
-    int             signal_fd;
+    int             signal_fd, oom_fd;
     fcv_config_t    conf;
     fcv_function_t  function;
     fcv_output_t    output;
     fcv_control_t   control;
     fcv_life_t      life;
+    fcv_watch_t     watch;
+    char            deaf[256];          /* why it cannot be reached */
 } guest_t;
 
 
@@ -60,58 +67,6 @@ end_machine(void)
     for ( ;; ) {
         pause();
     }
-}
-
-
-/* 0: no trial; 1: only to come up; 2: with drives and network */
-
-static int
-trial_kind(void)
-{
-    int      fd;
-    char     line[4096], *rest, *word;
-    ssize_t  n;
-
-    fd = open("/proc/cmdline", O_RDONLY|O_CLOEXEC);
-    if (fd < 0) {
-        return 0;
-    }
-
-    n = read(fd, line, sizeof(line) - 1);
-    close(fd);
-    line[n > 0 ? n : 0] = '\0';
-
-    rest = line;
-
-    while ((word = strsep(&rest, " \n")) != NULL) {
-        if (strcmp(word, FCV_TRIAL_ALONE) == 0) {
-            return 1;
-        }
-
-        if (strcmp(word, FCV_TRIAL_WHOLE) == 0) {
-            return 2;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-write_hosts(const fcv_config_t *conf, fcf_err_t *err)
-{
-    char  text[256];
-
-    snprintf(text, sizeof(text), "127.0.0.1 localhost\n127.0.1.1 %s\n",
-             conf->hostname);
-
-    if (fcv_write_file("/etc/hosts", text, err) < 0) {
-        return -1;
-    }
-
-    snprintf(text, sizeof(text), "%s\n", conf->hostname);
-
-    return fcv_write_file("/etc/hostname", text, err);
 }
 
 
@@ -163,17 +118,23 @@ prepare(guest_t *guest, fcf_err_t *err)
         return fcf_err_wrap(err, "network");
     }
 
-    if (fcv_mount_root(err) < 0 || write_hosts(&guest->conf, err) < 0) {
+    if (guest->conf.seed && fcv_seed(guest->conf.seed, "seed", err) < 0) {
         return -1;
     }
 
-    return 0;
+    if (fcv_mount_root(err) < 0) {
+        return -1;
+    }
+
+    return fcv_etc_write(&guest->conf, err);
 }
 
 
 static int
 start(guest_t *guest, fcf_err_t *err)
 {
+    guest->oom_fd = fcv_oom_open();
+
     if (open_signals(guest, err) < 0
         || fcv_control_open(&guest->control, guest->conf.address,
                             guest->conf.gateway, &guest->output, fcv_op,
@@ -184,6 +145,7 @@ start(guest_t *guest, fcf_err_t *err)
     }
 
     fcv_life_init(&guest->life, &guest->function);
+    fcv_watch_start(&guest->watch, guest->conf.port, fcv_now_ms());
 
     return 0;
 }
@@ -231,6 +193,122 @@ read_signals(guest_t *guest)
 }
 
 
+/* what is left to give out is less than this: the kernel has its share */
+
+static int
+memory_mb(const guest_t *guest)
+{
+    struct sysinfo  info;
+
+    if (guest->conf.memory_mb > 0 || sysinfo(&info) < 0) {
+        return guest->conf.memory_mb;
+    }
+
+    return (int) (info.totalram / 1024 * info.mem_unit / 1024);
+}
+
+
+/* The function itself is told of with its end; a process of its that dies
+ * alone here, since it may go on without. */
+
+static void
+read_oom(guest_t *guest)
+{
+    char   name[64];
+    pid_t  pid;
+
+    while (guest->oom_fd >= 0
+           && (pid = fcv_oom_read(guest->oom_fd, name)) >= 0)
+    {
+        if (pid == 0) {
+            continue;
+        }
+
+        if (pid == guest->function.leader) {
+            guest->function.oom = 1;
+            continue;
+        }
+
+        fcv_say("process %d (%s) was killed for lack of memory, of which "
+                "there are %d MB", (int) pid, name, memory_mb(guest));
+    }
+}
+
+
+static void
+say_output(const guest_t *guest)
+{
+    char    words[LAST_WORDS];
+    size_t  len;
+
+    len = fcv_output_tail(&guest->output, words, sizeof(words), LAST_LINES);
+    fcv_say_lines(words, len);
+}
+
+
+/* Connections are looked for until the port is open; nothing is done after. */
+
+static void
+watch_port(guest_t *guest)
+{
+    int64_t       now;
+    char          words[sizeof(guest->deaf)];
+    fcv_listen_t  seen;
+
+    now = fcv_now_ms();
+
+    if (guest->life.state != FCV_LIFE_RUNNING
+        || fcv_watch_wait(&guest->watch, now) != 0)
+    {
+        return;
+    }
+
+    memset(&seen, 0, sizeof(seen));
+    fcv_listen_look(&seen, (uint16_t) guest->conf.port);
+
+    switch (fcv_watch_judge(&guest->watch, &seen, now, words,
+                            sizeof(words)))
+    {
+    case FCV_WATCH_QUIET:
+        break;
+
+    case FCV_WATCH_TOLD:
+        fcv_say("%s", words);
+        say_output(guest);
+        break;
+
+    case FCV_WATCH_DEAF:
+        memcpy(guest->deaf, words, sizeof(words));
+        fcv_say("%s", words);
+        fcv_life_event(&guest->life, FCV_ON_DEAF);
+        break;
+    }
+}
+
+
+/* until a deadline of the function's life, or the next look at its port */
+
+static int
+wait_ms(const guest_t *guest)
+{
+    int  life, watch;
+
+    life = fcv_life_wait(&guest->life);
+
+    if (guest->life.state != FCV_LIFE_RUNNING) {
+        return life;
+    }
+
+    watch = fcv_watch_wait(&guest->watch, fcv_now_ms());
+
+    if (life < 0 || watch < 0) {
+        return life < 0 ? watch : life;
+    }
+
+    return life < watch ? life : watch;
+}
+
+
 /* everything is read (nobody holds the pipes any more) and sent on */
 
 static int
@@ -251,6 +329,9 @@ turn(guest_t *guest)
     fds[FD_SIGNAL].fd = guest->signal_fd;
     fds[FD_SIGNAL].events = POLLIN;
 
+    fds[FD_OOM].fd = guest->oom_fd;
+    fds[FD_OOM].events = POLLIN;
+
     for (i = 0; i < 2; i++) {
         fds[FD_OUTPUT + i].fd = guest->function.pipe[i];
         fds[FD_OUTPUT + i].events = POLLIN;
@@ -258,7 +339,7 @@ turn(guest_t *guest)
 
     fcv_control_want(&guest->control, &fds[FD_CONTROL]);
 
-    n = poll(fds, FD_COUNT, fcv_life_wait(&guest->life));
+    n = poll(fds, FD_COUNT, wait_ms(guest));
 
     if (n < 0) {
         return;
@@ -268,6 +349,10 @@ turn(guest_t *guest)
         if (fds[FD_OUTPUT + i].fd >= 0 && fds[FD_OUTPUT + i].revents) {
             read_output(guest, (fcv_stream_e) i);
         }
+    }
+
+    if (fds[FD_OOM].revents) {
+        read_oom(guest);
     }
 
     if (fds[FD_SIGNAL].revents) {
@@ -280,6 +365,8 @@ turn(guest_t *guest)
         fcv_life_event(&guest->life, FCV_ON_TIMEOUT);
     }
 
+    watch_port(guest);
+
     if (is_flushed(guest)) {
         fcv_life_event(&guest->life, FCV_ON_FLUSHED);
     }
@@ -287,22 +374,36 @@ turn(guest_t *guest)
 
 
 static void
-say_end(const guest_t *guest)
+say_end(guest_t *guest)
 {
-    char    status[64], words[LAST_WORDS];
-    size_t  len;
+    char  status[96], memory[64];
+
+    read_oom(guest);
 
     if (guest->life.stopped) {
         fcv_say("stopped");
         return;
     }
 
-    fcv_function_status(&guest->function, status, sizeof(status));
-    len = fcv_output_tail(&guest->output, words, sizeof(words), LAST_LINES);
+    if (guest->life.deaf) {
+        fcv_say("the function was ended: %s%s", guest->deaf,
+                guest->output.total > 0 ? "; its last output:" : "");
+        say_output(guest);
+        return;
+    }
 
-    fcv_say("the function ended: %s; %s", status,
-            len > 0 ? "its last output:" : "it wrote nothing");
-    fcv_say_lines(words, len);
+    memory[0] = '\0';
+
+    if (guest->function.oom) {
+        snprintf(memory, sizeof(memory), ", of which there are %d MB",
+                 memory_mb(guest));
+    }
+
+    fcv_function_status(&guest->function, status, sizeof(status));
+    fcv_say("the function ended: %s%s; %s", status, memory,
+            guest->output.total > 0 ? "its last output:"
+                                    : "it wrote nothing");
+    say_output(guest);
 }
 
 
@@ -347,7 +448,7 @@ main(void)
         end_machine();
     }
 
-    trial = trial_kind();
+    trial = fcv_trial_kind();
 
     if (trial) {
         run_trial(&guest, trial);

@@ -35,8 +35,8 @@ static const mount_t  root_mounts[] = {
     { "/dev", ROOT "/dev", NULL, MS_MOVE, NULL },
     { "devpts", ROOT "/dev/pts", "devpts", MS_NOSUID|MS_NOEXEC,
       "mode=0620,gid=5,ptmxmode=0666" },
-    { "shm", ROOT "/dev/shm", "tmpfs", MS_NOSUID|MS_NODEV, "mode=1777" },
-    { "tmp", ROOT "/tmp", "tmpfs", MS_NOSUID|MS_NODEV, "mode=1777" },
+    { LAYER "/shm", ROOT "/dev/shm", NULL, MS_BIND, NULL },
+    { LAYER "/tmp", ROOT "/tmp", NULL, MS_BIND, NULL },
 };
 
 /* what an image may be made of, the default first */
@@ -212,12 +212,36 @@ hide_drives(fcf_err_t *err)
 }
 
 
+/* What may be written is one file system in memory, so that the half of it
+ * that all files may take is the half, whatever they are called. */
+
+static int
+mount_layer(fcf_err_t *err)
+{
+    static const mount_t  layer = {
+        "layer", LAYER, "tmpfs", MS_NOSUID|MS_NODEV, "mode=0755,size=50%"
+    };
+
+    if (mount_one(&layer, err) < 0
+        || make_dir(LAYER "/upper", err) < 0
+        || make_dir(LAYER "/work", err) < 0
+        || make_dir(LAYER "/tmp", err) < 0
+        || make_dir(LAYER "/shm", err) < 0)
+    {
+        return -1;
+    }
+
+    if (chmod(LAYER "/tmp", 01777) < 0 || chmod(LAYER "/shm", 01777) < 0) {
+        return fcf_err_sys(err, errno, "chmod " LAYER "/tmp");
+    }
+
+    return 0;
+}
+
+
 int
 fcv_mount_root(fcf_err_t *err)
 {
-    static const mount_t  layer = {
-        "layer", LAYER, "tmpfs", MS_NOSUID|MS_NODEV, "mode=0755"
-    };
     static const mount_t  root = {
         "root", ROOT, "overlay", MS_NOSUID|MS_NODEV,
         "lowerdir=" LOWER ",upperdir=" LAYER "/upper,workdir=" LAYER "/work"
@@ -227,9 +251,7 @@ fcv_mount_root(fcf_err_t *err)
         || link_devices(err) < 0
         || make_dir("/mnt", err) < 0
         || mount_image(DRIVE_RUNTIME, LOWER, "runtime", err) < 0
-        || mount_one(&layer, err) < 0
-        || make_dir(LAYER "/upper", err) < 0
-        || make_dir(LAYER "/work", err) < 0
+        || mount_layer(err) < 0
         || mount_one(&root, err) < 0
         || mount_image(DRIVE_FUNCTION, ROOT "/function", "function", err) < 0
         || mount_all(root_mounts,

@@ -108,28 +108,38 @@ add_entropy(const void *data, size_t len, fcf_err_t *err)
 }
 
 
-static int
-op_seed(fcv_life_t *life, const json_t *request, fcf_err_t *err)
+int
+fcv_seed(const char *base64, const char *what, fcf_err_t *err)
 {
-    char           data[SEED_MAX + 3];
-    size_t         len;
-    const json_t  *value;
+    int     rc;
+    char    data[SEED_MAX + 3];
+    size_t  len;
 
-    (void) life;
-
-    value = json_object_get(request, "data");
-
-    if (!json_is_string(value)
-        || json_string_length(value) > fcf_base64_encoded_len(SEED_MAX)
-        || fcf_base64_decode(data, &len, json_string_value(value),
-                             json_string_length(value)) < 0
+    if (strlen(base64) > fcf_base64_encoded_len(SEED_MAX)
+        || fcf_base64_decode(data, &len, base64, strlen(base64)) < 0
         || len == 0 || len > SEED_MAX)
     {
         return fcf_err_set(err, FCF_E_INVALID,
-                           "data is not base64 of 1-%d bytes", SEED_MAX);
+                           "%s is not base64 of 1-%d bytes", what, SEED_MAX);
     }
 
-    return add_entropy(data, len, err);
+    rc = add_entropy(data, len, err);
+    explicit_bzero(data, sizeof(data));
+
+    return rc;
+}
+
+
+static int
+op_seed(fcv_life_t *life, const json_t *request, fcf_err_t *err)
+{
+    const char  *text;
+
+    (void) life;
+
+    text = json_string_value(json_object_get(request, "data"));
+
+    return fcv_seed(text ? text : "", "data", err);
 }
 
 

@@ -13,4 +13,8 @@ int fcv_op(void *arg, const char *op, const json_t *request, fcf_err_t *err)
 /* Unix time in milliseconds */
 int fcv_set_clock(int64_t ms, fcf_err_t *err) fcf_must_check;
 
+/* base64 of at most 4096 bytes, into the random pool; what: its name */
+int fcv_seed(const char *base64, const char *what, fcf_err_t *err)
+    fcf_must_check;
+
 #endif /* _FCV_OPS_H_INCLUDED_ */

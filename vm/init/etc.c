@@ -1,0 +1,64 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "vm/init/etc.h"
+#include "vm/init/mounts.h"
+
+
+/* a runtime's own may be a link to a file that is made elsewhere */
+
+static int
+write_new(const char *path, const char *text, fcf_err_t *err)
+{
+    if (unlink(path) < 0 && errno != ENOENT) {
+        return fcf_err_sys(err, errno, "unlink %s", path);
+    }
+
+    return fcv_write_file(path, text, err);
+}
+
+
+static int
+write_resolv(const fcv_config_t *conf, fcf_err_t *err)
+{
+    char    text[256], address[INET_ADDRSTRLEN];
+    size_t  i, len;
+
+    text[0] = '\0';
+    len = 0;
+
+    for (i = 0; i < conf->ndns; i++) {
+        inet_ntop(AF_INET, &conf->dns[i], address, sizeof(address));
+        len += (size_t) snprintf(text + len, sizeof(text) - len,
+                                 "nameserver %s\n", address);
+    }
+
+    snprintf(text + len, sizeof(text) - len, "%s\n", conf->ndns > 0
+             ? "options timeout:2 attempts:2"
+             : "# none: the agent's setting \"dns\" names them");
+
+    return write_new("/etc/resolv.conf", text, err);
+}
+
+
+int
+fcv_etc_write(const fcv_config_t *conf, fcf_err_t *err)
+{
+    char  text[256];
+
+    snprintf(text, sizeof(text), "127.0.0.1 localhost\n127.0.1.1 %s\n",
+             conf->hostname);
+
+    if (write_new("/etc/hosts", text, err) < 0) {
+        return -1;
+    }
+
+    snprintf(text, sizeof(text), "%s\n", conf->hostname);
+
+    if (write_new("/etc/hostname", text, err) < 0) {
+        return -1;
+    }
+
+    return write_resolv(conf, err);
+}
