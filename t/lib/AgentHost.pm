@@ -2,7 +2,8 @@ package AgentHost;
 
 # What tests of the agent stand on: a network namespace of the test's own with
 # etcd and Redis, and agents on the instant backend in it, each with its own
-# name, state directory, bridge and TAPs.
+# name, state directory, bridge and TAPs; their VMs' cgroups, which a network
+# namespace does not keep apart, below one that is this test's.
 #
 #   AgentHost::begin('stop');           # the test is in the namespace then
 #   image('hello', boot_ms => 100);     # a function's image, and how it behaves
@@ -33,6 +34,11 @@ my $owner = $$;
 
 sub begin {
     my ($name) = @_;
+
+    FcfTest::at_end(sub {
+        rmdir for map { (glob("$_/*/"), $_) } glob '/sys/fs/cgroup/{,*/}'
+            . "fct-$owner";
+    });
 
     $ns = FcfTest::Netns->new($name);
     $ns->enter;
@@ -72,7 +78,8 @@ sub settings {
         kernel => "$dir/vmlinux", initrd => "$dir/initrd",
         vmm => build_dir() . '/vm/vmm/fcfaas-vmm',
         vmm_args => '--backend instant', bridge => "br-$name",
-        tap_prefix => "t$name", proxy_user => PROXY_USER, log_level => 'debug', %more);
+        cgroup_root => "fct-$owner", tap_prefix => "t$name",
+        proxy_user => PROXY_USER, log_level => 'debug', %more);
 }
 
 sub started {

@@ -63,6 +63,7 @@ our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp spew
 my $owner = $$;
 my $root = abs_path(dirname(__FILE__) . '/../..');
 my $tmp;
+my @at_end;
 my @ports;              # abstract sockets that reserve a port for this test
 
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 130 };
@@ -226,6 +227,10 @@ sub show_log_on_failure {
 }
 
 
+# what is run when all that was started has ended
+sub at_end { push @at_end, @_ }
+
+
 sub show_logs {
     for my $path (sort keys %logs) {
         my $tail = tail_of($path, $logs{$path});
@@ -245,6 +250,7 @@ END {
         show_logs() if $status || !$builder->is_passing;
 
         FcfTest::Netns->delete_all;
+        $_->() for @at_end;
 
         if (defined $tmp) {
             if ($ENV{FCF_KEEP}) {
