@@ -29,6 +29,8 @@ fca_agent_open_state(fca_t *agent, fcf_err_t *err)
                           conf->memory_reserve_mb, conf->max_vms,
                           conf->max_boots, err) != 0
         || fca_state_open(&agent->state, conf->state_dir, err) != 0
+        || fca_run_dir_open(&agent->run, conf->run_dir, &agent->state, err)
+           != 0
         || fca_state_async(&agent->state, &agent->uv, err) != 0
         || fca_pool_init(&agent->ports, (uint32_t) conf->port_first,
                          (uint32_t) conf->port_last,
@@ -291,6 +293,8 @@ fca_agent_close(fca_t *agent)
 
     fca_pool_free(&agent->ports);
 
+    fca_run_dir_close(&agent->run);
+
     if (agent->state.dir) {
         fca_state_close(&agent->state);
     }
@@ -324,6 +328,7 @@ fca_agent_run(fca_conf_t *conf)
 
     memset(&agent, 0, sizeof(agent));
     agent.conf = *conf;
+    agent.run.lock = agent.run.before_lock = -1;
     TAILQ_INIT(&agent.all.list);
     fca_functions_init(&agent.functions);
 

@@ -7,6 +7,7 @@
 #define _FCA_AGENT_H_INCLUDED_
 
 #include "agent/admin/admin.h"
+#include "agent/base/dir.h"
 #include "agent/base/notify.h"
 #include "agent/functions.h"
 #include "agent/health.h"
@@ -27,6 +28,7 @@ typedef struct {
     fcf_timer_t          *stop_timer;
 
     fca_state_t           state;
+    fca_run_dir_t         run;
     fca_capacity_t        capacity;
     fca_pool_t            ports;
     fca_limits_t          limits;

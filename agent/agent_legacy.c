@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "agent/agent.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
@@ -70,13 +71,66 @@ fca_agent_keep_lease(fca_t *agent)
     loop->timer_free(limit);
 }
 
+/* "<node_id>-<n>": ours, and ended.  1: another node's, which stays. */
+static int
+fca_legacy_strange(void *arg, const fca_vmm_left_t *left)
+{
+    size_t        n;
+    const fca_t  *agent = arg;
+
+    n = strlen(agent->conf.node_id);
+
+    if (strncmp(left->worker_id, agent->conf.node_id, n) == 0
+        && left->worker_id[n] == '-'
+        && strchr(left->worker_id + n + 1, '-') == NULL)
+    {
+        return 0;
+    }
+
+    if (left->pidfd >= 0) {
+        close(left->pidfd);
+    }
+
+    return 1;
+}
+
+/* run_dir was another: no VM of today's is reached by the paths there */
+static int
+fca_legacy_elsewhere(fca_t *agent, fcf_err_t *err)
+{
+    int             n = 0;
+    fcf_err_t       why;
+    fca_run_dir_t  *run = &agent->run;
+
+    if (run->before) {
+        n = fca_vmm_reclaim(run->before, fca_legacy_strange, agent, err);
+    }
+
+    if (n > 0) {
+        fca_log(FCF_LOG_WARN, NULL, "ended %d VMs in %s, which was run_dir",
+                n, run->before);
+    }
+
+    if (n < 0) {
+        return -1;
+    }
+
+    /* without it the next one looks there again */
+    if (fca_run_dir_note(run, agent->conf.run_dir, &agent->state, &why) != 0) {
+        fca_log(FCF_LOG_WARN, NULL, "where VMs are is not noted: %s",
+                why.msg);
+    }
+
+    return 0;
+}
+
 /* ends what is not gone on with */
 static int
 fca_legacy_reclaim(fca_t *agent, fcf_err_t *err)
 {
     int  n;
 
-    n = fca_vmm_reclaim(agent->conf.state_dir,
+    n = fca_vmm_reclaim(agent->conf.run_dir,
                         agent->legacy ? fca_legacy_keep : NULL,
                         agent->legacy, err);
 
@@ -85,7 +139,7 @@ fca_legacy_reclaim(fca_t *agent, fcf_err_t *err)
                 n);
     }
 
-    return n < 0 ? -1 : 0;
+    return n < 0 ? -1 : fca_legacy_elsewhere(agent, err);
 }
 
 static void
@@ -159,6 +213,11 @@ fca_agent_adopt(fca_t *agent)
         fca_legacy_adopt(agent->legacy, &agent->all, agent->jobs);
         fca_legacy_free(agent->legacy);
         agent->legacy = NULL;
+
+        /* what is declared may have been told before they were met */
+        if (fca_specs_known(agent->all.specs)) {
+            fca_instances_specs(&agent->all);
+        }
     }
 
     if (agent->draining) {      /* it was told so before they were met */

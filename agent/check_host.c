@@ -53,30 +53,29 @@ fca_check_free_mb(const char *path)
 }
 
 static void
-fca_check_state_dir(fca_check_t *check, const fca_conf_t *conf)
+fca_check_dir(fca_check_t *check, const char *name, const char *dir)
 {
     int                  fd;
     char                 path[4096], file[4096 + 16];
     struct stat          st;
     unsigned long long   mb;
 
-    fca_check_existing(path, sizeof(path), conf->state_dir);
+    fca_check_existing(path, sizeof(path), dir);
     snprintf(file, sizeof(file), "%s/.fcfaas-XXXXXX", path);
     mb = fca_check_free_mb(path);
 
     if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        fca_check_say(check, "state_dir", "set it to a directory",
-                      "state_dir = \"%s\": %s is no directory",
-                      conf->state_dir, path);
+        fca_check_say(check, name, "set it to a directory",
+                      "%s = \"%s\": %s is no directory", name, dir, path);
         return;
     }
 
     fd = mkostemp(file, O_CLOEXEC);
     if (fd == -1) {
-        fca_check_say(check, "state_dir", "make it writable for the agent, "
+        fca_check_say(check, name, "make it writable for the agent, "
                       "on a file system that is not read-only",
-                      "state_dir = \"%s\": writing in %s: %s",
-                      conf->state_dir, path, strerror(errno));
+                      "%s = \"%s\": writing in %s: %s", name, dir, path,
+                      strerror(errno));
         return;
     }
 
@@ -84,14 +83,13 @@ fca_check_state_dir(fca_check_t *check, const fca_conf_t *conf)
     unlink(file);
 
     if (mb < FCA_CHECK_FREE_MB) {
-        fca_check_say(check, "state_dir", "make room there, or set state_dir "
-                      "to where there is some", "state_dir = \"%s\": %llu MB "
-                      "are free", conf->state_dir, mb);
+        fca_check_say(check, name, "make room there, or set it to where there "
+                      "is some", "%s = \"%s\": %llu MB are free", name, dir,
+                      mb);
         return;
     }
 
-    fca_check_say(check, "state_dir", NULL, "%s, %llu MB free",
-                  conf->state_dir, mb);
+    fca_check_say(check, name, NULL, "%s, %llu MB free", dir, mb);
 }
 
 static void
@@ -289,7 +287,8 @@ fca_check_cgroups(fca_check_t *check, const fca_conf_t *conf)
 void
 fca_check_host(fca_check_t *check, const fca_conf_t *conf)
 {
-    fca_check_state_dir(check, conf);
+    fca_check_dir(check, "state_dir", conf->state_dir);
+    fca_check_dir(check, "run_dir", conf->run_dir);
     fca_check_images(check, "functions", conf->functions);
     fca_check_images(check, "runtimes", conf->runtimes);
     fca_check_runtime(check, conf);

@@ -24,7 +24,7 @@ fca_host_vmm(fca_vmm_conf_t *out, const fca_conf_t *conf, uv_loop_t *uv)
 {
     *out = (fca_vmm_conf_t) {
         .uv = uv, .binary = conf->vmm, .extra_args = conf->vmm_args.items,
-        .state_dir = conf->state_dir, .kernel = conf->kernel,
+        .run_dir = conf->run_dir, .kernel = conf->kernel,
         .initrd = *conf->initrd ? conf->initrd : NULL,
         .kernel_args = conf->kernel_args,
         .overhead_mb = (unsigned) conf->vmm_overhead_mb,

@@ -55,6 +55,7 @@ fca_limits_open(fca_limits_t *limits, const fca_conf_t *conf, fcf_err_t *err)
         return -1;
     }
 
+    fca_jail_sweep(limits->jail, conf->run_dir, conf->node_id);
     fca_log(FCF_LOG_INFO, NULL, "jails below %s, with users from %d on",
             fca_jail_base(limits->jail), conf->jail_uid_first);
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "agent/base/dir.h"
 #include "agent/base/loop.h"
-#include "agent/base/state.h"
 #include "agent/host.h"
 #include "agent/limits.h"
 #include "agent/trial.h"
@@ -28,6 +28,7 @@ typedef struct {
     char                 args[FCA_KERNEL_ARGS_MAX
                               + sizeof(" " FCV_TRIAL_WHOLE)];
     fca_state_t          state;
+    fca_run_dir_t        run;
     fca_net_t           *net;           /* NULL: kernel and initramfs alone */
     char                 runtime[4096];
     fca_nic_t            nic;
@@ -314,13 +315,13 @@ fca_trial_run(fca_trial_t *trial)
 /* Whether VMs that an agent left are still there: theirs are the bridge and
  * the TAPs. */
 static int
-fca_trial_vms(const char *state_dir)
+fca_trial_vms(const char *path)
 {
     int             found = 0;
     DIR            *dir;
     struct dirent  *entry;
 
-    dir = opendir(state_dir);
+    dir = path ? opendir(path) : NULL;
 
     while (dir && !found && (entry = readdir(dir)) != NULL) {
         found = entry->d_type == DT_DIR && entry->d_name[0] != '.';
@@ -346,8 +347,15 @@ fca_trial_whole(fca_trial_t *trial)
                                         : "state_dir cannot be used";
     }
 
-    if (fca_trial_vms(conf->state_dir)) {
-        return "VMs of an earlier agent are in state_dir";
+    if (fca_run_dir_open(&trial->run, conf->run_dir, &trial->state, &err)
+        != 0)
+    {
+        return err.code == FCF_E_EXISTS ? "an agent runs with this run_dir"
+                                        : "run_dir cannot be used";
+    }
+
+    if (fca_trial_vms(conf->run_dir) || fca_trial_vms(trial->run.before)) {
+        return "VMs of an earlier agent are in run_dir";
     }
 
     if ((size_t) snprintf(trial->runtime, sizeof(trial->runtime),
@@ -399,7 +407,7 @@ fca_trial_open(fca_trial_t *trial, fcf_err_t *err)
             return fcf_err_sys(err, errno, "a directory in /tmp");
         }
 
-        trial->vmm_conf.state_dir = trial->dir;
+        trial->vmm_conf.run_dir = trial->dir;
     }
 
     trial->timer = trial->loop.timer_new(&trial->loop, fca_trial_look, trial);
@@ -428,6 +436,8 @@ fca_trial_close(fca_trial_t *trial)
         fca_net_close(trial->net, 1);
     }
 
+    fca_run_dir_close(&trial->run);
+
     if (trial->state.dir) {
         fca_state_close(&trial->state);
     }
@@ -454,6 +464,7 @@ fca_trial(const fca_conf_t *conf, int timeout_s, fca_trial_result_t *result,
     trial.conf = conf;
     trial.result = result;
     trial.probe = -1;
+    trial.run.lock = trial.run.before_lock = -1;
     snprintf(trial.id, sizeof(trial.id), "trial-%d", (int) getpid());
     trial.timeout = (uint64_t) timeout_s * 1000;
 

@@ -1,6 +1,6 @@
 /*
  * Whether this host boots a guest at all, with all that a VM of a function
- * has: its directory below state_dir, drives, a TAP on the bridge, through the
+ * has: its directory below run_dir, drives, a TAP on the bridge, through the
  * firewall; vm/init then prints a word and waits to be reached.  Where the
  * network or a runtime image is missing (which fca_check() tells), or an agent
  * holds state_dir, it is kernel and initramfs alone.

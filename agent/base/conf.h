@@ -65,6 +65,7 @@ typedef struct {
     int              serial_kb, drive_mb, drive_ops, net_mb;    /* a second */
     int              vmm_overhead_mb;   /* 0: by what vmm is */
     int              cgroups;           /* 0 auto, 1 yes, 2 no */
+    char            *run_dir;
     char            *cgroup_root;
     int              jailer;
     char            *jailer_binary, *jail_base;

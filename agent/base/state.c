@@ -3,29 +3,19 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include "agent/base/dir.h"
 #include "agent/base/log.h"
 #include "agent/base/state.h"
-
-#define FCA_LOCK_MS     10
-#define FCA_LOCK_TRIES  100
 
 static int
 fca_state_path(char *buf, size_t size, const char *dir, const char *name,
     fcf_err_t *err)
 {
-    if ((size_t) snprintf(buf, size, "%s/%s", dir, name) >= size) {
-        return fcf_err_set(err, FCF_E_INVALID, "state_dir = \"%s\": too long",
-                           dir);
-    }
-
-    return 0;
+    return fca_dir_path(buf, size, "state_dir", dir, name, err);
 }
 
 /* The name, too, is on the disk only when the directory is. */
@@ -125,64 +115,6 @@ fca_state_read(const fca_state_t *state, const char *name, char *buf,
     return n;
 }
 
-/* parents too, as "mkdir -p" */
-static int
-fca_state_mkdir(const char *dir, fcf_err_t *err)
-{
-    char  path[PATH_MAX], *p;
-
-    if (fca_state_path(path, sizeof(path), dir, "", err) != 0) {
-        return -1;
-    }
-
-    for (p = path + 1; (p = strchr(p, '/')) != NULL; *p++ = '/') {
-        *p = '\0';
-
-        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-            return fcf_err_sys(err, errno, "state_dir = \"%s\": mkdir %s",
-                               dir, path);
-        }
-    }
-
-    return 0;
-}
-
-static int
-fca_state_lock(fca_state_t *state, fcf_err_t *err)
-{
-    int   rc, tries;
-    char  path[PATH_MAX];
-
-    if (fca_state_path(path, sizeof(path), state->dir, "lock", err) != 0) {
-        return -1;
-    }
-
-    state->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (state->lock == -1) {
-        return fcf_err_sys(err, errno, "%s", path);
-    }
-
-    /* an agent that was killed may have been starting a process, which shares
-     * its descriptors for a moment more */
-    for (tries = 0; (rc = flock(state->lock, LOCK_EX | LOCK_NB)) != 0
-                    && errno == EWOULDBLOCK && tries < FCA_LOCK_TRIES;
-         tries++)
-    {
-        (void) poll(NULL, 0, FCA_LOCK_MS);
-    }
-
-    if (rc != 0) {
-        if (errno == EWOULDBLOCK) {
-            return fcf_err_set(err, FCF_E_EXISTS, "state_dir = \"%s\": "
-                               "another agent is running on it", state->dir);
-        }
-
-        return fcf_err_sys(err, errno, "%s", path);
-    }
-
-    return 0;
-}
-
 /* Going on from a guess could give a number out twice. */
 static int
 fca_state_counter(fca_state_t *state, fcf_err_t *err)
@@ -222,7 +154,8 @@ fca_state_open(fca_state_t *state, const char *dir, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_NOMEM, "state_dir = \"%s\"", dir);
     }
 
-    if (fca_state_mkdir(dir, err) != 0 || fca_state_lock(state, err) != 0
+    if (fca_dir_make("state_dir", dir, err) != 0
+        || (state->lock = fca_dir_lock("state_dir", dir, err)) == -1
         || fca_state_counter(state, err) != 0)
     {
         fca_state_close(state);

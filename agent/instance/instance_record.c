@@ -142,7 +142,7 @@ fca_inst_record(fca_instance_t *inst)
 
     if (inst->record == NULL) {
         if (asprintf(&path, "%s/%s/" FCA_VMM_RECORD,
-                     inst->all->conf->state_dir, inst->worker_id) < 0)
+                     inst->all->conf->run_dir, inst->worker_id) < 0)
         {
             return;
         }

@@ -66,7 +66,7 @@ typedef struct {
     fcf_http_t   *http;
     const char   *binary;               /* firecracker, or our vm/vmm */
     const char *const *extra_args;      /* e.g. --backend qemu; NULL-ended */
-    const char   *state_dir;            /* VM directories are made below */
+    const char   *run_dir;              /* VM directories are made below */
     const char   *kernel;
     const char   *initrd;               /* NULL: none */
     const char   *kernel_args;          /* ours are added */
@@ -154,10 +154,10 @@ typedef struct {
 typedef int (*fca_vmm_keep_pt)(void *arg, const fca_vmm_left_t *left);
 
 /* Finds what an earlier agent left: processes whose directory lies below
- * state_dir (known by their recorded pid, start time and program), and the
+ * run_dir (known by their recorded pid, start time and program), and the
  * directories.  What keep (may be NULL) does not want is ended and removed.
  * Synchronous, at start.  Returns how many processes were ended. */
-int fca_vmm_reclaim(const char *state_dir, fca_vmm_keep_pt keep, void *arg,
+int fca_vmm_reclaim(const char *run_dir, fca_vmm_keep_pt keep, void *arg,
     fcf_err_t *err);
 
 /* Goes on with one; its pidfd is taken in any case, and the process killed if

@@ -253,21 +253,21 @@ fca_vmm_dir_remove(const char *dir, fcf_err_t *err)
 
 
 void
-fca_vmm_dirs_sweep(const char *state_dir)
+fca_vmm_dirs_sweep(const char *run_dir)
 {
     DIR            *dir;
     char            path[PATH_MAX];
     fcf_err_t       err;
     struct dirent  *entry;
 
-    dir = opendir(state_dir);
+    dir = opendir(run_dir);
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (strncmp(entry->d_name, DIR_GONE, sizeof(DIR_GONE) - 1) != 0) {
             continue;
         }
 
-        snprintf(path, sizeof(path), "%s/%s", state_dir, entry->d_name);
+        snprintf(path, sizeof(path), "%s/%s", run_dir, entry->d_name);
 
         if (fca_tree_remove(path, &err) != 0) {
             fca_log(FCF_LOG_WARN, NULL, "%s", err.msg);
@@ -330,7 +330,7 @@ fca_vmm_files_fd(const fca_vmm_t *vmm)
 }
 
 
-/* The address holds 107 bytes of a path, and a state_dir may be longer: it is
+/* The address holds 107 bytes of a path, and a run_dir may be longer: it is
  * reached by way of the descriptor. */
 int
 fca_vmm_socket_path(const fca_vmm_t *vmm, char *buf, size_t size)

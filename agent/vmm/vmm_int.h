@@ -183,7 +183,7 @@ int fca_vmm_dir_make(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
  * leads to; 0 also if there is none. */
 int fca_vmm_dir_remove(const char *dir, fcf_err_t *err);
 /* what such a removal did not come to the end of */
-void fca_vmm_dirs_sweep(const char *state_dir);
+void fca_vmm_dirs_sweep(const char *run_dir);
 /* raw image for the config drive, the caller's to free */
 char *fca_vmm_config_image(const char *json, size_t *len, fcf_err_t *err);
 /* where the VMM finds its files: the directory, or its jail's root */

@@ -38,6 +38,11 @@ const char *fca_jail_program(const fca_jail_t *jail);
 /* <base>/<program>/<id>, to be removed whole; malloc'd, NULL: no memory */
 char *fca_jail_path(const fca_jail_t *jail, const char *id);
 
+/* vmm_jail_sweep.c: at start, when what an earlier agent left was met:
+ * removes this node's jails that no VM's directory below run_dir leads to. */
+void fca_jail_sweep(const fca_jail_t *jail, const char *run_dir,
+    const char *node_id);
+
 /* The rest waits for the disk: on a worker thread. */
 /* Makes path and its root with the program's libraries; the root's
  * descriptor.  On failure the caller removes path. */

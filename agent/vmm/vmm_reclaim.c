@@ -139,7 +139,7 @@ reclaim_keep(const reclaim_t *r, const reclaim_vm_t *vm, const char *name)
 /* A directory of ours has the pid file; one without is ours if it is called as
  * an instance and empty, since that file is the first to be made. */
 static int
-reclaim_add(reclaim_t *r, const char *state_dir, const char *name,
+reclaim_add(reclaim_t *r, const char *run_dir, const char *name,
     fcf_err_t *err)
 {
     int            rc;
@@ -149,7 +149,7 @@ reclaim_add(reclaim_t *r, const char *state_dir, const char *name,
     fca_proc_t     proc;
     reclaim_vm_t  *vm;
 
-    if (asprintf(&path, "%s/%s", state_dir, name) < 0) {
+    if (asprintf(&path, "%s/%s", run_dir, name) < 0) {
         return fcf_err_set(err, FCF_E_NOMEM, "reclaiming: out of memory");
     }
 
@@ -198,15 +198,15 @@ reclaim_add(reclaim_t *r, const char *state_dir, const char *name,
 
 
 static int
-reclaim_scan(reclaim_t *r, const char *state_dir, fcf_err_t *err)
+reclaim_scan(reclaim_t *r, const char *run_dir, fcf_err_t *err)
 {
     int             rc;
     DIR            *dir;
     struct dirent  *entry;
 
-    dir = opendir(state_dir);
+    dir = opendir(run_dir);
     if (dir == NULL) {
-        return errno == ENOENT ? 0 : fcf_err_sys(err, errno, "%s", state_dir);
+        return errno == ENOENT ? 0 : fcf_err_sys(err, errno, "%s", run_dir);
     }
 
     rc = 0;
@@ -215,7 +215,7 @@ reclaim_scan(reclaim_t *r, const char *state_dir, fcf_err_t *err)
         if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
             && entry->d_name[0] != '.')
         {
-            rc = reclaim_add(r, state_dir, entry->d_name, err);
+            rc = reclaim_add(r, run_dir, entry->d_name, err);
         }
     }
 
@@ -247,7 +247,7 @@ reclaim_wait(const reclaim_vm_t *vm, int64_t deadline, fcf_err_t *err)
 
 
 int
-fca_vmm_reclaim(const char *state_dir, fca_vmm_keep_pt keep, void *arg,
+fca_vmm_reclaim(const char *run_dir, fca_vmm_keep_pt keep, void *arg,
     fcf_err_t *err)
 {
     int        rc, n;
@@ -255,8 +255,8 @@ fca_vmm_reclaim(const char *state_dir, fca_vmm_keep_pt keep, void *arg,
     int64_t    deadline;
     reclaim_t  r = { NULL, 0, 0, keep, arg };
 
-    fca_vmm_dirs_sweep(state_dir);
-    rc = reclaim_scan(&r, state_dir, err);
+    fca_vmm_dirs_sweep(run_dir);
+    rc = reclaim_scan(&r, run_dir, err);
     deadline = now_ms() + RECLAIM_MS;
     n = 0;
 

@@ -51,13 +51,13 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
                            spec->worker_id);
     }
 
-    n = snprintf(vmm->dir, sizeof(vmm->dir), "%s/%s", vmm->conf->state_dir,
+    n = snprintf(vmm->dir, sizeof(vmm->dir), "%s/%s", vmm->conf->run_dir,
                  spec->worker_id);
 
     if ((size_t) n >= sizeof(vmm->dir)) {
-        return fcf_err_set(err, FCF_E_LIMIT, "state_dir \"%.120s...\": a "
+        return fcf_err_set(err, FCF_E_LIMIT, "run_dir \"%.120s...\": a "
                            "VM's directory has a path of %d bytes, at most "
-                           "%zu are possible", vmm->conf->state_dir, n,
+                           "%zu are possible", vmm->conf->run_dir, n,
                            sizeof(vmm->dir) - 1);
     }
 

@@ -21,7 +21,7 @@ sub next_one {
     return started('a', settings('a', adopt => 'yes', %more));
 }
 
-sub record { json_decode(slurp((glob "$dir/state-a/$_[0]/record")[0])) }
+sub record { json_decode(slurp((glob "$dir/run-a/$_[0]/record")[0])) }
 sub worker { $_[0] =~ m{([^/]+)$}; $1 }
 
 # everything that makes this VM this VM
@@ -107,7 +107,7 @@ sub killed_in {
         $begin->($name);
         my $seen = '';
         wait_for(sub {
-            for (glob "$dir/state-a/*/record") {
+            for (glob "$dir/run-a/*/record") {
                 my $text = eval { slurp($_) } // '';
                 next unless $text =~ /"function_id":"$name"/;
                 ($seen) = $text =~ /"state":"(\w+)"/;
@@ -118,7 +118,7 @@ sub killed_in {
         $agent->wait(10);
         my ($is) = map { $_->{state} } grep { $_->{function_id} eq $name }
             map { eval { json_decode(slurp($_)) } // () }
-            glob "$dir/state-a/*/record";
+            glob "$dir/run-a/*/record";
         return $name if ($is // '') eq $state;
         $etcd->resume if $state eq 'ready';
         $agent = next_one();
@@ -185,7 +185,7 @@ subtest 'told to end while a guest boots that fails' => sub {
     image('said', boot_ms => 2000, fail => 'panic');
     our_job('said', 'r-said', 0);
     my ($path) = wait_for(sub { (grep { slurp($_) =~ /"boot"/ }
-        glob "$dir/state-a/*/record")[0] }, 10, 'it to boot');
+        glob "$dir/run-a/*/record")[0] }, 10, 'it to boot');
     $agent->kill('TERM');
     is($agent->wait(10), 0, 'it hands over');
     $agent = next_one();
@@ -248,7 +248,7 @@ sub spoilt {
     subtest $what => sub {
         job('bad', 'req-bad-' . int rand 1e9);
         my ($k, $j) = instance('bad');
-        my $path = "$dir/state-a/" . worker($k);
+        my $path = "$dir/run-a/" . worker($k);
         wait_for(sub { record(worker($k))->{state} eq 'registered' }, 5,
             'its record');
         my ($pid) = vmms('a');

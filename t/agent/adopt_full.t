@@ -20,19 +20,20 @@ if ($> != 0 || syscall(SYS_unshare, CLONE_NEWNS) != 0) {
 
 AgentHost::begin('full');
 system('mount', '--make-rprivate', '/') == 0 or die 'mount';
-mkdir "$dir/state-a" or die $!;
+mkdir "$dir/run-a" or die $!;
 system('mount', '-t', 'tmpfs', '-o', 'size=512k,mode=0711', 'tmpfs',
-    "$dir/state-a") == 0 or die 'mount';
+    "$dir/run-a") == 0 or die 'mount';
 
 # every byte of it
 sub fill {
-    open my $f, '>', "$dir/state-a/ballast" or die $!;
+    open my $f, '>', "$dir/run-a/ballast" or die $!;
     1 while syswrite $f, 'x' x 4096;
     1 while syswrite $f, 'x';
 }
 
 image($_) for qw(first second);
-my $agent = started('a', settings('a', adopt => 'yes'));
+my $agent = started('a', settings('a', adopt => 'yes',
+    state_dir => "$dir/run-a"));
 job('first', 'req-1');
 my ($key, $i) = instance('first');
 my ($pid) = vmms('a');
@@ -43,7 +44,8 @@ $agent->kill('KILL');
 $agent->wait(10);
 
 # as a spec in etcd would have it drained, so that its state changes as well
-$agent = started('a', settings('a', adopt => 'yes'));
+$agent = started('a', settings('a', adopt => 'yes',
+    state_dir => "$dir/run-a"));
 is((instance('first'))[0], $key, 'the next one starts, and goes on with it');
 is((vmms('a'))[0], $pid, 'in the same process');
 is(call('first', $i->{proxy_port})->{status}, 200, 'it serves');
@@ -64,12 +66,13 @@ subtest 'no VM without a record' => sub {
 subtest 'killed on a full disk once more' => sub {
     $agent->kill('KILL');
     $agent->wait(10);
-    $agent = started('a', settings('a', adopt => 'yes'));
+    $agent = started('a', settings('a', adopt => 'yes',
+    state_dir => "$dir/run-a"));
     is(call('first', $i->{proxy_port})->{status}, 200, 'it serves on');
     is((vmms('a'))[0], $pid, 'in the same process');
 };
 
-unlink "$dir/state-a/ballast" or die $!;
+unlink "$dir/run-a/ballast" or die $!;
 image('third');
 my $asked = 0;
 wait_for(sub { job('third', 'req-3-' . ++$asked);

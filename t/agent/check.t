@@ -44,7 +44,7 @@ subtest 'nothing is missing' => sub {
     is_deeply([grep { $got{$_}[0] ne 'ok' } keys %got], [], 'all is well');
     like($got{guest}[1], qr/boots a guest in \d+ ms$/,
         'a guest boots with drives, over bridge and firewall');
-    is(scalar(() = glob "$dir/state-k/*/"), 0, 'nothing is left of it');
+    is(scalar(() = glob "$dir/run-k/*/"), 0, 'nothing is left of it');
     unlike($ns->run('ip', '-o', 'link'), qr/br-k|tk\d/, 'neither here');
 };
 
@@ -94,6 +94,12 @@ END { system('umount', "$dir/small") if $dir && -e "$dir/small/here" }
 spew("$dir/small/here", '');
 only('state_dir', qr{state_dir = "\Q$dir\E/small/s": [01] MB are free},
     state_dir => "$dir/small/s");
+only('run_dir', qr{run_dir = "/proc/nothing": writing in /proc:},
+    run_dir => '/proc/nothing', more => ['guest']);
+only('run_dir', qr{run_dir = "/etc/passwd": /etc/passwd is no directory},
+    run_dir => '/etc/passwd', more => ['guest']);
+only('run_dir', qr{run_dir = "\Q$dir\E/small/s": [01] MB are free},
+    run_dir => "$dir/small/s");
 only('secrets', qr{token_file = "/nowhere/token"},
     token_file => '/nowhere/token');
 

@@ -41,7 +41,7 @@ sub jailed {
 # the VM of a worker, by its record
 sub pid_of {
     my ($name, $worker) = @_;
-    return pid_at("$dir/state-$name", $worker);
+    return pid_at("$dir/run-$name", $worker);
 }
 
 sub pid_at { (slurp("$_[0]/$_[1]/pid") =~ /^(\d+)/)[0] }
@@ -146,7 +146,7 @@ subtest 'the jail' => sub {
     is((stat "$root/config.img")[2] & 07777, 0600, 'the config drive: closed');
     is((stat "$root/config.img")[4], FIRST, 'and its user\'s');
     is((stat "$root/console")[4], FIRST, 'the console too');
-    is(readlink("$dir/state-a/$worker/jail"), "$base/fcfaas-vmm/$worker",
+    is(readlink("$dir/run-a/$worker/jail"), "$base/fcfaas-vmm/$worker",
         'the VM\'s directory leads to it');
     unlike($agent->output, qr/is copied to/, 'nothing is copied');
 };
@@ -222,7 +222,7 @@ subtest 'killed in the middle of starts' => sub {
         wait_for(sub { jails() > $round }, 10, 'some jails');
         $agent->stop('KILL');
         $agent = started('a', jailed('a'));
-        my @dead = grep { !-e "$dir/state-a/$_" } map { m{([^/]+)$} } jails();
+        my @dead = grep { !-e "$dir/run-a/$_" } map { m{([^/]+)$} } jails();
         is("@dead", '', "round $round: no jail without a VM");
     }
 };
@@ -268,8 +268,18 @@ subtest 'VMs outlive their agent' => sub {
     pass('what a dead one had goes');
     $next->stop('TERM');
 
+    # those that no VM's directory leads to, as after a reboot
+    my @stray = map { "$base/fcfaas-vmm/d$_" } "$$-977", "$$-e-977";
+    for (@stray) {
+        mkdir $_ for $_, "$_/root";
+        spew("$_/root/left", 'here');
+    }
+
     # without adopt the next one ends them
     $next = started('d', jailed('d', bridge_address => '172.24.0.1/24'));
+    ok(!-e $stray[0], 'and removes a jail of its own that no VM has');
+    ok(-e $stray[1], 'not one of another node');
+    system 'rm', '-r', $stray[1];
     ok($next->stop('TERM'), 'ends');
     gone('d');
 };
@@ -282,7 +292,7 @@ subtest 'long paths, and another file system' => sub {
     chmod 0755, "$long/fs";
     $redis->cli('DEL', QUEUE);
     my $b = started('b', jailed('b', jail_base => "$long/fs",
-        state_dir => "$long/state", bridge_address => '172.22.0.1/24'));
+        state_dir => "$long/state", run_dir => "$long/run", bridge_address => '172.22.0.1/24'));
     job('two', 'req-5');
     is(call('two', (instance('two'))[1]{proxy_port})->{status}, 200,
         'it serves');
@@ -297,7 +307,7 @@ subtest 'long paths, and another file system' => sub {
         jails("$long/fs") }}), 1, 'once for all jails');
     my @copies = glob "$long/fs/.copies/*";
     image('three', body => 'another one');
-    kill 'KILL', pid_at("$long/state", worker('three'));
+    kill 'KILL', pid_at("$long/run", worker('three'));
     wait_for(sub { jails("$long/fs") == 1 }, 10, 'its end');
     job('three', 'req-5c');
     is(call('three', (instance('three'))[1]{proxy_port})->{body},

@@ -112,9 +112,9 @@ sub sick {
 }
 
 sub full_disk {
-    mkdir "$dir/state-x";
+    mkdir "$dir/run-x";
     system('mount', '-t', 'tmpfs', '-o', 'size=1m,mode=700', 'none',
-        "$dir/state-x") == 0
+        "$dir/run-x") == 0
         or die "mount";
 
     subtest 'its disk is full' => sub {
@@ -122,7 +122,7 @@ sub full_disk {
         my $bad = started('x', settings('x', admin => "127.0.0.1:$port",
             bridge_address => '172.17.0.1/24', log_level => 'info'));
 
-        open my $fh, '>', "$dir/state-x/filler" or die $!;
+        open my $fh, '>', "$dir/run-x/filler" or die $!;
         1 while syswrite $fh, 'x' x 4096;
 
         eighty();
@@ -135,7 +135,7 @@ sub full_disk {
             'and in metrics');
 
         close $fh;
-        unlink "$dir/state-x/filler";
+        unlink "$dir/run-x/filler";
         wait_for(sub { $etcd->get_json('/workers/x')->{state} eq 'ready' },
             40, 'it to be well again');
         is($etcd->get_json('/workers/x')->{reason}, undef, 'with no reason');
@@ -143,5 +143,5 @@ sub full_disk {
         none_left();
     };
 
-    system('umount', "$dir/state-x");
+    system('umount', "$dir/run-x");
 }

@@ -106,7 +106,9 @@ is(scalar(vmms('a')), 0, 'no VMM');
 wait_for(sub { !proxies() }, 10, 'the proxy to end');
 unlike($ns->run('ss', '-Hltn'), qr/:3[0-2]\d\d\d\s/, 'no port');
 is_deeply([sort map { m{([^/]+)$} } glob "$dir/state-a/*"],
-    [qw(counter leases lock)], 'nothing in state_dir');
+    [qw(counter leases lock vms)], 'nothing in state_dir');
+is_deeply([map { m{([^/]+)$} } glob "$dir/run-a/*"], ['lock'],
+    'nothing in run_dir');
 # failures stand under leases of their own, which end by themselves
 wait_for(sub { !grep { !m{^/specs/} } $etcd->keys('/') }, 40, 'no key');
 is_deeply([grep { m{taken} } @{ $redis->cli('KEYS', '*') }], [],

@@ -223,7 +223,7 @@ subtest 'the agent killed' => sub {
     pass('as many VMMs as instances');
     my @slots = grep { m{/slots/} } $s->etcd->keys('/functions/');
     my @vmms = $s->vmms;
-    my @dirs = glob $s->run_dir . '/data/agent/local-*';
+    my @dirs = glob $s->run_dir . '/data/vms/local-*';
     is(scalar @slots, scalar @vmms, 'as many slots');
     is(scalar @dirs, scalar @vmms, 'as many directories');
     cmp_ok(scalar($s->taps), '>=', scalar @vmms, 'TAPs: used or in the pool');

@@ -74,6 +74,7 @@ sub settings {
     my ($name, %more) = @_;
     return (node_id => $name, etcd => $etcd->endpoint, redis => $redis->addr,
         token_file => "$dir/token", state_dir => "$dir/state-$name",
+        run_dir => "$dir/run-$name",
         functions => "$dir/functions", runtimes => "$dir/runtimes",
         kernel => "$dir/vmlinux", initrd => "$dir/initrd",
         vmm => build_dir() . '/vm/vmm/fcfaas-vmm',
@@ -134,11 +135,11 @@ sub failure {
 sub vmms {
     my ($name) = @_;
     return grep {
-        (readlink("/proc/$_/cwd") // '') =~ m{^\Q$dir\E/state-$name/}
+        (readlink("/proc/$_/cwd") // '') =~ m{^\Q$dir\E/run-$name/}
     } map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
 }
 
-sub vm_dirs { grep { -d } glob "$dir/state-$_[0]/*" }
+sub vm_dirs { grep { -d && !-l } glob "$dir/run-$_[0]/*" }
 sub taps { my ($n) = @_; () = $ns->run('ip', '-o', 'link') =~ /: t\Q$n\E\d+/g }
 sub pending { $redis->cli('ZCARD', "{queue:vm_provision}:pending:$_[0]") }
 sub taken { $redis->cli('LLEN', "{queue:vm_provision}:taken:$_[0]") }

@@ -301,7 +301,7 @@ main(int argc, char **argv)
 
     conf.uv = &loop;
     conf.http = http;
-    conf.state_dir = argv[1];
+    conf.run_dir = argv[1];
     conf.kernel = argv[2];
     conf.initrd = strcmp(argv[3], "-") != 0 ? argv[3] : NULL;
     conf.binary = argv[4];

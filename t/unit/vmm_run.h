@@ -56,7 +56,7 @@ fct_slurp(const char *name, char *buf, size_t size)
     char     path[256];
     ssize_t  n;
 
-    snprintf(path, sizeof(path), "%s/%s", fct_conf.state_dir, name);
+    snprintf(path, sizeof(path), "%s/%s", fct_conf.run_dir, name);
 
     fd = open(path, O_RDONLY);
     n = fd >= 0 ? read(fd, buf, size - 1) : -1;
@@ -147,7 +147,7 @@ fct_gone(void)
     char         path[256];
     struct stat  st;
 
-    snprintf(path, sizeof(path), "%s/node-1-7", fct_conf.state_dir);
+    snprintf(path, sizeof(path), "%s/node-1-7", fct_conf.run_dir);
 
     return lstat(path, &st) != 0 && errno == ENOENT;
 }
@@ -271,7 +271,7 @@ fct_vmm_main(int argc, char **argv, void (*tests)(void))
     fct_conf.http = fct_http;
     fct_conf.binary = self;
     fct_conf.extra_args = fct_args;
-    fct_conf.state_dir = fct_state_dir;
+    fct_conf.run_dir = fct_state_dir;
     fct_conf.kernel = fct_kernel;
     fct_conf.initrd = fct_initrd;
     fct_conf.kernel_args = "tsc=reliable";

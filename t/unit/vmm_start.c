@@ -170,18 +170,18 @@ test_long_path(void)
 {
     char         dir[256], *p;
     fct_run_t    run;
-    const char  *real = fct_conf.state_dir;
+    const char  *real = fct_conf.run_dir;
 
     p = dir + snprintf(dir, sizeof(dir), "%s/", fct_state_dir);
     memset(p, 'x', 150);
     p[150] = '\0';
     mkdir(dir, 0700);
 
-    fct_conf.state_dir = dir;
+    fct_conf.run_dir = dir;
     fct_drive(&run, "ok", 'B');
     is_str(run.events, "SCBX", "a fct_state_dir of %zu bytes", strlen(dir));
     rmdir(dir);
-    fct_conf.state_dir = real;
+    fct_conf.run_dir = real;
 }
 
 

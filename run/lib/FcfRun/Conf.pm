@@ -105,6 +105,7 @@ sub agent_conf {
     allow = 127.0.0.1/32
 
     state_dir = $set{RUN_DIR}/data/agent
+    run_dir = $set{RUN_DIR}/data/vms
     functions = $set{RUN_DIR}/functions
     runtimes = $vm/runtimes
     kernel = $vm/vmlinux
