@@ -283,6 +283,13 @@ FCA_ACTION(stop_exit)
     (void) event;
     (void) err;
     inst->graceful = 0;
+
+    /* it died while its last requests were awaited */
+    if (inst->route && inst->route_closing && inst->all->routes) {
+        inst->port_only = 1;
+        fca_route_guest_dead(inst->route);
+    }
+
     fca_stop_soon(inst);
 }
 

@@ -173,11 +173,32 @@ take_drain(fca_control_t *control, const fca_wire_msg_t *msg)
     return 0;
 }
 
+/* 1: of a route that is closing, or was until a moment ago: then the answer to
+ * the first CLOSE crosses this one */
+static int
+guest_died(fca_control_t *control, unsigned port)
+{
+    fca_carried_t  *c = control->carried[port];
+
+    if (c && c->route && c->conf.closing) {
+        fca_proxy_guest_dead(c->route);
+        return 1;
+    }
+
+    return control->cursor == FCA_WIRE_PORTS
+           && (c == NULL || c->answer == FCA_WIRE_CLOSED);
+}
+
 static int
 take_close(fca_control_t *control, const fca_wire_msg_t *msg)
 {
-    fca_carried_t  *c = find_open(control, msg->close.port);
+    fca_carried_t  *c;
 
+    if (msg->close.guest_dead && guest_died(control, msg->close.port)) {
+        return 0;
+    }
+
+    c = find_open(control, msg->close.port);
     if (c == NULL) {
         return -1;
     }

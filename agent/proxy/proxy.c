@@ -431,3 +431,21 @@ fca_proxy_close(fca_route_t *route, unsigned linger_ms, unsigned grace_ms,
 
     fca_dloop_send(route->loop, &route->close_msg);
 }
+
+
+void
+fca_proxy_guest_dead(fca_route_t *route)
+{
+    fca_msg_t  *msg;
+
+    assert(route->close_sent);
+
+    msg = calloc(1, sizeof(*msg));
+    if (msg == NULL) {
+        return;                 /* the grace ends it */
+    }
+
+    msg->type = FCA_MSG_DEAD;
+    msg->route = route;
+    fca_dloop_send(route->loop, msg);
+}

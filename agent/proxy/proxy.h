@@ -95,5 +95,8 @@ void fca_proxy_drain(fca_route_t *route, int draining);
 typedef void (*fca_route_done_pt)(void *arg);
 void fca_proxy_close(fca_route_t *route, unsigned linger_ms,
     unsigned grace_ms, int guest_dead, fca_route_done_pt done, void *arg);
+/* The guest of a route that was closed, and is not done yet, has died: what is
+ * in flight is told so at once, and the rest of the linger is "gone". */
+void fca_proxy_guest_dead(fca_route_t *route);
 
 #endif /* _FCA_PROXY_H_INCLUDED_ */

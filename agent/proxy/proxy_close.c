@@ -112,22 +112,6 @@ fca_route_closing(fca_route_t *route)
 }
 
 
-void
-fca_route_lingered(void *arg)
-{
-    fca_route_t  *route;
-
-    route = arg;
-    route->lingered = 1;
-
-    if (atomic_load(&route->stat->inflight) == 0) {
-        /* other processes have the socket too, and it is over for all */
-        (void) shutdown(route->sock.fd, SHUT_RDWR);
-        finish(route);
-    }
-}
-
-
 /* Those that have no answer yet are told, the others' connections end. */
 static void
 cut_inflight(fca_route_t *route)
@@ -153,6 +137,47 @@ cut_inflight(fca_route_t *route)
         }
 
         fca_conn_go(conn, step);
+    }
+}
+
+
+/* It is one of the loop's, or over: another that has its memory would be opened
+ * by a later message. */
+void
+fca_route_dead(fca_dloop_t *loop, fca_route_t *dead)
+{
+    fca_route_t  *route;
+
+    for (route = loop->routes; route && route != dead; route = route->next) {
+        continue;
+    }
+
+    if (route == NULL) {
+        return;
+    }
+
+    route->guest_dead = 1;
+
+    while (route->pool) {
+        fca_guest_close(route->pool);
+    }
+
+    cut_inflight(route);
+}
+
+
+void
+fca_route_lingered(void *arg)
+{
+    fca_route_t  *route;
+
+    route = arg;
+    route->lingered = 1;
+
+    if (atomic_load(&route->stat->inflight) == 0) {
+        /* other processes have the socket too, and it is over for all */
+        (void) shutdown(route->sock.fd, SHUT_RDWR);
+        finish(route);
     }
 }
 

@@ -198,6 +198,8 @@ struct fca_guest_s {
 typedef enum {
     FCA_MSG_OPEN = 0,
     FCA_MSG_CLOSE,
+    FCA_MSG_DEAD,                   /* malloc'd, the loop's; of a route that
+                                       may be over by then */
     FCA_MSG_ACCESS                  /* malloc'd, the loop's */
 } fca_msg_e;
 
@@ -239,7 +241,8 @@ struct fca_route_s {
     size_t              function_len;
     fca_msg_t           open_msg, close_msg;
 
-    /* set by fca_proxy_close() before close_msg is sent */
+    /* set by fca_proxy_close() before close_msg is sent; guest_dead may change
+     * later, in the loop */
     unsigned            linger_ms, grace_ms;
     int                 guest_dead;
     fca_route_done_pt   done;
@@ -370,6 +373,7 @@ void fca_route_accept_again(void *route);           /* a timer's */
 
 /* proxy_close.c */
 void fca_route_closing(fca_route_t *route);         /* a message */
+void fca_route_dead(fca_dloop_t *loop, fca_route_t *dead);      /* too */
 void fca_route_cut(fca_route_t *route);             /* now, whatever runs */
 void fca_route_check_closed(fca_route_t *route);    /* one left its place */
 void fca_route_lingered(void *route);               /* timers' */

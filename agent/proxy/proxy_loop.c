@@ -241,6 +241,11 @@ read_inbox(fca_sock_t *sock)
             fca_route_closing(msg->route);
             break;
 
+        case FCA_MSG_DEAD:
+            fca_route_dead(loop, msg->route);
+            free(msg);
+            break;
+
         case FCA_MSG_ACCESS:
             fca_access_release(loop->access);
             loop->access = msg->access;

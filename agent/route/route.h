@@ -112,5 +112,8 @@ void fca_route_drain(fca_route_t *route, int draining, fca_route_done_pt done,
  * gone. */
 void fca_route_close(fca_route_t *route, unsigned linger_ms,
     unsigned grace_ms, int guest_dead, fca_route_done_pt done, void *arg);
+/* The guest of one that was closed, and is not done yet, has died meanwhile:
+ * nothing waits for it any more, and what comes still hears "gone". */
+void fca_route_guest_dead(fca_route_t *route);
 
 #endif /* _FCA_ROUTE_H_INCLUDED_ */

@@ -1,7 +1,8 @@
 /*
  * What the files of route/ share.
  *
- * route.c         routes: what the agent wants of each, and what the proxy has
+ * route.c         all routes, and what is to be said next of each
+ * route_want.c    what the agent wants of one
  * route_listen.c  listening sockets
  * route_talk.c    the proxy's messages, and ours that concern all routes
  * route_peer.c    the proxy as a process: met, lost, silent, started again
@@ -32,6 +33,7 @@ struct fca_route_s {
     unsigned                       failed;      /* OPENs in a row */
     unsigned                       linger_ms, grace_ms;
     int                            guest_dead;
+    unsigned                       dead_due:1;  /* it died after CLOSE */
     fca_route_done_pt              drained, done;
     void                          *drained_arg, *done_arg;
     fca_route_stat_t               blank;       /* while none is there */
@@ -84,6 +86,8 @@ struct fca_routes_s {
 
 /* route.c */
 void fca_routes_flush(fca_routes_t *routes);
+/* that, soon */
+void fca_routes_kick(fca_routes_t *routes);
 void fca_route_due(fca_route_t *route);
 fca_route_t *fca_route_new(fca_routes_t *routes, const fca_wire_route_t *conf,
     int fd);

@@ -93,7 +93,13 @@ fca_talk_close(fca_route_t *route)
     msg.close.grace_ms = route->grace_ms;
     msg.close.guest_dead = (uint32_t) route->guest_dead;
 
-    return ask(route, &msg, FCA_WIRE_CLOSE, -1);
+    if (ask(route, &msg, FCA_WIRE_CLOSE, -1) != 0) {
+        return -1;
+    }
+
+    route->dead_due = 0;
+
+    return 0;
 }
 
 /* ACCESS and LIST, after WELCOME */

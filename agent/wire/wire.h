@@ -16,6 +16,9 @@
  *   OPEN + listening socket   DONE
  *   DRAIN                     DONE                  once it holds
  *   CLOSE                     CLOSED                once it is over
+ *   CLOSE again                                     its guest has died since;
+ *                                                   the first one's CLOSED
+ *                                                   may cross it
  *   PING                      PONG
  *   BYE                                             close all, at once, and
  *                                                   do not stay
@@ -36,7 +39,7 @@
 #include "contract/fcf_names.h"
 
 /* of everything but the head, HELLO and WELCOME, which never change */
-#define FCA_WIRE_VERSION    1
+#define FCA_WIRE_VERSION    2
 
 #define FCA_WIRE_PORTS      65536
 #define FCA_WIRE_TOKEN_MAX  256

@@ -53,6 +53,31 @@ subtest 'three requests past timeout_s' => sub {
     undef @c;
 };
 
+# Nobody waits out the grace that a living one has.
+subtest 'a VM that dies while its last request is awaited' => sub {
+    image('last', answer_ms => 60000);
+    $etcd->spec('last', version => 1);
+    our_job('last', 'req-last', 1);
+    my ($key, $i) = instance('last');
+    my ($worker) = $key =~ m{([^/]+)$};
+    my $request = http_send($i->{proxy_port}, '/', headers => {
+        'X-Fcfaas-Function' => 'last', 'X-Fcfaas-Token' => 'sesame' });
+    wait_for(sub { $ns->run('ss', '-Htn', 'dst', $i->{internal_vm_ip})
+        =~ /ESTAB/ }, 5, 'the request to be inside');
+
+    $etcd->del('/specs/last');
+    wait_for(sub { (call('last', $i->{proxy_port})
+        ->{headers}{'x-fcfaas-unsent'} // '') eq 'draining' }, 5,
+        'it to be drained');
+    my ($pid) = grep { readlink("/proc/$_/cwd") =~ m{/\Q$worker\E(?:/|$)} }
+        vmms('a');
+    my $t = now();
+    kill 'KILL', $pid;
+    is($request->response(9)->{status}, 502, 'what it had is told');
+    cmp_ok(now() - $t, '<', 5, 'at once');
+    wait_for(sub { !-d "$dir/state-a/$worker" }, 5, 'nothing of it is left');
+};
+
 # Gateways keep connections, and send on one what they have just got.
 subtest 'a VM that dies' => sub {
     image('dies');

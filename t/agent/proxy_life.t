@@ -131,6 +131,51 @@ subtest 'close' => sub {
     is($h->line, 'closed dead', 'over');
 };
 
+# The guest ends while its last requests are awaited: nobody waits out the grace
+# for it.
+subtest 'a guest that dies while its route closes' => sub {
+    $r = $h->route('dying');
+    my ($busy, $mid, $idle) = map { client($r) } 1 .. 3;
+    wr($idle, req('GET /'));
+    $g = guest_accept($r);
+    rd($g, $END);
+    wr($g, $OK);
+    rd($idle, qr/ok\z/);
+    wr($busy, req('GET /'));
+    rd($g, $END);
+    wr($mid, req('GET /'));
+    my $g2 = guest_accept($r);
+    rd($g2, $END);
+    wr($g2, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+    rd($mid, qr/abc\z/);
+    $h->cmd('close dying 600 60000 0');
+    $h->cmd('dead dying');
+    like(rd($busy, qr/\}\n/), qr/^HTTP\/1.1 502 .*"gone"/s,
+         'what it had is told at once');
+    ok(ended($mid), 'an answer that had begun ends');
+    ok(ended($g) && ended($g2), 'as do its connections');
+    wr($idle, req('POST /', body => 'x'));
+    like(rd($idle, qr/\}\n/), qr/ 503 .*Unsent: gone\r\n/s,
+         'what comes now is "gone", not "draining"');
+    is($h->line, 'closed dying', 'over, long before the grace');
+
+    # a listener whose queue is full takes no connection
+    my $crowded = IO::Socket::INET->new(Listen => 1,
+                                        LocalAddr => '127.0.0.1');
+    my $port = $crowded->sockport;
+    my @fill = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $port, Blocking => 0) } 1 .. 4;
+    $r = $h->route('unmet', port => $port);
+    $c = client($r);
+    wr($c, req('POST /', body => 'x'));
+    until_true { $h->stat('unmet')->{inflight} == 1 };
+    $h->cmd('close unmet 0 60000 0');
+    $h->cmd('dead unmet');
+    like(rd($c, qr/\}\n/), qr/ 503 .*Unsent: gone\r\n.*the instance is gone/s,
+         'what waits for a connection was not sent');
+    is($h->line, 'closed unmet', 'and it is over');
+};
+
 # A request that a gateway is just sending on an idle connection was not sent to
 # a guest, and is told so, whenever it comes.
 subtest 'idle connections of a dead guest' => sub {

@@ -67,6 +67,42 @@ subtest 'drain is answered' => sub {
     is($h->quit, 0, 'end');
 };
 
+# a guest that takes a request and says nothing
+sub mute {
+    my $s = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.1')
+        or die $!;
+    return $s;
+}
+
+subtest 'a guest that dies while its route closes' => sub {
+    my $h = RouteHost->new(socket => socket_path(), program => 1);
+    $h->up;
+    my $mute = mute();
+    my $port = $h->open('a', $mute->sockport);
+    my $waits = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or die $!;
+    print $waits "GET / HTTP/1.1\r\nHost: x\r\nX-Fcfaas-Function: f\r\n"
+        . "X-Fcfaas-Token: secret\r\n\r\n";
+    my $guest = $mute->accept;
+    sysread $guest, my $got, 4096;
+    like($got, qr{^GET /}, 'the guest has it');
+
+    $h->cmd('close a 0 3000000 0');
+    is($h->stat('a')->{inflight}, 1, 'it is waited for');
+    $h->cmd('dead a');
+    my $answer = do { local $/; <$waits> };
+    like($answer, qr{^HTTP/1.1 502 .*"gone"}s, 'until the guest is known dead');
+    ok($h->event('closed a'), 'and the route is over');
+
+    # said again of one that is over: the two cross
+    my $again = $h->open('b', $mute->sockport);
+    $h->cmd('close b 0 0 0');
+    $h->cmd('dead b');
+    ok($h->event('closed b'), 'another');
+    ok($h->open('c', $mute->sockport), 'the connection is still good');
+    is(() = $h->log =~ /is there: it has/g, 1, 'it was never lost');
+    is($h->quit, 0, 'end');
+};
+
 subtest 'closing in a callback of its own' => sub {
     my $h = RouteHost->new(socket => socket_path(), program => 1);
     $h->up;

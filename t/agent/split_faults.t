@@ -51,7 +51,7 @@ my %TYPE = (HELLO => 1, ACCESS => 2, LIST => 3, OPEN => 4, DRAIN => 5,
 sub message {
     my ($type, $body, %o) = @_;
     $body //= '';
-    return pack('LSSLL', 0x70636166, $o{version} // 1,
+    return pack('LSSLL', 0x70636166, $o{version} // 2,
         $TYPE{$type} // $type, $o{len} // 16 + length $body, $o{seq} // 1)
         . $body;
 }
@@ -315,13 +315,13 @@ subtest 'a proxy of another version' => sub {
     my $socket = socket_path();
     my $pid = mad_proxy($socket, sub {
         sysread $_[0], my $hello, 4096;
-        send_fd($_[0], message('WELCOME', pack('L', 1), version => 2),
+        send_fd($_[0], message('WELCOME', pack('L', 1), version => 3),
             page($PAGE, 7));
     });
     wait_for(sub { -S $socket }, 20, 'it to listen');
     my $h = RouteHost->new(socket => $socket, program => 1);
     ok($h->up, 'gives way to one of ours');
-    like($h->log, qr/process $pid: it speaks version 2, not 1/, 'told');
+    like($h->log, qr/process $pid: it speaks version 3, not 2/, 'told');
     waitpid $pid, 0;
     is($? & 127, 15, 'asked to end');
     is($h->quit, 0, 'end');

@@ -8,6 +8,7 @@
  *   stat <name>   -> stat inflight requests refused timeouts drained idle_ms
  *   close <name> <linger_ms> <grace_ms> <guest_dead>      -> ok
  *                          ... and, when it is over,      -> closed <name>
+ *   dead <name>           its guest, while it closes         -> ok
  *   end <name>            closes it, then the proxy in its callback   -> ok
  *   rss                                                   -> rss <KiB>
  *   hold                  a child keeps a copy of every descriptor    -> ok
@@ -228,6 +229,10 @@ obey(const char *text)
 
     if (strcmp(verb, "stat") == 0) {
         host_print_stat(fca_proxy_stat(slot->route));
+
+    } else if (strcmp(verb, "dead") == 0) {
+        fca_proxy_guest_dead(slot->route);
+        printf("ok\n");
 
     } else if (strcmp(verb, "end") == 0) {
         ending = 1;

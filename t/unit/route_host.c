@@ -7,6 +7,7 @@
  *   stat <name>           -> stat inflight requests refused drained idle_ms
  *   close <name> <linger_ms> <grace_ms> <guest_dead>      -> ok
  *                          ... and, when it is over,      -> closed <name>
+ *   dead <name>           its guest, while it closes     -> ok
  *   end <name>            closes it, then all in its callback   -> ok
  *   take <name> <port>    what a host before us opened    -> ok, or none
  *   settle                -> ok
@@ -227,6 +228,10 @@ obey(const char *text)
 
     if (strcmp(verb, "stat") == 0) {
         host_print_stat(fca_route_stat(slot->route));
+
+    } else if (strcmp(verb, "dead") == 0) {
+        fca_route_guest_dead(slot->route);
+        printf("ok\n");
 
     } else if (strcmp(verb, "end") == 0) {
         ending = 1;
