@@ -138,6 +138,11 @@ void
 fca_carried_answer(fca_carried_t *c, fca_wire_e type, uint32_t seq,
     const char *failed)
 {
+    /* BYE ends a route whose OPEN has no answer yet */
+    if (c->answer) {
+        TAILQ_REMOVE(&c->control->due, c, link);
+    }
+
     c->answer = type;
     c->seq = seq;
     c->failed = failed != NULL;

@@ -12,6 +12,13 @@
 FUZZ_HTTP := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard agent/proxy/http/*.c))) \
              $(B)/llhttp/libllhttp.a
 
+FUZZ_WIRE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard agent/wire/*.c)) \
+             agent/base/log.c t/unit/fake_loop.c) $(B)/contract/libfcf.a
+FUZZ_wire_agent := $(patsubst %.c,$(B)/%.o,$(sort \
+             $(wildcard agent/route/*.c))) $(FUZZ_WIRE)
+FUZZ_wire_proxy := $(patsubst %.c,$(B)/%.o,$(sort \
+             $(wildcard agent/proxy/control*.c))) $(FUZZ_WIRE)
+
 FUZZ_proxy_head  := $(FUZZ_HTTP)
 FUZZ_proxy_body  := $(FUZZ_HTTP)
 FUZZ_proxy_agree := $(FUZZ_HTTP)
@@ -20,7 +27,7 @@ FUZZ_NAMES   := $(patsubst t/fuzz/%.c,%,$(sort $(wildcard t/fuzz/*.c)))
 FUZZ         ?= $(FUZZ_NAMES)
 FUZZ_SECONDS ?= 60
 FUZZ_BINS    := $(FUZZ_NAMES:%=$(B)/t/fuzz/%)
-FUZZ_LIBS    := -Wl,--as-needed -ljansson -lcurl -lhiredis
+FUZZ_LIBS    := -Wl,--as-needed -ljansson -lcurl -lhiredis -luv
 
 PROVE_FILES += t/fuzz/fuzz.t
 
