@@ -316,6 +316,15 @@ ngx_http_fcfaas_answer_no_worker(ngx_http_fcfaas_answer_t *a)
 
 
 void
+ngx_http_fcfaas_answer_body_gone(ngx_http_fcfaas_answer_t *a)
+{
+    ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE, "body_gone",
+        "the instance did not take the request, and its body was streamed: "
+        "send it again", 1);
+}
+
+
+void
 ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a)
 {
     ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT, "timeout",

@@ -6,6 +6,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_stale.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
@@ -22,6 +23,8 @@ static ngx_int_t ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_peer_collapse(ngx_http_request_t *r);
 static void ngx_http_fcfaas_peer_refused(ngx_http_fcfaas_peer_t *fp);
+static void ngx_http_fcfaas_peer_again(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_peer_failed(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
@@ -300,6 +303,11 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
 
     } else if (pc->connection == NULL || pc->connection->sent == 0) {
         ngx_http_fcfaas_peer_refused(fp);
+        ngx_http_fcfaas_peer_again(fp, pc);
+        ended = 0;
+
+    } else if (ngx_http_fcfaas_stale(fp, pc)) {
+        ngx_http_fcfaas_peer_again(fp, pc);
         ended = 0;
 
     } else {
@@ -323,23 +331,48 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
 }
 
 
-/* nothing has left: whatever the method, another may take it */
 static void
 ngx_http_fcfaas_peer_refused(ngx_http_fcfaas_peer_t *fp)
+{
+    ngx_http_fcfaas_count(fp->ctx->waiter.pool->worker, REFUSED);
+    ngx_http_fcfaas_slots_refused(fp->instance);
+}
+
+
+/* nothing has arrived: whatever the method, another may take it */
+static void
+ngx_http_fcfaas_peer_again(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc)
 {
     ngx_http_upstream_t  *u;
 
     u = fp->upstream;
 
-    ngx_http_fcfaas_count(fp->ctx->waiter.pool->worker, REFUSED);
-    ngx_http_fcfaas_slots_refused(fp->instance);
-
-    /* what was read of a body that is streamed is gone, though */
-
-    if (u->request_sent && !fp->ctx->request->request_body_no_buffering) {
-        fp->reinit = 1;
-        u->request_sent = 0;
+    if (ngx_http_fcfaas_wait_conf(fp) != NGX_OK) {
+        pc->tries = 0;
+        return;
     }
+
+    if (!u->request_sent) {
+        return;
+    }
+
+    if (fp->ctx->request->request_body_no_buffering) {
+        ngx_http_fcfaas_peer_body_gone(fp);
+    }
+
+    fp->reinit = 1;
+    u->request_sent = 0;
+    pc->tries = ngx_max(pc->tries, 1);
+}
+
+
+void
+ngx_http_fcfaas_peer_body_gone(ngx_http_fcfaas_peer_t *fp)
+{
+    ngx_http_fcfaas_answer_body_gone(&fp->ctx->answer);
+
+    fp->ended = 1;
 }
 
 

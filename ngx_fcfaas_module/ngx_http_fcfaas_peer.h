@@ -38,6 +38,10 @@ ngx_int_t ngx_http_fcfaas_init_upstream(ngx_conf_t *cf,
  * byte of an answer fail, as if their connections had been cut. */
 void ngx_http_fcfaas_peer_vanished(ngx_http_fcfaas_instance_t *instance);
 
+/* No instance has taken the request, but its body, which was streamed, is gone:
+ * that is its answer, when nginx asks for the next peer. */
+void ngx_http_fcfaas_peer_body_gone(ngx_http_fcfaas_peer_t *fp);
+
 /* The request ends: gives back what the upstream module does not. */
 void ngx_http_fcfaas_peer_cleanup(ngx_http_fcfaas_ctx_t *ctx);
 

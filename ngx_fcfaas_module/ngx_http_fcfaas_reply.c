@@ -15,8 +15,6 @@ static ngx_table_elt_t *ngx_http_fcfaas_reply_find(
     ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r,
     ngx_http_fcfaas_peer_t *fp, ngx_table_elt_t *h);
-static ngx_int_t ngx_http_fcfaas_reply_body_gone(ngx_http_request_t *r,
-    ngx_table_elt_t *h);
 
 
 void
@@ -186,7 +184,7 @@ ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
     if (r->request_body_no_buffering
         && (r->headers_in.content_length_n > 0 || r->headers_in.chunked))
     {
-        return ngx_http_fcfaas_reply_body_gone(r, h);
+        ngx_http_fcfaas_peer_body_gone(fp);
     }
 
     if (ngx_http_fcfaas_wait_conf(fp) != NGX_OK) {
@@ -200,19 +198,4 @@ ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
     /* nginx goes on with the next peer: there is no other word for it */
 
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-}
-
-
-/* a body that was streamed cannot be sent again: the client may do so */
-static ngx_int_t
-ngx_http_fcfaas_reply_body_gone(ngx_http_request_t *r, ngx_table_elt_t *h)
-{
-    static u_char  lowcase[] = "retry-after";
-
-    ngx_str_set(&h->key, "Retry-After");
-    ngx_str_set(&h->value, "1");
-    h->lowcase_key = lowcase;
-    h->hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
-
-    return NGX_OK;
 }

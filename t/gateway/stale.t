@@ -1,0 +1,175 @@
+# Kept connections that the other side closes just as a request is sent: the
+# request goes elsewhere, whatever its method, for nobody has seen it.  One
+# that was read is another matter.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use Test::More;
+
+my $guest = FcfTest::Guest->new;
+
+my $g = FcfTest::Gateway->start(http => 'keepalive_requests 1000000;',
+    server => <<'EOC');
+    location ~ ^/strict/(?<f_strict>[^/]+) {
+        fcfaas $f_strict;
+        proxy_pass http://functions$fcfaas_uri;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_next_upstream off;
+    }
+    location ~ ^/stream/(?<f_stream>[^/]+) {
+        fcfaas $f_stream;
+        proxy_request_buffering off;
+        proxy_pass http://functions$fcfaas_uri;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+    }
+EOC
+$g->spec('hello');
+$g->etcd->instance('hello', port => $guest->port);
+$g->wait_known('instances', 1);
+
+my ($worker) = $g->nginx->workers;
+my $ok = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
+my $client;
+
+sub ask {
+    my ($path, %opt) = @_;
+    my $sock = $client ? $client->sock : undef;
+
+    return $client = $g->send($path, keepalive => 1,
+        $sock ? (sock => $sock) : (), %opt);
+}
+
+# a connection to the guest that the gateway keeps
+sub kept {
+    my $q = ask('/run/hello/before');
+    my $c = $guest->take;
+
+    $c->print($ok);
+    is($q->response->{status}, 200, 'one to be kept');
+    return $c;
+}
+
+# The worker finds both at once, the client's request first: it sends it over
+# the connection that is closed already.
+sub closed_as_it_is_sent {
+    my ($c, $path, %opt) = @_;
+
+    kill 'STOP', $worker;
+    wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'a stop');
+    my $q = ask($path, %opt);
+    $c->close;
+    kill 'CONT', $worker;
+    return $q;
+}
+
+my %body = ('short' => 'x', 'a page' => 'x' x 4000, 'large' => 'x' x 60000);
+
+for my $path ('/run', '/strict', '/stream') {
+    for my $method ('GET', 'POST', 'PUT', 'PATCH') {
+        for my $size ($method eq 'GET' ? '' : sort keys %body) {
+            my @body = $size ? (body => $body{$size}) : ();
+            my $name = "$path, $method" . ($size && ", $size");
+
+            # a large one that is streamed is gone
+            next if $path eq '/stream' && $size eq 'large';
+
+            my $q = closed_as_it_is_sent(kept(), "$path/hello/x",
+                method => $method, @body);
+            my $c = eval { $guest->take(5) };
+            ok($c && $c->head =~ m{^$method /x }, "$name: sent again");
+            next unless $c;
+            ok($c->read(length $body[1]) eq $body[1], "$name: the body")
+                if @body;
+            $c->print($ok);
+            is($q->response->{status}, 200, "$name: and answered");
+            $c->close;
+        }
+    }
+}
+
+# many are stale at once: each is found out, and no limit on tries is met
+my @q = map { $g->send('/run/hello/many', keepalive => 1) } 1 .. 20;
+my @c = map { $guest->take } @q;
+$_->print($ok) for @c;
+$_->response for @q;
+kill 'STOP', $worker;
+wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'a stop');
+my $q = ask('/run/hello/last', method => 'POST', body => 'x');
+$_->close for @c;
+kill 'CONT', $worker;
+my $c = $guest->take;
+like($c->head, qr{^POST /last }, '20 stale ones: sent again at last');
+$c->print($ok);
+is($q->response->{status}, 200, 'and answered');
+
+# read, and then closed without a word: not again
+for my $method ('POST', 'PATCH') {
+    $q = ask('/run/hello/read', method => $method, body => 'once');
+    $c->next->read(4);
+    $c->close;
+    is($q->response->{status}, 502, "$method that was read: 502");
+    $c = kept();
+    like($c->head, qr{^GET /before }, "$method that was read: not sent again");
+}
+
+$c->close;
+
+# no instance that listens: nobody has seen that either
+my $closed = free_port();
+$g->spec('refused');
+$g->etcd->instance('refused', port => $closed);
+$g->wait_known('instances', 2);
+$q = $g->send('/strict/refused', method => 'POST', body => 'x');
+wait_for(sub { $g->status->{balancer}{refused} > 0 }, 5, 'a refusal');
+$g->etcd->instance('refused', port => $guest->port, worker => 'n1-2');
+$c = $guest->take;
+is($c->read(1), 'x', 'refused: it goes to another, proxy_next_upstream off');
+$c->print($ok);
+is($q->response->{status}, 200, 'and is answered');
+$q->close;
+
+# And as chance has it: a guest that closes after each answer, while the next
+# request is on its way.  It counts what it has read.
+my $rounds = $ENV{FCF_STALE_ROUNDS} // 2000;
+my $count = tmpdir() . '/count';
+my $hasty = FcfTest::Guest->new;
+$g->spec('hasty');
+$g->etcd->instance('hasty', port => $hasty->port);
+$g->wait_known('instances', 4);
+
+my $pid = fork // die "fork: $!";
+if ($pid == 0) {
+    my $n = 0;
+
+    while ($n < $rounds) {
+        my $c = $hasty->take(5);
+        $c->read(1);
+        spew($count, ++$n);
+        $c->print($ok);
+        # from at once to some hundred microseconds
+        1 for 1 .. int rand 3000;
+        $c->close;
+    }
+
+    POSIX::_exit(0);
+}
+
+my %status;
+for my $n (1 .. $rounds) {
+    $q = ask("/run/hasty/$n", method => $n % 2 ? 'POST' : 'PUT', body => 'x');
+    $status{$q->response->{status}}++;
+}
+
+is(join(' ', %status), "200 $rounds", "$rounds at random: all served");
+is(slurp($count), $rounds, 'each of them once');
+waitpid $pid, 0;
+note('stale: ', scalar $g->nginx->logged(
+    qr/upstream prematurely closed|recv\(\) failed|writev\(\) failed/));
+
+$g->stop;
+done_testing;
