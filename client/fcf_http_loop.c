@@ -1,13 +1,24 @@
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "client/fcf_http_private.h"
 
 
+/*
+ * libcurl closes the sockets of connections that did not come about (refused,
+ * timed out, one of two addresses too late) before it says that they are not
+ * to be watched any more, and may open another meanwhile, which gets the same
+ * number.  So what the loop watches is a duplicate of ours.
+ */
+
 struct fcf_http_sock_s {
     fcf_http_t          *http;
     fcf_http_sock_t     *prev, *next;
-    curl_socket_t        fd;
-    fcf_io_t            *io;
+    curl_socket_t        fd;            /* libcurl's */
+    int                  watched;       /* valid while io is not NULL */
+    unsigned             events;
+    fcf_io_t            *io;            /* NULL: it could not be watched */
 };
 
 
@@ -41,6 +52,40 @@ fcf_http_timer(void *arg)
 }
 
 
+static int
+fcf_http_sock_watch(fcf_http_sock_t *sock)
+{
+    fcf_loop_t  *loop;
+
+    loop = sock->http->loop;
+    sock->watched = fcntl(sock->fd, F_DUPFD_CLOEXEC, 0);
+
+    if (sock->watched == -1) {
+        return -1;
+    }
+
+    sock->io = loop->io_add(loop, sock->watched, fcf_http_io, sock);
+
+    if (sock->io == NULL) {
+        (void) close(sock->watched);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+static void
+fcf_http_sock_unwatch(fcf_http_sock_t *sock)
+{
+    if (sock->io != NULL) {
+        sock->http->loop->io_del(sock->io);
+        sock->io = NULL;
+        (void) close(sock->watched);
+    }
+}
+
+
 static void
 fcf_http_sock_free(fcf_http_sock_t *sock)
 {
@@ -55,7 +100,7 @@ fcf_http_sock_free(fcf_http_sock_t *sock)
         sock->next->prev = sock->prev;
     }
 
-    sock->http->loop->io_del(sock->io);
+    fcf_http_sock_unwatch(sock);
     free(sock);
 }
 
@@ -73,9 +118,8 @@ fcf_http_sock_new(fcf_http_t *http, curl_socket_t fd)
 
     sock->http = http;
     sock->fd = fd;
-    sock->io = http->loop->io_add(http->loop, fd, fcf_http_io, sock);
 
-    if (sock->io == NULL) {
+    if (fcf_http_sock_watch(sock) != 0) {
         free(sock);
         return NULL;
     }
@@ -94,11 +138,52 @@ fcf_http_sock_new(fcf_http_t *http, curl_socket_t fd)
 }
 
 
+static void
+fcf_http_sock_set(fcf_http_t *http, fcf_http_sock_t *sock, curl_socket_t fd)
+{
+    /* a failure told to curl would end every transfer: this one runs into its
+     * timeout instead */
+
+    if (sock == NULL || sock->io == NULL
+        || http->loop->io_set(sock->io, sock->events) != 0)
+    {
+        fcf_log(http->loop, FCF_LOG_ERROR,
+                "HTTP client: descriptor %d cannot be watched", (int) fd);
+    }
+}
+
+
+/* a new socket; no program that is started goes on with it */
+
+int
+fcf_http_on_open(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    fcf_http_t       *http;
+    fcf_http_sock_t  *sock;
+
+    (void) purpose;
+    (void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+
+    http = arg;
+
+    for (sock = http->socks; sock != NULL; sock = sock->next) {
+
+        if (sock->fd == fd) {
+            fcf_http_sock_unwatch(sock);
+            (void) fcf_http_sock_watch(sock);
+            fcf_http_sock_set(http, sock, fd);
+            break;
+        }
+    }
+
+    return CURL_SOCKOPT_OK;
+}
+
+
 int
 fcf_http_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
     void *sockp)
 {
-    unsigned          events;
     fcf_http_t       *http;
     fcf_http_sock_t  *sock;
 
@@ -120,23 +205,12 @@ fcf_http_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
         sock = fcf_http_sock_new(http, fd);
     }
 
-    events = 0;
-
-    if (what & CURL_POLL_IN) {
-        events |= FCF_READ;
+    if (sock != NULL) {
+        sock->events = ((what & CURL_POLL_IN) ? FCF_READ : 0)
+                       | ((what & CURL_POLL_OUT) ? FCF_WRITE : 0);
     }
 
-    if (what & CURL_POLL_OUT) {
-        events |= FCF_WRITE;
-    }
-
-    /* a failure told to curl would end every transfer: this one runs into its
-     * timeout instead */
-
-    if (sock == NULL || http->loop->io_set(sock->io, events) != 0) {
-        fcf_log(http->loop, FCF_LOG_ERROR,
-                "HTTP client: descriptor %d cannot be watched", (int) fd);
-    }
+    fcf_http_sock_set(http, sock, fd);
 
     return 0;
 }

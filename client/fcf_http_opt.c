@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <string.h>
 
 #include "client/fcf_http_private.h"
@@ -143,19 +142,6 @@ fcf_http_set_tls(CURL *easy, const fcf_http_call_t *call)
 }
 
 
-/* no program that is started goes on with it */
-
-static int
-fcf_http_on_opened(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-    (void) arg;
-    (void) purpose;
-    (void) fcntl(fd, F_SETFD, FD_CLOEXEC);
-
-    return CURL_SOCKOPT_OK;
-}
-
-
 CURLcode
 fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
 {
@@ -172,7 +158,8 @@ fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
     fcf_http_opt(rc, easy, CURLOPT_WRITEDATA, req);
     fcf_http_opt(rc, easy, CURLOPT_PREREQFUNCTION, fcf_http_on_send);
     fcf_http_opt(rc, easy, CURLOPT_PREREQDATA, req);
-    fcf_http_opt(rc, easy, CURLOPT_SOCKOPTFUNCTION, fcf_http_on_opened);
+    fcf_http_opt(rc, easy, CURLOPT_SOCKOPTFUNCTION, fcf_http_on_open);
+    fcf_http_opt(rc, easy, CURLOPT_SOCKOPTDATA, req->http);
     fcf_http_opt(rc, easy, CURLOPT_NOSIGNAL, 1L);
     fcf_http_opt(rc, easy, CURLOPT_PROXY, "");
     fcf_http_opt(rc, easy, CURLOPT_PROTOCOLS_STR, "http,https");

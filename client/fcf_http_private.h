@@ -61,6 +61,7 @@ void fcf_http_action(fcf_http_t *http, curl_socket_t fd, int mask);
 void fcf_http_timer(void *arg);
 int fcf_http_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
     void *sockp);
+int fcf_http_on_open(void *arg, curl_socket_t fd, curlsocktype purpose);
 int fcf_http_on_timer(CURLM *multi, long ms, void *arg);
 void fcf_http_socks_free(fcf_http_t *http);
 
