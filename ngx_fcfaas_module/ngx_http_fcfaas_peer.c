@@ -370,7 +370,7 @@ ngx_http_fcfaas_peer_again(ngx_http_fcfaas_peer_t *fp,
 void
 ngx_http_fcfaas_peer_body_gone(ngx_http_fcfaas_peer_t *fp)
 {
-    ngx_http_fcfaas_answer_body_gone(&fp->ctx->answer);
+    ngx_http_fcfaas_answer_body_gone(&fp->ctx->waiter.answer);
 
     fp->ended = 1;
 }
