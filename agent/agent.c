@@ -70,6 +70,7 @@ fca_agent_open_redis(fca_t *agent, fcf_err_t *err)
         return -1;
     }
 
+    redis.quiet = 1;
     agent->jobs = fca_jobs_new(&jobs, &handler, err);
 
     return agent->jobs ? 0 : -1;

@@ -48,17 +48,19 @@ fcf_etcd_endpoint_failed(fcf_etcd_t *etcd, size_t endpoint, const char *why)
         return;
     }
 
-    if (etcd->healthy) {
-        fcf_log(etcd->loop, FCF_LOG_WARN, "etcd %s: %s",
-                etcd->endpoints[endpoint], why);
-    }
-
-    etcd->healthy = 0;
-
     if (etcd->nendpoints > 1) {
         etcd->at = (etcd->at + 1) % etcd->nendpoints;
         etcd->failovers++;
     }
+
+    /* of one alone its owner says so: calls fail */
+
+    if (etcd->healthy && etcd->nendpoints > 1) {
+        fcf_log(etcd->loop, FCF_LOG_WARN, "etcd %s: %s; going on with %s",
+                etcd->endpoints[endpoint], why, etcd->endpoints[etcd->at]);
+    }
+
+    etcd->healthy = 0;
 }
 
 

@@ -175,11 +175,13 @@ fcf_etcd_call_again(fcf_etcd_call_t *call, const fcf_err_t *err)
 /* an answer that is a failure, or none */
 
 static void
-fcf_etcd_call_failed(fcf_etcd_call_t *call, const fcf_err_t *err)
+fcf_etcd_call_failed(fcf_etcd_call_t *call, fcf_err_t *err)
 {
     fcf_etcd_t  *etcd;
+    const char  *endpoint;
 
     etcd = call->etcd;
+    endpoint = etcd->endpoints[call->endpoint];
 
     /* what does not speak etcd's language is no endpoint either */
 
@@ -188,6 +190,8 @@ fcf_etcd_call_failed(fcf_etcd_call_t *call, const fcf_err_t *err)
     {
         fcf_etcd_endpoint_failed(etcd, call->endpoint, err->msg);
     }
+
+    fcf_err_wrap(err, "etcd %s", endpoint);
 
     /* a right that is missing is missing with a new token too, and each token
      * costs etcd a bcrypt */
@@ -234,7 +238,6 @@ fcf_etcd_on_done(void *arg, long status, const char *body, size_t len,
 
     if (failed != NULL) {
         err = *failed;
-        fcf_err_wrap(&err, "etcd %s", call->etcd->endpoints[call->endpoint]);
         fcf_etcd_call_failed(call, &err);
         return;
     }
@@ -258,7 +261,6 @@ fcf_etcd_on_done(void *arg, long status, const char *body, size_t len,
         return;
     }
 
-    fcf_err_wrap(&err, "etcd %s", call->etcd->endpoints[call->endpoint]);
     fcf_etcd_call_failed(call, &err);
 }
 

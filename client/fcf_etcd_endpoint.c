@@ -14,6 +14,14 @@ fcf_etcd_endpoint_check(const char *url, fcf_err_t *err)
     const char     *p, *colon;
     unsigned char   bin[16];
 
+    /* not to be shown */
+
+    if (strchr(url, '@') != NULL) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "etcd endpoint: has an \"@\": user and password "
+                           "have settings of their own");
+    }
+
     p = NULL;
 
     if (strncmp(url, "http://", 7) == 0) {

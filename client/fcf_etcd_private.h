@@ -11,7 +11,7 @@
 #define FCF_ETCD_BODY_MAX     (2 * 1024 * 1024)
 #define FCF_ETCD_TIMEOUT_MS   2000
 #define FCF_ETCD_HEADERS_MAX  4
-#define FCF_ETCD_TOKEN_MAX    1024
+#define FCF_ETCD_TOKEN_MAX    8192      /* a JWT */
 
 typedef enum {
     FCF_ETCD_RANGE = 0,

@@ -128,6 +128,14 @@ fcf_http_set_tls(CURL *easy, const fcf_http_call_t *call)
         return rc;
     }
 
+    /* else OpenSSL asks a terminal for what unlocks a key, and waits */
+
+    fcf_http_opt(rc, easy, CURLOPT_KEYPASSWD, "");
+
+    if (rc != CURLE_OK) {
+        return rc;
+    }
+
     if (call->pem) {
         rc = fcf_http_set_pem(easy, CURLOPT_SSLCERT_BLOB, call->cert);
 

@@ -59,8 +59,22 @@ struct fcf_loop_s {
     void           (*log)(fcf_loop_t *loop, fcf_log_e level, const char *msg);
 };
 
-/* formats into a bounded buffer and calls loop->log */
+/* formats into a bounded buffer, made fit for a log, and calls loop->log */
 void fcf_log(fcf_loop_t *loop, fcf_log_e level, const char *fmt, ...)
     fcf_printf_like(3, 4);
+
+/*
+ * What went wrong is said once while it lasts, and again only when it is
+ * something else, and not before 10 s have passed.  Zeroed to begin with.
+ */
+typedef struct {
+    uint64_t   at;                      /* valid unless text is empty */
+    char       text[256];
+} fcf_said_t;
+
+/* 1: not to be said; 0: to be said now, and kept as said */
+int fcf_said(fcf_said_t *said, fcf_loop_t *loop, const char *text);
+/* it is well again */
+void fcf_said_nothing(fcf_said_t *said);
 
 #endif /* _FCF_LOOP_H_INCLUDED_ */

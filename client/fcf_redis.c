@@ -39,17 +39,42 @@ fcf_redis_leave(fcf_redis_t *redis)
 }
 
 
+/* all addresses were tried in vain: what each of them said */
+
+static void
+fcf_redis_say(fcf_redis_t *redis)
+{
+    int     n;
+    size_t  i, len;
+
+    len = 0;
+    redis->why[0] = '\0';
+
+    for (i = 0; i < redis->naddrs && len < sizeof(redis->why); i++) {
+        n = snprintf(redis->why + len, sizeof(redis->why) - len, "%s%s: %s",
+                     i ? "; " : "", redis->addrs[i], redis->whys[i]);
+        len += (size_t) n;
+    }
+
+    if (!fcf_said(&redis->said, redis->loop, redis->why)) {
+        fcf_log(redis->loop, redis->quiet ? FCF_LOG_DEBUG : FCF_LOG_ERROR,
+                "redis %s", redis->why);
+    }
+}
+
+
 void
 fcf_redis_down(fcf_redis_t *redis, const char *why)
 {
     uint64_t  ms;
 
     ms = 0;
-    (void) snprintf(redis->why, sizeof(redis->why), "%s", why);
+    (void) snprintf(redis->whys[redis->at], sizeof(redis->whys[0]), "%s",
+                    why);
 
     if (redis->state == FCF_REDIS_READY) {
-        fcf_log(redis->loop, FCF_LOG_WARN, "redis %s: %s; reconnecting",
-                redis->addrs[redis->at], why);
+        fcf_log(redis->loop, redis->quiet ? FCF_LOG_DEBUG : FCF_LOG_WARN,
+                "redis %s: %s; reconnecting", redis->addrs[redis->at], why);
         redis->tried = 0;
 
         /* at once, but for one that keeps ending right after it stood */
@@ -74,11 +99,7 @@ fcf_redis_down(fcf_redis_t *redis, const char *why)
     if (redis->tried >= redis->naddrs) {
         redis->tried = 0;
         redis->failures++;
-
-        if (redis->failures == 1) {
-            fcf_log(redis->loop, FCF_LOG_ERROR, "redis %s: %s",
-                    redis->addrs[redis->at], why);
-        }
+        fcf_redis_say(redis);
 
         ms = fcf_backoff(redis->failures, FCF_REDIS_BACKOFF_MAX);
         fcf_redis_fail_waiting(redis);
@@ -191,6 +212,7 @@ fcf_redis_new(fcf_loop_t *loop, const fcf_redis_conf_t *conf, fcf_err_t *err)
 
     redis->loop = loop;
     redis->db = conf->db;
+    redis->quiet = (conf->quiet != 0);
     redis->connect_timeout_ms = conf->connect_timeout_ms
                                 ? conf->connect_timeout_ms
                                 : FCF_REDIS_CONNECT_MS;

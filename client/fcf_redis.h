@@ -31,6 +31,8 @@ typedef struct {
     const char         *user, *password;    /* NULL: none */
     unsigned            connect_timeout_ms; /* 0: 1000 */
     unsigned            timeout_ms;         /* per command; 0: 2000 */
+    int                 quiet;              /* another client of this process
+                                               says what goes wrong */
 } fcf_redis_conf_t;
 
 /* err == NULL: reply is valid during the call (never REDIS_REPLY_ERROR: that

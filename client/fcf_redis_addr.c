@@ -19,6 +19,14 @@ fcf_redis_addr_parse(fcf_redis_addr_t *out, const char *addr, fcf_err_t *err)
 
     memset(out, 0, sizeof(fcf_redis_addr_t));
 
+    /* not to be shown */
+
+    if (strchr(addr, '@') != NULL && strncmp(addr, "unix:", 5) != 0) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "redis address: has an \"@\": user and password "
+                           "have settings of their own");
+    }
+
     if (strncmp(addr, "unix:", 5) == 0) {
         len = strlen(addr + 5);
 

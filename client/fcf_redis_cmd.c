@@ -79,17 +79,28 @@ fcf_redis_cmd_finish(fcf_redis_cmd_t *cmd, const redisReply *reply,
 /* the callback has to wait for the next turn of the loop */
 
 static void
+fcf_redis_cmd_fail_why(fcf_redis_cmd_t *cmd, fcf_code_e code, const char *why)
+{
+    cmd->state = FCF_REDIS_CMD_FAILED;
+    fcf_err_set(&cmd->err, code, "redis %s", why);
+
+    cmd->redis->loop->timer_set(cmd->redis->defer_timer, 0);
+}
+
+
+/* the same for what the address in use has done */
+
+static void
 fcf_redis_cmd_fail(fcf_redis_cmd_t *cmd, fcf_code_e code, const char *why)
 {
+    char          text[256];
     fcf_redis_t  *redis;
 
     redis = cmd->redis;
 
-    cmd->state = FCF_REDIS_CMD_FAILED;
-    fcf_err_set(&cmd->err, code, "redis %s: %s", redis->addrs[redis->at],
-                why);
-
-    redis->loop->timer_set(redis->defer_timer, 0);
+    (void) snprintf(text, sizeof(text), "%s: %s", redis->addrs[redis->at],
+                    why);
+    fcf_redis_cmd_fail_why(cmd, code, text);
 }
 
 
@@ -164,15 +175,29 @@ fcf_redis_cmd_refused(fcf_redis_cmd_t *cmd, const redisReply *reply)
         return;
     }
 
-    fcf_err_set(&err, FCF_E_REFUSED, "redis %s: %s",
-                redis->addrs[redis->at], reply->str);
-
-    /* a master that became a replica: look for the new one */
-
-    if (strncmp(reply->str, "READONLY", 8) == 0) {
-        fcf_redis_drop(redis, "no longer master");
+    if (!fcf_redis_not_now(reply->str)) {
+        fcf_err_set(&err, FCF_E_REFUSED, "redis %s: %s",
+                    redis->addrs[redis->at], reply->str);
+        fcf_redis_cmd_finish(cmd, NULL, &err);
+        return;
     }
 
+    /* a master that became a replica, say: look for the new one, which gets
+     * what is known not to have been done */
+
+    fcf_err_set(&err, FCF_E_UNAVAILABLE, "redis %s: %s",
+                redis->addrs[redis->at], reply->str);
+
+    if (cmd->eval != NULL) {
+        cmd->state = FCF_REDIS_CMD_WAITING;
+        cmd->wire = cmd->eval;
+        cmd->wire_len = cmd->eval_len;
+        cmd->eval = NULL;
+        fcf_redis_drop(redis, reply->str);
+        return;
+    }
+
+    fcf_redis_drop(redis, reply->str);
     fcf_redis_cmd_finish(cmd, NULL, &err);
 }
 
@@ -251,7 +276,7 @@ fcf_redis_fail_waiting(fcf_redis_t *redis)
 
     for (cmd = redis->cmds; cmd != NULL; cmd = cmd->next) {
         if (cmd->state == FCF_REDIS_CMD_WAITING) {
-            fcf_redis_cmd_fail(cmd, FCF_E_UNAVAILABLE, redis->why);
+            fcf_redis_cmd_fail_why(cmd, FCF_E_UNAVAILABLE, redis->why);
         }
     }
 }
@@ -356,9 +381,7 @@ fcf_redis_cancel_all(fcf_redis_t *redis)
 }
 
 
-/* takes wire and eval, also on failure */
-
-static int
+int
 fcf_redis_start(fcf_redis_t *redis, unsigned timeout_ms, char *wire,
     size_t wire_len, char *eval, size_t eval_len, fcf_redis_pt done, void *arg)
 {
@@ -389,7 +412,7 @@ fcf_redis_start(fcf_redis_t *redis, unsigned timeout_ms, char *wire,
         fcf_redis_cmd_send(redis, cmd);
 
     } else if (redis->failures != 0) {
-        fcf_redis_cmd_fail(cmd, FCF_E_UNAVAILABLE, redis->why);
+        fcf_redis_cmd_fail_why(cmd, FCF_E_UNAVAILABLE, redis->why);
         return 0;
     }
 
@@ -414,75 +437,4 @@ fcf_redis_command(fcf_redis_t *redis, unsigned timeout_ms, int argc,
 
     return fcf_redis_start(redis, timeout_ms, wire, (size_t) len, NULL, 0,
                            done, arg);
-}
-
-
-int
-fcf_redis_script(fcf_redis_t *redis, const fcf_script_t *script, int nkeys,
-    int argc, const char **argv, fcf_redis_pt done, void *arg)
-{
-    return fcf_redis_script_bytes(redis, script, nkeys, argc, argv, NULL,
-                                  done, arg);
-}
-
-
-int
-fcf_redis_script_bytes(fcf_redis_t *redis, const fcf_script_t *script,
-    int nkeys, int argc, const char **argv, const size_t *argvlen,
-    fcf_redis_pt done, void *arg)
-{
-    int           i, len, eval_len;
-    char         *wire, *eval, count[16];
-    size_t        lens[3 + FCF_REDIS_SCRIPT_ARGS];
-    const char   *all[3 + FCF_REDIS_SCRIPT_ARGS];
-
-    if (argc > FCF_REDIS_SCRIPT_ARGS) {
-        return -1;
-    }
-
-    (void) snprintf(count, sizeof(count), "%d", nkeys);
-
-    all[0] = "EVAL";
-    all[1] = script->text;
-    all[2] = count;
-
-    for (i = 0; i < argc; i++) {
-        all[3 + i] = argv[i];
-    }
-
-    for (i = 0; i < argc + 3; i++) {
-        lens[i] = argvlen != NULL && i >= 3 ? argvlen[i - 3] : strlen(all[i]);
-    }
-
-    wire = NULL;
-    len = 0;
-
-    eval_len = redisFormatCommandArgv(&eval, argc + 3, all, lens);
-
-    if (eval_len < 0) {
-        return -1;
-    }
-
-    i = fcf_redis_script_index(script);
-
-    if (redis->state == FCF_REDIS_READY && i >= 0 && redis->sha[i][0]) {
-        all[0] = "EVALSHA";
-        all[1] = redis->sha[i];
-        lens[0] = strlen(all[0]);
-        lens[1] = strlen(all[1]);
-        len = redisFormatCommandArgv(&wire, argc + 3, all, lens);
-    }
-
-    if (len < 0) {
-        free(eval);
-        return -1;
-    }
-
-    if (len == 0) {
-        return fcf_redis_start(redis, 0, eval, (size_t) eval_len, NULL, 0,
-                               done, arg);
-    }
-
-    return fcf_redis_start(redis, 0, wire, (size_t) len, eval,
-                           (size_t) eval_len, done, arg);
 }

@@ -178,6 +178,7 @@ fcf_redis_ready(fcf_redis_t *redis)
     redis->ready_at = redis->loop->now(redis->loop);
     redis->failures = 0;
     redis->tried = 0;
+    fcf_said_nothing(&redis->said);
 
     if (redis->ever) {
         redis->reconnects++;
@@ -185,10 +186,31 @@ fcf_redis_ready(fcf_redis_t *redis)
 
     redis->ever = 1;
 
-    fcf_log(redis->loop, FCF_LOG_INFO, "redis %s: connected",
-            redis->addrs[redis->at]);
+    fcf_log(redis->loop, redis->quiet ? FCF_LOG_DEBUG : FCF_LOG_INFO,
+            "redis %s: connected", redis->addrs[redis->at]);
 
     fcf_redis_flush_waiting(redis);
+}
+
+
+int
+fcf_redis_not_now(const char *error)
+{
+    size_t  i;
+
+    static const char *const  words[] = {
+        "LOADING ", "READONLY ", "MASTERDOWN ", "UNBLOCKED "
+    };
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strncmp(error, words[i], strlen(words[i])) == 0) {
+            return 1;
+        }
+    }
+
+    /* of a script, before Redis 7 */
+
+    return strstr(error, ": -READONLY ") != NULL;
 }
 
 
@@ -203,13 +225,21 @@ fcf_redis_on_loaded(redisAsyncContext *ac, void *data, void *arg)
     sha = arg;
     conn = ac->data;
 
-    /* refused by an ACL, say: EVAL is used instead */
+    if (reply == NULL || conn->redis == NULL || conn->redis->conn != conn) {
+        return;
+    }
 
-    if (reply != NULL && conn->redis != NULL && conn->redis->conn == conn
-        && reply->type == REDIS_REPLY_STRING
-        && reply->len == FCF_REDIS_SHA_LEN)
+    if (reply->type == REDIS_REPLY_STRING && reply->len == FCF_REDIS_SHA_LEN)
     {
         memcpy(sha, reply->str, FCF_REDIS_SHA_LEN);
+        return;
+    }
+
+    /* one that loads its data has a ROLE all the same; what an ACL refuses,
+     * say, is done by EVAL instead */
+
+    if (reply->type == REDIS_REPLY_ERROR && fcf_redis_not_now(reply->str)) {
+        fcf_redis_drop(conn->redis, reply->str);
     }
 }
 

@@ -1,6 +1,6 @@
 /* What the parts of the Redis client share: fcf_redis.c (life, which address),
  * fcf_redis_conn.c (one connection: hiredis' hooks, handshake),
- * fcf_redis_cmd.c (commands and their deadlines). */
+ * fcf_redis_cmd.c (commands and their deadlines), fcf_redis_script.c. */
 
 #ifndef _FCF_REDIS_PRIVATE_H_INCLUDED_
 #define _FCF_REDIS_PRIVATE_H_INCLUDED_
@@ -89,9 +89,13 @@ struct fcf_redis_s {
 
     fcf_redis_cmd_t    *cmds, *last;    /* all, oldest first */
     char                sha[FCF_REDIS_SCRIPTS][FCF_REDIS_SHA_LEN + 1];
-    char                why[128];       /* of the last failure */
+    char                whys[FCF_REDIS_ADDRS_MAX][96];
+                                        /* why each is not used, this round */
+    char                why[256];       /* of the last round that failed */
+    fcf_said_t          said;
 
     uint64_t            reconnects, commands;
+    unsigned            quiet:1;
     unsigned            ever:1;         /* was connected once */
     unsigned            move_on:1;      /* the next attempt: next address */
     unsigned            dying:1;
@@ -99,6 +103,10 @@ struct fcf_redis_s {
 };
 
 /* fcf_redis_cmd.c */
+/* takes wire and eval (malloc'd), also on failure; -1: out of memory */
+int fcf_redis_start(fcf_redis_t *redis, unsigned timeout_ms, char *wire,
+    size_t wire_len, char *eval, size_t eval_len, fcf_redis_pt done,
+    void *arg);
 void fcf_redis_flush_waiting(fcf_redis_t *redis);
 /* waiting ones get UNAVAILABLE at the next turn */
 void fcf_redis_fail_waiting(fcf_redis_t *redis);
@@ -118,6 +126,9 @@ void fcf_redis_drop(fcf_redis_t *redis, const char *why);
 void fcf_redis_leave(fcf_redis_t *redis);
 
 /* fcf_redis_conn.c */
+/* for now this server, or what is behind its address, serves no commands: it
+ * loads its data, or is a master no more */
+int fcf_redis_not_now(const char *error);
 #define FCF_REDIS_SURPLUS  "sends answers to nothing"
 /* more was received than asked for: hiredis has an assert against that */
 int fcf_redis_surplus(const redisAsyncContext *ac);

@@ -109,7 +109,11 @@ fcf_sync_restart(fcf_sync_t *sync, int relist, const char *why)
     ms = (sync->failures == 1)
          ? 0 : fcf_backoff(sync->failures - 1, FCF_SYNC_BACKOFF_MAX_MS);
 
-    if (sync->failures <= 2) {
+    /* a change of state tells the handler */
+
+    if (!fcf_said(&sync->said, sync->loop, err.msg)
+        && (sync->state != FCF_SYNC_LIVE || sync->handler.state == NULL))
+    {
         fcf_log(sync->loop, FCF_LOG_WARN, "etcd sync: %s", err.msg);
     }
 
@@ -254,6 +258,7 @@ fcf_sync_on_probe(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 
     sync->raft_term = answer->header.raft_term;
     sync->failures = 0;
+    fcf_said_nothing(&sync->said);
 
     fcf_sync_phase(sync, FCF_SYNC_WATCH, FCF_SYNC_PROBE_MS);
 }

@@ -77,6 +77,7 @@ struct fcf_sync_s {
     unsigned            applied:1;      /* the stream brought something */
     fcf_err_t           ended_err;
 
+    fcf_said_t          said;           /* why it starts anew */
     uint64_t            lists, reconnects, events;
 };
 

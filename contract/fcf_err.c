@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "contract/fcf_err.h"
+#include "contract/fcf_text.h"
 
 
 /* peers' words are in it too, and a message is one line of a log */
@@ -10,13 +11,10 @@
 static void
 fcf_err_line(fcf_err_t *err)
 {
-    char  *p;
+    char  raw[FCF_ERR_MSG_MAX];
 
-    for (p = err->msg; *p != '\0'; p++) {
-        if ((unsigned char) *p < ' ' || *p == 0x7f) {
-            *p = '?';
-        }
-    }
+    memcpy(raw, err->msg, sizeof(raw));
+    (void) fcf_text_clean(err->msg, sizeof(err->msg), raw, strlen(raw), 0);
 }
 
 

@@ -37,7 +37,8 @@ typedef struct {
 } fcf_err_t;
 
 /* All three return -1, so that "return fcf_err_set(...)" reads well.
- * The message is cut at FCF_ERR_MSG_MAX - 1 bytes, never refused. */
+ * The message is cut at FCF_ERR_MSG_MAX - 1 bytes, never refused, and is made
+ * fit for a log, whoever's words are in it (fcf_text_clean()). */
 int fcf_err_set(fcf_err_t *err, fcf_code_e code, const char *fmt, ...)
     fcf_printf_like(3, 4);
 /* as above, with code FCF_E_SYSTEM, and ": <strerror>" appended */

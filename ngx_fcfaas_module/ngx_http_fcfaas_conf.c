@@ -151,6 +151,15 @@ ngx_http_fcfaas_conf_servers(ngx_conf_t *cf, ngx_command_t *cmd,
 
         /* rc == NGX_DECLINED; arguments are followed by NUL */
 
+        if (ngx_strncmp(value[i].data, "password=", 9) == 0
+            || (ngx_strchr(value[i].data, '@')
+                && ngx_strncmp(value[i].data, "unix:", 5) != 0))
+        {
+            /* the value is not to be shown */
+            return "takes passwords by \"password_file=\" only, and users "
+                   "by \"user=\"";
+        }
+
         if (check((char *) value[i].data, &err) != 0) {
             return ngx_http_fcfaas_conf_invalid(cf, cmd, &value[i], err.msg);
         }

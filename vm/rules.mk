@@ -10,7 +10,7 @@ GUEST_LD     := $(GUEST_CC) -static -Wl,--build-id=none
 GUEST_OBJ    := $(VM)/obj
 
 INIT_SRCS := $(sort $(wildcard vm/init/*.c)) contract/fcf_err.c \
-             contract/fcf_base64.c
+             contract/fcf_base64.c contract/fcf_text.c
 INIT_OBJS := $(INIT_SRCS:%.c=$(GUEST_OBJ)/%.o)
 
 FUNCTIONS := $(patsubst vm/functions/%/,%,$(wildcard vm/functions/*/))
@@ -100,7 +100,7 @@ include $(wildcard vm/*/rules.mk)
 
 CGROUP_OBJS := $(addprefix $(GUEST_OBJ)/,t/unit/cgroup_host.o \
                $(patsubst %.c,%.o,$(wildcard agent/vmm/vmm_cgroup*.c)) \
-               agent/base/bounds.o contract/fcf_err.o)
+               agent/base/bounds.o contract/fcf_err.o contract/fcf_text.o)
 
 $(VM)/cgroup_guest: $(CGROUP_OBJS)
 	$(GUEST_LD) -o $@ $^
@@ -109,7 +109,7 @@ TARGETS += $(VM)/cgroup_guest
 
 # unit tests
 
-INIT_ERR := $(B)/contract/fcf_err.o
+INIT_ERR := $(B)/contract/fcf_err.o $(B)/contract/fcf_text.o
 
 $(B)/t/unit/init_frame: $(B)/vm/init/frame.o $(INIT_ERR)
 $(B)/t/unit/init_config: $(B)/vm/init/config.o $(B)/vm/init/frame.o $(INIT_ERR)

@@ -175,10 +175,11 @@ fca_conf_set(fca_conf_t *conf, const char *where, const char *name,
     if (s == NULL) {
         return fcf_err_set(err, FCF_E_INVALID,
                            "%s: unknown setting \"%s\" (value \"%s\")",
-                           where, name, value);
+                           where, name, fca_conf_shown(name, value));
     }
 
     if (s->parse((char *) conf + s->offset, s, value, &why) != 0) {
+        value = fca_conf_shown(name, value);
         return fcf_err_set(err, why.code, "%s: %s = \"%.100s%s\": %s", where,
                            name, value, strlen(value) > 100 ? "..." : "",
                            why.msg);
@@ -242,7 +243,8 @@ fca_conf_line(fca_conf_t *conf, const char *where, char *line, char *seen,
     s = fca_conf_find(name);
     if (s && seen[s - fca_settings]++) {
         return fcf_err_set(err, FCF_E_INVALID,
-                           "%s: %s = \"%s\": given twice", where, name, value);
+                           "%s: %s = \"%s\": given twice", where, name,
+                           fca_conf_shown(name, value));
     }
 
     return fca_conf_set(conf, where, name, value, err);

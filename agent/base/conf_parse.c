@@ -193,6 +193,25 @@ fca_conf_list(void *field, const char *value, const char *sep, size_t min,
     return 0;
 }
 
+const char *
+fca_conf_shown(const char *name, const char *value)
+{
+    size_t  len;
+
+    len = strlen(name);
+
+    /* a password or a token where its file's name should be, or in a URL */
+
+    if (strchr(value, '@') != NULL
+        || ((strstr(name, "password") != NULL || strstr(name, "token") != NULL)
+            && (len < 5 || strcmp(name + len - 5, "_file") != 0)))
+    {
+        return "(not shown)";
+    }
+
+    return value;
+}
+
 int
 fca_conf_etcd(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err)

@@ -39,6 +39,9 @@ int fca_conf_prefix(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_ifname(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
+/* the value as messages may have it: without what could be a secret */
+const char *fca_conf_shown(const char *name, const char *value);
+
 int fca_conf_etcd(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_redis(void *field, const fca_setting_t *s, const char *value,

@@ -62,6 +62,46 @@ subtest 'users' => sub {
 };
 
 
+subtest 'tokens that expire' => sub {
+    my $dir = tmpdir();
+    system("openssl genrsa -out $dir/jwt.key 4096 2>/dev/null"
+        . " && openssl rsa -in $dir/jwt.key -pubout -out $dir/jwt.pub"
+        . ' 2>/dev/null') == 0 or plan skip_all => 'no openssl command';
+    my $etcd = FcfTest::Etcd->start(name => 'jwt', args => ['--auth-token',
+        "jwt,pub-key=$dir/jwt.pub,priv-key=$dir/jwt.key,sign-method=RS512,"
+        . 'ttl=3s']);
+
+    $etcd->ctl('user', 'add', 'root:r');
+    $etcd->ctl('user', 'grant-role', 'root', 'root');
+    $etcd->ctl('auth', 'enable');
+    my $p = Probe->new('--etcd', $etcd->endpoint, '--user', 'root',
+        '--password', 'r', @prefixes);
+    $p->state_becomes('live', 10, 'live with a token of 3 s');
+
+    # a probe every 2 s needs more than one of them
+    my $from = now();
+    wait_for(sub { now() - $from > 7 }, 10, 'three of them to expire');
+    like($p->ask('put /functions/late 1'), qr/^ok/, 'a call after that');
+    $p->becomes({ '/functions/late' => '1' }, 10, 'and an event');
+    is(scalar(grep { /^state stale/ } split /\n/, $p->proc->output), 0,
+        'nobody noticed');
+    is(scalar(grep { /invalid auth token/ } split /\n/, slurp($p->proc->log)),
+        0, 'and nothing was said');
+    $p->quit;
+
+    # a wrong password is said once, however often it is tried
+    $p = Probe->new('--etcd', $etcd->endpoint, '--user', 'root',
+        '--password', 'wr0ng', @prefixes);
+    my $tries = sub { $p->stat->{reconnects} };
+    wait_for(sub { $tries->() > 4 }, 20, 'several tries');
+    is(scalar(grep { /invalid user ID or password/ } split /\n/,
+        slurp($p->proc->log)), 1, 'a wrong password: one line');
+    unlike(slurp($p->proc->log), qr/wr0ng/, 'without it');
+    $p->quit;
+    $etcd->stop;
+};
+
+
 # etcd's own gateway is a client of etcd: its certificate is for both uses
 sub certificate {
     my ($name, $subject) = @_;

@@ -90,7 +90,7 @@ subtest 'which one is master' => sub {
     # they change places
     $replica->cli('REPLICAOF', 'NO', 'ONE');
     $master->cli('REPLICAOF', '127.0.0.1', $replica->port);
-    like($p->ask('redis SET a c'), qr/^refused: .*READONLY/,
+    like($p->ask('redis SET a c'), qr/^unavailable: .*READONLY/,
         'the old master refuses');
     connected($p, 5);
     is($p->ask('redis SET a d'), 'ok OK', 'and the new one is found');

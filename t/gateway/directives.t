@@ -91,6 +91,15 @@ bad('an etcd name', qr/somewhere/,
 bad('an etcd scheme', qr/ftp:/, etcd => 'fcfaas_etcd ftp://127.0.0.1:1;');
 bad('no etcd at all', qr/fcfaas_etcd/, etcd => '');
 bad('no Redis at all', qr/fcfaas_redis/, redis => '');
+for my $secret ('etcd  http://root:s3cr3t@127.0.0.1:1', 'etcd'
+    . ' http://127.0.0.1:1 user=root password=s3cr3t',
+    'redis redis://:s3cr3t@127.0.0.1:6379',
+    'redis 127.0.0.1:1 password=s3cr3t')
+{
+    my ($which, $args) = split / /, $secret, 2;
+    bad("a password in fcfaas_$which", qr/password_file="(?!.*s3cr3t)/,
+        $which => "fcfaas_$which $args;");
+}
 bad('a Redis port', qr/127\.0\.0\.1:99999/,
     redis => 'fcfaas_redis 127.0.0.1:99999;');
 bad('an etcd parameter', qr/colour=red/,

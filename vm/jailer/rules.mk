@@ -4,7 +4,8 @@ JAILER_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard vm/jailer/*.c)))
 
 $(JAILER_OBJS): CFLAGS += $(LLHTTP_INC)
 
-$(B)/vm/jailer/fcfaas-jailer: $(JAILER_OBJS) $(B)/contract/fcf_err.o
+$(B)/vm/jailer/fcfaas-jailer: $(JAILER_OBJS) $(B)/contract/fcf_err.o \
+    $(B)/contract/fcf_text.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 TARGETS += $(B)/vm/jailer/fcfaas-jailer

@@ -6,6 +6,7 @@ package FcfTest::Etcd;
 #       name   => 'etcd',           # of log and data directory
 #       netns  => $ns,              # where it runs, and where we talk to it
 #       listen => '127.0.0.1', port => $port,
+#       also   => ['https://127.0.0.1:1'],      # more URLs for clients
 #       args   => ['--auto-compaction-retention=1'],
 #   );
 #   $etcd->endpoint;  $etcd->port;  $etcd->data_dir;
@@ -26,6 +27,8 @@ package FcfTest::Etcd;
 #       version => 1, state => 'draining', ...);
 #   $etcd->no_instance('hello', 'n1-1');    # ->lose_instance: unannounced
 #   $etcd->failure('hello', 'req-1', error => 'no_image', message => 'why');
+#   $etcd->auth('s3cret');          # with users from now on: root, by whom all
+#                                   # of this is done
 #   $etcd->copy_data($dir); $etcd->put_data_back($dir);     # while stopped
 
 use strict;
@@ -62,7 +65,8 @@ sub start_again {
         netns => $self->{netns},
         show  => 5,
         argv  => ['etcd', '--name', 'test', '--data-dir', $self->{dir},
-            '--listen-client-urls', $self->endpoint,
+            '--listen-client-urls', join(',', $self->endpoint,
+                @{ $self->{also} // [] }),
             '--advertise-client-urls', $self->endpoint,
             '--listen-peer-urls', $peer,
             '--initial-advertise-peer-urls', $peer,
@@ -95,13 +99,38 @@ sub _http {
 
     return FcfTest::Http->send(host => $self->{listen},
         port => $self->{port}, netns => $self->{netns}, method => $method,
-        path => $path, body => $body)->response(10);
+        path => $path, body => $body, $self->{token} && $method eq 'POST'
+            ? (headers => { Authorization => $self->{token} }) : ()
+        )->response(10);
+}
+
+
+sub auth {
+    my ($self, $password) = @_;
+
+    unless (defined $self->{root_password}) {
+        $self->call('/v3/auth/user/add',
+            { name => 'root', password => $password });
+        $self->call('/v3/auth/user/grant', { user => 'root', role => 'root' });
+        $self->call('/v3/auth/enable', {});
+    }
+
+    $self->{root_password} = $password;
+    delete $self->{token};
+    $self->{token} = $self->call('/v3/auth/authenticate',
+        { name => 'root', password => $password })->{token};
+    return $self;
 }
 
 
 sub call {
     my ($self, $path, $request) = @_;
     my $r = $self->_http('POST', $path, FcfTest::json_encode($request));
+
+    if ($r->{status} == 401 && $self->{token}) {    # restarted
+        $self->auth($self->{root_password});
+        return $self->call($path, $request);
+    }
 
     die "etcd $path: $r->{status} $r->{body}\n" if $r->{status} != 200;
 

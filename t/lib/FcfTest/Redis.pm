@@ -5,6 +5,8 @@ package FcfTest::Redis;
 #   my $redis = FcfTest::Redis->start(
 #       name => 'redis', netns => $ns, listen => '127.0.0.1', port => $port,
 #       persist => 1,               # keeps its data over a restart
+#       password => 'p w',          # of the default user
+#       loading => 1,               # started while it loads its data
 #       args => ['--maxclients', 5],
 #   );
 #   FcfTest::Redis->attach(port => 16379);  # one that somebody else runs
@@ -52,12 +54,16 @@ sub start_again {
             '--bind', $self->{listen}, '--dir', $self->{dir},
             '--daemonize', 'no', '--save', '', '--protected-mode', 'no',
             '--appendonly', $self->{persist} ? 'yes' : 'no',
+            defined $self->{password}
+                ? ('--requirepass', $self->{password},
+                   '--masterauth', $self->{password}) : (),
             @{ $self->{args} // [] }]);
 
     FcfTest::wait_for(sub {
         $self->{proc}->alive or die "redis ended at start:\n"
             . FcfTest::tail_of($self->{proc}->log, 10);
-        eval { $self->cli('PING') eq 'PONG' };
+        eval { $self->cli('PING') eq 'PONG' } || ($self->{loading}
+            && $@ =~ /LOADING/);
     }, 10, 'redis to answer');
 
     return $self;
@@ -81,10 +87,24 @@ sub resume { my ($self) = @_; $self->{proc}->resume; return $self }
 
 sub cli {
     my ($self, @args) = @_;
-    my $sock = $self->{sock} //= FcfTest::Netns::within($self->{netns}, sub {
+    $self->_connect unless $self->{sock};
+    return $self->_call(@args);
+}
+
+
+sub _connect {
+    my ($self) = @_;
+    $self->{sock} = FcfTest::Netns::within($self->{netns}, sub {
         IO::Socket::INET->new(PeerAddr => $self->{listen},
             PeerPort => $self->{port}, Proto => 'tcp', Timeout => 10);
     }) or die "connect " . $self->addr . ": $!\n";
+    $self->_call('AUTH', $self->{password}) if defined $self->{password};
+}
+
+
+sub _call {
+    my ($self, @args) = @_;
+    my $sock = $self->{sock};
 
     my $text = '*' . @args . "\r\n";
     $text .= '$' . length($_) . "\r\n$_\r\n" for @args;
