@@ -97,7 +97,7 @@ my $count = sub { $redis->cli('INFO', 'errorstats')
     =~ /errorstat_WRONGPASS:count=(\d+)/ ? $1 : 0 };
 my $from = $count->();
 wait_for(sub { $count->() > $from + 4 }, 30, 'it to try again');
-is(scalar(grep { /WRONGPASS/ } grep { !/"debug"/ }
+is(scalar(grep { /"msg":"redis .*WRONGPASS/ && !/"debug"/ }
     split /\n/, slurp($wrong->log)), 1,
     'a wrong password is said in one line');
 unlike(slurp($wrong->log), qr/s3cret/, 'without it');
