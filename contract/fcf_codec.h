@@ -61,6 +61,13 @@ int fcf_slot_decode(fcf_slot_t *out, const char *text, size_t len,
     fcf_err_t *err) fcf_must_check;
 char *fcf_slot_encode(const fcf_slot_t *slot);
 
+#define FCF_TRAFFIC_MAX  16
+
+typedef struct {
+    int64_t   version;
+    int       percent;
+} fcf_traffic_t;
+
 typedef struct {
     int64_t   version;              /* 1 if absent */
     int64_t   previous;             /* 0: none */
@@ -76,10 +83,15 @@ typedef struct {
     char      runtime[FCF_ID_MAX + 1];
     char      code_sha256[65];      /* "" if absent, else 64 hex digits */
     int64_t   code_size;            /* bytes, 0 if absent */
+    unsigned  ntraffic;             /* 0: all to the version */
+    fcf_traffic_t  traffic[FCF_TRAFFIC_MAX];    /* percents add up to 100 */
 } fcf_spec_t;
 
 /* A spec of nothing but defaults, for undeclared functions. */
 void fcf_spec_default(fcf_spec_t *out);
+/* 1 if requests go to that version: it has a share, or there are none and it
+ * is the spec's */
+int fcf_spec_serves(const fcf_spec_t *spec, int64_t version);
 int fcf_spec_decode(fcf_spec_t *out, const char *text, size_t len,
     fcf_err_t *err) fcf_must_check;
 char *fcf_spec_encode(const fcf_spec_t *spec);

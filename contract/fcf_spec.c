@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <string.h>
 
 #include "contract/fcf_codec.h"
@@ -67,6 +68,102 @@ fcf_spec_code(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
 
 
 static int
+fcf_spec_share(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
+{
+    unsigned        i;
+    fcf_traffic_t  *share;
+
+    if (!json_is_object(obj)) {
+        return fcf_err_set(err, FCF_E_INVALID, "not an object");
+    }
+
+    share = &out->traffic[out->ntraffic];
+
+    if (fcf_json_required(obj, "version", err) != 0
+        || fcf_json_required(obj, "percent", err) != 0
+        || fcf_json_int64(obj, "version", 1, INT64_MAX, &share->version, err)
+        || fcf_json_int(obj, "percent", 0, 100, &share->percent, err) != 0)
+    {
+        return -1;
+    }
+
+    for (i = 0; i < out->ntraffic; i++) {
+        if (out->traffic[i].version == share->version) {
+            return fcf_err_set(err, FCF_E_INVALID,
+                               "version: %" PRId64 " is there twice",
+                               share->version);
+        }
+    }
+
+    out->ntraffic++;
+
+    return 0;
+}
+
+
+static int
+fcf_spec_traffic(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
+{
+    int            sum;
+    size_t         i;
+    const json_t  *traffic;
+
+    traffic = json_object_get(obj, "traffic");
+
+    if (traffic == NULL) {
+        return 0;
+    }
+
+    if (!json_is_array(traffic)) {
+        return fcf_err_set(err, FCF_E_INVALID, "traffic: not an array");
+    }
+
+    if (json_array_size(traffic) > FCF_TRAFFIC_MAX) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "traffic: %zu versions are more than %d",
+                           json_array_size(traffic), FCF_TRAFFIC_MAX);
+    }
+
+    sum = 0;
+
+    for (i = 0; i < json_array_size(traffic); i++) {
+
+        if (fcf_spec_share(out, json_array_get(traffic, i), err) != 0) {
+            return fcf_err_wrap(err, "traffic[%zu]", i);
+        }
+
+        sum += out->traffic[i].percent;
+    }
+
+    if (out->ntraffic != 0 && sum != 100) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "traffic: percents add up to %d, not to 100", sum);
+    }
+
+    return 0;
+}
+
+
+int
+fcf_spec_serves(const fcf_spec_t *spec, int64_t version)
+{
+    unsigned  i;
+
+    if (spec->ntraffic == 0) {
+        return spec->version == version;
+    }
+
+    for (i = 0; i < spec->ntraffic; i++) {
+        if (spec->traffic[i].version == version) {
+            return spec->traffic[i].percent != 0;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
 fcf_spec_fields(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
 {
     if (fcf_json_int64(obj, "version", 1, INT64_MAX, &out->version, err) != 0
@@ -89,7 +186,8 @@ fcf_spec_fields(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
         || fcf_json_int(obj, "port", 1, 65535, &out->port, err) != 0
         || fcf_json_str(obj, "runtime", out->runtime, sizeof(out->runtime),
                         fcf_id_valid, err)
-        || fcf_spec_code(out, obj, err) != 0)
+        || fcf_spec_code(out, obj, err) != 0
+        || fcf_spec_traffic(out, obj, err) != 0)
     {
         return -1;
     }
@@ -126,6 +224,31 @@ fcf_spec_decode(fcf_spec_t *out, const char *text, size_t len, fcf_err_t *err)
 }
 
 
+static json_t *
+fcf_spec_put_traffic(const fcf_spec_t *spec)
+{
+    json_t    *traffic, *share;
+    unsigned   i;
+
+    traffic = json_array();
+
+    for (i = 0; i < spec->ntraffic; i++) {
+
+        share = json_object();
+
+        fcf_json_put_int(&share, "version", spec->traffic[i].version);
+        fcf_json_put_int(&share, "percent", spec->traffic[i].percent);
+
+        if (share == NULL || json_array_append_new(traffic, share) != 0) {
+            json_decref(traffic);
+            return NULL;
+        }
+    }
+
+    return traffic;
+}
+
+
 char *
 fcf_spec_encode(const fcf_spec_t *spec)
 {
@@ -149,6 +272,10 @@ fcf_spec_encode(const fcf_spec_t *spec)
     fcf_json_put_int(&obj, "timeout_s", spec->timeout_s);
     fcf_json_put_int(&obj, "port", spec->port);
     fcf_json_put_str(&obj, "runtime", spec->runtime);
+
+    if (spec->ntraffic != 0) {
+        fcf_json_put(&obj, "traffic", fcf_spec_put_traffic(spec));
+    }
 
     if (spec->code_sha256[0] == '\0' && spec->code_size == 0) {
         return fcf_json_text(obj);

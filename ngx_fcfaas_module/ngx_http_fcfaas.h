@@ -5,8 +5,8 @@
  * worker, functions and instances belong to one worker process (a registry
  * fed by its own watch, no lock anywhere); ctx belongs to a request.  A
  * function is kept by "refs" (one per pool) and by what etcd says of it; a
- * pool by "refs" (one per ctx and one per instance) and by what is going on
- * in it; an instance by its pool's list and by "busy".
+ * pool by "refs" (two per ctx, one per instance, one per boot) and by what is
+ * going on in it; an instance by its function's tree and by "busy".
  */
 
 #ifndef _NGX_HTTP_FCFAAS_H_INCLUDED_
@@ -16,6 +16,9 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_http.h>
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas_names.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pick.h"
 
 #include "contract/fcf_codec.h"
 #include "client/fcf_etcd.h"
@@ -48,6 +51,7 @@ typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
 typedef struct ngx_http_fcfaas_upconf_s    ngx_http_fcfaas_upconf_t;
 typedef struct ngx_http_fcfaas_probe_s     ngx_http_fcfaas_probe_t;
 typedef struct ngx_http_fcfaas_refusal_s   ngx_http_fcfaas_refusal_t;
+typedef struct ngx_http_fcfaas_boots_s     ngx_http_fcfaas_boots_t;
 
 
 typedef struct {
@@ -76,6 +80,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_complex_value_t    *id;
+    ngx_http_complex_value_t    *sticky;        /* NULL: by chance */
     ngx_int_t                    strip;         /* segments; or UNSET */
     ngx_int_t                    capture;       /* the id is this one of
                                                    "regex"; or UNSET */
@@ -114,8 +119,16 @@ typedef void (*ngx_http_fcfaas_wake_pt)(ngx_http_fcfaas_waiter_t *wt);
  * after the waiter has left the queue.
  */
 struct ngx_http_fcfaas_waiter_s {
-    ngx_http_fcfaas_pool_t      *pool;          /* with a reference; NULL: bad
+    ngx_http_fcfaas_pool_t      *pool;          /* where it goes; NULL: bad
                                                    name, unknown */
+    ngx_http_fcfaas_pool_t      *want;          /* where it belongs: "pool"
+                                                   may stand in for that.
+                                                   Both with a reference */
+    ngx_uint_t                   epoch;         /* of the function, when that
+                                                   was decided */
+    int64_t                      version;       /* asked for; 0: none */
+    uint64_t                     point;         /* where it lies among the
+                                                   shares of versions */
     ngx_queue_t                  queue;         /* in pool->waiters */
     ngx_http_fcfaas_wake_pt      wake;
     ngx_http_fcfaas_wake_pt      refuse;
@@ -154,9 +167,11 @@ typedef struct {
     ngx_http_request_t          *request;
     ngx_http_fcfaas_main_conf_t *conf;
     ngx_http_fcfaas_peer_t      *peer;          /* NULL before the balancer */
-    ngx_str_t                    id;
+    ngx_str_t                    given;         /* "name" or "name@version" */
+    ngx_str_t                    id;            /* the name */
     ngx_http_fcfaas_waiter_t     waiter;
     ngx_str_t                    instance;      /* the last one, "ip:port" */
+    int64_t                      version;       /* of that; 0: not known */
     ngx_http_event_handler_pt    read_handler;  /* valid while reading */
     ngx_http_fcfaas_stage_e      stage;
     unsigned                     reading:1;     /* its body, meanwhile */
@@ -168,24 +183,25 @@ typedef struct {
 /* what a warm request touches comes first, together: with thousands of them
  * each line of the cache is a miss */
 struct ngx_http_fcfaas_instance_s {
+    ngx_http_fcfaas_cell_t       cell;          /* requests of this worker,
+                                                   and whether it takes more */
     ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_function_t  *function;
     uint64_t                     serial;        /* never used again */
-    ngx_queue_t                  queue;         /* in pool->instances */
     ngx_queue_t                  requests;      /* of peers bound to it */
-    ngx_uint_t                   busy;          /* requests of this worker */
     ngx_int_t                    concurrency;   /* -1: the spec's, 0: none */
     socklen_t                    socklen;
     unsigned                     draining:1;
     unsigned                     away:1;        /* it said that it drains */
     unsigned                     proven:1;      /* it has answered once */
-    unsigned                     lost:1;        /* told, while unproven */
+    unsigned                     told:1;        /* lost, while not proven */
     unsigned                     suspect:1;
-    unsigned                     full:1;
-    unsigned                     probing:1;     /* by one request */
-    unsigned                     counted_full:1;
-    unsigned                     counted_odd:1;
-    unsigned                     counted_current:1;
+    unsigned                     full:1;        /* it said that it is */
+    unsigned                     counted_usable:1;
+    unsigned                     counted_ready:1;
+    unsigned                     counted_live:1;
+    unsigned                     counted_unproven:1;
+    unsigned                     counted_follows:1;
     unsigned                     gone:1;        /* out of the table */
     unsigned                     orphan:1;      /* its key vanished */
     unsigned                     unproven:1;    /* an orphan, and its port has
@@ -194,29 +210,28 @@ struct ngx_http_fcfaas_instance_s {
     ngx_str_t                    name;          /* "ip:port", in name_data */
     ngx_sockaddr_t               sockaddr;
 
-    ngx_rbtree_node_t            node;          /* in function->tree */
+    ngx_http_fcfaas_name_t       entry;         /* in function->instances */
     ngx_http_fcfaas_probe_t     *probe;         /* valid while orphan */
     ngx_uint_t                   generation;    /* of the last list or put */
     ngx_msec_t                   refused_since; /* valid while suspect */
-    ngx_msec_t                   retry_at;      /* valid while suspect */
-    ngx_msec_t                   full_until;    /* valid while full */
-    ngx_msec_t                   away_until;    /* valid while away */
     ngx_uint_t                   full_times;
     u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
     u_char                       name_data[NGX_SOCKADDR_STRLEN];
 };
 
 
-/* what the registry keeps of a slot's key: somebody is at work on it */
+/* a key /specs/<function>/versions/<version> */
 typedef struct {
-    ngx_http_fcfaas_function_t  *function;
-    ngx_queue_t                  queue;
-    ngx_int_t                    number;
+    int64_t                      version;
     ngx_uint_t                   generation;
-    unsigned                     failed:1;      /* nothing comes of it */
-    u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
-    u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
-} ngx_http_fcfaas_slot_t;
+} ngx_http_fcfaas_known_t;
+
+
+/* a part of the requests, for one version */
+typedef struct {
+    int64_t                      version;
+    ngx_uint_t                   percent;
+} ngx_http_fcfaas_share_t;
 
 
 typedef struct {
@@ -261,17 +276,25 @@ typedef struct {
 struct ngx_http_fcfaas_pool_s {
     ngx_http_fcfaas_function_t  *function;
     ngx_http_fcfaas_worker_t    *worker;
+    int64_t                      version;       /* 0: of an undeclared one */
     ngx_uint_t                   refs;
-    ngx_uint_t                   nwaiters;
-    ngx_uint_t                   nundeclared;   /* of them */
-    ngx_uint_t                   nlisted;       /* instances, with orphans */
-    ngx_uint_t                   nfull;         /* of them, by "busy" */
-    ngx_uint_t                   nodd;          /* of them, not as usual */
-    ngx_uint_t                   ncurrent;      /* of them, of the version */
-    ngx_queue_t                  instances;     /* idle ones first, the one
-                                                   used last before others */
+    ngx_uint_t                   epoch;         /* its waiters belong here */
+    ngx_uint_t                   nwaiters;      /* who wait here */
+    ngx_uint_t                   nwanted;       /* who wait for this version,
+                                                   here or elsewhere */
+    ngx_uint_t                   nundeclared;   /* of nwanted */
+
+    /* instances, and those of them that */
+    ngx_uint_t                   nlisted;
+    ngx_uint_t                   nusable;       /* do not drain */
+    ngx_uint_t                   nready;        /* ... and may answer */
+    ngx_uint_t                   nlive;         /* ... and are in etcd */
+    ngx_uint_t                   nunproven;     /* are orphans so far */
+    ngx_uint_t                   nbooting;      /* slots without an instance */
+    ngx_http_fcfaas_pick_t       pick;
+
     unsigned                     in_kicked:1;
-    unsigned                     outdated:1;    /* none of this version */
+    unsigned                     outdated:1;    /* others serve for it */
 
     ngx_queue_t                  queue;         /* in function->pools */
     ngx_queue_t                  waiters;       /* oldest first */
@@ -291,23 +314,40 @@ struct ngx_http_fcfaas_function_s {
     unsigned                     declared:1;
     unsigned                     named:1;       /* counted in nnamed */
     unsigned                     in_minimum:1;
+    unsigned                     in_visits:1;
     ngx_str_t                    id;            /* in id_data, with NUL */
-    ngx_http_fcfaas_pool_t      *pool;          /* NULL: nothing there */
     ngx_http_fcfaas_worker_t    *worker;
+    ngx_queue_t                  pools;         /* the newest version first */
+    ngx_uint_t                   npools;
+    ngx_uint_t                   epoch;         /* another one: requests may
+                                                   belong elsewhere now */
+    ngx_uint_t                   ntraffic;
+    ngx_http_fcfaas_share_t     *traffic;       /* NULL: all to the version */
     ngx_uint_t                   refs;
     ngx_uint_t                   ninstances;    /* without orphans */
+    ngx_uint_t                   nfollow;       /* instances that take the
+                                                   version, or concurrency,
+                                                   from the spec */
     ngx_http_fcfaas_spec_t       spec;
     u_char                       id_data[FCF_ID_MAX + 1];
 
-    ngx_queue_t                  pools;
-    ngx_rbtree_t                 tree;          /* instances by worker_id */
-    ngx_rbtree_node_t            sentinel;
+    ngx_http_fcfaas_names_t      instances;     /* by worker_id */
+    ngx_http_fcfaas_boots_t     *boots;         /* NULL: none */
+    ngx_uint_t                   nversions;     /* that there is a spec of */
+    ngx_http_fcfaas_known_t     *versions;
     ngx_uint_t                   spec_generation;
-    ngx_uint_t                   booting;       /* valid unless: */
-    unsigned                     booting_changed:1;
-    ngx_queue_t                  slots;
+    ngx_uint_t                   swept;         /* in this generation */
+    ngx_queue_t                  visits;        /* in worker->visits */
     ngx_queue_t                  minimum;       /* in worker->minimum */
 };
+
+
+/* how far a function's instances have been gone through: see _visit.c */
+typedef struct {
+    ngx_http_fcfaas_function_t  *function;      /* with a reference, or NULL */
+    ngx_int_t                    boot;
+    u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
+} ngx_http_fcfaas_visit_t;
 
 
 /* one per worker process; made by init_process, ended by exit_process */
@@ -335,9 +375,14 @@ struct ngx_http_fcfaas_worker_s {
     ngx_queue_t                  waiting;       /* pools with waiters */
     ngx_queue_t                  kicked;        /* to look at, this turn */
     ngx_queue_t                  minimum;       /* with min_instances */
+    ngx_queue_t                  visits;        /* see _visit.c */
     ngx_queue_t                  probes;        /* see _probe.c */
     ngx_uint_t                   nprobes;       /* that connect now */
     ngx_event_t                  kick_event;
+    ngx_event_t                  visit_event;
+    ngx_uint_t                   sweep_bucket;  /* valid while sweeping */
+    ngx_http_fcfaas_visit_t      sweep;
+    ngx_http_fcfaas_visit_t      follow;
     ngx_event_t                  tick;          /* stat */
     ngx_event_t                  minimum_event;
     ngx_uint_t                   nminimum;      /* left of this round */
@@ -346,6 +391,7 @@ struct ngx_http_fcfaas_worker_s {
     unsigned                     redis_bad:1;
     unsigned                     listed:1;      /* a whole list was seen */
     unsigned                     listing:1;
+    unsigned                     sweeping:1;    /* see _visit.c */
     unsigned                     closing:1;
 };
 

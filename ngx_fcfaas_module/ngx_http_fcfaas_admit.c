@@ -30,11 +30,11 @@ ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
 
     if (pool->worker->listed) {
 
-        failure = ngx_http_fcfaas_failure_now(pool);
+        failure = ngx_http_fcfaas_failure_now(ctx->waiter.want);
 
         if (failure
             && !ngx_http_fcfaas_slots_ready(pool)
-            && !ngx_http_fcfaas_slots_booting(pool))
+            && !ngx_http_fcfaas_slots_booting(ctx->waiter.want))
         {
             ctx->waiter.answer = *failure;
             return NGX_DECLINED;

@@ -283,6 +283,23 @@ ngx_http_fcfaas_answer_unknown(ngx_http_fcfaas_answer_t *a)
 
 
 void
+ngx_http_fcfaas_answer_bad_version(ngx_http_fcfaas_answer_t *a)
+{
+    ngx_http_fcfaas_answer_set(a, NGX_HTTP_BAD_REQUEST, "bad_version",
+        "what stands behind \"@\" is not a version: that is a number from 1 "
+        "on", 0);
+}
+
+
+void
+ngx_http_fcfaas_answer_unknown_version(ngx_http_fcfaas_answer_t *a)
+{
+    ngx_http_fcfaas_answer_set(a, NGX_HTTP_NOT_FOUND, "unknown_version",
+        "there is no such version of this function", 0);
+}
+
+
+void
 ngx_http_fcfaas_answer_limit(ngx_http_fcfaas_answer_t *a)
 {
     ngx_http_fcfaas_answer_set(a, NGX_HTTP_TOO_MANY_REQUESTS, "park_limit",
@@ -359,7 +376,7 @@ ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
         return;
     }
 
-    last = ngx_http_fcfaas_failure_since(pool, wt->arrived);
+    last = ngx_http_fcfaas_failure_since(wt->want, wt->arrived);
 
     if (last) {
         /* the best that is known of why it had to wait */
@@ -371,7 +388,7 @@ ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
     }
 
     if (ngx_http_fcfaas_slots_ready(pool)
-        || ngx_http_fcfaas_slots_booting(pool))
+        || ngx_http_fcfaas_slots_booting(wt->want))
     {
         ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT,
             "park_timeout", "no instance became free in time", 0);

@@ -20,6 +20,8 @@ ngx_uint_t ngx_http_fcfaas_answer_replaced(ngx_http_request_t *r,
 void ngx_http_fcfaas_answer_bad_name(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_bad_path(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_unknown(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_bad_version(ngx_http_fcfaas_answer_t *a);
+void ngx_http_fcfaas_answer_unknown_version(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_limit(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a);

@@ -1,13 +1,21 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_apply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 
 
 static ngx_int_t ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
+    const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
+static void ngx_http_fcfaas_apply_pool(ngx_http_fcfaas_pool_t *pool);
+static void ngx_http_fcfaas_apply_minimum(ngx_http_fcfaas_function_t *f);
+static ngx_int_t ngx_http_fcfaas_apply_version(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
 static ngx_int_t ngx_http_fcfaas_apply_instance(
     ngx_http_fcfaas_function_t *f, const fcf_key_t *key, const fcf_kv_t *kv,
@@ -15,6 +23,8 @@ static ngx_int_t ngx_http_fcfaas_apply_instance(
 static ngx_int_t ngx_http_fcfaas_apply_address(
     ngx_http_fcfaas_instance_t *instance, const fcf_instance_t *value,
     fcf_err_t *err);
+static ngx_http_fcfaas_pool_t *ngx_http_fcfaas_apply_home(
+    ngx_http_fcfaas_function_t *f, int64_t version);
 static ngx_int_t ngx_http_fcfaas_apply_slot(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
 static ngx_int_t ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
@@ -26,11 +36,12 @@ typedef ngx_int_t (*ngx_http_fcfaas_apply_pt)(ngx_http_fcfaas_function_t *f,
 
 /* NULL: of no use to a gateway */
 static const ngx_http_fcfaas_apply_pt  ngx_http_fcfaas_applies[] = {
-    [FCF_KEY_SPEC]     = ngx_http_fcfaas_apply_spec,
-    [FCF_KEY_INSTANCE] = ngx_http_fcfaas_apply_instance,
-    [FCF_KEY_SLOT]     = ngx_http_fcfaas_apply_slot,
-    [FCF_KEY_FAILURE]  = ngx_http_fcfaas_apply_failure,
-    [FCF_KEY_WORKER]   = NULL
+    [FCF_KEY_SPEC]         = ngx_http_fcfaas_apply_spec,
+    [FCF_KEY_SPEC_VERSION] = ngx_http_fcfaas_apply_version,
+    [FCF_KEY_INSTANCE]     = ngx_http_fcfaas_apply_instance,
+    [FCF_KEY_SLOT]         = ngx_http_fcfaas_apply_slot,
+    [FCF_KEY_FAILURE]      = ngx_http_fcfaas_apply_failure,
+    [FCF_KEY_WORKER]       = NULL
 };
 
 
@@ -55,7 +66,7 @@ void
 ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key)
 {
-    ngx_http_fcfaas_slot_t      *slot;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_instance_t  *instance;
 
     switch (key->kind) {
@@ -78,21 +89,34 @@ ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
         return;
 
     case FCF_KEY_SLOT:
-        slot = ngx_http_fcfaas_table_slot(f, key->number, 0);
+        pool = ngx_http_fcfaas_boots_del(f, (ngx_int_t) key->number);
 
-        if (slot) {
-            ngx_http_fcfaas_table_slot_del(slot);
-
-            if (f->pool) {
-                ngx_http_fcfaas_ask_forget(f->pool);
-            }
+        if (pool) {
+            ngx_http_fcfaas_ask_forget(pool);
         }
 
+        return;
+
+    case FCF_KEY_SPEC_VERSION:
+        ngx_http_fcfaas_traffic_unlearn(f, key->number);
         return;
 
     default:
         return;
     }
+}
+
+
+void
+ngx_http_fcfaas_apply_bad(ngx_http_fcfaas_function_t *f, const fcf_key_t *key)
+{
+    if (key->kind == FCF_KEY_SPEC && f->declared) {
+        /* what was good before serves on */
+        f->spec_generation = f->worker->generation;
+        return;
+    }
+
+    ngx_http_fcfaas_apply_del(f, key);
 }
 
 
@@ -119,6 +143,10 @@ ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
         return NGX_ERROR;
     }
 
+    if (ngx_http_fcfaas_traffic_set(f, &spec) != NGX_OK) {
+        return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
+    }
+
     if (!f->declared) {
         f->declared = 1;
         f->worker->nspecs++;
@@ -138,14 +166,28 @@ ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
     f->spec.max_instances = spec.max_instances;
     f->spec.timeout_s = spec.timeout_s;
 
-    if (f->pool) {
-        ngx_http_fcfaas_slots_note_all(f->pool);
+    ngx_http_fcfaas_pool_each(f, ngx_http_fcfaas_apply_pool);
+    ngx_http_fcfaas_apply_minimum(f);
 
-        /* a new declaration deserves a new try */
-        ngx_http_fcfaas_failure_over(f->pool);
-        ngx_http_fcfaas_ask_anew(f->pool);
-    }
+    ngx_http_fcfaas_visit_instances(f);
+    ngx_http_fcfaas_route_changed(f);
 
+    return NGX_OK;
+}
+
+
+/* a new declaration deserves a new try */
+static void
+ngx_http_fcfaas_apply_pool(ngx_http_fcfaas_pool_t *pool)
+{
+    ngx_http_fcfaas_failure_over(pool);
+    ngx_http_fcfaas_ask_anew(pool);
+}
+
+
+static void
+ngx_http_fcfaas_apply_minimum(ngx_http_fcfaas_function_t *f)
+{
     if (f->spec.min_instances && !f->in_minimum) {
         f->in_minimum = 1;
         ngx_queue_insert_tail(&f->worker->minimum, &f->minimum);
@@ -154,8 +196,6 @@ ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
         f->in_minimum = 0;
         ngx_queue_remove(&f->minimum);
     }
-
-    return NGX_OK;
 }
 
 
@@ -167,14 +207,25 @@ ngx_http_fcfaas_apply_undeclare(ngx_http_fcfaas_function_t *f)
     f->spec.min_instances = 0;
     f->spec.version = 0;
 
-    if (f->pool) {
-        ngx_http_fcfaas_slots_note_all(f->pool);
+    ngx_http_fcfaas_traffic_clear(f);
+    ngx_http_fcfaas_apply_minimum(f);
+
+    ngx_http_fcfaas_visit_instances(f);
+    ngx_http_fcfaas_route_changed(f);
+}
+
+
+/* What a version is made of is the agents' concern. */
+
+static ngx_int_t
+ngx_http_fcfaas_apply_version(ngx_http_fcfaas_function_t *f,
+    const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
+{
+    if (ngx_http_fcfaas_traffic_learn(f, key->number) != NGX_OK) {
+        return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }
 
-    if (f->in_minimum) {
-        f->in_minimum = 0;
-        ngx_queue_remove(&f->minimum);
-    }
+    return NGX_OK;
 }
 
 
@@ -210,7 +261,7 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     }
 
     if (instance == NULL) {
-        pool = ngx_http_fcfaas_pool_get(f);
+        pool = ngx_http_fcfaas_pool_get(f, value.version);
 
         instance = pool ? ngx_http_fcfaas_table_instance_add(pool, key->name)
                         : NULL;
@@ -226,8 +277,16 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
 
     ngx_http_fcfaas_probe_adopt(instance);
 
+    if (instance->version != value.version) {
+        instance->version = value.version;
+        pool = ngx_http_fcfaas_pool_get(f, value.version);
+
+        if (pool) {
+            ngx_http_fcfaas_table_instance_move(instance, pool);
+        }
+    }
+
     instance->generation = f->worker->generation;
-    instance->version = value.version;
     instance->concurrency = value.concurrency;
     instance->draining = value.state == FCF_INSTANCE_DRAINING;
 
@@ -299,30 +358,33 @@ invalid:
 }
 
 
+/* what is not declared has no versions, whatever an agent makes of that */
+static ngx_http_fcfaas_pool_t *
+ngx_http_fcfaas_apply_home(ngx_http_fcfaas_function_t *f, int64_t version)
+{
+    return ngx_http_fcfaas_pool_get(f, f->declared ? version : 0);
+}
+
+
 static ngx_int_t
 ngx_http_fcfaas_apply_slot(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
 {
     fcf_slot_t               value;
-    ngx_http_fcfaas_slot_t  *slot;
+    ngx_http_fcfaas_pool_t  *pool;
 
     if (fcf_slot_decode(&value, kv->value, kv->value_len, err) != 0) {
         return NGX_ERROR;
     }
 
-    slot = ngx_http_fcfaas_table_slot(f, key->number, 1);
-    if (slot == NULL) {
+    pool = ngx_http_fcfaas_apply_home(f, value.version);
+
+    if (pool == NULL
+        || ngx_http_fcfaas_boots_put(pool, (ngx_int_t) key->number, &value)
+           != NGX_OK)
+    {
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }
-
-    f->booting_changed = 1;
-    slot->generation = f->worker->generation;
-    slot->failed = 0;
-
-    (void) ngx_cpystrn(slot->worker_id, (u_char *) value.worker_id,
-                       sizeof(slot->worker_id));
-    (void) ngx_cpystrn(slot->request_id, (u_char *) value.request_id,
-                       sizeof(slot->request_id));
 
     return NGX_OK;
 }
@@ -344,7 +406,7 @@ ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
         return NGX_OK;
     }
 
-    pool = ngx_http_fcfaas_pool_get(f);
+    pool = ngx_http_fcfaas_apply_home(f, value.version);
     if (pool == NULL) {
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }

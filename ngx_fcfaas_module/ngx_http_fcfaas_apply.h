@@ -17,6 +17,11 @@ ngx_int_t ngx_http_fcfaas_apply_put(ngx_http_fcfaas_function_t *f,
 void ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key);
 
+/* put has failed: it is as if there was no such key, but that a function whose
+ * spec was good before stays with that one. */
+void ngx_http_fcfaas_apply_bad(ngx_http_fcfaas_function_t *f,
+    const fcf_key_t *key);
+
 void ngx_http_fcfaas_apply_undeclare(ngx_http_fcfaas_function_t *f);
 /* the instance is out of its function afterwards, and may be freed */
 void ngx_http_fcfaas_apply_vanished(ngx_http_fcfaas_instance_t *instance);

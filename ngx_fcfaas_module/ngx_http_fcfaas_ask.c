@@ -4,6 +4,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
@@ -54,7 +55,9 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
         return;
     }
 
-    if (pool->nwaiters || pool->outdated) {
+    if (pool->nwanted
+        || (pool->outdated && pool->function->ntraffic == 0))
+    {
         /* also where nobody waits: "not needed" holds for a moment only */
         ngx_http_fcfaas_ask_later(pool, 0);
     }
@@ -70,6 +73,11 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
             ngx_http_fcfaas_park_kick(pool);
         }
 
+        return;
+    }
+
+    if (!ngx_http_fcfaas_route_starts(pool)) {
+        /* an agent would start another version instead */
         return;
     }
 
@@ -90,7 +98,7 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
 }
 
 
-/* how many instances of the current version there should be */
+/* how many instances of this version there should be */
 static ngx_uint_t
 ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_pool_t *pool, ngx_uint_t live)
 {
@@ -99,7 +107,7 @@ ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_pool_t *pool, ngx_uint_t live)
 
     spec = &pool->function->spec;
     room = ngx_http_fcfaas_slots_free(pool);
-    waiting = pool->nwaiters > room ? pool->nwaiters - room : 0;
+    waiting = pool->nwanted > room ? pool->nwanted - room : 0;
     missing = 0;
 
     if (waiting) {
@@ -108,13 +116,16 @@ ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_pool_t *pool, ngx_uint_t live)
                   : 1;
     }
 
-    if (missing == 0 && live == 0 && ngx_http_fcfaas_slots_ready(pool)) {
-        /* older ones serve on, but the current version has none */
+    if (missing == 0 && live == 0 && pool->outdated) {
+        /* others serve on, but this version has none */
         missing = 1;
     }
 
     wanted = live + missing;
-    wanted = ngx_max(wanted, spec->min_instances);
+
+    if (pool->version == spec->version) {
+        wanted = ngx_max(wanted, spec->min_instances);
+    }
 
     return ngx_min(wanted, spec->max_instances);
 }
@@ -170,7 +181,7 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool, ngx_uint_t wanted,
     ngx_memcpy(job.function_id, f->id.data, f->id.len);
     job.cpu = (int) f->spec.cpu;
     job.memory_mb = (int) f->spec.memory;
-    job.version = f->spec.version;
+    job.version = pool->version;
     job.ours = 1;
     job.attempt = (int) pool->failing.row + 1;
 
@@ -337,7 +348,7 @@ ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w, const char *why)
 void
 ngx_http_fcfaas_ask_minimum(ngx_http_fcfaas_pool_t *pool)
 {
-    if (pool->nwaiters == 0) {
+    if (pool->nwanted == 0) {
         pool->asking.asked = 0;
         pool->asking.denied = 0;
     }

@@ -1,5 +1,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
@@ -22,8 +23,6 @@ typedef enum {
 } ngx_http_fcfaas_failure_kind_e;
 
 
-static void ngx_http_fcfaas_failure_slots(ngx_http_fcfaas_pool_t *pool,
-    const char *request_id);
 static void ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_pool_t *pool,
     const char *error, const char *text);
 static ngx_uint_t ngx_http_fcfaas_failure_count(
@@ -66,7 +65,7 @@ ngx_http_fcfaas_failure(ngx_http_fcfaas_pool_t *pool, const char *request_id,
                   &pool->function->id, request_id, failure->node_id,
                   fcf_failure_name(failure->error), text);
 
-    ngx_http_fcfaas_failure_slots(pool, request_id);
+    ngx_http_fcfaas_boots_failed(pool->function, request_id);
 
     if (kind == NGX_HTTP_FCFAAS_SILENT) {
         return;
@@ -190,27 +189,6 @@ ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_pool_t *pool,
     }
 
     ngx_http_fcfaas_refuse_all(pool, ngx_current_msec, &pool->failing.answer);
-}
-
-
-static void
-ngx_http_fcfaas_failure_slots(ngx_http_fcfaas_pool_t *pool,
-    const char *request_id)
-{
-    ngx_queue_t             *q;
-    ngx_http_fcfaas_slot_t  *slot;
-
-    for (q = ngx_queue_head(&pool->function->slots);
-         q != ngx_queue_sentinel(&pool->function->slots);
-         q = ngx_queue_next(q))
-    {
-        slot = ngx_queue_data(q, ngx_http_fcfaas_slot_t, queue);
-
-        if (ngx_strcmp(slot->request_id, request_id) == 0) {
-            slot->failed = 1;
-            pool->function->booting_changed = 1;
-        }
-    }
 }
 
 

@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 
 
 #define NGX_HTTP_FCFAAS_STRIP_MAX  64
@@ -16,7 +17,8 @@ ngx_http_fcfaas_function_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_fcfaas_loc_conf_t *flcf = conf;
 
     char                         *rv;
-    ngx_str_t                    *value;
+    int64_t                       version;
+    ngx_str_t                    *value, id;
     ngx_http_fcfaas_main_conf_t  *fmcf;
 
     value = cf->args->elts;
@@ -26,8 +28,11 @@ ngx_http_fcfaas_function_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    id = value[1];
+
     if (flcf->id->lengths == NULL
-        && !fcf_id_valid((char *) value[1].data, value[1].len))
+        && (ngx_http_fcfaas_route_parse(&id, &version) != NGX_OK
+            || !fcf_id_valid((char *) id.data, id.len)))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" in \"%V\" directive: "

@@ -9,8 +9,10 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_phase.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
@@ -19,7 +21,7 @@ static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
 static void ngx_http_fcfaas_ctx_cleanup(void *data);
 static ngx_int_t ngx_http_fcfaas_bad_name(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
-static ngx_int_t ngx_http_fcfaas_route(ngx_http_request_t *r,
+static ngx_int_t ngx_http_fcfaas_choose(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx, ngx_http_fcfaas_loc_conf_t *flcf);
 static ngx_http_fcfaas_function_t *ngx_http_fcfaas_function(
     ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
@@ -51,7 +53,7 @@ ngx_http_fcfaas_id_handler(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if (ngx_http_complex_value(r, flcf->id, &ctx->id) != NGX_OK) {
+    if (ngx_http_complex_value(r, flcf->id, &ctx->given) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -62,6 +64,7 @@ ngx_http_fcfaas_id_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_fcfaas_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
     ngx_http_fcfaas_ctx_t       *ctx;
     ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_loc_conf_t  *flcf;
@@ -85,10 +88,13 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
             return NGX_ERROR;
         }
 
-        if (ngx_http_complex_value(r, flcf->id, &ctx->id) != NGX_OK) {
+        if (ngx_http_complex_value(r, flcf->id, &ctx->given) != NGX_OK) {
             return NGX_ERROR;
         }
     }
+
+    ctx->id = ctx->given;
+    rc = ngx_http_fcfaas_route_parse(&ctx->id, &ctx->waiter.version);
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "fcfaas handler: \"%V\"", &ctx->id);
@@ -97,6 +103,11 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
 
     if (!fcf_id_valid((char *) ctx->id.data, ctx->id.len)) {
         return ngx_http_fcfaas_bad_name(r, ctx);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_fcfaas_answer_bad_version(&ctx->waiter.answer);
+        return ngx_http_fcfaas_refuse(r, ctx);
     }
 
     if (!r->valid_unparsed_uri && ngx_http_fcfaas_path_dots(&r->uri)) {
@@ -113,7 +124,13 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
         return ngx_http_fcfaas_refuse(r, ctx);
     }
 
-    if (ngx_http_fcfaas_route(r, ctx, flcf) != NGX_OK) {
+    rc = ngx_http_fcfaas_choose(r, ctx, flcf);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc != NGX_OK) {
         return ngx_http_fcfaas_refuse(r, ctx);
     }
 
@@ -126,8 +143,8 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
 
     if (pool->nwaiters == 0 && ngx_http_fcfaas_slots_any(pool, NULL)) {
 
-        if (pool->outdated) {
-            ngx_http_fcfaas_ask_look(pool);
+        if (ctx->waiter.want->outdated) {
+            ngx_http_fcfaas_ask_look(ctx->waiter.want);
         }
 
         return ngx_http_fcfaas_pass(ctx);
@@ -193,10 +210,7 @@ ngx_http_fcfaas_ctx_cleanup(void *data)
 
     ngx_http_fcfaas_peer_cleanup(ctx);
 
-    wt->pool = NULL;
-    pool->refs--;
-
-    ngx_http_fcfaas_pool_release(pool);
+    ngx_http_fcfaas_route_end(wt);
 }
 
 
@@ -252,33 +266,46 @@ ngx_http_fcfaas_bad_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 }
 
 
-/* which instances it is for; NGX_DECLINED: ctx->waiter.answer says why there
- * are none for it */
+/* the instances that it is for; NGX_DECLINED: ctx->waiter.answer says why
+ * there are none */
 static ngx_int_t
-ngx_http_fcfaas_route(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
+ngx_http_fcfaas_choose(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
     ngx_http_fcfaas_loc_conf_t *flcf)
 {
-    ngx_http_fcfaas_pool_t      *pool;
+    ngx_int_t                    rc;
+    ngx_str_t                    sticky;
     ngx_http_fcfaas_waiter_t    *wt;
     ngx_http_fcfaas_function_t  *f;
+
+    wt = &ctx->waiter;
+    wt->timeout = flcf->park_timeout;
 
     f = ngx_http_fcfaas_function(r, ctx, flcf);
     if (f == NULL) {
         return NGX_DECLINED;
     }
 
-    pool = ngx_http_fcfaas_pool_get(f);
-    if (pool == NULL) {
-        ngx_http_fcfaas_answer_names(&ctx->waiter.answer);
-        return NGX_DECLINED;
+    if (flcf->sticky) {
+
+        if (ngx_http_complex_value(r, flcf->sticky, &sticky) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        wt->point = ngx_http_fcfaas_traffic_point(&sticky);
     }
 
-    wt = &ctx->waiter;
-    wt->timeout = flcf->park_timeout;
-    wt->pool = pool;
-    pool->refs++;
+    rc = ngx_http_fcfaas_route(f, wt);
 
-    return NGX_OK;
+    if (rc == NGX_DECLINED) {
+        ngx_http_fcfaas_answer_unknown_version(&wt->answer);
+    }
+
+    if (rc != NGX_OK) {
+        /* it may have been made for this request */
+        ngx_http_fcfaas_table_release(f);
+    }
+
+    return rc;
 }
 
 

@@ -7,6 +7,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
 
@@ -96,6 +97,13 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_fcfaas_loc_conf_t, park_timeout),
+      NULL },
+
+    { ngx_string("fcfaas_sticky"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_fcfaas_traffic_sticky,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, sticky),
       NULL },
 
     { ngx_string("fcfaas_upgrade_timeout"),
@@ -295,6 +303,7 @@ ngx_http_fcfaas_create_loc_conf(ngx_conf_t *cf)
     }
 
     flcf->id = NGX_CONF_UNSET_PTR;
+    flcf->sticky = NGX_CONF_UNSET_PTR;
     flcf->strip = NGX_CONF_UNSET;
     flcf->capture = NGX_CONF_UNSET;
     flcf->park_timeout = NGX_CONF_UNSET_MSEC;
@@ -335,6 +344,7 @@ ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_http_fcfaas_reply_merge(cf);
     }
 
+    ngx_conf_merge_ptr_value(conf->sticky, prev->sticky, NULL);
     ngx_conf_merge_msec_value(conf->park_timeout, prev->park_timeout, 30000);
     ngx_conf_merge_msec_value(conf->upgrade_timeout, prev->upgrade_timeout,
                               3600000);

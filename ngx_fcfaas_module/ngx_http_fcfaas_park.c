@@ -3,6 +3,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
@@ -11,9 +12,11 @@
 #define NGX_HTTP_FCFAAS_TURN  256
 
 #define ngx_http_fcfaas_park_waiter(q)                                      \
-    ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue)
+    (ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue))
 
 
+static void ngx_http_fcfaas_park_enter(ngx_http_fcfaas_waiter_t *wt);
+static void ngx_http_fcfaas_park_exit(ngx_http_fcfaas_waiter_t *wt);
 static void ngx_http_fcfaas_park_insert(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt);
 static ngx_uint_t ngx_http_fcfaas_park_later(ngx_queue_t *q,
@@ -26,6 +29,7 @@ static ngx_http_fcfaas_waiter_t *ngx_http_fcfaas_park_next(
     ngx_http_fcfaas_pool_t *pool);
 static ngx_uint_t ngx_http_fcfaas_park_run(ngx_http_fcfaas_pool_t *pool,
     ngx_uint_t limit);
+static void ngx_http_fcfaas_park_ask(ngx_http_fcfaas_pool_t *pool);
 static ngx_uint_t ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_pool_t *pool,
     ngx_uint_t limit);
 
@@ -33,12 +37,6 @@ static ngx_uint_t ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_pool_t *pool,
 void
 ngx_http_fcfaas_park_join(ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_http_fcfaas_pool_t    *pool;
-    ngx_http_fcfaas_worker_t  *w;
-
-    pool = wt->pool;
-    w = pool->worker;
-
     wt->since = ngx_current_msec;
     wt->queued = 1;
 
@@ -48,16 +46,68 @@ ngx_http_fcfaas_park_join(ngx_http_fcfaas_waiter_t *wt)
 
     ngx_add_timer(&wt->timer, ngx_http_fcfaas_park_time(wt));
 
+    ngx_http_fcfaas_park_enter(wt);
+    ngx_http_fcfaas_park_retry(wt->pool);
+}
+
+
+/* With park_exit the only place where a pool's queue changes. */
+
+static void
+ngx_http_fcfaas_park_enter(ngx_http_fcfaas_waiter_t *wt)
+{
+    ngx_http_fcfaas_pool_t  *pool;
+
+    pool = wt->pool;
+
     if (pool->nwaiters++ == 0) {
-        ngx_queue_insert_tail(&w->waiting, &pool->waiting);
+        ngx_queue_insert_tail(&pool->worker->waiting, &pool->waiting);
     }
 
-    pool->nundeclared += wt->undeclared;
+    wt->want->nwanted++;
+    wt->want->nundeclared += wt->undeclared;
+
     ngx_http_fcfaas_park_insert(pool, wt);
 
-    w->stat->parked++;
+    pool->worker->stat->parked++;
+}
 
-    ngx_http_fcfaas_park_retry(pool);
+
+static void
+ngx_http_fcfaas_park_exit(ngx_http_fcfaas_waiter_t *wt)
+{
+    ngx_http_fcfaas_pool_t  *pool;
+
+    pool = wt->pool;
+
+    ngx_queue_remove(&wt->queue);
+
+    if (--pool->nwaiters == 0) {
+        ngx_queue_remove(&pool->waiting);
+    }
+
+    wt->want->nwanted--;
+    wt->want->nundeclared -= wt->undeclared;
+
+    pool->worker->stat->parked--;
+}
+
+
+void
+ngx_http_fcfaas_park_move(ngx_http_fcfaas_waiter_t *wt,
+    ngx_http_fcfaas_pool_t *pool, ngx_http_fcfaas_pool_t *want)
+{
+    pool->refs++;
+    want->refs++;
+
+    ngx_http_fcfaas_park_exit(wt);
+    ngx_http_fcfaas_route_end(wt);
+
+    wt->pool = pool;
+    wt->want = want;
+
+    ngx_http_fcfaas_park_enter(wt);
+    ngx_http_fcfaas_park_kick(pool);
 }
 
 
@@ -153,13 +203,9 @@ ngx_http_fcfaas_park_retry_handler(ngx_event_t *ev)
 void
 ngx_http_fcfaas_park_leave(ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_http_fcfaas_pool_t  *pool;
-
     if (!wt->queued) {
         return;
     }
-
-    pool = wt->pool;
 
     ngx_http_fcfaas_park_count(wt);
 
@@ -170,15 +216,7 @@ ngx_http_fcfaas_park_leave(ngx_http_fcfaas_waiter_t *wt)
         ngx_del_timer(&wt->timer);
     }
 
-    ngx_queue_remove(&wt->queue);
-
-    pool->nundeclared -= wt->undeclared;
-
-    if (--pool->nwaiters == 0) {
-        ngx_queue_remove(&pool->waiting);
-    }
-
-    pool->worker->stat->parked--;
+    ngx_http_fcfaas_park_exit(wt);
 }
 
 
@@ -387,6 +425,8 @@ ngx_http_fcfaas_park_run(ngx_http_fcfaas_pool_t *pool, ngx_uint_t limit)
     ngx_uint_t              n;
     ngx_http_fcfaas_waiter_t  *wt;
 
+    ngx_http_fcfaas_route_waiters(pool);
+
     limit = ngx_http_fcfaas_refuse_rest(pool, limit);
     limit = ngx_http_fcfaas_park_unknown(pool, limit);
 
@@ -412,26 +452,53 @@ ngx_http_fcfaas_park_run(ngx_http_fcfaas_pool_t *pool, ngx_uint_t limit)
     }
 
     ngx_http_fcfaas_park_retry(pool);
-    ngx_http_fcfaas_ask_look(pool);
+    ngx_http_fcfaas_park_ask(pool);
 
     return limit;
 }
 
 
-/* those that wait for a function that is not declared any more; returns what is
- * left of limit */
+/* what the oldest one wants may be another pool, where this one stands in */
+static void
+ngx_http_fcfaas_park_ask(ngx_http_fcfaas_pool_t *pool)
+{
+    ngx_http_fcfaas_waiter_t  *wt;
+
+    if (pool->nwaiters) {
+        wt = ngx_http_fcfaas_park_waiter(ngx_queue_head(&pool->waiters));
+
+        if (wt->want != pool) {
+            ngx_http_fcfaas_ask_look(wt->want);
+        }
+    }
+
+    ngx_http_fcfaas_ask_look(pool);
+}
+
+
+/* those that wait for a function that is not declared any more, or for a
+ * version that there is none of; returns what is left of limit */
 static ngx_uint_t
 ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_pool_t *pool, ngx_uint_t limit)
 {
+    ngx_uint_t                 known;
     ngx_queue_t               *q;
-    ngx_http_fcfaas_waiter_t  *wt;
     ngx_http_fcfaas_answer_t   answer;
+    ngx_http_fcfaas_waiter_t  *wt;
 
-    if (pool->function->declared || !pool->worker->listed) {
+    if (!pool->worker->listed) {
         return limit;
     }
 
-    ngx_http_fcfaas_answer_unknown(&answer);
+    known = ngx_http_fcfaas_route_known(pool->function, pool->version);
+
+    if (known
+        && (pool->function->declared
+            || pool->nundeclared == pool->nwaiters))
+    {
+        return limit;
+    }
+
     q = ngx_queue_head(&pool->waiters);
 
     while (q != ngx_queue_sentinel(&pool->waiters) && limit) {
@@ -439,13 +506,21 @@ ngx_http_fcfaas_park_unknown(ngx_http_fcfaas_pool_t *pool, ngx_uint_t limit)
         wt = ngx_http_fcfaas_park_waiter(q);
         q = ngx_queue_next(q);
 
-        if (!wt->undeclared) {
-            limit--;
-            ngx_http_fcfaas_park_refuse(wt, &answer);
+        if (wt->version && !known) {
+            ngx_http_fcfaas_answer_unknown_version(&answer);
 
-            /* anybody may have come or gone meanwhile */
-            q = ngx_queue_head(&pool->waiters);
+        } else if (!pool->function->declared && !wt->undeclared) {
+            ngx_http_fcfaas_answer_unknown(&answer);
+
+        } else {
+            continue;
         }
+
+        limit--;
+        ngx_http_fcfaas_park_refuse(wt, &answer);
+
+        /* anybody may have come or gone meanwhile */
+        q = ngx_queue_head(&pool->waiters);
     }
 
     return limit;

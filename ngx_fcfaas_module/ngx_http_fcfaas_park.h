@@ -14,6 +14,10 @@
 void ngx_http_fcfaas_park_join(ngx_http_fcfaas_waiter_t *wt);
 /* Counts the request as warm or cold, by what there is now, once. */
 void ngx_http_fcfaas_park_count(ngx_http_fcfaas_waiter_t *wt);
+/* Goes to another pool of its function, where it has the same place, and takes
+ * its references along. */
+void ngx_http_fcfaas_park_move(ngx_http_fcfaas_waiter_t *wt,
+    ngx_http_fcfaas_pool_t *pool, ngx_http_fcfaas_pool_t *want);
 /* Leaves it, if it is there; safe in clean-up handlers. */
 void ngx_http_fcfaas_park_leave(ngx_http_fcfaas_waiter_t *wt);
 /* Sets the deadlines of all that wait in this worker by their park timeouts,

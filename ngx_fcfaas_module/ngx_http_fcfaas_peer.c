@@ -4,7 +4,9 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_stale.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
@@ -172,6 +174,8 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
     ngx_http_fcfaas_park_count(wt);
     ngx_http_fcfaas_peer_collapse(ctx->request);
 
+    ngx_http_fcfaas_route_again(wt);
+
     if (!wt->turn && ngx_http_fcfaas_admit_overdue(wt)) {
         ngx_http_fcfaas_answer_timeout(wt, &wt->answer);
         return ngx_http_fcfaas_wait_answer(fp, pc);
@@ -196,6 +200,8 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
 
     fp->instance = instance;
     fp->bound = ngx_current_msec;
+    ctx->version = instance->version ? instance->version
+                                     : instance->pool->version;
     ngx_queue_insert_tail(&instance->requests, &fp->queue);
 
     pc->sockaddr = &instance->sockaddr.sockaddr;
@@ -285,6 +291,7 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_http_fcfaas_peer_t  *fp = data;
 
     ngx_uint_t                   ended;
+    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_instance_t  *instance;
 
     instance = fp->instance;
@@ -326,8 +333,14 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     fp->instance = NULL;
     ngx_queue_remove(&fp->queue);
 
+    pool = instance->pool;
+    pool->refs++;
+
     ngx_http_fcfaas_slots_unbind(instance, ended);
-    ngx_http_fcfaas_park_kick(fp->ctx->waiter.pool);
+    ngx_http_fcfaas_park_kick(pool);
+
+    pool->refs--;
+    ngx_http_fcfaas_pool_release(pool);
 }
 
 

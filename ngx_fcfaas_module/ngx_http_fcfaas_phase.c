@@ -38,7 +38,7 @@ ngx_http_fcfaas_phase_park(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     ctx->stage = NGX_HTTP_FCFAAS_PARKED;
     ngx_http_fcfaas_park_join(wt);
 
-    ngx_http_fcfaas_ask_look(wt->pool);
+    ngx_http_fcfaas_ask_look(wt->want);
 
     if (ngx_http_fcfaas_phase_large(r)) {
         return ngx_http_fcfaas_phase_read(r, ctx);

@@ -8,16 +8,29 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
-/* Made if there is none; NULL: out of memory.  One without anything in it
- * goes with its last reference. */
+/* The pool of a version; 0 is that of the spec (where there is none, of no
+ * version at all).  find: NULL if there is none; get: made if there is none,
+ * NULL when out of memory.  One without anything in it goes with its last
+ * reference. */
+ngx_http_fcfaas_pool_t *ngx_http_fcfaas_pool_find(
+    ngx_http_fcfaas_function_t *f, int64_t version);
 ngx_http_fcfaas_pool_t *ngx_http_fcfaas_pool_get(
-    ngx_http_fcfaas_function_t *f);
+    ngx_http_fcfaas_function_t *f, int64_t version);
 
 /* Frees the pool if nothing holds it any more: no reference, no instance,
- * nobody waiting, nothing asked; and its function if it was the last thing
- * there.  Ends every use of both pointers by the caller. */
+ * nobody waiting, nothing asked, no requests that go there by the spec; and
+ * its function if it was the last thing there.  Ends every use of both
+ * pointers by the caller. */
 void ngx_http_fcfaas_pool_release(ngx_http_fcfaas_pool_t *pool);
+/* The same for all pools of a function that the caller holds a reference
+ * to. */
+void ngx_http_fcfaas_pool_release_all(ngx_http_fcfaas_function_t *f);
 /* the worker ends: frees it, whatever holds it */
 void ngx_http_fcfaas_pool_free(ngx_http_fcfaas_pool_t *pool);
+
+/* calls back for each pool of f; the handler must not release any */
+typedef void (*ngx_http_fcfaas_pool_pt)(ngx_http_fcfaas_pool_t *pool);
+void ngx_http_fcfaas_pool_each(ngx_http_fcfaas_function_t *f,
+    ngx_http_fcfaas_pool_pt handler);
 
 #endif /* _NGX_HTTP_FCFAAS_POOL_H_INCLUDED_ */

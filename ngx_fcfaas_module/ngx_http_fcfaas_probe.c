@@ -107,6 +107,7 @@ ngx_http_fcfaas_probe_denied(ngx_http_fcfaas_instance_t *instance)
 
     probe->denied = 1;
     instance->unproven = 1;
+    ngx_http_fcfaas_slots_note(instance);
 
     if (probe->timer.timer_set) {
         ngx_del_timer(&probe->timer);
@@ -306,6 +307,8 @@ ngx_http_fcfaas_probe_good(ngx_http_fcfaas_probe_t *probe)
     ngx_add_timer(&probe->timer, NGX_HTTP_FCFAAS_PROBE_AGAIN);
 
     if (!instance->unproven) {
+        /* it may count no longer */
+        ngx_http_fcfaas_slots_note(instance);
         return;
     }
 
@@ -314,6 +317,7 @@ ngx_http_fcfaas_probe_good(ngx_http_fcfaas_probe_t *probe)
                   "answers: kept", &f->id, &instance->name);
 
     instance->unproven = 0;
+    ngx_http_fcfaas_slots_note(instance);
     ngx_http_fcfaas_park_kick(instance->pool);
 }
 

@@ -1,10 +1,9 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_apply.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 
 
 static void ngx_http_fcfaas_registry_begin(void *arg);
@@ -14,9 +13,7 @@ static void ngx_http_fcfaas_registry_del(void *arg, const char *key,
     size_t len);
 static void ngx_http_fcfaas_registry_state(void *arg, fcf_sync_state_e state,
     const char *why);
-static void ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f);
 static void ngx_http_fcfaas_registry_done(ngx_http_fcfaas_function_t *f);
-static void ngx_http_fcfaas_registry_changed(ngx_http_fcfaas_function_t *f);
 
 
 static const fcf_sync_handler_t  ngx_http_fcfaas_registry_handler = {
@@ -69,6 +66,8 @@ ngx_http_fcfaas_registry_begin(void *arg)
 {
     ngx_http_fcfaas_worker_t  *w = arg;
 
+    ngx_http_fcfaas_visit_stop(w);
+
     w->generation++;
     w->listing = 1;
 }
@@ -81,12 +80,12 @@ ngx_http_fcfaas_registry_end(void *arg)
 
     w->listing = 0;
 
-    ngx_http_fcfaas_table_walk(w, ngx_http_fcfaas_registry_sweep);
-
     if (!w->listed) {
         w->listed = 1;
         ngx_http_fcfaas_park_listed(w);
     }
+
+    ngx_http_fcfaas_visit_sweep(w);
 
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
                   "fcfaas: %ui functions are declared, %ui instances there",
@@ -94,100 +93,14 @@ ngx_http_fcfaas_registry_end(void *arg)
 }
 
 
-/* removes what the list that ended did not name */
-static void
-ngx_http_fcfaas_registry_sweep(ngx_http_fcfaas_function_t *f)
-{
-    ngx_uint_t                   generation;
-    ngx_queue_t                 *q, *next;
-    ngx_http_fcfaas_pool_t      *pool;
-    ngx_http_fcfaas_slot_t      *slot;
-    ngx_http_fcfaas_instance_t  *instance;
-
-    generation = f->worker->generation;
-    f->refs++;
-
-    if (f->declared && f->spec_generation != generation) {
-        ngx_http_fcfaas_apply_undeclare(f);
-    }
-
-    pool = f->pool;
-
-    if (pool) {
-        pool->refs++;
-
-        for (q = ngx_queue_head(&pool->instances);
-             q != ngx_queue_sentinel(&pool->instances);
-             q = next)
-        {
-            next = ngx_queue_next(q);
-            instance = ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue);
-
-            if (instance->generation != generation) {
-                ngx_http_fcfaas_apply_vanished(instance);
-                ngx_http_fcfaas_ask_forget(pool);
-            }
-        }
-    }
-
-    for (q = ngx_queue_head(&f->slots);
-         q != ngx_queue_sentinel(&f->slots);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        slot = ngx_queue_data(q, ngx_http_fcfaas_slot_t, queue);
-
-        if (slot->generation != generation) {
-            ngx_http_fcfaas_table_slot_del(slot);
-
-            if (pool) {
-                ngx_http_fcfaas_ask_forget(pool);
-            }
-        }
-    }
-
-    if (pool) {
-        pool->refs--;
-    }
-
-    ngx_http_fcfaas_registry_done(f);
-}
-
-
-/* the caller's reference goes, and the function with it if that was the last */
+/* the caller's reference goes, and the function with it if nothing holds it */
 static void
 ngx_http_fcfaas_registry_done(ngx_http_fcfaas_function_t *f)
 {
-    ngx_http_fcfaas_registry_changed(f);
-
-    if (f->pool) {
-        ngx_http_fcfaas_pool_release(f->pool);
-    }
+    ngx_http_fcfaas_route_look(f);
 
     f->refs--;
     ngx_http_fcfaas_table_release(f);
-}
-
-
-static void
-ngx_http_fcfaas_registry_changed(ngx_http_fcfaas_function_t *f)
-{
-    ngx_http_fcfaas_pool_t  *pool;
-
-    pool = f->pool;
-
-    if (pool == NULL) {
-        return;
-    }
-
-    pool->outdated = ngx_http_fcfaas_slots_live(pool) == 0
-                     && ngx_http_fcfaas_slots_ready(pool) != 0;
-
-    if (pool->outdated && !f->worker->listing) {
-        ngx_http_fcfaas_ask_look(pool);
-    }
-
-    ngx_http_fcfaas_park_kick(pool);
 }
 
 
@@ -218,7 +131,7 @@ ngx_http_fcfaas_registry_put(void *arg, const fcf_kv_t *kv)
         ngx_log_error(NGX_LOG_WARN, w->log, 0,
                       "fcfaas: ignored what etcd has at \"%s\": %s",
                       kv->key, err.msg);
-        ngx_http_fcfaas_apply_del(f, &key);
+        ngx_http_fcfaas_apply_bad(f, &key);
     }
 
     ngx_http_fcfaas_registry_done(f);

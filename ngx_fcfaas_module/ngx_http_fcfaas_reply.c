@@ -75,11 +75,11 @@ ngx_http_fcfaas_reply_header(ngx_http_request_t *r)
 
     if (fp->instance && !fp->instance->proven) {
         fp->instance->proven = 1;
-        ngx_http_fcfaas_failure_over(ctx->waiter.pool);
+        ngx_http_fcfaas_failure_over(fp->instance->pool);
     }
 
     if (fp->instance && ngx_http_fcfaas_slots_good(fp->instance)) {
-        ngx_http_fcfaas_park_kick(ctx->waiter.pool);
+        ngx_http_fcfaas_park_kick(fp->instance->pool);
     }
 
     if (u->upgrade && ngx_http_fcfaas_limit_upgrade(fp) != NGX_OK) {
@@ -172,9 +172,7 @@ ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r, ngx_http_fcfaas_peer_t *fp,
     } else if (why.len == sizeof(FCF_UNSENT_DRAINING) - 1
                && ngx_strncmp(why.data, FCF_UNSENT_DRAINING, why.len) == 0)
     {
-        instance->away = 1;
-        instance->away_until = ngx_current_msec + NGX_HTTP_FCFAAS_AWAY;
-        ngx_http_fcfaas_slots_note(instance);
+        ngx_http_fcfaas_slots_away(instance);
 
     } else {
         ngx_http_fcfaas_slots_refused(instance);

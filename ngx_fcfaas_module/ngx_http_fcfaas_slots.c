@@ -1,22 +1,33 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
 
-/* instances compared before the first usable one is good enough */
-#define NGX_HTTP_FCFAAS_COMPARED  64
+/* whose time aside is over, looked at in one go: others come next */
+#define NGX_HTTP_FCFAAS_DUE  64
 
-#define ngx_http_fcfaas_slots_of(q)                                         \
-    ngx_queue_data(q, ngx_http_fcfaas_instance_t, queue)
+#define ngx_http_fcfaas_slots_of(c)                                         \
+    (ngx_queue_data(c, ngx_http_fcfaas_instance_t, cell))
 
 
-static ngx_uint_t
-ngx_http_fcfaas_slots_current(ngx_http_fcfaas_instance_t *instance)
-{
-    return instance->version == 0
-           || instance->function->spec.version == 0
-           || instance->version == instance->function->spec.version;
-}
+typedef struct {
+    ngx_http_fcfaas_waiter_t    *waiter;
+    ngx_uint_t                   others;        /* that it may still try */
+} ngx_http_fcfaas_slots_hope_t;
+
+
+static ngx_uint_t ngx_http_fcfaas_slots_limit(
+    ngx_http_fcfaas_instance_t *instance);
+static void ngx_http_fcfaas_slots_count(ngx_http_fcfaas_instance_t *instance,
+    ngx_uint_t there);
+static void ngx_http_fcfaas_slots_expire(ngx_http_fcfaas_pool_t *pool);
+static ngx_http_fcfaas_cell_t *ngx_http_fcfaas_slots_next(
+    ngx_http_fcfaas_pool_t *pool, ngx_http_fcfaas_waiter_t *wt);
+static ngx_uint_t ngx_http_fcfaas_slots_failed(void *data,
+    ngx_http_fcfaas_cell_t *cell);
+static void ngx_http_fcfaas_slots_hope(void *data,
+    ngx_http_fcfaas_cell_t *cell);
 
 
 static ngx_uint_t
@@ -32,72 +43,109 @@ ngx_http_fcfaas_slots_limit(ngx_http_fcfaas_instance_t *instance)
 
 
 void
+ngx_http_fcfaas_slots_add(ngx_http_fcfaas_instance_t *instance)
+{
+    /* until it is noted for the first time */
+    instance->cell.out = 1;
+    instance->cell.limit = 1;
+
+    ngx_http_fcfaas_pick_add(&instance->pool->pick, &instance->cell);
+}
+
+
+void
+ngx_http_fcfaas_slots_del(ngx_http_fcfaas_instance_t *instance)
+{
+    ngx_http_fcfaas_pick_del(&instance->pool->pick, &instance->cell);
+    ngx_http_fcfaas_slots_count(instance, 0);
+}
+
+
+void
 ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance)
 {
-    ngx_uint_t                   full, odd, current;
-    ngx_http_fcfaas_pool_t      *pool;
+    ngx_http_fcfaas_cell_t  *cell;
 
     if (instance->gone) {
         return;
     }
 
+    cell = &instance->cell;
+
+    cell->limit = ngx_http_fcfaas_slots_limit(instance);
+    cell->out = instance->draining || instance->unproven;
+    cell->trial = instance->suspect || instance->full_times;
+    cell->last = instance->orphan;
+
+    ngx_http_fcfaas_pick_place(&instance->pool->pick, cell);
+    ngx_http_fcfaas_slots_count(instance, 1);
+}
+
+
+static void
+ngx_http_fcfaas_slots_count(ngx_http_fcfaas_instance_t *instance,
+    ngx_uint_t there)
+{
+    ngx_uint_t               usable, ready, live, unproven, follows, before;
+    ngx_http_fcfaas_pool_t  *pool;
+
     pool = instance->pool;
+    before = pool->nready;
 
-    full = instance->busy >= ngx_http_fcfaas_slots_limit(instance);
-    odd = instance->draining || instance->away || instance->suspect
-          || instance->full || instance->full_times || instance->orphan;
-    current = ngx_http_fcfaas_slots_current(instance);
+    usable = there && !instance->draining && !instance->away;
+    ready = usable && !ngx_http_fcfaas_slots_lost(instance);
+    live = ready && (!instance->orphan
+                     || ngx_http_fcfaas_probe_counts(instance));
+    unproven = there && instance->unproven;
+    follows = there && (instance->version == 0 || instance->concurrency < 0);
 
-    pool->nfull += full - instance->counted_full;
-    pool->nodd += odd - instance->counted_odd;
-    pool->ncurrent += current - instance->counted_current;
+    pool->nusable += usable - instance->counted_usable;
+    pool->nready += ready - instance->counted_ready;
+    pool->nlive += live - instance->counted_live;
+    pool->nunproven += unproven - instance->counted_unproven;
+    instance->function->nfollow += follows - instance->counted_follows;
 
-    instance->counted_full = full;
-    instance->counted_odd = odd;
-    instance->counted_current = current;
-}
+    instance->counted_usable = usable;
+    instance->counted_ready = ready;
+    instance->counted_live = live;
+    instance->counted_unproven = unproven;
+    instance->counted_follows = follows;
 
-
-void
-ngx_http_fcfaas_slots_note_all(ngx_http_fcfaas_pool_t *pool)
-{
-    ngx_queue_t  *q;
-
-    for (q = ngx_queue_head(&pool->instances);
-         q != ngx_queue_sentinel(&pool->instances);
-         q = ngx_queue_next(q))
-    {
-        ngx_http_fcfaas_slots_note(ngx_http_fcfaas_slots_of(q));
+    if ((before == 0) != (pool->nready == 0)) {
+        ngx_http_fcfaas_route_changed(instance->function);
     }
 }
 
 
-/* it has said itself that it drains, and etcd has not confirmed it yet */
-static ngx_uint_t
-ngx_http_fcfaas_slots_away(ngx_http_fcfaas_instance_t *instance)
+static void
+ngx_http_fcfaas_slots_expire(ngx_http_fcfaas_pool_t *pool)
 {
-    if (instance->away && ngx_http_fcfaas_past(instance->away_until)) {
-        instance->away = 0;
-        ngx_http_fcfaas_slots_note(instance);
-    }
+    ngx_uint_t               n;
+    ngx_http_fcfaas_cell_t  *cell;
 
-    return instance->away;
+    for (n = 0; n < NGX_HTTP_FCFAAS_DUE; n++) {
+
+        cell = ngx_http_fcfaas_pick_due(&pool->pick, ngx_current_msec);
+
+        if (cell == NULL) {
+            return;
+        }
+
+        ngx_http_fcfaas_slots_due(ngx_http_fcfaas_slots_of(cell));
+    }
 }
 
 
 /* it has failed this request once */
 static ngx_uint_t
-ngx_http_fcfaas_slots_failed(ngx_http_fcfaas_instance_t *instance,
-    ngx_http_fcfaas_waiter_t *wt)
+ngx_http_fcfaas_slots_failed(void *data, ngx_http_fcfaas_cell_t *cell)
 {
+    ngx_http_fcfaas_waiter_t *wt = data;
+
     ngx_uint_t  i;
 
-    if (wt == NULL) {
-        return 0;
-    }
-
     for (i = 0; i < wt->nfailed; i++) {
-        if (wt->failed[i] == instance->serial) {
+        if (wt->failed[i] == ngx_http_fcfaas_slots_of(cell)->serial) {
             return 1;
         }
     }
@@ -106,47 +154,19 @@ ngx_http_fcfaas_slots_failed(ngx_http_fcfaas_instance_t *instance,
 }
 
 
-/* wt: for this request; NULL: for any */
-static ngx_uint_t
-ngx_http_fcfaas_slots_room(ngx_http_fcfaas_instance_t *instance,
+static ngx_http_fcfaas_cell_t *
+ngx_http_fcfaas_slots_next(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_uint_t  limit;
+    ngx_http_fcfaas_slots_expire(pool);
 
-    if (instance->draining
-        || instance->gone
-        || instance->unproven
-        || ngx_http_fcfaas_slots_away(instance)
-        || ngx_http_fcfaas_slots_failed(instance, wt))
-    {
-        return 0;
+    if (wt == NULL || wt->nfailed == 0) {
+        return ngx_http_fcfaas_pick_next(&pool->pick, NULL, NULL, 0);
     }
 
-    if (instance->full) {
-        if (!ngx_http_fcfaas_past(instance->full_until)) {
-            return 0;
-        }
-
-        instance->full = 0;
-        ngx_http_fcfaas_slots_note(instance);
-    }
-
-    if (instance->suspect && !ngx_http_fcfaas_past(instance->retry_at)) {
-        return 0;
-    }
-
-    limit = ngx_http_fcfaas_slots_limit(instance);
-
-    if (instance->busy >= limit) {
-        return 0;
-    }
-
-    if (instance->suspect || instance->full_times) {
-        /* one at a time, until one of them gets an answer */
-        return instance->probing ? 0 : 1;
-    }
-
-    return limit - instance->busy;
+    return ngx_http_fcfaas_pick_next(&pool->pick,
+                                     ngx_http_fcfaas_slots_failed, wt,
+                                     wt->nfailed);
 }
 
 
@@ -154,67 +174,17 @@ ngx_http_fcfaas_instance_t *
 ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_uint_t                   n, cost, least;
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_instance_t  *instance, *best;
+    ngx_http_fcfaas_cell_t  *cell;
 
-    if (pool->nfull == pool->nlisted) {
+    cell = ngx_http_fcfaas_slots_next(pool, wt);
+
+    if (cell == NULL) {
         return NULL;
     }
 
-    best = NULL;
-    least = 0;
-    n = 0;
+    ngx_http_fcfaas_pick_take(&pool->pick, cell);
 
-    for (q = ngx_queue_head(&pool->instances);
-         q != ngx_queue_sentinel(&pool->instances);
-         q = ngx_queue_next(q))
-    {
-        if (n++ >= NGX_HTTP_FCFAAS_COMPARED && best) {
-            break;
-        }
-
-        instance = ngx_http_fcfaas_slots_of(q);
-
-        if (ngx_http_fcfaas_slots_room(instance, wt) == 0) {
-            continue;
-        }
-
-        cost = instance->busy
-               + (instance->suspect ? NGX_HTTP_FCFAAS_NO_LIMIT : 0)
-               + (instance->orphan ? NGX_HTTP_FCFAAS_NO_LIMIT : 0)
-               + (ngx_http_fcfaas_slots_current(instance)
-                  ? 0 : 2 * NGX_HTTP_FCFAAS_NO_LIMIT);
-
-        if (best == NULL || cost < least) {
-            best = instance;
-            least = cost;
-
-            if (cost == 0) {
-                break;
-            }
-        }
-    }
-
-    if (best == NULL) {
-        return NULL;
-    }
-
-    best->busy++;
-
-    if (best->suspect || best->full_times) {
-        best->probing = 1;
-    }
-
-    ngx_http_fcfaas_slots_note(best);
-
-    if (pool->nlisted > 1) {
-        /* busy ones are looked at last */
-        ngx_queue_remove(&best->queue);
-        ngx_queue_insert_tail(&pool->instances, &best->queue);
-    }
-
-    return best;
+    return ngx_http_fcfaas_slots_of(cell);
 }
 
 
@@ -222,30 +192,20 @@ void
 ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
     ngx_uint_t ended)
 {
-    ngx_http_fcfaas_pool_t      *pool;
+    ngx_http_fcfaas_cell_t  *cell;
 
-    pool = instance->pool;
+    cell = &instance->cell;
 
-    instance->busy--;
-    instance->probing = 0;
+    if (ended && instance->full) {
 
-    if (ended) {
         instance->full = 0;
+
+        if (cell->aside && cell->kind == NGX_HTTP_FCFAAS_ASIDE_SHORT) {
+            cell->aside = 0;
+        }
     }
 
-    ngx_http_fcfaas_slots_note(instance);
-
-    if (instance->busy == 0 && !instance->gone && !instance->counted_odd
-        && pool->nlisted > 1)
-    {
-        /* the next request goes where the last one was, over a connection
-         * that is kept, and those that are not needed fall idle; what said
-         * "busy" stays behind: others want it too */
-
-        ngx_queue_remove(&instance->queue);
-        ngx_queue_insert_head(&pool->instances, &instance->queue);
-    }
-
+    ngx_http_fcfaas_pick_give(&instance->pool->pick, cell);
     ngx_http_fcfaas_table_instance_release(instance);
 }
 
@@ -254,49 +214,16 @@ ngx_uint_t
 ngx_http_fcfaas_slots_any(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_queue_t  *q;
-
-    if (pool->nfull == pool->nlisted) {
-        return 0;
-    }
-
-    for (q = ngx_queue_head(&pool->instances);
-         q != ngx_queue_sentinel(&pool->instances);
-         q = ngx_queue_next(q))
-    {
-        if (ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q), wt)) {
-            return 1;
-        }
-    }
-
-    return 0;
+    return ngx_http_fcfaas_slots_next(pool, wt) != NULL;
 }
 
 
 ngx_uint_t
 ngx_http_fcfaas_slots_free(ngx_http_fcfaas_pool_t *pool)
 {
-    ngx_uint_t    n;
-    ngx_queue_t  *q;
+    ngx_http_fcfaas_slots_expire(pool);
 
-    if (pool->nfull == pool->nlisted) {
-        return 0;
-    }
-
-    n = 0;
-
-    for (q = ngx_queue_head(&pool->instances);
-         q != ngx_queue_sentinel(&pool->instances);
-         q = ngx_queue_next(q))
-    {
-        n += ngx_http_fcfaas_slots_room(ngx_http_fcfaas_slots_of(q), NULL);
-
-        if (n >= NGX_HTTP_FCFAAS_NO_LIMIT) {
-            return NGX_HTTP_FCFAAS_NO_LIMIT;
-        }
-    }
-
-    return n;
+    return (ngx_uint_t) ngx_min(pool->pick.free, NGX_HTTP_FCFAAS_NO_LIMIT);
 }
 
 
@@ -309,56 +236,28 @@ ngx_http_fcfaas_slots_lost(ngx_http_fcfaas_instance_t *instance)
 }
 
 
-/* those that serve or soon will again; "current": of the spec's version */
-static ngx_uint_t
-ngx_http_fcfaas_slots_count(ngx_http_fcfaas_pool_t *pool, ngx_uint_t current)
-{
-    ngx_uint_t                   n;
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_instance_t  *instance;
-
-    if (pool->nodd == 0) {
-        return current ? pool->ncurrent : pool->nlisted;
-    }
-
-    n = 0;
-
-    for (q = ngx_queue_head(&pool->instances);
-         q != ngx_queue_sentinel(&pool->instances);
-         q = ngx_queue_next(q))
-    {
-        instance = ngx_http_fcfaas_slots_of(q);
-
-        if (current
-            && instance->orphan && !ngx_http_fcfaas_probe_counts(instance))
-        {
-            continue;
-        }
-
-        if (!instance->draining
-            && !ngx_http_fcfaas_slots_away(instance)
-            && (!current || ngx_http_fcfaas_slots_current(instance))
-            && !ngx_http_fcfaas_slots_lost(instance))
-        {
-            n++;
-        }
-    }
-
-    return n;
-}
-
-
 ngx_uint_t
 ngx_http_fcfaas_slots_live(ngx_http_fcfaas_pool_t *pool)
 {
-    return ngx_http_fcfaas_slots_count(pool, 1);
+    ngx_http_fcfaas_slots_expire(pool);
+
+    return pool->nlive;
 }
 
 
 ngx_uint_t
 ngx_http_fcfaas_slots_ready(ngx_http_fcfaas_pool_t *pool)
 {
-    return ngx_http_fcfaas_slots_count(pool, 0);
+    ngx_http_fcfaas_slots_expire(pool);
+
+    return pool->nready;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_pool_t *pool)
+{
+    return pool->nbooting;
 }
 
 
@@ -366,69 +265,50 @@ ngx_uint_t
 ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_uint_t                   failed;
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_instance_t  *instance;
+    ngx_http_fcfaas_slots_hope_t  hope;
 
     if (wt->nfailed == 0) {
         return 0;
     }
 
-    failed = 0;
+    ngx_http_fcfaas_slots_expire(pool);
 
-    for (q = ngx_queue_head(&pool->instances);
-         q != ngx_queue_sentinel(&pool->instances);
-         q = ngx_queue_next(q))
+    if (pool->nusable == 0
+        || pool->nusable > wt->nfailed
+        || pool->nunproven
+        || pool->nbooting)
     {
-        instance = ngx_http_fcfaas_slots_of(q);
-
-        if (instance->draining || ngx_http_fcfaas_slots_away(instance)) {
-            continue;
-        }
-
-        if (!ngx_http_fcfaas_slots_failed(instance, wt)) {
-            return 0;
-        }
-
-        failed = 1;
+        return 0;
     }
 
-    return failed && ngx_http_fcfaas_slots_booting(pool) == 0;
+    /* so few that each can be looked at */
+
+    hope.waiter = wt;
+    hope.others = 0;
+
+    ngx_http_fcfaas_pick_each(&pool->pick, ngx_http_fcfaas_slots_hope, &hope);
+
+    return hope.others == 0;
 }
 
 
-ngx_uint_t
-ngx_http_fcfaas_slots_booting(ngx_http_fcfaas_pool_t *pool)
+static void
+ngx_http_fcfaas_slots_hope(void *data, ngx_http_fcfaas_cell_t *cell)
 {
-    ngx_uint_t                   n;
-    ngx_queue_t                 *q;
-    ngx_http_fcfaas_slot_t      *slot;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_slots_hope_t *hope = data;
 
-    f = pool->function;
-
-    if (!f->booting_changed) {
-        return f->booting;
-    }
-
-    n = 0;
-
-    for (q = ngx_queue_head(&f->slots);
-         q != ngx_queue_sentinel(&f->slots);
-         q = ngx_queue_next(q))
+    if (ngx_http_fcfaas_slots_of(cell)->counted_usable
+        && !ngx_http_fcfaas_slots_failed(hope->waiter, cell))
     {
-        slot = ngx_queue_data(q, ngx_http_fcfaas_slot_t, queue);
-
-        if (!slot->failed
-            && ngx_http_fcfaas_table_instance(f, (char *) slot->worker_id)
-               == NULL)
-        {
-            n++;
-        }
+        hope->others++;
     }
+}
 
-    f->booting = n;
-    f->booting_changed = 0;
 
-    return n;
+ngx_msec_t
+ngx_http_fcfaas_slots_retry(ngx_http_fcfaas_pool_t *pool)
+{
+    ngx_http_fcfaas_slots_expire(pool);
+
+    return ngx_http_fcfaas_pick_wait(&pool->pick, ngx_current_msec);
 }

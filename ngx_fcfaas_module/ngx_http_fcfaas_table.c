@@ -1,21 +1,22 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 
 
 #define NGX_HTTP_FCFAAS_BUCKETS  256
 
 
 #define ngx_http_fcfaas_table_of(n)                                         \
-    (ngx_queue_data(n, ngx_http_fcfaas_instance_t, node))
+    (ngx_queue_data(n, ngx_http_fcfaas_instance_t, entry))
 
 
 static ngx_int_t ngx_http_fcfaas_table_grow(ngx_http_fcfaas_worker_t *w);
-static void ngx_http_fcfaas_table_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static ngx_int_t ngx_http_fcfaas_table_compare(ngx_rbtree_key_t key,
-    const u_char *worker_id, ngx_rbtree_node_t *node);
 static void ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f);
+static void ngx_http_fcfaas_table_instance_join(
+    ngx_http_fcfaas_instance_t *instance, ngx_http_fcfaas_pool_t *pool);
 
 
 ngx_int_t
@@ -25,6 +26,7 @@ ngx_http_fcfaas_table_init(ngx_http_fcfaas_worker_t *w)
     ngx_queue_init(&w->kicked);
     ngx_queue_init(&w->minimum);
     ngx_queue_init(&w->probes);
+    ngx_queue_init(&w->visits);
 
     w->nbuckets = NGX_HTTP_FCFAAS_BUCKETS;
     w->buckets = ngx_calloc(w->nbuckets * sizeof(void *), w->log);
@@ -108,10 +110,8 @@ ngx_http_fcfaas_table_get(ngx_http_fcfaas_worker_t *w, const u_char *id,
     f->spec.concurrency = FCF_DEFAULT_CONCURRENCY;
     f->spec.max_instances = FCF_DEFAULT_MAX_INSTANCES;
 
-    ngx_rbtree_init(&f->tree, &f->sentinel, ngx_http_fcfaas_table_insert);
-
+    ngx_http_fcfaas_names_init(&f->instances);
     ngx_queue_init(&f->pools);
-    ngx_queue_init(&f->slots);
 
     i = f->hash & (w->nbuckets - 1);
     f->next = w->buckets[i];
@@ -147,6 +147,9 @@ ngx_http_fcfaas_table_grow(ngx_http_fcfaas_worker_t *w)
     w->buckets = buckets;
     w->nbuckets = n;
 
+    /* what lies behind it has moved */
+    w->sweep_bucket = 0;
+
     return NGX_OK;
 }
 
@@ -157,7 +160,7 @@ ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f)
     ngx_http_fcfaas_worker_t     *w;
     ngx_http_fcfaas_function_t  **p;
 
-    if (f->refs || f->declared || !ngx_queue_empty(&f->slots)) {
+    if (f->refs || f->declared || f->nversions) {
         return;
     }
 
@@ -179,7 +182,15 @@ ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f)
 static void
 ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
 {
-    ngx_queue_t  *q;
+    ngx_queue_t             *q;
+    ngx_http_fcfaas_name_t  *name;
+
+    ngx_http_fcfaas_boots_free(f);
+
+    while ((name = ngx_http_fcfaas_names_after(&f->instances, NULL)) != NULL) {
+        ngx_http_fcfaas_names_del(&f->instances, name);
+        ngx_free(ngx_http_fcfaas_table_of(name));
+    }
 
     while (!ngx_queue_empty(&f->pools)) {
         q = ngx_queue_head(&f->pools);
@@ -187,60 +198,25 @@ ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
                                                  queue));
     }
 
-    while (!ngx_queue_empty(&f->slots)) {
-        q = ngx_queue_head(&f->slots);
-        ngx_http_fcfaas_table_slot_del(ngx_queue_data(q,
-                                              ngx_http_fcfaas_slot_t, queue));
-    }
-
     if (f->in_minimum) {
         ngx_queue_remove(&f->minimum);
     }
+
+    ngx_http_fcfaas_visit_forget(f);
 
     if (f->named) {
         f->worker->nnamed--;
     }
 
+    if (f->traffic) {
+        ngx_free(f->traffic);
+    }
+
+    if (f->versions) {
+        ngx_free(f->versions);
+    }
+
     ngx_free(f);
-}
-
-
-static void
-ngx_http_fcfaas_table_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t  **p;
-
-    for ( ;; ) {
-
-        p = ngx_http_fcfaas_table_compare(node->key,
-                              ngx_http_fcfaas_table_of(node)->worker_id, temp)
-            < 0 ? &temp->left : &temp->right;
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_table_compare(ngx_rbtree_key_t key, const u_char *worker_id,
-    ngx_rbtree_node_t *node)
-{
-    if (key != node->key) {
-        return key < node->key ? -1 : 1;
-    }
-
-    return ngx_strcmp(worker_id, ngx_http_fcfaas_table_of(node)->worker_id);
 }
 
 
@@ -248,25 +224,24 @@ ngx_http_fcfaas_instance_t *
 ngx_http_fcfaas_table_instance(ngx_http_fcfaas_function_t *f,
     const char *worker_id)
 {
-    ngx_int_t           rc;
-    ngx_rbtree_key_t    key;
-    ngx_rbtree_node_t  *node;
+    ngx_http_fcfaas_name_t  *name;
 
-    key = ngx_murmur_hash2((u_char *) worker_id, ngx_strlen(worker_id));
-    node = f->tree.root;
+    name = ngx_http_fcfaas_names_find(&f->instances, (u_char *) worker_id);
 
-    while (node != &f->sentinel) {
+    return name ? ngx_http_fcfaas_table_of(name) : NULL;
+}
 
-        rc = ngx_http_fcfaas_table_compare(key, (u_char *) worker_id, node);
 
-        if (rc == 0) {
-            return ngx_http_fcfaas_table_of(node);
-        }
+ngx_http_fcfaas_instance_t *
+ngx_http_fcfaas_table_instance_after(ngx_http_fcfaas_function_t *f,
+    const u_char *worker_id)
+{
+    ngx_http_fcfaas_name_t  *name;
 
-        node = rc < 0 ? node->left : node->right;
-    }
+    name = ngx_http_fcfaas_names_after(&f->instances,
+                                       worker_id[0] ? worker_id : NULL);
 
-    return NULL;
+    return name ? ngx_http_fcfaas_table_of(name) : NULL;
 }
 
 
@@ -289,28 +264,16 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_pool_t *pool,
                        sizeof(instance->worker_id));
 
     instance->serial = ++f->worker->serial;
-    instance->pool = pool;
     instance->function = f;
     instance->name.data = instance->name_data;
     ngx_queue_init(&instance->requests);
 
-    /* the list decides between equals: another order in each worker, so that
-     * they do not all begin with the same instance */
+    ngx_http_fcfaas_names_add(&f->instances, &instance->entry,
+                              instance->worker_id);
+    ngx_http_fcfaas_boots_instance(f, instance->worker_id, 1);
 
-    if (ngx_random() & 1) {
-        ngx_queue_insert_head(&pool->instances, &instance->queue);
+    ngx_http_fcfaas_table_instance_join(instance, pool);
 
-    } else {
-        ngx_queue_insert_tail(&pool->instances, &instance->queue);
-    }
-
-    instance->node.key = ngx_murmur_hash2(instance->worker_id,
-                                          ngx_strlen(instance->worker_id));
-    ngx_rbtree_insert(&f->tree, &instance->node);
-
-    f->booting_changed = 1;
-    pool->nlisted++;
-    pool->refs++;
     f->ninstances++;
     f->worker->ninstances++;
 
@@ -318,25 +281,55 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_pool_t *pool,
 }
 
 
+static void
+ngx_http_fcfaas_table_instance_join(ngx_http_fcfaas_instance_t *instance,
+    ngx_http_fcfaas_pool_t *pool)
+{
+    instance->pool = pool;
+    pool->nlisted++;
+    pool->refs++;
+
+    ngx_http_fcfaas_slots_add(instance);
+}
+
+
+void
+ngx_http_fcfaas_table_instance_move(ngx_http_fcfaas_instance_t *instance,
+    ngx_http_fcfaas_pool_t *pool)
+{
+    ngx_http_fcfaas_pool_t  *before;
+
+    before = instance->pool;
+
+    if (before == pool) {
+        return;
+    }
+
+    ngx_http_fcfaas_slots_del(instance);
+    before->nlisted--;
+    instance->cell.gone = 0;
+
+    ngx_http_fcfaas_table_instance_join(instance, pool);
+    ngx_http_fcfaas_slots_note(instance);
+
+    before->refs--;
+    ngx_http_fcfaas_pool_release(before);
+}
+
+
 void
 ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance)
 {
-    ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_function_t  *f;
 
     f = instance->function;
-    pool = instance->pool;
 
+    ngx_http_fcfaas_slots_del(instance);
+    instance->pool->nlisted--;
     instance->gone = 1;
 
-    ngx_queue_remove(&instance->queue);
-    ngx_rbtree_delete(&f->tree, &instance->node);
-
-    f->booting_changed = 1;
-    pool->nlisted--;
-    pool->nfull -= instance->counted_full;
-    pool->nodd -= instance->counted_odd;
-    pool->ncurrent -= instance->counted_current;
+    ngx_http_fcfaas_names_del(&f->instances, &instance->entry);
+    ngx_http_fcfaas_boots_instance(f, instance->worker_id, 0);
 
     if (instance->orphan) {
         ngx_http_fcfaas_probe_stop(instance);
@@ -355,7 +348,7 @@ ngx_http_fcfaas_table_instance_release(ngx_http_fcfaas_instance_t *instance)
 {
     ngx_http_fcfaas_pool_t  *pool;
 
-    if (!instance->gone || instance->busy) {
+    if (!instance->gone || instance->cell.busy) {
         return;
     }
 
@@ -364,65 +357,4 @@ ngx_http_fcfaas_table_instance_release(ngx_http_fcfaas_instance_t *instance)
 
     pool->refs--;
     ngx_http_fcfaas_pool_release(pool);
-}
-
-
-ngx_http_fcfaas_slot_t *
-ngx_http_fcfaas_table_slot(ngx_http_fcfaas_function_t *f, ngx_int_t number,
-    ngx_uint_t create)
-{
-    ngx_queue_t             *q;
-    ngx_http_fcfaas_slot_t  *slot;
-
-    for (q = ngx_queue_head(&f->slots);
-         q != ngx_queue_sentinel(&f->slots);
-         q = ngx_queue_next(q))
-    {
-        slot = ngx_queue_data(q, ngx_http_fcfaas_slot_t, queue);
-
-        if (slot->number == number) {
-            return slot;
-        }
-    }
-
-    if (!create) {
-        return NULL;
-    }
-
-    slot = ngx_calloc(sizeof(ngx_http_fcfaas_slot_t), f->worker->log);
-    if (slot == NULL) {
-        return NULL;
-    }
-
-    slot->function = f;
-    slot->number = number;
-    ngx_queue_insert_tail(&f->slots, &slot->queue);
-
-    return slot;
-}
-
-
-void
-ngx_http_fcfaas_table_slot_del(ngx_http_fcfaas_slot_t *slot)
-{
-    slot->function->booting_changed = 1;
-
-    ngx_queue_remove(&slot->queue);
-    ngx_free(slot);
-}
-
-
-void
-ngx_http_fcfaas_table_walk(ngx_http_fcfaas_worker_t *w,
-    ngx_http_fcfaas_table_pt handler)
-{
-    ngx_uint_t                   i;
-    ngx_http_fcfaas_function_t  *f, *next;
-
-    for (i = 0; i < w->nbuckets; i++) {
-        for (f = w->buckets[i]; f; f = next) {
-            next = f->next;
-            handler(f);
-        }
-    }
 }

@@ -25,21 +25,22 @@ void ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f);
 
 ngx_http_fcfaas_instance_t *ngx_http_fcfaas_table_instance(
     ngx_http_fcfaas_function_t *f, const char *worker_id);
+/* the one after that worker_id, which need not be there any more; "" for the
+ * first, NULL after the last */
+ngx_http_fcfaas_instance_t *ngx_http_fcfaas_table_instance_after(
+    ngx_http_fcfaas_function_t *f, const u_char *worker_id);
+
+/* It counts nowhere before ngx_http_fcfaas_slots_note(). */
 ngx_http_fcfaas_instance_t *ngx_http_fcfaas_table_instance_add(
     ngx_http_fcfaas_pool_t *pool, const char *worker_id);
 /* takes it out of its pool; the memory goes with its last request */
 void ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance);
+/* into another pool of its function, with the requests that are in it; the
+ * pool it was in may be gone afterwards */
+void ngx_http_fcfaas_table_instance_move(ngx_http_fcfaas_instance_t *instance,
+    ngx_http_fcfaas_pool_t *pool);
 /* after busy went down */
 void ngx_http_fcfaas_table_instance_release(
     ngx_http_fcfaas_instance_t *instance);
-
-ngx_http_fcfaas_slot_t *ngx_http_fcfaas_table_slot(
-    ngx_http_fcfaas_function_t *f, ngx_int_t number, ngx_uint_t create);
-void ngx_http_fcfaas_table_slot_del(ngx_http_fcfaas_slot_t *slot);
-
-/* calls back for every function; the handler may release that function */
-typedef void (*ngx_http_fcfaas_table_pt)(ngx_http_fcfaas_function_t *f);
-void ngx_http_fcfaas_table_walk(ngx_http_fcfaas_worker_t *w,
-    ngx_http_fcfaas_table_pt handler);
 
 #endif /* _NGX_HTTP_FCFAAS_TABLE_H_INCLUDED_ */

@@ -7,6 +7,8 @@ static ngx_int_t ngx_http_fcfaas_uri_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_fcfaas_function_id_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_fcfaas_version_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_fcfaas_request_id_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_fcfaas_start_variable(ngx_http_request_t *r,
@@ -29,6 +31,9 @@ static const ngx_http_variable_t  ngx_http_fcfaas_vars[] = {
 
     { ngx_string("fcfaas_function_id"), NULL,
       ngx_http_fcfaas_function_id_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("fcfaas_version"), NULL, ngx_http_fcfaas_version_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("fcfaas_request_id"), NULL,
       ngx_http_fcfaas_request_id_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -95,7 +100,7 @@ ngx_http_fcfaas_uri_variable(ngx_http_request_t *r,
     ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
 
     if (ctx) {
-        id = ctx->id;
+        id = ctx->given;
 
     } else {
         flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
@@ -136,6 +141,38 @@ ngx_http_fcfaas_function_id_variable(ngx_http_request_t *r,
     }
 
     return ngx_http_fcfaas_variable_value(v, ctx->id.data, ctx->id.len);
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_version_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                 *p;
+    int64_t                 version;
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_http_fcfaas_ctx(r);
+    version = 0;
+
+    if (ctx) {
+        /* of the instance; before there is one, of where it goes */
+        version = ctx->version == 0 && ctx->waiter.pool
+                  ? ctx->waiter.pool->version : ctx->version;
+    }
+
+    if (version == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_fcfaas_variable_value(v, p,
+                                          ngx_sprintf(p, "%L", version) - p);
 }
 
 

@@ -55,7 +55,7 @@ ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp, ngx_peer_connection_t *pc)
     ngx_http_fcfaas_count(ctx->waiter.pool->worker, WAITED);
     ngx_http_fcfaas_park_join(&ctx->waiter);
 
-    ngx_http_fcfaas_ask_look(ctx->waiter.pool);
+    ngx_http_fcfaas_ask_look(ctx->waiter.want);
     ngx_http_fcfaas_park_kick(ctx->waiter.pool);
 
     return NGX_AGAIN;

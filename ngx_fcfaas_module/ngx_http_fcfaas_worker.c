@@ -6,6 +6,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 #include <curl/curl.h>
@@ -114,6 +115,8 @@ ngx_http_fcfaas_worker_create(ngx_cycle_t *cycle,
     w->minimum_event.data = (void *) &ngx_http_fcfaas_no_connection;
     w->minimum_event.log = w->log;
     w->minimum_event.cancelable = 1;
+
+    ngx_http_fcfaas_visit_init(w);
 
     w->stat = ngx_http_fcfaas_zone_join(fmcf->shm_zone, w->pool);
     if (w->stat == NULL) {
@@ -245,6 +248,7 @@ ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle)
     }
 
     ngx_http_fcfaas_probe_done(w);
+    ngx_http_fcfaas_visit_done(w);
     ngx_http_fcfaas_loop_destroy(w->loop);
     ngx_http_fcfaas_table_done(w);
     ngx_http_fcfaas_zone_leave(fmcf->shm_zone, w->stat);
@@ -355,7 +359,7 @@ ngx_http_fcfaas_worker_minimum(ngx_event_t *ev)
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&w->minimum, q);
 
-        pool = ngx_http_fcfaas_pool_get(f);
+        pool = ngx_http_fcfaas_pool_get(f, 0);
 
         if (pool) {
             ngx_http_fcfaas_ask_minimum(pool);

@@ -50,3 +50,19 @@ $(ZONE_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(ZONE_OBJS)
 
 $(B)/bench/zone_lock: $(B)/bench/zone_lock.o $(ZONE_OBJS)
 	$(CC) -o $@ $^ $(LDFLAGS)
+
+# The pick is tested without nginx too; its steps are counted.
+
+PICK_TEST    := $(B)/t/unit/gateway_pick
+UNIT_TESTS   += $(PICK_TEST)
+PICK_INCLUDE := -It/unit/nginx -I/usr/share/nginx/src/src/core
+
+$(PICK_TEST).o: CFLAGS += $(PICK_INCLUDE)
+
+$(PICK_TEST)_counted.o: ngx_fcfaas_module/ngx_http_fcfaas_pick.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(PICK_INCLUDE) -fsanitize-coverage=trace-pc -MMD -MP \
+	    -c -o $@ $<
+
+$(PICK_TEST): $(PICK_TEST).o $(PICK_TEST)_counted.o
+	$(CC) -o $@ $^ $(LDFLAGS)

@@ -322,6 +322,16 @@ fca_instances_put(fca_instances_t *all)
     }
 }
 
+/* requests go there; or it is at least newer than one of a past version */
+static int
+fca_instance_replaces(const fca_instance_t *other, const fca_instance_t *inst,
+    const fcf_spec_t *spec)
+{
+    return fcf_spec_serves(spec, other->spec.version)
+           || (inst->spec.version < spec->version
+               && other->spec.version > inst->spec.version);
+}
+
 static int
 fca_instance_unwanted(const fca_instance_t *inst, const fcf_spec_t *spec)
 {
@@ -331,14 +341,14 @@ fca_instance_unwanted(const fca_instance_t *inst, const fcf_spec_t *spec)
         return inst->declared;
     }
 
-    if (inst->spec.version >= spec->version) {
+    if (fcf_spec_serves(spec, inst->spec.version)) {
         return 0;
     }
 
     TAILQ_FOREACH(other, &inst->all->list, link) {
         if (other->state == FCA_S_REGISTERED
-            && other->spec.version > inst->spec.version
-            && strcmp(other->function_id, inst->function_id) == 0)
+            && strcmp(other->function_id, inst->function_id) == 0
+            && fca_instance_replaces(other, inst, spec))
         {
             return 1;
         }

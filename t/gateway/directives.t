@@ -121,6 +121,18 @@ bad('an upgrade timeout', qr/fcfaas_upgrade_timeout/,
     location => 'fcfaas $function_id; fcfaas_upgrade_timeout soon;');
 bad('a park limit', qr/fcfaas_park_limit/,
     location => 'fcfaas $function_id; fcfaas_park_limit many;');
+good('sticky', http => 'fcfaas_sticky $remote_addr;',
+    server => 'fcfaas_sticky $cookie_user$arg_user;',
+    location => 'fcfaas $function_id; fcfaas_sticky "";');
+bad('sticky without a variable', qr/"user" in "fcfaas_sticky".*a variable/,
+    location => 'fcfaas $function_id; fcfaas_sticky user;');
+bad('sticky twice', qr/is duplicate/, location => 'fcfaas $function_id;'
+    . ' fcfaas_sticky $arg_a; fcfaas_sticky $arg_b;');
+bad('sticky in an "if" of its own', qr/not allowed here/,
+    location => 'fcfaas $function_id; if ($arg_a) { fcfaas_sticky $arg_a; }');
+good('one version', location => 'fcfaas hello@3;');
+bad('one bad version', qr/"hello\@new" in "fcfaas"/,
+    location => 'fcfaas hello@new;');
 bad('declared', qr/fcfaas_declared/,
     location => 'fcfaas $function_id; fcfaas_declared perhaps;');
 bad('error details', qr/fcfaas_error_details/,

@@ -1,0 +1,278 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
+
+
+#define ngx_http_fcfaas_boots_of(n)                                         \
+    (ngx_queue_data(n, ngx_http_fcfaas_boot_t, node))
+
+
+struct ngx_http_fcfaas_boots_s {
+    ngx_rbtree_t                 numbers;
+    ngx_rbtree_node_t            sentinel;
+    ngx_http_fcfaas_names_t      workers;
+    ngx_http_fcfaas_names_t      requests;
+};
+
+typedef struct {
+    ngx_rbtree_node_t            node;          /* by number */
+    ngx_http_fcfaas_name_t       worker;
+    ngx_http_fcfaas_name_t       request;
+    ngx_http_fcfaas_pool_t      *pool;
+    ngx_uint_t                   generation;
+    unsigned                     failed:1;      /* nothing comes of it */
+    unsigned                     counted:1;     /* in pool->nbooting */
+    u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
+    u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
+} ngx_http_fcfaas_boot_t;
+
+
+static ngx_http_fcfaas_boot_t *ngx_http_fcfaas_boots_find(
+    ngx_http_fcfaas_function_t *f, ngx_int_t number);
+static ngx_http_fcfaas_boot_t *ngx_http_fcfaas_boots_make(
+    ngx_http_fcfaas_function_t *f, ngx_int_t number);
+static void ngx_http_fcfaas_boots_count(ngx_http_fcfaas_boot_t *boot,
+    ngx_uint_t there);
+
+
+ngx_int_t
+ngx_http_fcfaas_boots_put(ngx_http_fcfaas_pool_t *pool, ngx_int_t number,
+    const fcf_slot_t *value)
+{
+    ngx_http_fcfaas_boot_t      *boot;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = pool->function;
+
+    boot = ngx_http_fcfaas_boots_find(f, number);
+
+    if (boot) {
+        (void) ngx_http_fcfaas_boots_del(f, number);
+    }
+
+    boot = ngx_http_fcfaas_boots_make(f, number);
+    if (boot == NULL) {
+        return NGX_ERROR;
+    }
+
+    boot->pool = pool;
+    pool->refs++;
+
+    boot->generation = pool->worker->generation;
+
+    (void) ngx_cpystrn(boot->worker_id, (u_char *) value->worker_id,
+                       sizeof(boot->worker_id));
+    (void) ngx_cpystrn(boot->request_id, (u_char *) value->request_id,
+                       sizeof(boot->request_id));
+
+    ngx_http_fcfaas_names_add(&f->boots->workers, &boot->worker,
+                              boot->worker_id);
+    ngx_http_fcfaas_names_add(&f->boots->requests, &boot->request,
+                              boot->request_id);
+
+    ngx_http_fcfaas_boots_count(boot,
+                      ngx_http_fcfaas_names_find(&f->instances,
+                                                 boot->worker_id) != NULL);
+    return NGX_OK;
+}
+
+
+static ngx_http_fcfaas_boot_t *
+ngx_http_fcfaas_boots_make(ngx_http_fcfaas_function_t *f, ngx_int_t number)
+{
+    ngx_http_fcfaas_boot_t   *boot;
+    ngx_http_fcfaas_boots_t  *boots;
+
+    boots = f->boots;
+
+    if (boots == NULL) {
+
+        boots = ngx_alloc(sizeof(ngx_http_fcfaas_boots_t), f->worker->log);
+        if (boots == NULL) {
+            return NULL;
+        }
+
+        ngx_rbtree_init(&boots->numbers, &boots->sentinel,
+                        ngx_rbtree_insert_value);
+        ngx_http_fcfaas_names_init(&boots->workers);
+        ngx_http_fcfaas_names_init(&boots->requests);
+
+        f->boots = boots;
+    }
+
+    boot = ngx_calloc(sizeof(ngx_http_fcfaas_boot_t), f->worker->log);
+    if (boot == NULL) {
+        return NULL;
+    }
+
+    boot->node.key = number;
+    ngx_rbtree_insert(&boots->numbers, &boot->node);
+
+    return boot;
+}
+
+
+static ngx_http_fcfaas_boot_t *
+ngx_http_fcfaas_boots_find(ngx_http_fcfaas_function_t *f, ngx_int_t number)
+{
+    ngx_rbtree_node_t  *node;
+
+    if (f->boots == NULL) {
+        return NULL;
+    }
+
+    node = f->boots->numbers.root;
+
+    while (node != &f->boots->sentinel) {
+
+        if (node->key == (ngx_rbtree_key_t) number) {
+            return ngx_http_fcfaas_boots_of(node);
+        }
+
+        node = (ngx_rbtree_key_t) number < node->key ? node->left
+                                                     : node->right;
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_fcfaas_boots_count(ngx_http_fcfaas_boot_t *boot, ngx_uint_t there)
+{
+    ngx_uint_t  counted;
+
+    counted = !there && !boot->failed;
+
+    boot->pool->nbooting += counted - boot->counted;
+    boot->counted = counted;
+}
+
+
+ngx_http_fcfaas_pool_t *
+ngx_http_fcfaas_boots_del(ngx_http_fcfaas_function_t *f, ngx_int_t number)
+{
+    ngx_http_fcfaas_boot_t  *boot;
+    ngx_http_fcfaas_pool_t  *pool;
+
+    boot = ngx_http_fcfaas_boots_find(f, number);
+
+    if (boot == NULL) {
+        return NULL;
+    }
+
+    ngx_http_fcfaas_boots_count(boot, 1);
+
+    ngx_rbtree_delete(&f->boots->numbers, &boot->node);
+    ngx_http_fcfaas_names_del(&f->boots->workers, &boot->worker);
+    ngx_http_fcfaas_names_del(&f->boots->requests, &boot->request);
+
+    pool = boot->pool;
+    pool->refs--;
+
+    ngx_free(boot);
+
+    return pool;
+}
+
+
+void
+ngx_http_fcfaas_boots_failed(ngx_http_fcfaas_function_t *f,
+    const char *request_id)
+{
+    ngx_http_fcfaas_boot_t  *boot;
+    ngx_http_fcfaas_name_t  *name;
+
+    if (f->boots == NULL) {
+        return;
+    }
+
+    name = ngx_http_fcfaas_names_find(&f->boots->requests,
+                                      (u_char *) request_id);
+    if (name == NULL) {
+        return;
+    }
+
+    boot = ngx_queue_data(name, ngx_http_fcfaas_boot_t, request);
+
+    boot->failed = 1;
+    ngx_http_fcfaas_boots_count(boot, 0);
+}
+
+
+void
+ngx_http_fcfaas_boots_instance(ngx_http_fcfaas_function_t *f,
+    const u_char *worker_id, ngx_uint_t there)
+{
+    ngx_http_fcfaas_name_t  *name;
+
+    if (f->boots == NULL) {
+        return;
+    }
+
+    name = ngx_http_fcfaas_names_find(&f->boots->workers, worker_id);
+
+    if (name) {
+        ngx_http_fcfaas_boots_count(ngx_queue_data(name,
+                                    ngx_http_fcfaas_boot_t, worker), there);
+    }
+}
+
+
+ngx_int_t
+ngx_http_fcfaas_boots_after(ngx_http_fcfaas_function_t *f, ngx_int_t number,
+    ngx_uint_t *generation)
+{
+    ngx_rbtree_node_t       *node, *found;
+    ngx_http_fcfaas_boot_t  *boot;
+
+    if (f->boots == NULL) {
+        return -1;
+    }
+
+    node = f->boots->numbers.root;
+    found = NULL;
+
+    while (node != &f->boots->sentinel) {
+
+        if ((ngx_int_t) node->key > number) {
+            found = node;
+            node = node->left;
+
+        } else {
+            node = node->right;
+        }
+    }
+
+    if (found == NULL) {
+        return -1;
+    }
+
+    boot = ngx_http_fcfaas_boots_of(found);
+    *generation = boot->generation;
+
+    return (ngx_int_t) found->key;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_boots_any(ngx_http_fcfaas_function_t *f)
+{
+    return f->boots && f->boots->numbers.root != &f->boots->sentinel;
+}
+
+
+void
+ngx_http_fcfaas_boots_free(ngx_http_fcfaas_function_t *f)
+{
+    ngx_int_t   number;
+    ngx_uint_t  generation;
+
+    while ((number = ngx_http_fcfaas_boots_after(f, -1, &generation)) >= 0) {
+        (void) ngx_http_fcfaas_boots_del(f, number);
+    }
+
+    if (f->boots) {
+        ngx_free(f->boots);
+        f->boots = NULL;
+    }
+}
