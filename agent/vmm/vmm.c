@@ -134,7 +134,6 @@ fca_vmm_step_done(fca_vmm_t *vmm, const fcf_err_t *err)
 
     if (state == FCA_VMM_IS_STARTING) {
         fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
-        fca_fd_close(&vmm->go);
     }
 
     if (state == FCA_VMM_IS_BOOTING) {
@@ -226,7 +225,6 @@ fca_vmm_new(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
     vmm->pidfd = -1;
     vmm->dirfd = -1;
     vmm->jailfd = -1;
-    vmm->go = -1;
     fca_vmm_pipes_init(vmm);
     vmm->work.data = vmm;
 
@@ -324,7 +322,6 @@ fca_vmm_free(fca_vmm_t *vmm)
         fca_control_cancel(vmm->control);
     }
 
-    fca_fd_close(&vmm->go);
     fca_fd_close(&vmm->dirfd);
     fca_fd_close(&vmm->jailfd);
     fca_fd_close(&vmm->pidfd);

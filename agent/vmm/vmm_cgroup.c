@@ -175,7 +175,7 @@ group_open(fca_cgroup_entry_t *entry, const char *dir, fcf_err_t *err)
         fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     } else {
-        snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+        snprintf(path, sizeof(path), "%s/tasks", dir);
         fd = open(path, O_WRONLY | O_CLOEXEC);
     }
 
@@ -256,18 +256,16 @@ fca_cgroup_clone(const fca_cgroup_entry_t *entry, uint64_t *flags,
 }
 
 
+/* "0" is the thread that writes.  For itself the kernel moves it without a
+ * lock over all threads there are, for which it would wait for milliseconds. */
 int
-fca_cgroup_put(const fca_cgroup_entry_t *entry, pid_t pid, fcf_err_t *err)
+fca_cgroup_enter(const fca_cgroup_entry_t *entry, fcf_err_t *err)
 {
-    int   i;
-    char  text[16];
-
-    snprintf(text, sizeof(text), "%d", (int) pid);
+    int  i;
 
     for (i = 0; entry->version == 1 && i < entry->nfds; i++) {
-        if (write(entry->fds[i], text, strlen(text)) < 0) {
-            return fcf_err_sys(err, errno, "moving process %d into its "
-                               "cgroup", (int) pid);
+        if (write(entry->fds[i], "0", 1) < 0) {
+            return fcf_err_sys(err, errno, "going into a cgroup");
         }
     }
 

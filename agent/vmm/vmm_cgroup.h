@@ -39,7 +39,7 @@ typedef struct {
 #define FCA_CGROUP_FDS  4
 
 /* How a process gets into a group: version 2 by clone3(CLONE_INTO_CGROUP)
- * with fds[0], version 1 by writing its pid to each. */
+ * with fds[0], version 1 by writing to each. */
 typedef struct {
     int             version;            /* 0: no groups; nothing to do */
     int             nfds;
@@ -71,9 +71,9 @@ int fca_cgroup_make(const fca_cgroups_t *cgroups, const char *worker_id,
 /* for clone3(): version 2 puts the child there from the first */
 void fca_cgroup_clone(const fca_cgroup_entry_t *entry, uint64_t *flags,
     uint64_t *cgroup);
-/* version 1: a process that was made elsewhere */
-int fca_cgroup_put(const fca_cgroup_entry_t *entry, pid_t pid,
-    fcf_err_t *err) fcf_must_check;
+/* version 1: the calling thread goes there, the only one of its process */
+int fca_cgroup_enter(const fca_cgroup_entry_t *entry, fcf_err_t *err)
+    fcf_must_check;
 void fca_cgroup_entry_close(fca_cgroup_entry_t *entry);
 /* how many of its processes the kernel has killed for want of memory */
 long long fca_cgroup_oom_kills(const fca_cgroups_t *cgroups,

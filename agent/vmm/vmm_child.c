@@ -1,18 +1,23 @@
 /*
- * What the new process does before it becomes the VMM: a copy of one with
- * threads, so that only async-signal-safe calls are allowed.
+ * What the new process does before it becomes the VMM.
+ *
+ * It shares the agent's memory until then (as after vfork(2), on a stack of
+ * its own), since to copy the agent's mappings cost more than all else that
+ * is done for a start.  So it may call anything, as a thread might; but errno
+ * is that of the thread that waits for it.
  *
  * It was cloned with CLONE_FILES.  A copy of the agent's descriptors would
  * keep open what the agent closes meanwhile (a TAP was busy for its VMM, a
- * port for its next listener); so it shares the table, touches none of it,
- * and leaves it with a table of its own that holds the three standard ones.
- * What it needs it opens by name, below the VM's directory.
+ * port for its next listener); so it shares the table, and leaves it, with one
+ * of its own that holds the three standard ones, when its pid is written down.
+ * Until then it shares the agent's lock, too: if the agent is killed, the next
+ * one waits for it, and so no VMM is ever unknown to a later start.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -20,12 +25,18 @@
 #include <unistd.h>
 
 #include <linux/close_range.h>
+#include <linux/sched.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "agent/vmm/vmm_child.h"
 #include "agent/vmm/vmm_int.h"
 
 /* its table of descriptors costs it half a MiB at 65 536 */
 #define CHILD_NOFILE  2048
+#define CHILD_STACK   65536
 /* the host's memory runs out in a VM before it does in the agent */
 #define OOM_ADJUST    "500"
 
@@ -114,77 +125,51 @@ child_oom(void)
 }
 
 
-/* It goes on only once the parent has written down its pid; if the parent
- * dies before that, it ends too, and so no VMM is ever unknown to a later
- * start.  Not blocking: a FIFO without a writer reads as end of file then,
- * also if there was none from the beginning. */
+/* its pid, as the agent's /proc has it: in its own namespace it is 1 */
+static pid_t
+child_pid(void)
+{
+    char     text[16];
+    ssize_t  n;
+
+    n = readlink("/proc/self", text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+
+    return (pid_t) strtol(text, NULL, 10);
+}
+
+
+/* what says "no" here is a fault of the host's; the last is the program */
 static int
-child_wait(void)
+child_become(fca_vmm_child_t *child)
 {
-    int            fd;
-    char           go;
-    ssize_t        n;
-    struct pollfd  p;
-
-    fd = open(FCA_VMM_GO, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return -1;
-    }
-
-    p.fd = fd;
-    p.events = POLLIN;
-
-    while ((n = read(fd, &go, 1)) < 0 && (errno == EAGAIN || errno == EINTR))
-    {
-        (void) poll(&p, 1, -1);
-    }
-
-    if (n == 0) {
-        _exit(127);
-    }
-
-    return n == 1 ? 0 : -1;
-}
-
-
-__attribute__((noreturn))
-static void
-child_failed(int error)
-{
-    int  fd;
-
-    fd = open(FCA_VMM_GO, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
-
-    if (fd < 0 || write(fd, &error, sizeof(error)) < 0) {
-        _exit(126);
-    }
-
-    _exit(127);
-}
-
-
-void
-fca_vmm_child_run(const fca_vmm_child_t *child)
-{
-    sigset_t     none;
+    sigset_t  none;
+    pid_t     pid;
 
     static char  *const empty[] = { NULL };
 
-    child_signals();
     setsid();
     umask(077);
+    pid = child_pid();
 
-    if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, CLOSE_RANGE_UNSHARE)
-        != 0
-        || chdir(child->dir) != 0)
-    {
-        _exit(126);
+    if (pid <= 0) {
+        return fcf_err_set(&child->err, FCF_E_SYSTEM, "no pid in /proc");
     }
 
-    if (child_wait() != 0 || child_streams() != 0 || child_limits(child) != 0
+    if (fca_vmm_pid_write(child->dirfd, pid, child->program, &child->err) != 0
+        || fca_cgroup_enter(&child->group, &child->err) != 0)
+    {
+        return -1;
+    }
+
+    if (fchdir(child->dirfd) != 0
+        || syscall(SYS_close_range, STDERR_FILENO + 1, ~0u,
+                   CLOSE_RANGE_UNSHARE) != 0
+        || child_streams() != 0 || child_limits(child) != 0
         || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     {
-        child_failed(errno);
+        return fcf_err_sys(&child->err, errno, "preparing VMM %s",
+                           child->program);
     }
 
     child_oom();
@@ -194,5 +179,86 @@ fca_vmm_child_run(const fca_vmm_child_t *child)
 
     execve(child->program, (char *const *) (uintptr_t) child->argv, empty);
 
-    child_failed(errno);
+    return fcf_err_sys(&child->err, errno, "cannot run VMM %s",
+                       child->program);
+}
+
+
+static void
+child_main(void *arg)
+{
+    child_signals();
+    (void) child_become(arg);
+    _exit(127);
+}
+
+
+#if !defined(__x86_64__)
+#error "clone3() on a stack of one's own is written for x86_64"
+#endif
+
+/* clone3(2), and main(arg) on the new stack in the child, never to return: in
+ * C the child would run on into the caller's frame, on a stack without it. */
+static long
+child_clone3(const struct clone_args *args, void (*main)(void *arg), void *arg)
+{
+    long                              rc;
+    register void  (*entry)(void *) __asm__("r12") = main;
+    register void                    *data __asm__("r13") = arg;
+
+    __asm__ volatile (
+        "syscall\n\t"
+        "testq  %%rax, %%rax\n\t"
+        "jnz    1f\n\t"
+        "xorl   %%ebp, %%ebp\n\t"
+        "movq   %[data], %%rdi\n\t"
+        "callq  *%[entry]\n\t"
+        "hlt\n"
+        "1:"
+        : "=a" (rc)
+        : "0" ((long) SYS_clone3), "D" (args), "S" (sizeof(*args)),
+          [entry] "r" (entry), [data] "r" (data)
+        : "rcx", "r11", "memory", "cc");
+
+    return rc;
+}
+
+
+pid_t
+fca_vmm_child_start(fca_vmm_child_t *child, int *pidfd)
+{
+    long               pid;
+    char               stack[CHILD_STACK] __attribute__((aligned(16)));
+    sigset_t           all, old;
+    struct clone_args  args;
+
+    memset(&args, 0, sizeof(args));
+    args.flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_FILES | CLONE_VM
+                 | CLONE_VFORK;
+    args.pidfd = (uint64_t) (uintptr_t) pidfd;
+    args.exit_signal = SIGCHLD;
+    args.stack = (uint64_t) (uintptr_t) stack;
+    args.stack_size = sizeof(stack);
+    fca_cgroup_clone(&child->group, (uint64_t *) &args.flags,
+                     (uint64_t *) &args.cgroup);
+
+    /* no handler of ours may run in the child */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+
+    pid = child_clone3(&args, child_main, child);
+
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+
+#if defined(__SANITIZE_ADDRESS__)
+    /* the child's frames never ended */
+    ASAN_UNPOISON_MEMORY_REGION(stack, sizeof(stack));
+#endif
+
+    if (pid < 0) {
+        errno = (int) -pid;
+        return -1;
+    }
+
+    return (pid_t) pid;
 }

@@ -11,19 +11,21 @@
 
 #define FCA_VMM_ARGS_MAX  56
 
-/* all made before the clone: the child may not allocate */
+/* all made before the clone; in memory that both share */
 typedef struct {
-    const char  *dir;                   /* the VM's own; its FIFOs are there */
+    int          dirfd;                 /* the VM's own directory */
     char        *program;
+    fca_cgroup_entry_t  group;
     const char  *argv[FCA_VMM_ARGS_MAX];
     rlim_t       file_max;              /* bytes of a file it may write */
     char         id[FCA_VMM_ID_MAX + 1];
     char         uid[16], fsize[40];    /* for the jailer */
+    fcf_err_t    err;                   /* the child's: why it is no VMM; it
+                                           has ended then */
 } fca_vmm_child_t;
 
-/* Runs in the child, whose table of descriptors is still the agent's own, and
- * does not return. */
-__attribute__((noreturn))
-void fca_vmm_child_run(const fca_vmm_child_t *child);
+/* Returns once the child runs its program or has ended: its pid, or -1 with
+ * errno. */
+pid_t fca_vmm_child_start(fca_vmm_child_t *child, int *pidfd);
 
 #endif /* _FCA_VMM_CHILD_H_INCLUDED_ */

@@ -206,7 +206,6 @@ dir_files(fca_vmm_t *vmm, fcf_err_t *err)
     /* first, since it is what tells a VM's directory from any other */
     return fca_vmm_file_write(fd, FCA_VMM_PID, "", 0, err) != 0
            || (vmm->output.fd = dir_fifo(fd, FCA_VMM_OUTPUT, err)) < 0
-           || (vmm->go = dir_fifo(fd, FCA_VMM_GO, err)) < 0
            || dir_jail(vmm, err) != 0
            || dir_inside(vmm, err) != 0
            ? -1 : 0;

@@ -16,7 +16,6 @@
 
 /* names in a VM's directory */
 #define FCA_VMM_PID      "pid"          /* its process; made first */
-#define FCA_VMM_GO       "go"           /* FIFO: what the process waits for */
 #define FCA_VMM_SOCKET   "api.sock"
 #define FCA_VMM_KERNEL   "kernel"
 #define FCA_VMM_INITRD   "initrd"
@@ -100,8 +99,6 @@ struct fca_vmm_s {
 
     pid_t                  pid;
     int                    pidfd;
-    int                    go;          /* FIFO; also the child's errno if exec
-                                           fails */
     char                   version[FCA_VMM_VERSION_MAX];
     fca_blame_e            blame;
     int                    has_dir, freed, killed;

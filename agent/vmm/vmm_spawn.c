@@ -3,11 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <linux/sched.h>
 
 #include "agent/vmm/vmm_child.h"
 #include "agent/vmm/vmm_int.h"
@@ -190,42 +187,10 @@ jailer_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, fcf_err_t *err)
 }
 
 
-static pid_t
-child_clone(const fca_vmm_child_t *child, const fca_cgroup_entry_t *group,
-    int *pidfd)
-{
-    long               pid;
-    sigset_t           all, old;
-    struct clone_args  args;
-
-    memset(&args, 0, sizeof(args));
-    args.flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_FILES;
-    args.pidfd = (uint64_t) (uintptr_t) pidfd;
-    args.exit_signal = SIGCHLD;
-    fca_cgroup_clone(group, (uint64_t *) &args.flags,
-                     (uint64_t *) &args.cgroup);
-
-    /* no handler of ours may run in the child */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-
-    pid = syscall(SYS_clone3, &args, sizeof(args));
-
-    if (pid == 0) {
-        fca_vmm_child_run(child);
-    }
-
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    return (pid_t) pid;
-}
-
-
 static int
-child_start(fca_vmm_t *vmm, const fca_vmm_child_t *child,
-    const fca_cgroup_entry_t *group, fcf_err_t *err)
+child_start(fca_vmm_t *vmm, fca_vmm_child_t *child, fcf_err_t *err)
 {
-    vmm->pid = child_clone(child, group, &vmm->pidfd);
+    vmm->pid = fca_vmm_child_start(child, &vmm->pidfd);
 
     if (vmm->pid < 0) {
         vmm->pid = 0;
@@ -233,15 +198,9 @@ child_start(fca_vmm_t *vmm, const fca_vmm_child_t *child,
         return fcf_err_sys(err, errno, "clone3 for VMM %s", child->program);
     }
 
-    /* a child whose pid could not be written ends by itself, on end of file */
-    if (fca_vmm_pid_write(vmm->dirfd, vmm->pid, child->program, err) != 0
-        || fca_cgroup_put(group, vmm->pid, err) != 0)
-    {
+    if (child->err.code != FCF_OK) {
+        *err = child->err;
         return -1;
-    }
-
-    if (write(vmm->go, "g", 1) != 1) {
-        return fcf_err_sys(err, errno, "starting VMM %s", child->program);
     }
 
     return 0;
@@ -253,14 +212,14 @@ fca_vmm_process_start(fca_vmm_t *vmm, fcf_err_t *err)
 {
     int                   rc;
     fca_vmm_child_t       child;
-    fca_cgroup_entry_t    group;
     fca_cgroup_limits_t   limits = {
         fca_vmm_memory_mb(vmm->conf, vmm->memory_mb), vmm->cpu,
         FCA_VMM_PIDS
     };
 
-    child.dir = vmm->dir;
+    child.dirfd = vmm->dirfd;
     child.program = NULL;
+    child.err.code = FCF_OK;
     fca_vmm_id(vmm->worker_id, child.id);
 
     rc = vmm->jail != NULL ? jailer_args(&child, vmm, err)
@@ -268,31 +227,17 @@ fca_vmm_process_start(fca_vmm_t *vmm, fcf_err_t *err)
 
     if (rc == 0) {
         rc = fca_cgroup_make(vmm->conf->cgroups, vmm->worker_id, &limits,
-                             &group, err);
+                             &child.group, err);
     }
 
     if (rc == 0) {
-        rc = child_start(vmm, &child, &group, err);
-        fca_cgroup_entry_close(&group);
+        rc = child_start(vmm, &child, err);
+        fca_cgroup_entry_close(&child.group);
     }
 
     free(child.program);
 
     return rc;
-}
-
-
-/* why the program could not be run, as the child wrote it; 0: it could */
-static int
-vmm_exec_errno(const fca_vmm_t *vmm)
-{
-    int  code;
-
-    if (vmm->go >= 0 && read(vmm->go, &code, sizeof(code)) == sizeof(code)) {
-        return code;
-    }
-
-    return 0;
 }
 
 
@@ -302,13 +247,6 @@ fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info, int last_words,
 {
     int   code;
     char  memory[96], words[FCF_ERR_MSG_MAX / 2];
-
-    code = vmm_exec_errno(vmm);
-
-    if (code != 0) {
-        fcf_err_sys(err, code, "cannot run VMM %s", vmm->conf->binary);
-        return;
-    }
 
     fca_vmm_memory_words(vmm, memory, sizeof(memory));
 

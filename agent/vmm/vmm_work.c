@@ -104,7 +104,6 @@ vmm_exited(uv_poll_t *poll, int status, int events)
     }
 
     fca_vmm_blame_set(vmm, &err);
-    fca_fd_close(&vmm->go);
     fca_vmm_set_state(vmm, FCA_VMM_IS_EXITED);
 
     /* the last word: the handler may free the vmm */

@@ -103,7 +103,7 @@ hold(unsigned long long mb)
 static void
 cmd_run(char **words)
 {
-    int                   fds[2];
+    int                   fds[2], in[2];
     char                  path[64], go;
     long                  pid;
     fcf_err_t             err;
@@ -122,7 +122,7 @@ cmd_run(char **words)
     fca_cgroup_clone(&entry, (uint64_t *) &args.flags,
                      (uint64_t *) &args.cgroup);
 
-    if (pipe(fds) != 0) {
+    if (pipe(fds) != 0 || pipe(in) != 0) {
         exit(2);
     }
 
@@ -130,7 +130,9 @@ cmd_run(char **words)
     pid = syscall(SYS_clone3, &args, sizeof(args));
 
     if (pid == 0) {
-        if (read(fds[0], &go, 1) != 1) {
+        if (fca_cgroup_enter(&entry, &err) != 0
+            || write(in[1], "x", 1) != 1 || read(fds[0], &go, 1) != 1)
+        {
             _exit(4);
         }
 
@@ -139,10 +141,14 @@ cmd_run(char **words)
 
     child = (pid_t) pid;
 
-    if (pid < 0 || fca_cgroup_put(&entry, child, &err) != 0) {
-        printf("failed %s\n", pid < 0 ? strerror(errno) : err.msg);
+    close(in[1]);
+
+    if (pid < 0 || read(in[0], &go, 1) != 1) {
+        printf("failed %s\n", pid < 0 ? strerror(errno) : "it is not in");
         return;
     }
+
+    close(in[0]);
 
     fca_cgroup_entry_close(&entry);
     snprintf(path, sizeof(path), "/proc/%d/cgroup", (int) child);
