@@ -78,7 +78,9 @@ fcf_etcd_call_t *fcf_etcd_delete(fcf_etcd_t *etcd, const char *key,
     fcf_etcd_pt done, void *arg);
 
 typedef enum { FCF_CMP_ABSENT, FCF_CMP_PRESENT, FCF_CMP_LEASE_IS,
-               FCF_CMP_VALUE_IS } fcf_cmp_e;
+               FCF_CMP_VALUE_IS,
+               FCF_CMP_NONE_BELOW       /* no key begins with key */
+} fcf_cmp_e;
 
 typedef struct {
     fcf_cmp_e     what;
@@ -88,7 +90,12 @@ typedef struct {
     size_t        value_len;
 } fcf_etcd_cmp_t;
 
-typedef enum { FCF_OP_PUT, FCF_OP_DELETE, FCF_OP_GET } fcf_op_e;
+typedef enum { FCF_OP_PUT, FCF_OP_DELETE, FCF_OP_GET,
+               FCF_OP_LIST              /* GET of all that begin with key, at
+                                           most FCF_ETCD_LIST_MAX of them */
+} fcf_op_e;
+
+#define FCF_ETCD_LIST_MAX  500
 
 typedef struct {
     fcf_op_e      op;
@@ -100,7 +107,7 @@ typedef struct {
 
 /* If all comparisons hold the "then" operations run, else the "other" ones
  * (both may be empty); reply->succeeded tells which, reply->kvs carries the
- * results of FCF_OP_GET in order. */
+ * results of FCF_OP_GET and LIST in order. */
 fcf_etcd_call_t *fcf_etcd_txn(fcf_etcd_t *etcd,
     const fcf_etcd_cmp_t *cmp, size_t ncmp,
     const fcf_etcd_op_t *then, size_t nthen,

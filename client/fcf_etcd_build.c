@@ -137,6 +137,18 @@ fcf_etcd_build_key(fcf_buf_t *buf, const char *key)
 }
 
 
+static int
+fcf_etcd_put_prefix_end(fcf_buf_t *buf, const char *prefix)
+{
+    char    end[FCF_KEY_MAX];
+    size_t  len;
+
+    len = fcf_etcd_range_end(end, prefix, strlen(prefix));
+
+    return fcf_etcd_put_key(buf, "range_end", end, len);
+}
+
+
 int
 fcf_etcd_build_cmp(fcf_buf_t *buf, const fcf_etcd_cmp_t *cmp)
 {
@@ -153,6 +165,19 @@ fcf_etcd_build_cmp(fcf_buf_t *buf, const fcf_etcd_cmp_t *cmp)
     }
 
     switch (cmp->what) {
+
+    case FCF_CMP_NONE_BELOW:
+        rc = fcf_buf_add(buf, ",", 1);
+
+        if (rc == 0) {
+            rc = fcf_etcd_put_prefix_end(buf, cmp->key);
+        }
+
+        if (rc != 0) {
+            break;
+        }
+
+        /* fall through */
 
     case FCF_CMP_ABSENT:
         rc = fcf_buf_addf(buf, ",\"target\":\"CREATE\",\"result\":\"EQUAL\","
@@ -214,6 +239,27 @@ fcf_etcd_build_op(fcf_buf_t *buf, const fcf_etcd_op_t *op)
 
         break;
 
+    case FCF_OP_LIST:
+        rc = fcf_buf_addf(buf, "{\"request_range\":{");
+
+        if (rc == 0) {
+            rc = fcf_etcd_put_key(buf, "key", op->key, strlen(op->key));
+        }
+
+        if (rc == 0) {
+            rc = fcf_buf_add(buf, ",", 1);
+        }
+
+        if (rc == 0) {
+            rc = fcf_etcd_put_prefix_end(buf, op->key);
+        }
+
+        if (rc == 0) {
+            rc = fcf_buf_addf(buf, ",\"limit\":\"%d\"}", FCF_ETCD_LIST_MAX);
+        }
+
+        break;
+
     default: /* FCF_OP_GET */
         rc = fcf_buf_addf(buf, "{\"request_range\":");
 
@@ -232,11 +278,8 @@ int
 fcf_etcd_build_watch(fcf_buf_t *buf, const char *prefix, int64_t revision,
     unsigned id)
 {
-    int     rc;
-    char    end[FCF_KEY_MAX];
-    size_t  len;
+    int  rc;
 
-    len = fcf_etcd_range_end(end, prefix, strlen(prefix));
     rc = fcf_buf_addf(buf, "{\"create_request\":{");
 
     if (rc == 0) {
@@ -248,7 +291,7 @@ fcf_etcd_build_watch(fcf_buf_t *buf, const char *prefix, int64_t revision,
     }
 
     if (rc == 0) {
-        rc = fcf_etcd_put_key(buf, "range_end", end, len);
+        rc = fcf_etcd_put_prefix_end(buf, prefix);
     }
 
     return rc ? rc : fcf_buf_addf(buf, ",\"start_revision\":\"%" PRId64 "\","

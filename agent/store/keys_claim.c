@@ -1,12 +1,83 @@
 /* A free slot of the function, by a transaction that demands it absent: the
  * lowest of those that are kept (below min_instances), else any, so that many
- * nodes at once do not all try the same.  An answer that was lost is found at
- * the next listing, by our worker_id in it. */
+ * nodes at once do not all try the same.  The first try demands that there be
+ * none at all, which is what most functions that start have, and learns which
+ * there are.  An answer that was lost is found at the next try, by our
+ * worker_id in a slot. */
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include "agent/store/keys_int.h"
+
+static void fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err);
+
+static void
+fca_claim_owned(fca_keys_t *keys)
+{
+    keys->slot = keys->slot_tried;
+    keys->backoff = 0;
+    fca_keys_whole(keys);
+    keys->handler.owned(keys->handler.arg);
+}
+
+/* a claim's answer is not known, so that it may have been carried out */
+static void
+fca_claim_doubt(fca_keys_t *keys, const fcf_err_t *err)
+{
+    fca_log(FCF_LOG_WARN, &keys->log, "claiming a slot: %s", err->msg);
+    keys->doubt = 1;
+    fca_node_doubt(keys->ring->conf.node);
+    fca_keys_later(keys);
+}
+
+/* below: the key of slot 0 without its number */
+static void
+fca_claim_prefix(const fca_keys_t *keys, char *below)
+{
+    fcf_key_slot(below, keys->ring->conf.prefix, keys->conf.function_id, 0);
+    below[strlen(below) - 1] = '\0';
+}
+
+static void
+fca_claim_list(fca_keys_t *keys)
+{
+    char  below[FCF_KEY_MAX];
+
+    fca_claim_prefix(keys, below);
+
+    keys->call = fcf_etcd_list(keys->ring->conf.etcd, below, fca_claim_listed,
+                               keys);
+    if (keys->call == NULL) {
+        fca_keys_later(keys);
+    }
+}
+
+/* what there is came with the refusal, unless it is very much */
+static void
+fca_claim_first_done(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    fca_keys_t  *keys = arg;
+
+    if (!err && !reply->succeeded && reply->nkvs < FCF_ETCD_LIST_MAX) {
+        fca_claim_listed(keys, reply, NULL);
+        return;
+    }
+
+    keys->call = NULL;
+
+    if (err) {
+        fca_claim_doubt(keys, err);
+
+    } else if (reply->succeeded) {
+        fca_claim_owned(keys);
+
+    } else {
+        fca_claim_list(keys);
+    }
+}
 
 static void
 fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,
@@ -17,28 +88,22 @@ fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,
     keys->call = NULL;
 
     if (err) {
-        fca_log(FCF_LOG_WARN, &keys->log, "claiming a slot: %s", err->msg);
-        keys->doubt = 1;
-        fca_node_doubt(keys->ring->conf.node);
-        fca_keys_later(keys);
-        return;
-    }
+        fca_claim_doubt(keys, err);
 
-    if (!reply->succeeded) {
-        fca_keys_claim(keys);
-        return;
-    }
+    } else if (reply->succeeded) {
+        fca_claim_owned(keys);
 
-    keys->slot = keys->slot_tried;
-    keys->backoff = 0;
-    fca_keys_whole(keys);
-    keys->handler.owned(keys->handler.arg);
+    } else {
+        fca_claim_list(keys);
+    }
 }
 
+/* first: there is to be no slot at all, else this one is to be free */
 static void
-fca_claim_slot(fca_keys_t *keys, int k)
+fca_claim_slot(fca_keys_t *keys, int k, int first)
 {
-    fcf_etcd_op_t              put;
+    char                       below[FCF_KEY_MAX];
+    fcf_etcd_op_t              put, list;
     fcf_etcd_cmp_t             absent;
     const fca_keyring_conf_t  *conf = &keys->ring->conf;
 
@@ -52,15 +117,20 @@ fca_claim_slot(fca_keys_t *keys, int k)
         return;
     }
 
-    absent = (fcf_etcd_cmp_t) { .what = FCF_CMP_ABSENT,
-                                .key = keys->slot_key };
+    fca_claim_prefix(keys, below);
+
+    absent = (fcf_etcd_cmp_t) { .what = first ? FCF_CMP_NONE_BELOW
+                                              : FCF_CMP_ABSENT,
+                                .key = first ? below : keys->slot_key };
+    list = (fcf_etcd_op_t) { .op = FCF_OP_LIST, .key = below };
     put = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = keys->slot_key,
                             .value = keys->slot_value,
                             .value_len = strlen(keys->slot_value),
                             .lease = keys->slot_lease };
 
-    keys->call = fcf_etcd_txn(conf->etcd, &absent, 1, &put, 1, NULL, 0,
-                              fca_claim_done, keys);
+    keys->call = fcf_etcd_txn(conf->etcd, &absent, 1, &put, 1, &list, !!first,
+                              first ? fca_claim_first_done : fca_claim_done,
+                              keys);
     if (keys->call == NULL) {
         fca_keys_later(keys);
     }
@@ -186,26 +256,38 @@ fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
         keys->handler.refused(keys->handler.arg, FCF_FAILURE_AT_MAX);
 
     } else {
-        fca_claim_slot(keys, k);
+        fca_claim_slot(keys, k, 0);
     }
 }
 
 void
 fca_keys_claim(fca_keys_t *keys)
 {
-    char  prefix[FCF_KEY_MAX];
+    int    k;
+    char  *used;
 
     if (keys->call) {
         return;
     }
 
-    /* the key of slot 0 without its number */
-    fcf_key_slot(prefix, keys->ring->conf.prefix, keys->conf.function_id, 0);
-    prefix[strlen(prefix) - 1] = '\0';
+    if (keys->doubt) {
+        fca_claim_list(keys);           /* the one tried may be ours */
+        return;
+    }
 
-    keys->call = fcf_etcd_list(keys->ring->conf.etcd, prefix,
-                               fca_claim_listed, keys);
-    if (keys->call == NULL) {
+    used = calloc(1, (size_t) keys->conf.max_instances + 1);
+    if (used == NULL) {
         fca_keys_later(keys);
+        return;
+    }
+
+    k = fca_claim_pick(used, keys->conf.min_instances,
+                       keys->conf.max_instances);
+    free(used);
+
+    if (k == keys->conf.max_instances) {
+        fca_claim_list(keys);           /* none may be: which says so */
+    } else {
+        fca_claim_slot(keys, k, 1);
     }
 }

@@ -70,7 +70,8 @@ static fcf_etcd_call_t *
 txn(const char *tag)
 {
     fcf_etcd_op_t   put;
-    fcf_etcd_cmp_t  cmp[4];
+    fcf_etcd_op_t   list;
+    fcf_etcd_cmp_t  cmp[5];
 
     memset(cmp, 0, sizeof(cmp));
     memset(&put, 0, sizeof(put));
@@ -86,6 +87,12 @@ txn(const char *tag)
     cmp[3].key = "d";
     cmp[3].value = "v";
     cmp[3].value_len = 1;
+    cmp[4].what = FCF_CMP_NONE_BELOW;
+    cmp[4].key = "e";
+
+    memset(&list, 0, sizeof(list));
+    list.op = FCF_OP_LIST;
+    list.key = "e";
 
     put.op = FCF_OP_PUT;
     put.key = "a";
@@ -93,7 +100,7 @@ txn(const char *tag)
     put.value_len = 1;
     put.lease = 9;
 
-    return fcf_etcd_txn(etcd, cmp, 4, &put, 1, NULL, 0, done, (void *) tag);
+    return fcf_etcd_txn(etcd, cmp, 5, &put, 1, &list, 1, done, (void *) tag);
 }
 
 
@@ -111,9 +118,14 @@ test_bodies(void)
            "{\"key\":\"Yw==\",\"target\":\"LEASE\",\"result\":\"EQUAL\","
            "\"lease\":\"9\"},"
            "{\"key\":\"ZA==\",\"target\":\"VALUE\",\"result\":\"EQUAL\","
-           "\"value\":\"dg==\"}],"
+           "\"value\":\"dg==\"},"
+           "{\"key\":\"ZQ==\",\"range_end\":\"Zg==\","
+           "\"target\":\"CREATE\",\"result\":\"EQUAL\","
+           "\"create_revision\":\"0\"}],"
            "\"success\":[{\"request_put\":{\"key\":\"YQ==\","
-           "\"value\":\"dg==\",\"lease\":\"9\"}}],\"failure\":[]}",
+           "\"value\":\"dg==\",\"lease\":\"9\"}}],"
+           "\"failure\":[{\"request_range\":{\"key\":\"ZQ==\","
+           "\"range_end\":\"Zg==\",\"limit\":\"500\"}}]}",
            "a transaction");
     fake_http_answer("/v3/kv/txn", 200, "{\"header\":{},\"succeeded\":true}");
     saw("t:succeeded ", "succeeded");
