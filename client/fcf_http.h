@@ -36,6 +36,8 @@ typedef struct {
     const char              *ca, *cert, *key;   /* PEM files or NULL */
     int                      pem;           /* these are PEM texts instead */
     int                      fresh;         /* a connection of its own */
+    int                      last;          /* on its connection, which is not
+                                               kept */
     int                      once;          /* else repeated when a kept
                                                connection ends unanswered */
     fcf_http_data_pt         on_data;       /* NULL: collect */

@@ -193,6 +193,9 @@ fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
 
     if (call->fresh) {
         fcf_http_opt(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
+
+    if (call->fresh || call->last) {
         fcf_http_opt(rc, easy, CURLOPT_FORBID_REUSE, 1L);
     }
 

@@ -114,12 +114,13 @@ static int
 step_send(fca_vmm_t *vmm, fcf_err_t *err)
 {
     int               rc;
-    char              url[64], path[64], *text;
+    char              url[FCF_WORKER_ID_MAX + 64], path[64], *text;
     json_t           *body;
     fcf_http_call_t   call;
 
     static const char *const  headers[] = {
-        "Content-Type: application/json", "Accept: application/json", NULL
+        "Content-Type: application/json", "Accept: application/json",
+        "Host: localhost", NULL
     };
 
     body = NULL;
@@ -151,7 +152,10 @@ step_send(fca_vmm_t *vmm, fcf_err_t *err)
         }
     }
 
-    snprintf(url, sizeof(url), "http://localhost%s", vmm->call->path);
+    /* one connection for all calls to one VMM, and no other VMM's: libcurl
+     * knows it by the host's name, and the socket's path may be reused */
+    snprintf(url, sizeof(url), "http://%s%s", vmm->worker_id,
+             vmm->call->path);
 
     if (fca_vmm_socket_path(vmm, path, sizeof(path)) != 0) {
         free(text);
@@ -169,8 +173,9 @@ step_send(fca_vmm_t *vmm, fcf_err_t *err)
     call.connect_timeout_ms = API_CONNECT_MS;
     call.timeout_ms = API_TIMEOUT_MS;
     call.max_reply = API_REPLY_MAX;
-    /* a kept connection would outlive the VMM in libcurl's cache */
-    call.fresh = 1;
+    call.fresh = vmm->call == fca_vmm_look_calls;
+    call.last = vmm->call == fca_vmm_boot_calls;
+    call.once = 1;
     call.on_done = api_done;
     call.arg = vmm;
 
