@@ -213,7 +213,7 @@ nic_of(fca_net_t *net, unsigned ifindex)
 {
     fca_net_nic_t  *nic;
 
-    TAILQ_FOREACH(nic, &net->armed, arm) {
+    LIST_FOREACH(nic, &net->by_ifindex[ifindex % FCA_NET_BUCKETS], same) {
         if (nic->nic.ifindex == ifindex) {
             return nic;
         }

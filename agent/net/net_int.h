@@ -83,6 +83,7 @@ struct fca_net_nic_s {
     STAILQ_ENTRY(fca_net_nic_s)  next;      /* jobs, results or idle */
     TAILQ_ENTRY(fca_net_nic_s)   out;       /* loop's: handed out */
     TAILQ_ENTRY(fca_net_nic_s)   arm;       /* worker's */
+    LIST_ENTRY(fca_net_nic_s)    same;      /* worker's: net->by_ifindex */
 };
 
 STAILQ_HEAD(fca_net_queue_s, fca_net_nic_s);
@@ -90,6 +91,13 @@ TAILQ_HEAD(fca_net_list_s, fca_net_nic_s);
 
 typedef struct fca_net_queue_s  fca_net_queue_t;
 typedef struct fca_net_list_s   fca_net_list_t;
+
+LIST_HEAD(fca_net_bucket_s, fca_net_nic_s);
+
+typedef struct fca_net_bucket_s  fca_net_bucket_t;
+
+/* a link's index modulo that is its bucket */
+#define FCA_NET_BUCKETS  256
 
 struct fca_net_s {
     /* constant once open */
@@ -130,6 +138,7 @@ struct fca_net_s {
     int                forward_was_off;
     unsigned           mtu;             /* of the way out */
     fca_net_list_t     armed;           /* NICs with an element in our sets */
+    fca_net_bucket_t   by_ifindex[FCA_NET_BUCKETS];     /* the same */
     char              *rules[FCA_NFT_TABLES];   /* as they are to be */
     uint32_t           own[FCA_NET_OWN_MAX];
     size_t             nown;

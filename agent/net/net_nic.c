@@ -18,9 +18,12 @@ fca_net_arm(fca_net_t *net, fca_net_nic_t *nic, int armed)
 
     if (armed) {
         TAILQ_INSERT_TAIL(&net->armed, nic, arm);
+        LIST_INSERT_HEAD(&net->by_ifindex[nic->nic.ifindex % FCA_NET_BUCKETS],
+                         nic, same);
 
     } else {
         TAILQ_REMOVE(&net->armed, nic, arm);
+        LIST_REMOVE(nic, same);
     }
 }
 
