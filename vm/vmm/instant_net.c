@@ -5,6 +5,7 @@
 #include <lwip/init.h>
 #include <lwip/etharp.h>
 #include <lwip/netif.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 #include <lwip/timeouts.h>
 #include <netif/ethernet.h>
@@ -15,6 +16,7 @@
 #define FCV_FRAME_SIZE  (FCV_MTU + 14 + 4)
 #define FCV_FRAMES      64              /* read in one turn */
 #define FCV_IN_MAX      (1024 * 1024)
+#define FCV_IDLE_TICK_MS  1000
 
 /* lwIP is one per process, and so is this */
 static struct {
@@ -22,6 +24,7 @@ static struct {
     fcv_source_t           source;
     const fcv_net_conf_t  *conf;        /* during fcv_net_open() only */
     struct netif           netif;
+    u32_t                  due;         /* no timer of ours is later */
 } net;
 
 
@@ -125,6 +128,7 @@ fcv_net_open(fcv_loop_t *loop, const fcv_net_conf_t *conf, fcf_err_t *err)
     net.conf = conf;
 
     lwip_init();
+    net.due = sys_now();
 
     if (netif_add(&net.netif, &address, &netmask, &gateway, NULL, init_netif,
                   ethernet_input)
@@ -164,6 +168,14 @@ fcv_net_tick(void)
     sys_check_timeouts();
     ms = sys_timeouts_sleeptime();
 
+    /* lwIP's timers for protocols that are not spoken here come ten times a
+     * second: a thousand machines at rest would keep a CPU busy */
+    if (ms < FCV_IDLE_TICK_MS && tcp_active_pcbs == NULL
+        && tcp_tw_pcbs == NULL && (s32_t) (sys_now() - net.due) > 0)
+    {
+        ms = FCV_IDLE_TICK_MS;
+    }
+
     return ms > 60000 ? 60000 : (int) ms;
 }
 
@@ -171,7 +183,14 @@ fcv_net_tick(void)
 void
 fcv_timer_add(unsigned ms, void (*handler)(void *arg), void *arg)
 {
+    u32_t  due;
+
+    due = sys_now() + ms;
     sys_timeout(ms, handler, arg);
+
+    if ((s32_t) (due - net.due) > 0) {
+        net.due = due;
+    }
 }
 
 

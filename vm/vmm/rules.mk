@@ -24,7 +24,7 @@ $(VMM_OBJS): CFLAGS += $(LLHTTP_INC)
 $(B)/vm/vmm/instant_net.o: CFLAGS += -I/usr/include/lwip
 
 $(B)/vm/vmm/fcfaas-vmm: $(VMM_OBJS) $(B)/contract/libfcf.a $(LLHTTP_LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ -ljansson -llwip
+	$(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ -l:libjansson.a -llwip
 
 TARGETS += $(B)/vm/vmm/fcfaas-vmm
 
