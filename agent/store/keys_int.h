@@ -7,11 +7,14 @@
 #include "agent/base/log.h"
 #include "agent/store/keys.h"
 
+typedef TAILQ_HEAD(fca_keys_list_s, fca_keys_s)  fca_keys_list_t;
+
 struct fca_keyring_s {
     fca_keyring_conf_t         conf;
-    TAILQ_HEAD(, fca_keys_s)   living, ending;
+    fca_keys_list_t            living, ending;
     fcf_timer_t               *timer;
-    fcf_etcd_call_t           *look;    /* under way */
+    fcf_etcd_call_t           *look;    /* under way: which are there, then
+                                           what some of them say */
     int64_t                    look_lease;
     uint64_t                   looks;   /* how many were begun */
 };

@@ -151,7 +151,14 @@ subtest 'keys of its VMs' => sub {
         ['both deleted', sub { $etcd->del_prefix('/functions/hello/') }],
         ['its key garbage', sub { $etcd->put($key, 'garbage') }],
         ['its slot garbage', sub { $etcd->put($slot, 'garbage') }],
-        ['its key without a lease', sub { $etcd->put($key, $value) }])
+        ['its key without a lease', sub { $etcd->put($key, $value) }],
+        ['its key garbage, under our lease',
+            sub { $etcd->put($key, 'garbage', $lease) }],
+        ['its slot garbage, under our lease',
+            sub { $etcd->put($slot, 'garbage', $lease) }],
+        ['its key another\'s, under our lease', sub { $etcd->put($key,
+            { worker_ip => '10.1.2.3', proxy_port => 1,
+                internal_vm_ip => '10.1.2.4' }, $lease) }])
     {
         my ($what, $do) = @$_;
         my $t = now();
@@ -163,6 +170,18 @@ subtest 'keys of its VMs' => sub {
 
     is(call('hello', $i->{proxy_port})->{status}, 200, 'it serves on');
     goes_on('keys of VMs');
+
+    # a slot is whose value stands there
+    image('lost');
+    job('lost', 'req-lost');
+    my ($lost) = instance('lost');
+    my ($its) = $etcd->keys('/functions/lost/slots/');
+    $etcd->put($its, { worker_id => 'other-1',
+        request_id => 'req-other', version => 0 }, $lease);
+    wait_for(sub { !$etcd->get($lost) }, 20, 'a VM without its slot to end');
+    is($etcd->get_json($its)->{worker_id}, 'other-1',
+        'which is left to whom it belongs');
+    $etcd->del($its);
 
     $etcd->put('/functions/hello/slots/x', 'garbage');
     $etcd->put('/functions/f20/slots/0', 'garbage');
