@@ -50,7 +50,34 @@ fca_agent_node(void *arg, const char *node_id, const fcf_kv_t *kv)
 
     if (strcmp(node_id, agent->conf.node_id) == 0) {
         fca_node_seen(agent->node, kv);
+
+    } else if (agent->phase == FCA_RUNNING
+               && !fca_health_good(agent->health))
+    {
+        fca_jobs_kick(agent->jobs);     /* the last that was well may be ill */
     }
+}
+
+/* Ill, as all are that live: whoever asks is to hear of it. */
+static int
+fca_agent_all_ill(const fca_t *agent)
+{
+    size_t              i;
+    const fca_specs_t  *specs = agent->all.specs;
+
+    if (!fca_health_reason(agent->health) || !fca_specs_fresh(specs)) {
+        return 0;
+    }
+
+    for (i = 0; i < fca_specs_nodes(specs); i++) {
+        if (fca_specs_node_ready(specs, i)
+            && strcmp(fca_specs_node(specs, i), agent->conf.node_id) != 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 void
@@ -108,7 +135,8 @@ fca_agent_ready(void *arg)
     fca_t  *agent = arg;
 
     return fca_node_lease(agent->node) && fca_specs_known(agent->all.specs)
-           && fca_health_good(agent->health) && !agent->draining;
+           && !agent->draining
+           && (fca_health_good(agent->health) || fca_agent_all_ill(agent));
 }
 
 void
@@ -134,13 +162,19 @@ fca_agent_room(void *arg)
 {
     fca_t  *agent = arg;
 
-    return fca_place_room(&agent->all);
+    /* to be told no there is room for everybody */
+    return !fca_health_good(agent->health) || fca_place_room(&agent->all);
 }
 
 fca_verdict_e
 fca_agent_place(void *arg, fca_job_t *job)
 {
     fca_t  *agent = arg;
+
+    if (!fca_health_good(agent->health)) {
+        fca_place_ill(&agent->all, job, fca_health_reason(agent->health));
+        return FCA_JOB_MINE;
+    }
 
     return fca_place(&agent->all, job);
 }

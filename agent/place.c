@@ -38,6 +38,15 @@ fca_place_fail(fca_instances_t *all, fca_job_t *job, fcf_failure_e error,
     fca_job_finish(job, FCA_JOB_FAILED);
 }
 
+void
+fca_place_ill(fca_instances_t *all, fca_job_t *job, const char *reason)
+{
+    char  why[FCF_ERR_MSG_MAX];
+
+    snprintf(why, sizeof(why), "no node can start VMs; here: %s", reason);
+    fca_place_fail(all, job, FCF_FAILURE_NO_CAPACITY, why);
+}
+
 /* Not here: another node's turn, if there is one left. */
 static fca_verdict_e
 fca_place_refuse(fca_instances_t *all, fca_job_t *job, fcf_failure_e error,
