@@ -12,8 +12,14 @@
 #include "agent/vmm/vmm_int.h"
 
 
-unsigned long long
-fca_proc_start_time(pid_t pid)
+#define STAT_FLAGS   9
+#define STAT_START   22
+#define PF_EXITING   0x4                /* of the kernel's task flags */
+
+
+/* the number in that field of /proc/<pid>/stat; 0: there is no such process */
+static unsigned long long
+stat_field(pid_t pid, int wanted)
 {
     int      fd, field;
     char     path[40], buf[1024], *p;
@@ -38,11 +44,18 @@ fca_proc_start_time(pid_t pid)
     /* field 2, the name, may hold anything, blanks and brackets included */
     p = strrchr(buf, ')');
 
-    for (field = 2; p != NULL && field < 22; field++) {
+    for (field = 2; p != NULL && field < wanted; field++) {
         p = strchr(p + 1, ' ');
     }
 
     return p != NULL ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+
+unsigned long long
+fca_proc_start_time(pid_t pid)
+{
+    return stat_field(pid, STAT_START);
 }
 
 
@@ -160,7 +173,8 @@ exe_jailed(const char *dir)
 
 
 /* The VMM's program, or the jailer's; the agent's, just before; or, behind a
- * jailer, the copy of the VMM's that lies in the jail. */
+ * jailer, the copy of the VMM's that lies in the jail.  One that is ending has
+ * none any more, but what it holds until it has: it is waited for. */
 int
 fca_proc_is(const fca_proc_t *proc, const char *dir)
 {
@@ -171,6 +185,10 @@ fca_proc_is(const fca_proc_t *proc, const char *dir)
     }
 
     now = exe_running(proc->pid);
+
+    if (now.ino == 0) {
+        return (stat_field(proc->pid, STAT_FLAGS) & PF_EXITING) != 0;
+    }
 
     return exe_same(now, proc->exe) || exe_same(now, proc->before)
            || exe_same(now, exe_jailed(dir));
