@@ -1,16 +1,38 @@
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "agent/base/log.h"
 #include "agent/limits.h"
 
 #define FCA_UIDS_MAX  65535
 
+/* The state directory's, which nobody else has as long as it is there.  A check
+ * may come before it is made. */
+static void
+fca_limits_tag(char *buf, size_t size, const char *state_dir)
+{
+    struct stat  st;
+
+    if (stat(state_dir, &st) != 0) {
+        snprintf(buf, size, "check_%ld", (long) getpid());
+        return;
+    }
+
+    snprintf(buf, size, "%llx_%llx", (unsigned long long) st.st_dev,
+             (unsigned long long) st.st_ino);
+}
+
 fca_cgroups_t *
 fca_limits_cgroups(const fca_conf_t *conf, int look, fcf_err_t *err)
 {
+    char                tag[FCA_CGROUP_TAG];
     fca_cgroups_conf_t  c = {
         .mode = (fca_cgroups_e) conf->cgroups, .root = conf->cgroup_root,
-        .node_id = conf->node_id, .look = look,
+        .node_id = conf->node_id, .tag = tag, .look = look,
     };
+
+    fca_limits_tag(tag, sizeof(tag), conf->state_dir);
 
     return fca_cgroups_open(&c, err);
 }

@@ -128,8 +128,8 @@ static void
 group_path(char *buf, size_t size, const fca_cgroups_t *cgroups,
     unsigned kind, const char *worker_id)
 {
-    snprintf(buf, size, "%s/" FCA_CGROUP_PREFIX "%s",
-             cgroups->trees[kind].base, worker_id);
+    snprintf(buf, size, "%s/" FCA_CGROUP_PREFIX "%s.%s",
+             cgroups->trees[kind].base, worker_id, cgroups->tag);
 }
 
 

@@ -2,13 +2,15 @@
  * A control group per VM: memory, cpu, pids, and io where the controller is.
  * Version 2, or 1 on a host that has the controllers there.
  *
- * VMs' groups are "vm-<worker_id>" below one base:
+ * VMs' groups are "vm-<worker_id>.<tag>" below one base; the tag is this
+ * agent's alone, for another one may have the same node_id there:
  *   - the setting cgroup_root, if there is one, or
  *   - version 2: the agent's own group, from which it moves itself into the
  *     leaf "agent" (a group with controllers for its children may hold no
  *     process itself), or
  *   - version 1: the agent's own group, in each hierarchy.
- * An agent that runs in the root of a hierarchy uses "fcfaas-<node_id>" there.
+ * An agent that runs in the root of a hierarchy uses "fcfaas-<node_id>.<tag>"
+ * there.
  */
 
 #ifndef _FCA_VMM_CGROUP_H_INCLUDED_
@@ -22,10 +24,13 @@
 typedef enum { FCA_CGROUPS_AUTO = 0, FCA_CGROUPS_YES, FCA_CGROUPS_NO }
     fca_cgroups_e;
 
+#define FCA_CGROUP_TAG  40
+
 typedef struct {
     fca_cgroups_e   mode;
     const char     *root;               /* cgroup_root; "": none */
     const char     *node_id;
+    const char     *tag;                /* FCA_CGROUP_TAG bytes at most */
     const char     *proc;               /* NULL: /proc/self */
     int             look;               /* for a check: what is there stays */
 } fca_cgroups_conf_t;

@@ -42,6 +42,7 @@ typedef struct {
 
 struct fca_cgroups_s {
     int                 version;
+    char                tag[FCA_CGROUP_TAG + 1];
     char                words[FCF_ERR_MSG_MAX + 64];
     fca_cgroup_tree_t   trees[FCA_CGROUP_NKINDS];
     fca_cgroup_chain_t  chains[FCA_CGROUP_NCHAINS];

@@ -169,7 +169,7 @@ open_v2(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
     }
 
     cgroups->version = 2;
-    snprintf(name, sizeof(name), "fcfaas-%s", conf->node_id);
+    snprintf(name, sizeof(name), "fcfaas-%s.%s", conf->node_id, cgroups->tag);
 
     if (*conf->root != '\0') {
         if (join(base, m.dir, conf->root + strspn(conf->root, "/"), err)
@@ -226,7 +226,7 @@ open_v1_kind(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
     }
 
     below = fca_cgroup_below(&m, group);
-    snprintf(name, sizeof(name), "fcfaas-%s", conf->node_id);
+    snprintf(name, sizeof(name), "fcfaas-%s.%s", conf->node_id, cgroups->tag);
 
     if (*conf->root != '\0') {
         below = conf->root;
@@ -312,25 +312,33 @@ probe(fca_cgroups_t *cgroups, const char *node_id, fcf_err_t *err)
 }
 
 
-/* "vm-<node_id>-<n>": a VM's of this node; a probe's too */
+/* "vm-<node_id>-<n>.<tag>": a VM's of this node, of this state directory; a
+ * probe's too */
 static int
-ours(const char *name, const char *node_id)
+ours(const char *name, const char *node_id, const char *tag)
 {
-    size_t  n;
+    size_t       n;
+    const char  *dot;
 
     n = strlen(node_id);
 
-    return strncmp(name, FCA_CGROUP_PREFIX, sizeof(FCA_CGROUP_PREFIX) - 1)
-           == 0
-           && strncmp(name + sizeof(FCA_CGROUP_PREFIX) - 1, node_id, n) == 0
-           && name[sizeof(FCA_CGROUP_PREFIX) - 1 + n] == '-'
-           && strchr(name + sizeof(FCA_CGROUP_PREFIX) + n, '-') == NULL;
+    if (strncmp(name, FCA_CGROUP_PREFIX, sizeof(FCA_CGROUP_PREFIX) - 1) != 0
+        || strncmp(name + sizeof(FCA_CGROUP_PREFIX) - 1, node_id, n) != 0)
+    {
+        return 0;
+    }
+
+    name += sizeof(FCA_CGROUP_PREFIX) - 1 + n;
+    dot = strchr(name, '.');
+
+    return name[0] == '-' && strchr(name + 1, '-') == NULL && dot != NULL
+           && strcmp(dot + 1, tag) == 0;
 }
 
 
 /* those in which processes live are refused by the kernel, and stay */
 static void
-left_overs_remove(const char *base, const char *node_id)
+left_overs_remove(const char *base, const char *node_id, const char *tag)
 {
     DIR            *dir;
     struct dirent  *entry;
@@ -341,7 +349,7 @@ left_overs_remove(const char *base, const char *node_id)
     }
 
     while ((entry = readdir(dir)) != NULL) {
-        if (ours(entry->d_name, node_id)) {
+        if (ours(entry->d_name, node_id, tag)) {
             (void) unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
         }
     }
@@ -381,7 +389,8 @@ complete(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
         on += (unsigned) cgroups->trees[kind].on;
 
         if (!conf->look && !fca_cgroup_kind_done(cgroups, kind)) {
-            left_overs_remove(cgroups->trees[kind].base, conf->node_id);
+            left_overs_remove(cgroups->trees[kind].base, conf->node_id,
+                              cgroups->tag);
         }
     }
 
@@ -449,6 +458,7 @@ fca_cgroups_open(const fca_cgroups_conf_t *conf, fcf_err_t *err)
         return NULL;
     }
 
+    snprintf(cgroups->tag, sizeof(cgroups->tag), "%s", conf->tag);
     cgroups = cgroups_open(cgroups, conf, err);
 
     for (kind = 0; cgroups != NULL && kind < FCA_CGROUP_NCHAINS; kind++) {

@@ -37,7 +37,7 @@ sub v1 {
 sub base {
     my ($name) = @_;
     my ($own) = slurp('/proc/self/cgroup') =~ m{^\d+:[^:]*\b$name\b[^:]*:(.*)$}m;
-    return v1($name) . ($own eq '/' ? "/fcfaas-$node" : $own);
+    return v1($name) . ($own eq '/' ? "/fcfaas-$node.t" : $own);
 }
 
 sub groups { grep { -d } map { glob } map { "$_[0]/$_" } @_[1 .. $#_] }
@@ -49,13 +49,13 @@ SKIP: {
 
     subtest 'version 1' => sub {
         my @got = host("open yes $node", "run $node-1 64 2 10 1",
-            (map { "cat $base{$_->[0]}/vm-$node-1/$_->[1]" }
+            (map { "cat $base{$_->[0]}/vm-$node-1.t/$_->[1]" }
                 [qw(memory memory.limit_in_bytes)], [qw(cpu cpu.shares)],
                 [qw(pids pids.max)]),
             "remove $node-1 20", 'kill', "remove $node-1 5000");
         like($got[0], qr/^open 1 .* version 1: memory cpu pids/, 'is found');
         for (qw(memory cpu pids)) {
-            like($got[1], qr{^\d+:$_:.*/vm-$node-1$}m,
+            like($got[1], qr{^\d+:$_:.*/vm-$node-1.t$}m,
                 "$_: the process is in its group");
         }
         is_deeply([@got[2 .. 4]], [(64 << 20) . "\n", "2048\n", "10\n"],
@@ -76,21 +76,24 @@ SKIP: {
     subtest 'version 1: what an earlier life left' => sub {
         for (values %base) {
             mkdir $_;
-            mkdir "$_/vm-$node-77" or die "$_: $!";
+            mkdir "$_/vm-$node-77.t" or die "$_: $!";
         }
-        mkdir "$base{pids}/$_" || die for "vm-x$node-1", "vm-$node-a-1";
+        # of nodes of other names, and of one that has the same elsewhere
+        my @others = ("vm-x$node-1.t", "vm-$node-a-1.t", "vm-$node-77.u",
+            "vm-$node-77");
+        mkdir "$base{pids}/$_" || die for @others;
         host("open yes $node");
-        ok(!groups($_, "vm-$node-77"), 'goes') for values %base;
-        is(scalar(groups($base{pids}, "vm-x$node-1", "vm-$node-a-1")), 2,
+        ok(!groups($_, "vm-$node-77.t"), 'goes') for values %base;
+        is(scalar(groups($base{pids}, @others)), 4,
             'another node\'s stays');
-        rmdir "$base{pids}/$_" for "vm-x$node-1", "vm-$node-a-1";
-        rmdir $_ for grep { /fcfaas-$node$/ } values %base;
+        rmdir "$base{pids}/$_" for @others;
+        rmdir $_ for grep { /fcfaas-$node\.t$/ } values %base;
     };
 
     subtest 'version 1: a root of its own' => sub {
         my @got = host("open yes $node fcf-$node/vms",
             "run $node-3 64 1 10 1", 'kill', "remove $node-3 5000");
-        like($got[1], qr{:memory:/fcf-$node/vms/vm-$node-3$}m, 'is used');
+        like($got[1], qr{:memory:/fcf-$node/vms/vm-$node-3.t$}m, 'is used');
         for my $c (qw(memory cpu pids blkio)) {
             rmdir v1($c) . "/fcf-$node$_" for '/vms', '';
         }
@@ -178,15 +181,15 @@ SKIP: {
 
     subtest 'version 2' => sub {
         my $top = '/sys/fs/cgroup';
-        my $vm = "$top/fcfaas-n/vm-n-1";
+        my $vm = "$top/fcfaas-n.t/vm-n-1.t";
         my @got = guest('open yes n', 'run n-1 64 2 10 1',
             (map { "cat $vm/$_" } qw(memory.max cpu.weight pids.max
                 memory.oom.group)), 'remove n-1 20', 'kill', 'remove n-1 5000',
             'run n-2 16 1 10 64', 'wait', 'kills n-2', 'remove n-2 5000',
             # what an earlier life left, and others
-            (map { "mkdir $top/fcfaas-n/$_" } 'vm-n-8', 'vm-nn-8'),
-            'open yes n', (map { "stat $top/fcfaas-n/$_" } 'vm-n-8',
-                'vm-nn-8'),
+            (map { "mkdir $top/fcfaas-n.t/$_" } 'vm-n-8.t', 'vm-nn-8.t'),
+            'open yes n', (map { "stat $top/fcfaas-n.t/$_" } 'vm-n-8.t',
+                'vm-nn-8.t'),
             # a group of its own, as a service manager delegates it
             "mkdir $top/svc", "enter $top/svc/cgroup.procs", 'stay',
             'open yes n', 'open auto n', "stat $top/svc/agent",
@@ -199,7 +202,7 @@ SKIP: {
         my $next = sub { shift @got };
         is($next->(), "open 2 limits by cgroup version 2: memory cpu pids "
             . "io\n", 'is found');
-        is($next->(), "0::/fcfaas-n/vm-n-1\n", 'a child is born in it');
+        is($next->(), "0::/fcfaas-n.t/vm-n-1.t\n", 'a child is born in it');
         is($next->(), (64 << 20) . "\n", 'memory.max');
         is($next->(), "200\n", 'cpu.weight');
         is($next->(), "10\n", 'pids.max');
@@ -222,12 +225,12 @@ SKIP: {
         $next->();
         like($next->(), qr/^open 2 /, 'alone it is well');
         is($next->(), "0::/svc/agent\n", 'the agent is in a leaf');
-        is($next->(), "0::/svc/vm-n-3\n", 'VMs beside it');
+        is($next->(), "0::/svc/vm-n-3.t\n", 'VMs beside it');
         $next->();
         like($next->(), qr/^open 2 /, 'once more, from the leaf');
         is($next->(), "0::/svc/agent\n", 'which it does not leave');
         like($next->(), qr/^open 2 /, 'a root of its own');
-        is($next->(), "0::/a/b/vm-n-4\n", 'is used');
+        is($next->(), "0::/a/b/vm-n-4.t\n", 'is used');
     };
 }
 

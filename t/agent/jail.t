@@ -158,7 +158,7 @@ SKIP: {
             (128 + 2 + 16) * MIB . "\n", 'memory, with the VMM\'s');
         is(slurp(group_of($pid, 'cpu') . '/cpu.shares'), "1024\n", 'cpu');
         is(slurp(group_of($pid, 'pids') . '/pids.max'), "128\n", 'pids');
-        like(group_of($pid, $_), qr{/vm-\Q$worker\E$}, "$_: its own")
+        like(group_of($pid, $_), qr{/vm-\Q$worker\E\.\w+$}, "$_: its own")
             for qw(memory cpu pids);
     };
 }
@@ -171,7 +171,7 @@ subtest 'users' => sub {
         'each VM has another');
     kill 'KILL', $other;
     wait_for(sub { jails() == 1 && vm_dirs('a') == 1 }, 10, 'its end');
-    is(scalar(grep { !/vm-\Q$worker\E$/ } groups('a')), 0,
+    is(scalar(grep { !/vm-\Q$worker\E\.\w+$/ } groups('a')), 0,
         'of a dead one nothing is left');
 };
 
@@ -263,7 +263,7 @@ subtest 'VMs outlive their agent' => sub {
     ok(lives($pid), 'after a kill -9 too');
     kill 'KILL', $pid;
     wait_for(sub { jails() == 1 && vm_dirs('d') == 1 && !grep {
-        m{vm-\Q@{[ $key =~ m{([^/]+)$} ]}\E$} } groups('d') }, 10,
+        m{vm-\Q@{[ $key =~ m{([^/]+)$} ]}\E\.\w+$} } groups('d') }, 10,
         'what a dead one had to go');
     pass('what a dead one had goes');
     $next->stop('TERM');

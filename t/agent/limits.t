@@ -64,7 +64,7 @@ SKIP: {
         job('one', 'req-c1');
         instance('one');
         my ($pid) = vmms('c');
-        like(group($pid), qr{/vm-c$$-\d+$}m, 'a VM has its own');
+        like(group($pid), qr{/vm-c$$-\d+\.\w+$}m, 'a VM has its own');
         unlike(group($agent->pid), qr{/vm-c$$-}, 'the agent is in none of them');
 
         $agent->stop('KILL');

@@ -88,7 +88,7 @@ cgroups(fca_bounds_t *b)
     fcf_err_t           err;
     fca_cgroups_t      *groups;
     fca_cgroups_conf_t  conf = { .mode = FCA_CGROUPS_NO, .root = "",
-                                 .node_id = "n", .proc = proc };
+                                 .node_id = "n", .tag = "t", .proc = proc };
 
     snprintf(proc, sizeof(proc), "%s/self", top);
     fca_bounds_init(b);

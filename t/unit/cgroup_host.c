@@ -59,6 +59,7 @@ cmd_open(char **words)
                 : strcmp(words[1], "no") == 0 ? FCA_CGROUPS_NO
                                               : FCA_CGROUPS_AUTO,
         .node_id = words[2],
+        .tag = "t",
         .root = words[3] != NULL && strcmp(words[3], "-") != 0 ? words[3]
                                                                : "",
         .proc = words[3] != NULL ? words[4] : NULL,
