@@ -29,6 +29,7 @@ static ngx_uint_t ngx_http_fcfaas_visit_clear(ngx_http_fcfaas_visit_t *visit,
     ngx_uint_t *left);
 static ngx_uint_t ngx_http_fcfaas_visit_follow(ngx_http_fcfaas_worker_t *w,
     ngx_uint_t *left);
+static void ngx_http_fcfaas_visit_followed(ngx_http_fcfaas_visit_t *visit);
 static void ngx_http_fcfaas_visit_begin(ngx_http_fcfaas_visit_t *visit,
     ngx_http_fcfaas_function_t *f);
 static void ngx_http_fcfaas_visit_end(ngx_http_fcfaas_visit_t *visit);
@@ -86,6 +87,13 @@ ngx_http_fcfaas_visit_instances(ngx_http_fcfaas_function_t *f)
     if (!w->visit_event.timer_set) {
         ngx_add_timer(&w->visit_event, NGX_HTTP_FCFAAS_VISIT_TIME);
     }
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_visit_pending(ngx_http_fcfaas_function_t *f)
+{
+    return f->in_visits || f->worker->follow.function == f;
 }
 
 
@@ -269,8 +277,7 @@ ngx_http_fcfaas_visit_follow(ngx_http_fcfaas_worker_t *w, ngx_uint_t *left)
         instance = ngx_http_fcfaas_table_instance_after(visit->function,
                                                         visit->worker_id);
         if (instance == NULL) {
-            ngx_http_fcfaas_route_look(visit->function);
-            ngx_http_fcfaas_visit_end(visit);
+            ngx_http_fcfaas_visit_followed(visit);
             continue;
         }
 
@@ -289,6 +296,23 @@ ngx_http_fcfaas_visit_follow(ngx_http_fcfaas_worker_t *w, ngx_uint_t *left)
     }
 
     return 1;
+}
+
+
+static void
+ngx_http_fcfaas_visit_followed(ngx_http_fcfaas_visit_t *visit)
+{
+    ngx_http_fcfaas_function_t  *f;
+
+    f = visit->function;
+
+    f->refs++;
+    ngx_http_fcfaas_visit_end(visit);
+
+    ngx_http_fcfaas_route_look(f);
+
+    f->refs--;
+    ngx_http_fcfaas_table_release(f);
 }
 
 

@@ -19,6 +19,8 @@ void ngx_http_fcfaas_visit_stop(ngx_http_fcfaas_worker_t *w);
 /* The version or the concurrency of the spec is another one: instances that do
  * not have their own take it over. */
 void ngx_http_fcfaas_visit_instances(ngx_http_fcfaas_function_t *f);
+/* 1 if that is not over yet; then ngx_http_fcfaas_route_look() follows */
+ngx_uint_t ngx_http_fcfaas_visit_pending(ngx_http_fcfaas_function_t *f);
 /* the function goes */
 void ngx_http_fcfaas_visit_forget(ngx_http_fcfaas_function_t *f);
 /* the worker ends */
