@@ -98,16 +98,21 @@ fca_place_look(fca_instances_t *all)
     }
 }
 
-/* declared functions by their spec; others by what the job says */
+/* declared functions by their spec, or that of the version that the job is
+ * for; others by what the job says */
 static int
 fca_place_spec(const fca_instances_t *all, const fca_job_t *job,
     fcf_spec_t *out)
 {
-    const fcf_spec_t  *spec;
+    const fcf_spec_t  *spec, *other;
 
     spec = fca_specs_get(all->specs, job->function_id);
+
     if (spec) {
-        *out = *spec;
+        other = job->version != 0 && job->version != spec->version
+                ? fca_specs_version(all->specs, job->function_id,
+                                    job->version) : NULL;
+        *out = other ? *other : *spec;
         return 1;
     }
 
@@ -129,6 +134,8 @@ fca_place_ahead(const fca_instances_t *all, const fca_job_t *job)
     spec = fca_specs_get(all->specs, job->function_id);
 
     return job->version > (spec ? spec->version : 0)
+           && fca_specs_version(all->specs, job->function_id, job->version)
+              == NULL
            && fca_now(all->loop) - job->since < FCA_PLACE_AHEAD_MS;
 }
 

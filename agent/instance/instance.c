@@ -170,8 +170,9 @@ int
 fca_instance_new(fca_instances_t *all, fca_job_t *job,
     const fcf_spec_t *spec, int declared, fcf_err_t *err)
 {
-    uint64_t         number;
-    fca_instance_t  *inst;
+    uint64_t           number;
+    fca_instance_t    *inst;
+    const fcf_spec_t  *now;
 
     if (fca_state_number(all->state, &number, err) != 0) {
         return -1;
@@ -202,6 +203,9 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
                       fca_vmm_memory_mb(all->vmm, spec->memory_mb));
     inst->booting = 1;
     inst->job = job;
+
+    now = fca_specs_get(all->specs, job->function_id);
+    inst->named = now && !fcf_spec_serves(now, spec->version);
 
     fca_inst_log(inst, FCF_LOG_INFO, "job taken: %d vCPUs, %d MB, version "
                  "%" PRId64, spec->cpu, spec->memory_mb, spec->version);
@@ -341,7 +345,7 @@ fca_instance_unwanted(const fca_instance_t *inst, const fcf_spec_t *spec)
         return inst->declared;
     }
 
-    if (fcf_spec_serves(spec, inst->spec.version)) {
+    if (fcf_spec_serves(spec, inst->spec.version) || inst->named) {
         return 0;
     }
 
@@ -366,15 +370,23 @@ fca_instances_spec(fca_instances_t *all, const char *function_id)
     spec = fca_specs_get(all->specs, function_id);
 
     TAILQ_FOREACH(inst, &all->list, link) {
-        if (strcmp(inst->function_id, function_id) != 0
-            || (inst->state != FCA_S_REGISTERED
-                && inst->state != FCA_S_DRAINING)
+        if (strcmp(inst->function_id, function_id) != 0) {
+            continue;
+        }
+
+        if (spec && fcf_spec_serves(spec, inst->spec.version)) {
+            /* once it is as others it goes as others */
+            inst->named = 0;
+        }
+
+        if ((inst->state != FCA_S_REGISTERED
+             && inst->state != FCA_S_DRAINING)
             || !fca_instance_unwanted(inst, spec))
         {
             continue;
         }
 
-        fca_inst_log(inst, FCF_LOG_INFO, spec ? "a newer version is ready"
+        fca_inst_log(inst, FCF_LOG_INFO, spec ? "another version serves"
                      : "the function is not declared any more");
         fca_instance_event(inst, FCA_E_DRAIN, NULL);
     }

@@ -97,6 +97,8 @@ struct fca_instance_s {
     fcf_timer_t                  *extend_timer;
     fcf_spec_t                    spec;         /* as it was at the start */
     int                           declared;
+    int                           named;    /* no share of the requests: asked
+                                               for by its version */
     fca_image_look_t             *look;         /* while it looks */
     fca_images_t                 *images;       /* until spawned */
     fcf_failure_e                 refusal;

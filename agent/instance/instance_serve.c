@@ -44,7 +44,7 @@ fca_limits(const fca_instance_t *inst, int *min_instances, int *idle_s)
         spec = &inst->spec;
     }
 
-    *min_instances = spec->min_instances;
+    *min_instances = inst->named ? 0 : spec->min_instances;
     *idle_s = spec->idle_timeout_s;
 }
 

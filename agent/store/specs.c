@@ -3,6 +3,7 @@
 #include <string.h>
 #include "agent/base/log.h"
 #include "agent/store/specs.h"
+#include "agent/store/versions.h"
 
 #define FCA_SPECS_BUCKETS  4096
 
@@ -26,6 +27,7 @@ struct fca_specs_s {
     fca_specs_handler_t   handler;
     fcf_sync_t           *sync;
     fca_spec_t           *buckets[FCA_SPECS_BUCKETS];
+    fca_versions_t       *versions;
     fca_peer_t           *peers;
     size_t                npeers, peers_size;
     unsigned              list;
@@ -140,6 +142,25 @@ fca_specs_put_spec(fca_specs_t *specs, const char *function_id,
     specs->handler.changed(specs->handler.arg, function_id);
 }
 
+/* what is in the key is that version, whatever it says */
+static void
+fca_specs_put_version(fca_specs_t *specs, const fcf_key_t *key,
+    const fcf_kv_t *kv)
+{
+    fcf_err_t      err;
+    fcf_spec_t     spec;
+    fca_log_ctx_t  ctx = { .function_id = key->function_id };
+
+    if (fcf_spec_decode(&spec, kv->value, kv->value_len, &err) != 0) {
+        fca_log(FCF_LOG_ERROR, &ctx, "etcd key \"%s\": %s; ignored", kv->key,
+                err.msg);
+        return;
+    }
+
+    spec.version = key->number;
+    fca_versions_put(specs->versions, key->function_id, &spec, specs->list);
+}
+
 static void
 fca_specs_del_spec(fca_specs_t *specs, fca_spec_t **p)
 {
@@ -173,6 +194,9 @@ fca_specs_put(void *arg, const fcf_kv_t *kv)
     if (key.kind == FCF_KEY_SPEC) {
         fca_specs_put_spec(specs, key.function_id, kv);
 
+    } else if (key.kind == FCF_KEY_SPEC_VERSION) {
+        fca_specs_put_version(specs, &key, kv);
+
     } else if (key.kind == FCF_KEY_WORKER) {
         fca_specs_put_peer(specs, key.name, kv);
         specs->handler.node(specs->handler.arg, key.name, kv);
@@ -194,6 +218,9 @@ fca_specs_del(void *arg, const char *name, size_t len)
         if (*p) {
             fca_specs_del_spec(specs, p);
         }
+
+    } else if (key.kind == FCF_KEY_SPEC_VERSION) {
+        fca_versions_del(specs->versions, key.function_id, key.number);
 
     } else if (key.kind == FCF_KEY_WORKER) {
         peer = fca_specs_peer(specs, key.name);
@@ -229,6 +256,8 @@ fca_specs_end(void *arg)
             }
         }
     }
+
+    fca_versions_sweep(specs->versions, specs->list);
 
     specs->listing = 0;
 
@@ -271,8 +300,13 @@ fca_specs_new(fcf_etcd_t *etcd, const char *prefix,
     };
 
     specs = calloc(1, sizeof(*specs));
-    if (specs == NULL) {
+    if (specs) {
+        specs->versions = fca_versions_new();
+    }
+
+    if (specs == NULL || specs->versions == NULL) {
         fcf_err_set(err, FCF_E_NOMEM, "no memory for the specs");
+        free(specs);
         return NULL;
     }
 
@@ -284,6 +318,7 @@ fca_specs_new(fcf_etcd_t *etcd, const char *prefix,
 
     specs->sync = fcf_sync_new(etcd, prefixes, 2, &sync, specs, err);
     if (specs->sync == NULL) {
+        fca_versions_free(specs->versions);
         free(specs);
         return NULL;
     }
@@ -310,6 +345,7 @@ fca_specs_free(fca_specs_t *specs)
         }
     }
 
+    fca_versions_free(specs->versions);
     free(specs->peers);
     free(specs);
 }
@@ -330,6 +366,13 @@ void
 fca_specs_stat(const fca_specs_t *specs, fcf_sync_stat_t *out)
 {
     fcf_sync_stat(specs->sync, out);
+}
+
+const fcf_spec_t *
+fca_specs_version(const fca_specs_t *specs, const char *function_id,
+    int64_t version)
+{
+    return fca_versions_get(specs->versions, function_id, version);
 }
 
 const fcf_spec_t *

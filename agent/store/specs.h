@@ -31,6 +31,10 @@ void fca_specs_stat(const fca_specs_t *specs, fcf_sync_stat_t *out);
 const fcf_spec_t *fca_specs_get(const fca_specs_t *specs,
     const char *function_id);
 
+/* The same of a version that may not be the spec's; NULL: not known. */
+const fcf_spec_t *fca_specs_version(const fca_specs_t *specs,
+    const char *function_id, int64_t version);
+
 size_t fca_specs_nodes(const fca_specs_t *specs);
 const char *fca_specs_node(const fca_specs_t *specs, size_t i);
 /* it takes jobs: neither ill nor draining */

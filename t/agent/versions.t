@@ -1,0 +1,74 @@
+#!/usr/bin/perl
+
+# Versions side by side on one node: each is started from its own spec, those
+# with a share of the requests stay, others are drained.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use AgentHost;
+use Test::More;
+
+AgentHost::begin('versions');
+image('side');
+my $agent = started('a', settings('a', max_vms => 8));
+
+sub versions {
+    return join ' ', sort map { my $i = $etcd->get_json($_);
+        $i && ($i->{state} // 'ready') eq 'ready' ? $i->{version} : () }
+        instances('side');
+}
+
+sub become {
+    my ($want, $what) = @_;
+    wait_for(sub { versions() eq $want }, 20, "$what: $want");
+    pass("$what: $want");
+}
+
+sub traffic {
+    my (%percent) = @_;
+    return traffic => [map {
+        { version => 0 + $_, percent => $percent{$_} } } sort keys %percent];
+}
+
+# a job for a version that is not the spec's
+$etcd->put('/specs/side/versions/2', { memory_mb => 192, concurrency => 7 });
+$etcd->spec('side', version => 1, traffic(1 => 90, 2 => 10));
+our_job('side', 'req-1', 1);
+become('1', 'the version of the spec');
+our_job('side', 'req-2', 2);
+become('1 2', 'and the one with a share beside it');
+my ($two) = grep { $_->{version} == 2 } map { $etcd->get_json($_) }
+    instances('side');
+is($two->{concurrency}, 7, 'made by its own spec');
+
+# shares, not age, say which go
+$etcd->spec('side', version => 1, traffic(2 => 100));
+become('2', 'the one without a share goes');
+our_job('side', 'req-3', 1);
+become('1 2', 'unless it was asked for by name');
+$etcd->spec('side', version => 1, traffic(2 => 100));
+our_job('side', 'req-6', 2);
+become('1 2 2', 'then it stays');
+$etcd->spec('side', version => 1, traffic(1 => 50, 2 => 50));
+become('1 2 2', 'both have shares');
+$etcd->spec('side', version => 1);
+become('1', 'back: the newer one goes');
+
+# it is not known: what there is a spec of is started instead
+our_job('side', 'req-4', 9);
+become('1 1', 'a version that nobody knows');
+
+# a value that is wrong is no version
+$etcd->put('/specs/side/versions/3', '{"cpu":0}');
+our_job('side', 'req-5', 3);
+become('1 1 1', 'a wrong one');
+like(slurp($agent->log), qr{/specs/side/versions/3.*cpu: 0}, 'is told');
+
+$etcd->del('/specs/side');
+wait_for(sub { !instances('side') }, 20, 'none after its deletion');
+nothing_left_of('side', 'a');
+
+done_testing;
