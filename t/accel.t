@@ -68,8 +68,8 @@ __DATA__
 ["GET /run/hello/redirect", "GET /run/hello/named", "GET /if/hello/redirect"]
 --- response_body eval
 ["function\n", "function\n", "function\n"]
---- response_headers
-!X-Accel-Redirect
+--- response_headers eval
+[("!X-Accel-Redirect") x 3]
 
 
 === TEST 2: not out of a cache either

@@ -26,7 +26,7 @@ EOC
 add_block_preprocessor(sub {
     my ($block) = @_;
     $block->set_value('config', $config) unless defined $block->config;
-    $block->set_value('http_config', $block->http_config . $agent);
+    $block->set_value('http_config', ($block->http_config // '') . $agent);
 });
 
 run_tests();

@@ -30,7 +30,7 @@ EOC
 
 add_block_preprocessor(sub {
     my ($block) = @_;
-    my $text = $block->http_config . $agent;
+    my $text = ($block->http_config // '') . $agent;
 
     if (defined(my $why = $block->unsent)) {
         $text .= <<"        EOC";

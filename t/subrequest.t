@@ -43,8 +43,8 @@ EOC
 add_block_preprocessor(sub {
     my ($block) = @_;
     $block->set_value('config', $config) unless defined $block->config;
-    $block->set_value('http_config', $block->http_config . $agent)
-        unless $block->http_config =~ /TEST_NGINX_AGENT;/;
+    $block->set_value('http_config', ($block->http_config // '') . $agent)
+        unless ($block->http_config // '') =~ /TEST_NGINX_AGENT;/;
 });
 
 run_tests();

@@ -146,7 +146,7 @@ spec("page"); instance("page");
 
 === TEST 6: a stale answer where there is no instance
 --- http_config
-    proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=cache:1m;
+    proxy_cache_path $TEST_NGINX_SERVER_ROOT/stale keys_zone=stale:1m;
     server {
         listen 127.0.0.1:$TEST_NGINX_AGENT;
         location / { add_header Cache-Control max-age=1; return 200 "made\n"; }
@@ -155,7 +155,7 @@ spec("page"); instance("page");
     location ~ ^/run/(?<function_id>[^/]+) {
         fcfaas $function_id;
         fcfaas_park_timeout 1s;
-        proxy_cache cache;
+        proxy_cache stale;
         proxy_cache_key $uri;
         proxy_cache_use_stale error timeout;
         proxy_pass http://functions$fcfaas_uri;

@@ -103,6 +103,11 @@ sub _prepare {
         $block->set_value('http_config', $http . ($block->http_config // ''));
     }
 
+    # under HTTP/2 and 3 the real one calls curl, which would take dots away
+    if (!defined $block->curl_options) {
+        $block->set_value('curl_options', '--path-as-is');
+    }
+
     if (!defined $block->no_error_log) {
         $block->set_value('no_error_log', "[alert]\n[emerg]\n");
     }

@@ -1,7 +1,8 @@
 package Test::Nginx::Server;
 
 # The nginx of one block of Test::Nginx::Socket: its configuration, start and
-# end.
+# end.  With TEST_NGINX_USE_HUP one nginx serves all blocks of a file, reloaded
+# between them; its old workers must leave.
 
 use strict;
 use warnings;
@@ -25,6 +26,7 @@ sub new {
         root        => $ENV{TEST_NGINX_SERVROOT}
                        // FcfTest::tmpdir() . '/servroot',
         env         => [],
+        hup         => $ENV{TEST_NGINX_USE_HUP},
     }, $class;
 }
 
@@ -48,6 +50,9 @@ sub start {
     my ($self, $block) = @_;
     my $root = $self->{root};
 
+    return $self->_reload($block) if $self->{proc};
+
+    $self->{master} = 'on' if $self->{hup};
     remove_tree($root, { keep_root => 1 });
     make_path("$root/$_") for qw(logs conf html client_body_temp);
     $self->_user_files($block);
@@ -71,8 +76,43 @@ sub start {
 }
 
 
-sub stop {
+sub _workers {
     my ($self) = @_;
+    my $master = $self->{proc}->pid;
+    my $children = "/proc/$master/task/$master/children";
+
+    return -e $children ? split ' ', FcfTest::slurp($children) : ();
+}
+
+
+sub _reload {
+    my ($self, $block) = @_;
+    my $root = $self->{root};
+    my %old = map { $_ => 1 } $self->_workers;
+
+    remove_tree("$root/html", { keep_root => 1 });
+    $self->_user_files($block);
+    FcfTest::spew("$root/conf/nginx.conf", $self->_conf($block));
+    FcfTest::spew("$root/logs/$_", '') for 'error.log', 'stderr.log';
+
+    $self->{proc}->kill('HUP');
+
+    # a worker that has no port any more is on its way out
+    return FcfTest::wait_for(sub {
+        my @now = $self->_workers;
+        return !$self->{proc}->alive
+            || (@now && !grep { $old{$_} } @now)
+            || $self->error_log_text =~ /\[emerg\]/;
+    }, 20, 'the workers of before to leave')
+        && $self->{proc}->alive && $self->error_log_text !~ /\[emerg\]/;
+}
+
+
+# one that is reloaded goes on, unless $end
+sub stop {
+    my ($self, $end) = @_;
+
+    return if $self->{hup} && !$end;
 
     my $proc = delete $self->{proc} or return;
     $proc->stop('QUIT');

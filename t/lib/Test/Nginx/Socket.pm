@@ -30,7 +30,7 @@ package Test::Nginx::Socket;
 #
 # In these texts $TEST_NGINX_<NAME> is replaced from the environment, and
 # $ServerPort by the port.  Environment: TEST_NGINX_BINARY, _PORT, _SERVROOT,
-# _LOAD_MODULES, _TIMEOUT.  Left out: HUP mode, valgrind, leak check, udp_*,
+# _LOAD_MODULES, _TIMEOUT, _USE_HUP.  Left out: valgrind, leak check, udp_*,
 # curl, HTTP/2 and 3.
 
 use Test::Base -Base;
@@ -88,6 +88,7 @@ sub run_tests() {
         }
     }
 
+    $server->stop(1);
     $_->() for @cleanups;
 }
 
@@ -108,6 +109,7 @@ sub run_block($) {
 
     my $failed = failures();
     my $tcp = Test::Nginx::Tcp->start($block, $server);
+    $server->stop(1) if defined $block->must_die;
     my $started = $server->start($block);
 
     if ($started && defined(my $init = $block->init)) {
@@ -128,7 +130,7 @@ sub run_block($) {
     sleep $block->wait if defined $block->wait;
 
     Test::Nginx::Check::logs($block, $server) if $started || $block->must_die;
-    $server->stop;
+    $server->stop(!$started);
     $tcp->check($block) if $tcp;
 
     if (failures() > $failed) {
