@@ -4,7 +4,10 @@
 # long the answers take, over kept connections of which there are as many as
 # it needs.
 #
-#   load.pl PORT PATH INTERVAL_MS PATIENCE_S
+#   load.pl PORT PATH INTERVAL_MS PATIENCE_S [AGAIN]
+#
+# With AGAIN a request over a kept connection that turns out to have been
+# closed is sent once more over a new one, as HTTP's clients do ("again").
 #
 # When its standard input ends it sends no more, waits for what is under way,
 # and prints one JSON object: sent, answered, status => { 200 => n }, lost
@@ -18,12 +21,12 @@ use JSON::PP;
 use Socket;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-my ($port, $path, $interval, $patience) = @ARGV;
+my ($port, $path, $interval, $patience, $again) = @ARGV;
 my $request = "GET $path HTTP/1.1\r\nHost: load\r\n\r\n";
 my $to = pack_sockaddr_in($port, inet_aton('127.0.0.1'));
 my (%busy, @idle);
 my %n = (sent => 0, answered => 0, lost => 0, status => {}, late_ms => 0,
-    slowest_ms => 0, connections => 0, why => []);
+    slowest_ms => 0, connections => 0, again => 0, why => []);
 
 $SIG{PIPE} = 'IGNORE';
 
@@ -37,7 +40,8 @@ sub lost {
 }
 
 sub conn {
-    my $c = pop @idle;
+    my ($fresh) = @_;
+    my $c = $fresh ? undef : pop @idle;
     return $c if $c;
 
     socket my $fh, AF_INET, SOCK_STREAM, 0 or die "socket: $!";
@@ -49,16 +53,23 @@ sub conn {
 }
 
 sub ask {
-    my $c = conn();
-    $n{sent}++;
+    my ($fresh) = @_;
+    my $c = conn($fresh);
+    $n{sent}++ unless $fresh;
     @$c{qw(buf since no)} = ('', now(), $n{sent});
     return lost($c, 'cannot connect') unless $c->{fh};
 
     if ((syswrite($c->{fh}, $request) // -1) != length $request) {
+        return once_more() if $again && $c->{used};
         return lost($c, "cannot write: $!");
     }
 
     $busy{$c->{fd}} = $c;
+}
+
+sub once_more {
+    $n{again}++;
+    ask(1);
 }
 
 # the length of the whole answer, once its head is here
@@ -81,6 +92,7 @@ sub answered {
     $n{status}{$status}++;
     $n{slowest_ms} = $ms if $ms > $n{slowest_ms};
     delete $busy{$c->{fd}};
+    $c->{used} = 1;
     push @idle, $c unless $c->{buf} =~ /^connection: close/mi;
 }
 
@@ -97,6 +109,7 @@ sub readable {
     }
 
     delete $busy{$c->{fd}};
+    return once_more() if $again && $c->{used} && $c->{buf} eq '';
     lost($c, length $c->{buf} ? 'cut short' : 'closed');
 }
 

@@ -3,7 +3,7 @@ package FcfTest::Load;
 # A steady load on a gateway (t/lib/load.pl), counted.
 #
 #   my $load = FcfTest::Load->start(port => $port, path => '/run/warm',
-#       interval_ms => 1, patience_s => 30);
+#       interval_ms => 1, patience_s => 30, again => 1);
 #   ...
 #   my $n = $load->end;     # { sent, answered, status, lost, why, ... }
 
@@ -20,7 +20,8 @@ sub start {
     $self->{proc} = FcfTest::Proc->spawn(name => $name, stdin => 1,
         stdout => FcfTest::tmpdir() . "/$name.json",
         argv => [$^X, FcfTest::root() . '/t/lib/load.pl', $self->{port},
-            $self->{path}, $self->{interval_ms}, $self->{patience_s}]);
+            $self->{path}, $self->{interval_ms}, $self->{patience_s},
+            $self->{again} // 0]);
 
     return $self;
 }
