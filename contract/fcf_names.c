@@ -401,7 +401,7 @@ fcf_key_parse_spec(fcf_key_t *out, fcf_key_rest_t *rest)
 
     out->number = fcf_key_number(rest);
 
-    return (out->number < 0) ? FCF_KEY_OTHER : FCF_KEY_SPEC_VERSION;
+    return (out->number < 1) ? FCF_KEY_OTHER : FCF_KEY_SPEC_VERSION;
 }
 
 
@@ -419,8 +419,8 @@ fcf_key_parse_function(fcf_key_t *out, fcf_key_rest_t *rest)
     if (fcf_key_skip(rest, "/slots/")) {
         out->number = fcf_key_number(rest);
 
-        return (out->number < 0 || out->number > INT32_MAX) ? FCF_KEY_OTHER
-                                                            : FCF_KEY_SLOT;
+        return (out->number < 0 || out->number >= FCF_INSTANCES_MAX)
+               ? FCF_KEY_OTHER : FCF_KEY_SLOT;
     }
 
     if (fcf_key_skip(rest, "/instances/")) {

@@ -8,7 +8,8 @@
 NGX_SRCS := config ngx_fcfaas_module/build \
             $(wildcard contract/*.[ch] client/*.[ch]) \
             $(wildcard ngx_fcfaas_module/*.[ch]) \
-            $(wildcard ngx_fcfaas_module/zone/*.[ch])
+            $(wildcard ngx_fcfaas_module/zone/*.[ch]) \
+            $(wildcard ngx_fcfaas_module/state/*.[ch])
 
 NGX_release := build/nginx/ngx_http_fcfaas_module.so
 NGX_asan    := build/nginx-asan/nginx
@@ -66,3 +67,14 @@ $(PICK_TEST)_counted.o: ngx_fcfaas_module/ngx_http_fcfaas_pick.c
 
 $(PICK_TEST): $(PICK_TEST).o $(PICK_TEST)_counted.o
 	$(CC) -o $@ $^ $(LDFLAGS)
+
+# So is the state file.
+
+STATE_OBJS  := $(patsubst %.c,$(B)/%.o,\
+    $(sort $(wildcard ngx_fcfaas_module/state/*.c)))
+STATE_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/state_*.c)))
+UNIT_TESTS  += $(STATE_TESTS)
+
+$(STATE_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(STATE_OBJS) \
+    $(B)/contract/libfcf.a
+	$(CC) -o $@ $^ $(LDFLAGS) -ljansson

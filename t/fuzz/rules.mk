@@ -23,6 +23,15 @@ FUZZ_proxy_head  := $(FUZZ_HTTP)
 FUZZ_proxy_body  := $(FUZZ_HTTP)
 FUZZ_proxy_agree := $(FUZZ_HTTP)
 
+FUZZ_FCF := $(B)/contract/libfcf.a
+
+FUZZ_contract_values := $(FUZZ_FCF)
+FUZZ_contract_bytes  := $(FUZZ_FCF)
+FUZZ_contract_names  := $(FUZZ_FCF)
+FUZZ_etcd_reply      := $(FUZZ_FCF)
+FUZZ_etcd_watch      := $(FUZZ_FCF)
+FUZZ_state_file      := $(B)/ngx_fcfaas_module/state/fcs_state.o $(FUZZ_FCF)
+
 FUZZ_NAMES   := $(patsubst t/fuzz/%.c,%,$(sort $(wildcard t/fuzz/*.c)))
 FUZZ         ?= $(FUZZ_NAMES)
 FUZZ_SECONDS ?= 60

@@ -45,6 +45,8 @@ static const struct {
     { "/specs/F", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions", FCF_KEY_OTHER, "", "", 0 },
+    { "/specs/f/versions/0", FCF_KEY_OTHER, "", "", 0 },
+    { "/functions/f/slots/100000", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions/", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions/01", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions/-1", FCF_KEY_OTHER, "", "", 0 },
