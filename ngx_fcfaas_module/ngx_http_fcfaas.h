@@ -50,6 +50,7 @@ typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
 typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
 typedef struct ngx_http_fcfaas_upconf_s    ngx_http_fcfaas_upconf_t;
 typedef struct ngx_http_fcfaas_probe_s     ngx_http_fcfaas_probe_t;
+typedef struct ngx_http_fcfaas_state_s     ngx_http_fcfaas_state_t;
 typedef struct ngx_http_fcfaas_refusal_s   ngx_http_fcfaas_refusal_t;
 typedef struct ngx_http_fcfaas_boots_s     ngx_http_fcfaas_boots_t;
 
@@ -71,6 +72,9 @@ typedef struct {
     ngx_str_t                    token;
     ngx_int_t                    park_limit_total;  /* 0: none */
     ngx_shm_zone_t              *shm_zone;
+
+    ngx_str_t                    state_file;    /* with NUL; empty: none */
+    ngx_msec_t                   state_interval;
 
     ngx_http_fcfaas_worker_t    *worker;        /* NULL in the master */
 
@@ -362,6 +366,7 @@ struct ngx_http_fcfaas_worker_s {
     ngx_http_fcfaas_stat_t      *stat;          /* in the zone */
     const char                  *prefix;
     ngx_http_fcfaas_upconf_t    *upconfs;
+    ngx_http_fcfaas_state_t     *state;         /* NULL: it writes none */
 
     uint64_t                     serial;        /* of the last instance */
     ngx_http_fcfaas_function_t **buckets;

@@ -143,7 +143,15 @@ ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
         return NGX_ERROR;
     }
 
-    if (ngx_http_fcfaas_traffic_set(f, &spec) != NGX_OK) {
+    return ngx_http_fcfaas_apply_spec_value(f, &spec, err);
+}
+
+
+ngx_int_t
+ngx_http_fcfaas_apply_spec_value(ngx_http_fcfaas_function_t *f,
+    const fcf_spec_t *spec, fcf_err_t *err)
+{
+    if (ngx_http_fcfaas_traffic_set(f, spec) != NGX_OK) {
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }
 
@@ -158,13 +166,13 @@ ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
     }
 
     f->spec_generation = f->worker->generation;
-    f->spec.version = spec.version;
-    f->spec.cpu = spec.cpu;
-    f->spec.memory = spec.memory_mb;
-    f->spec.concurrency = spec.concurrency;
-    f->spec.min_instances = spec.min_instances;
-    f->spec.max_instances = spec.max_instances;
-    f->spec.timeout_s = spec.timeout_s;
+    f->spec.version = spec->version;
+    f->spec.cpu = spec->cpu;
+    f->spec.memory = spec->memory_mb;
+    f->spec.concurrency = spec->concurrency;
+    f->spec.min_instances = spec->min_instances;
+    f->spec.max_instances = spec->max_instances;
+    f->spec.timeout_s = spec->timeout_s;
 
     ngx_http_fcfaas_pool_each(f, ngx_http_fcfaas_apply_pool);
     ngx_http_fcfaas_apply_minimum(f);
@@ -233,22 +241,31 @@ static ngx_int_t
 ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
 {
-    fcf_instance_t               value;
-    ngx_http_fcfaas_pool_t      *pool;
-    ngx_http_fcfaas_instance_t   probe, *instance;
+    fcf_instance_t  value;
 
     if (fcf_instance_decode(&value, kv->value, kv->value_len, err) != 0) {
         return NGX_ERROR;
     }
 
+    return ngx_http_fcfaas_apply_instance_value(f, key->name, &value, err);
+}
+
+
+ngx_int_t
+ngx_http_fcfaas_apply_instance_value(ngx_http_fcfaas_function_t *f,
+    const char *worker_id, const fcf_instance_t *value, fcf_err_t *err)
+{
+    ngx_http_fcfaas_pool_t      *pool;
+    ngx_http_fcfaas_instance_t   probe, *instance;
+
     ngx_memzero(&probe, sizeof(ngx_http_fcfaas_instance_t));
     probe.name.data = probe.name_data;
 
-    if (ngx_http_fcfaas_apply_address(&probe, &value, err) != NGX_OK) {
+    if (ngx_http_fcfaas_apply_address(&probe, value, err) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    instance = ngx_http_fcfaas_table_instance(f, key->name);
+    instance = ngx_http_fcfaas_table_instance(f, worker_id);
 
     if (instance
         && (instance->name.len != probe.name.len
@@ -261,9 +278,9 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     }
 
     if (instance == NULL) {
-        pool = ngx_http_fcfaas_pool_get(f, value.version);
+        pool = ngx_http_fcfaas_pool_get(f, value->version);
 
-        instance = pool ? ngx_http_fcfaas_table_instance_add(pool, key->name)
+        instance = pool ? ngx_http_fcfaas_table_instance_add(pool, worker_id)
                         : NULL;
         if (instance == NULL) {
             return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
@@ -277,9 +294,9 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
 
     ngx_http_fcfaas_probe_adopt(instance);
 
-    if (instance->version != value.version) {
-        instance->version = value.version;
-        pool = ngx_http_fcfaas_pool_get(f, value.version);
+    if (instance->version != value->version) {
+        instance->version = value->version;
+        pool = ngx_http_fcfaas_pool_get(f, value->version);
 
         if (pool) {
             ngx_http_fcfaas_table_instance_move(instance, pool);
@@ -287,8 +304,8 @@ ngx_http_fcfaas_apply_instance(ngx_http_fcfaas_function_t *f,
     }
 
     instance->generation = f->worker->generation;
-    instance->concurrency = value.concurrency;
-    instance->draining = value.state == FCF_INSTANCE_DRAINING;
+    instance->concurrency = value->concurrency;
+    instance->draining = value->state == FCF_INSTANCE_DRAINING;
 
     ngx_http_fcfaas_slots_note(instance);
 

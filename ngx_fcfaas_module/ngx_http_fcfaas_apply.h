@@ -17,6 +17,12 @@ ngx_int_t ngx_http_fcfaas_apply_put(ngx_http_fcfaas_function_t *f,
 void ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key);
 
+/* the same for what is decoded already */
+ngx_int_t ngx_http_fcfaas_apply_spec_value(ngx_http_fcfaas_function_t *f,
+    const fcf_spec_t *spec, fcf_err_t *err);
+ngx_int_t ngx_http_fcfaas_apply_instance_value(ngx_http_fcfaas_function_t *f,
+    const char *worker_id, const fcf_instance_t *value, fcf_err_t *err);
+
 /* put has failed: it is as if there was no such key, but that a function whose
  * spec was good before stays with that one. */
 void ngx_http_fcfaas_apply_bad(ngx_http_fcfaas_function_t *f,

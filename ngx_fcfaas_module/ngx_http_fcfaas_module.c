@@ -7,6 +7,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_state.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
@@ -60,6 +61,13 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
     { ngx_string("fcfaas_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_fcfaas_conf_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("fcfaas_state_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_fcfaas_state_conf,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },

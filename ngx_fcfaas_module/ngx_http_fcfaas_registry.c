@@ -13,7 +13,6 @@ static void ngx_http_fcfaas_registry_del(void *arg, const char *key,
     size_t len);
 static void ngx_http_fcfaas_registry_state(void *arg, fcf_sync_state_e state,
     const char *why);
-static void ngx_http_fcfaas_registry_done(ngx_http_fcfaas_function_t *f);
 
 
 static const fcf_sync_handler_t  ngx_http_fcfaas_registry_handler = {
@@ -38,8 +37,10 @@ ngx_http_fcfaas_registry_start(ngx_http_fcfaas_worker_t *w)
     fcf_err_t    err;
     const char  *prefixes[2];
 
-    prefixes[0] = fcf_key_specs(specs, w->prefix);
-    prefixes[1] = fcf_key_functions(functions, w->prefix);
+    /* instances first: with them what is known already can be served */
+
+    prefixes[0] = fcf_key_functions(functions, w->prefix);
+    prefixes[1] = fcf_key_specs(specs, w->prefix);
 
     w->sync = fcf_sync_new(w->etcd, prefixes, 2,
                            &ngx_http_fcfaas_registry_handler, w, &err);
@@ -93,8 +94,7 @@ ngx_http_fcfaas_registry_end(void *arg)
 }
 
 
-/* the caller's reference goes, and the function with it if nothing holds it */
-static void
+void
 ngx_http_fcfaas_registry_done(ngx_http_fcfaas_function_t *f)
 {
     ngx_http_fcfaas_route_look(f);

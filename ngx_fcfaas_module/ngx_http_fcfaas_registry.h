@@ -10,6 +10,10 @@
 /* Starts the watch; the table fills from the loop. */
 ngx_int_t ngx_http_fcfaas_registry_start(ngx_http_fcfaas_worker_t *w);
 
+/* After something was applied to a function: who waits is looked at.  The
+ * caller's reference goes, and the function with it if that was the last. */
+void ngx_http_fcfaas_registry_done(ngx_http_fcfaas_function_t *f);
+
 /* 1 if something may be sent to the function, or made of it */
 ngx_uint_t ngx_http_fcfaas_registry_known(ngx_http_fcfaas_function_t *f);
 

@@ -5,6 +5,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_state.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
@@ -66,6 +67,7 @@ ngx_http_fcfaas_worker_start(ngx_cycle_t *cycle)
 
     if (ngx_http_fcfaas_worker_redis(w) != NGX_OK
         || ngx_http_fcfaas_worker_etcd(w) != NGX_OK
+        || ngx_http_fcfaas_state_start(w) != NGX_OK
         || ngx_http_fcfaas_registry_start(w) != NGX_OK)
     {
         return NGX_ERROR;
@@ -234,6 +236,8 @@ ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle)
 
     w = fmcf->worker;
     w->closing = 1;
+
+    ngx_http_fcfaas_state_stop(w);
 
     if (w->sync) {
         fcf_sync_free(w->sync);

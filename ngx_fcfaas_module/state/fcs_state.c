@@ -9,6 +9,7 @@
 
 #define FCS_SPEC      1
 #define FCS_INSTANCE  2
+#define FCS_VERSION   3
 
 
 /* what stands in the file: no padding inside, checked below */
@@ -31,7 +32,7 @@ typedef struct {
     union {
         struct {
             int32_t   cpu, memory_mb, min, max;
-            int32_t   timeout_s, zero;
+            int32_t   timeout_s, ntraffic;
         } spec;
 
         struct {
@@ -41,17 +42,24 @@ typedef struct {
     } u;
 } fcs_record_t;
 
+/* of a spec, behind the padded text */
+typedef struct {
+    int64_t    version, percent;
+} fcs_share_t;
+
 _Static_assert(sizeof(fcs_head_t) == FCS_HEAD, "the head's layout");
 _Static_assert(sizeof(fcs_record_t) == 40, "a record's layout");
 _Static_assert(FCS_RECORD_MAX >= sizeof(fcs_record_t) + FCF_ID_MAX
-               + FCF_WORKER_ID_MAX + FCF_ADDR_MAX + 8, "a record's room");
+               + FCF_WORKER_ID_MAX + FCF_ADDR_MAX + 8
+               + FCF_TRAFFIC_MAX * sizeof(fcs_share_t), "a record's room");
 
-/* the two last are the text, which follows: id, name, address */
+/* the text follows: id, name, address */
 typedef struct {
     fcs_record_t   r;
     char           id[FCF_ID_MAX + 1];
     char           name[FCF_WORKER_ID_MAX + 1];
     char           addr[FCF_ADDR_MAX];
+    fcs_share_t    traffic[FCF_TRAFFIC_MAX];
 } fcs_item_t;
 
 
@@ -102,6 +110,9 @@ size_t
 fcs_put_spec(char dst[FCS_RECORD_MAX], const char *function_id,
     const fcf_spec_t *spec)
 {
+    size_t        len;
+    unsigned      i;
+    fcs_share_t   share;
     fcs_record_t  r;
 
     memset(&r, 0, sizeof(r));
@@ -113,6 +124,29 @@ fcs_put_spec(char dst[FCS_RECORD_MAX], const char *function_id,
     r.u.spec.min = spec->min_instances;
     r.u.spec.max = spec->max_instances;
     r.u.spec.timeout_s = spec->timeout_s;
+    r.u.spec.ntraffic = (int32_t) spec->ntraffic;
+    len = fcs_put(dst, &r, function_id, "", "");
+
+    for (i = 0; i < spec->ntraffic; i++) {
+        share.version = spec->traffic[i].version;
+        share.percent = spec->traffic[i].percent;
+        memcpy(dst + len, &share, sizeof(share));
+        len += sizeof(share);
+    }
+
+    return len;
+}
+
+
+size_t
+fcs_put_version(char dst[FCS_RECORD_MAX], const char *function_id,
+    int64_t version)
+{
+    fcs_record_t  r;
+
+    memset(&r, 0, sizeof(r));
+    r.kind = FCS_VERSION;
+    r.version = version;
 
     return fcs_put(dst, &r, function_id, "", "");
 }
@@ -180,7 +214,7 @@ fcs_text(char *dst, size_t size, const char *data, size_t len, size_t *at,
 static size_t
 fcs_take(fcs_item_t *item, const char *data, size_t len)
 {
-    size_t         at;
+    size_t         at, n;
     fcs_record_t  *r;
 
     r = &item->r;
@@ -203,7 +237,23 @@ fcs_take(fcs_item_t *item, const char *data, size_t len)
 
     at = (at + 7) / 8 * 8;
 
-    return at <= len ? at : 0;
+    if (at > len || r->kind != FCS_SPEC) {
+        return at <= len ? at : 0;
+    }
+
+    if (r->u.spec.ntraffic < 0 || r->u.spec.ntraffic > FCF_TRAFFIC_MAX) {
+        return 0;
+    }
+
+    n = (size_t) r->u.spec.ntraffic * sizeof(fcs_share_t);
+
+    if (n > len - at) {
+        return 0;
+    }
+
+    memcpy(item->traffic, data + at, n);
+
+    return at + n;
 }
 
 
@@ -211,6 +261,31 @@ static int
 fcs_within(int64_t value, int64_t min, int64_t max)
 {
     return value >= min && value <= max;
+}
+
+
+/* the shares of a spec: each of some version, 100 percent in all */
+
+static int
+fcs_valid_traffic(const fcs_item_t *item)
+{
+    int      i, n;
+    int64_t  sum;
+
+    n = item->r.u.spec.ntraffic;
+    sum = 0;
+
+    for (i = 0; i < n; i++) {
+        if (item->traffic[i].version < 1
+            || !fcs_within(item->traffic[i].percent, 0, 100))
+        {
+            return 0;
+        }
+
+        sum += item->traffic[i].percent;
+    }
+
+    return n == 0 || sum == 100;
 }
 
 
@@ -236,7 +311,12 @@ fcs_valid(const fcs_item_t *item)
                && fcs_within(r->u.spec.memory_mb, 1, FCF_MEMORY_MB_MAX)
                && fcs_within(r->u.spec.max, 1, FCF_INSTANCES_MAX)
                && fcs_within(r->u.spec.min, 0, r->u.spec.max)
-               && fcs_within(r->u.spec.timeout_s, 0, FCF_TIMEOUT_S_MAX);
+               && fcs_within(r->u.spec.timeout_s, 0, FCF_TIMEOUT_S_MAX)
+               && fcs_valid_traffic(item);
+    }
+
+    if (r->kind == FCS_VERSION) {
+        return r->version >= 1 && r->name_len == 0 && r->addr_len == 0;
     }
 
     return r->kind == FCS_INSTANCE
@@ -296,7 +376,6 @@ fcs_check(fcs_info_t *out, const char *data, size_t len, const char *prefix,
     fcf_err_t *err)
 {
     size_t       at, n;
-    uint32_t     nspecs;
     fcs_head_t   head;
     fcs_item_t   item;
 
@@ -314,9 +393,8 @@ fcs_check(fcs_info_t *out, const char *data, size_t len, const char *prefix,
                                "has a record at byte %zu that is none", at);
         }
 
-        nspecs = (item.r.kind == FCS_SPEC);
-        out->nspecs += nspecs;
-        out->ninstances += 1 - nspecs;
+        out->nspecs += (item.r.kind == FCS_SPEC);
+        out->ninstances += (item.r.kind == FCS_INSTANCE);
     }
 
     if (out->nspecs != head.nspecs || out->ninstances != head.ninstances) {
@@ -338,8 +416,14 @@ fcs_check(fcs_info_t *out, const char *data, size_t len, const char *prefix,
 static void
 fcs_tell(const fcs_item_t *item, const fcs_handler_t *handler, void *arg)
 {
+    unsigned        i;
     fcf_spec_t      spec;
     fcf_instance_t  instance;
+
+    if (item->r.kind == FCS_VERSION) {
+        handler->version(arg, item->id, item->r.version);
+        return;
+    }
 
     if (item->r.kind == FCS_SPEC) {
         fcf_spec_default(&spec);
@@ -350,12 +434,19 @@ fcs_tell(const fcs_item_t *item, const fcs_handler_t *handler, void *arg)
         spec.min_instances = item->r.u.spec.min;
         spec.max_instances = item->r.u.spec.max;
         spec.timeout_s = item->r.u.spec.timeout_s;
+        spec.ntraffic = (unsigned) item->r.u.spec.ntraffic;
+
+        for (i = 0; i < spec.ntraffic; i++) {
+            spec.traffic[i].version = item->traffic[i].version;
+            spec.traffic[i].percent = (int) item->traffic[i].percent;
+        }
+
         handler->spec(arg, item->id, &spec);
         return;
     }
 
     memset(&instance, 0, sizeof(instance));
-    memcpy(instance.worker_ip, item->addr, sizeof(instance.worker_ip));
+    memcpy(instance.worker_ip, item->addr, item->r.addr_len);
     instance.proxy_port = item->r.u.instance.port;
     instance.version = item->r.version;
     instance.concurrency = item->r.concurrency;

@@ -15,7 +15,7 @@
 
 #define FCS_LAYOUT      1
 #define FCS_HEAD        144
-#define FCS_RECORD_MAX  256             /* bytes, at most, of one */
+#define FCS_RECORD_MAX  512             /* bytes, at most, of one */
 #define FCS_FILE_MAX    ((uint64_t) 1 << 31)
 
 typedef struct {
@@ -38,6 +38,10 @@ size_t fcs_put_instance(char dst[FCS_RECORD_MAX], const char *function_id,
 #define FCS_HASH  0xcbf29ce484222325u
 uint64_t fcs_hash(uint64_t hash, const char *data, size_t len);
 
+/* a version of a function that there is a key of */
+size_t fcs_put_version(char dst[FCS_RECORD_MAX], const char *function_id,
+    int64_t version);
+
 void fcs_put_head(char dst[FCS_HEAD], const fcs_info_t *info);
 
 /* All of a file's bytes: whether every one of them is what a gateway with this
@@ -49,6 +53,7 @@ typedef struct {
     void  (*spec)(void *arg, const char *function_id, const fcf_spec_t *spec);
     void  (*instance)(void *arg, const char *function_id,
                       const char *worker_id, const fcf_instance_t *instance);
+    void  (*version)(void *arg, const char *function_id, int64_t version);
 } fcs_handler_t;
 
 /* of a file that has passed fcs_check() */

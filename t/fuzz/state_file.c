@@ -41,11 +41,21 @@ on_instance(void *arg, const char *function_id, const char *worker_id,
 
 
 static void
+on_version(void *arg, const char *function_id, int64_t version)
+{
+    (void) arg;
+    FCT_HOLDS(fcf_id_valid(function_id, strlen(function_id)));
+    FCT_HOLDS(version >= 1);
+}
+
+
+static void
 check(const char *data, size_t len)
 {
     fcf_err_t             err;
     fcs_info_t            info;
-    const fcs_handler_t   handler = { on_spec, on_instance };
+    const fcs_handler_t   handler = { on_spec, on_instance,
+                                      on_version };
 
     if (fcs_check(&info, data, len, "", &err) != 0) {
         fct_says(&err);

@@ -8,7 +8,8 @@ static char         file[4096];
 static size_t       file_len;
 static fcf_spec_t   spec, got_spec;
 static unsigned     nspecs, ninstances;
-static char         got[3][128];
+static int64_t      version;
+static char         got[4][128];
 static fcf_instance_t  instance, got_instance;
 
 
@@ -35,6 +36,15 @@ on_instance(void *arg, const char *function_id, const char *worker_id,
 
 
 static void
+on_version(void *arg, const char *function_id, int64_t v)
+{
+    (void) arg;
+    snprintf(got[3], sizeof(got[3]), "%s", function_id);
+    version = v;
+}
+
+
+static void
 head(const char *prefix)
 {
     fcs_info_t  info = { .written = 17, .nspecs = 1, .ninstances = 2 };
@@ -57,6 +67,9 @@ make(void)
     spec.min_instances = 1;
     spec.max_instances = 3;
     spec.timeout_s = 9;
+    spec.ntraffic = 2;
+    spec.traffic[0] = (fcf_traffic_t) { 7, 90 };
+    spec.traffic[1] = (fcf_traffic_t) { 8, 10 };
     memset(&instance, 0, sizeof(instance));
     snprintf(instance.worker_ip, sizeof(instance.worker_ip), "fd00::1");
     instance.proxy_port = 30005;
@@ -68,6 +81,7 @@ make(void)
     file_len = FCS_HEAD;
     file_len += fcs_put_instance(file + file_len, "a", "n1-1", &instance);
     file_len += fcs_put_spec(file + file_len, "resize-image", &spec);
+    file_len += fcs_put_version(file + file_len, "c", 12);
     file_len += fcs_put_instance(file + file_len, "b", "n2-2", &instance);
     head("one:");
 }
@@ -87,7 +101,8 @@ whole(void)
 {
     fcf_err_t             err;
     fcs_info_t            info;
-    const fcs_handler_t   handler = { on_spec, on_instance };
+    const fcs_handler_t   handler = { on_spec, on_instance,
+                                      on_version };
 
     make();
     is_int(fcs_check(&info, file, file_len, "one:", &err), 0, "taken");
@@ -100,6 +115,8 @@ whole(void)
     is_int(ninstances, 2, "two instances");
     is_str(got[0], "resize-image", "its name");
     ok(memcmp(&got_spec, &spec, sizeof(spec)) == 0, "all of the spec");
+    is_str(got[3], "c", "a version's function");
+    is_int(version, 12, "and the version");
     is_str(got[1], "b", "the last instance's function");
     is_str(got[2], "n2-2", "and its name");
     ok(memcmp(&got_instance, &instance, sizeof(instance)) == 0,
@@ -180,6 +197,12 @@ others(void)
     file_len += fcs_put_spec(file + file_len, "c", &spec);
     head("one:");
     refused("a value out of range", "that is none");
+
+    make();
+    spec.traffic[1].percent = 11;
+    file_len += fcs_put_spec(file + file_len, "c", &spec);
+    head("one:");
+    refused("shares of more than all", "that is none");
 
     make();
     file_len += fcs_put_spec(file + file_len, "c", &spec);
