@@ -219,6 +219,32 @@ fca_link_del_neigh(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
 }
 
 
+/* static, so that it outlives its port's being down */
+int
+fca_link_add_fdb(struct nl_sock *sk, unsigned ifindex,
+    const unsigned char *mac, fcf_err_t *err)
+{
+    struct ndmsg    head;
+    struct nl_msg  *msg;
+
+    memset(&head, 0, sizeof(head));
+    head.ndm_family = AF_BRIDGE;
+    head.ndm_ifindex = (int) ifindex;
+    head.ndm_state = NUD_NOARP;
+    head.ndm_flags = NTF_MASTER;
+
+    msg = fca_nl_msg(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &head,
+                     sizeof(head));
+
+    if (msg != NULL && nla_put(msg, NDA_LLADDR, 6, mac) < 0) {
+        nlmsg_free(msg);
+        msg = NULL;
+    }
+
+    return fca_nl_send(sk, msg, "telling the bridge the guest's MAC", err);
+}
+
+
 typedef struct {
     unsigned  oif, mtu;
 } way_t;

@@ -76,6 +76,9 @@ int fca_link_add_neigh(struct nl_sock *sk, unsigned ifindex,
     fcf_must_check;
 int fca_link_del_neigh(struct nl_sock *sk, unsigned ifindex,
     struct in_addr addr, fcf_err_t *err);
+/* frames to mac leave a bridge by this port, and by no other */
+int fca_link_add_fdb(struct nl_sock *sk, unsigned ifindex,
+    const unsigned char *mac, fcf_err_t *err) fcf_must_check;
 
 /* by which link, and with which MTU, packets to addr leave; 0: not known */
 int fca_link_way_out(struct nl_sock *sk, struct in_addr addr, unsigned *oif,

@@ -46,7 +46,9 @@ nic_make(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
 }
 
 
-/* into the bridge, isolated, with a neighbour entry */
+/* Into the bridge, isolated, with a neighbour entry, and its MAC told: a frame
+ * for a guest that has said nothing yet, or is gone, would be given to all
+ * others, a thousand times. */
 static int
 nic_place(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
 {
@@ -54,6 +56,7 @@ nic_place(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
         || fca_link_no_ipv6(nic->nic.tap, err) != 0
         || fca_link_enslave(net->sk, nic->nic.ifindex, net->ifindex, err) != 0
         || fca_link_isolate(net->sk, nic->nic.ifindex, err) != 0
+        || fca_link_add_fdb(net->sk, nic->nic.ifindex, nic->nic.mac, err) != 0
         || fca_link_add_neigh(net->sk, net->ifindex, nic->nic.address,
                               nic->nic.mac, err) != 0)
     {
