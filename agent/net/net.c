@@ -219,8 +219,9 @@ net_given(fca_net_t *net, fca_net_nic_t *nic)
 
     given = nic->given;
     arg = nic->arg;
+    net->ngiving -= !nic->drop;
 
-    if (nic->failed || net->nidle >= net->pool_max) {
+    if (nic->failed || nic->drop) {
         net_doom(net, nic);
 
     } else {
@@ -402,6 +403,8 @@ fca_net_give(fca_net_t *net, const fca_nic_t *nic, void (*done)(void *arg),
 
     n->given = done;
     n->arg = arg;
+    n->drop = net->nidle + net->ngiving >= net->pool_max;
+    net->ngiving += !n->drop;
     net_submit(net, n, FCA_NET_GIVE);
 }
 

@@ -342,6 +342,7 @@ fca_net_foreign_tell(fca_net_t *net)
 {
     char  text[sizeof(net->foreign)], *line, *rest;
 
+    net->nft_used = 1;
     foreign_find(net->nft, net->bridge, net->egress, text, sizeof(text));
 
     if (strcmp(text, net->foreign) == 0) {

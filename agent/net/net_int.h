@@ -67,6 +67,7 @@ struct fca_net_nic_s {
     int                          failed;    /* err says why */
     int                          lost;      /* under lock: its TAP is gone */
     int                          told;      /* loop's: the owner knows */
+    int                          drop;      /* given back to be deleted */
     fcf_err_t                    err;
     fca_nic_owner_t              want;      /* who is to open the TAP */
 
@@ -125,6 +126,7 @@ struct fca_net_s {
     fca_pool_t         pool;            /* host numbers */
     fca_net_queue_t    idle;
     unsigned           nidle;
+    unsigned           ngiving;         /* on their way to those that are */
     unsigned           nnics;           /* idle, out and queued */
     unsigned           pending;         /* jobs whose result is due */
     fca_net_list_t     out;
@@ -143,6 +145,7 @@ struct fca_net_s {
     uint32_t           own[FCA_NET_OWN_MAX];
     size_t             nown;
     uint64_t           strays;          /* as last counted */
+    int                nft_used;        /* since it was made */
     unsigned           stranger;        /* ifindex of a foreign port */
     unsigned           touched:2, rules_gone:1, rules_dirty:1;
     unsigned           nics_dirty:1, bridge_dirty:1;
@@ -204,6 +207,8 @@ int fca_nft_learn(fca_net_t *net, fcf_err_t *err) fcf_must_check;
 /* 0: both tables and their sets are as they are to be; else err says what */
 int fca_nft_check(fca_net_t *net, fcf_err_t *err) fcf_must_check;
 int fca_nft_remove(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+/* nothing is to be done: memory is given back */
+void fca_nft_rest(fca_net_t *net);
 /* segments from guests that belonged to no known connection, so far */
 int fca_nft_strays(fca_net_t *net, uint64_t *packets) fcf_must_check;
 /* these, and no others, are connections that guests may answer */

@@ -1,10 +1,17 @@
+#include <arpa/inet.h>
+#include <endian.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
 
 #include "agent/net/net_int.h"
+#include "agent/net/net_nl.h"
 
 /* what the rules are compared by: sets that guests or the agent change all
  * the time, and counters, are left out */
@@ -44,6 +51,7 @@ nft_run(fca_net_t *net, const char *cmd, const char **out, fcf_err_t *err)
     size_t       n;
     const char  *words, *text;
 
+    net->nft_used = 1;
     rc = nft_run_cmd_from_buffer(net->nft, cmd);
 
     /* both buffers must be taken, or they grow */
@@ -245,25 +253,70 @@ fca_nft_check(fca_net_t *net, fcf_err_t *err)
 }
 
 
+static int
+strays_valid(struct nl_msg *msg, void *arg)
+{
+    uint64_t       *packets = arg, n;
+    struct nlattr  *obj[NFTA_OBJ_MAX + 1], *counter[NFTA_COUNTER_MAX + 1];
+
+    if (nlmsg_parse(nlmsg_hdr(msg), sizeof(struct nfgenmsg), obj, NFTA_OBJ_MAX,
+                    NULL) == 0
+        && obj[NFTA_OBJ_DATA] != NULL
+        && nla_parse_nested(counter, NFTA_COUNTER_MAX, obj[NFTA_OBJ_DATA],
+                            NULL) == 0
+        && counter[NFTA_COUNTER_PACKETS] != NULL)
+    {
+        memcpy(&n, nla_data(counter[NFTA_COUNTER_PACKETS]), sizeof(n));
+        *packets = be64toh(n);
+    }
+
+    return NL_OK;
+}
+
+
+/* By netlink itself: it is asked for every two seconds, and libnftables reads
+ * all the host's rules to find one. */
 int
 fca_nft_strays(fca_net_t *net, uint64_t *packets)
 {
-    const char          *text, *p;
-    unsigned long long   n;
+    struct nl_msg    *msg;
+    struct nfgenmsg   head = { .nfgen_family = NFPROTO_INET,
+                               .version = NFNETLINK_V0 };
 
-    if (nft_list(net, "counter", "inet", " stray", 0, &text, NULL) != 0) {
-        return -1;
+    *packets = UINT64_MAX;
+    msg = fca_nl_msg(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, &head,
+                     sizeof(head));
+
+    if (msg != NULL
+        && (nla_put_string(msg, NFTA_OBJ_TABLE, net->table) < 0
+            || nla_put_string(msg, NFTA_OBJ_NAME, "stray") < 0
+            || nla_put_u32(msg, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER)) < 0))
+    {
+        nlmsg_free(msg);
+        msg = NULL;
     }
 
-    p = strstr(text, "packets ");
+    return fca_nl_ask(net->nfsk, msg, 0, strays_valid, packets,
+                      "asking for a counter", NULL) == 0
+           && *packets != UINT64_MAX ? 0 : -1;
+}
 
-    if (p == NULL || sscanf(p, "packets %llu", &n) != 1) {
-        return -1;
+
+/* It keeps what it has read, and what it was given by malloc() for that. */
+void
+fca_nft_rest(fca_net_t *net)
+{
+    struct nft_ctx  *nft;
+
+    if (!net->nft_used || (nft = fca_nft_new(NULL)) == NULL) {
+        return;
     }
 
-    *packets = n;
+    nft_ctx_free(net->nft);
+    net->nft = nft;
+    net->nft_used = 0;
 
-    return 0;
+    (void) malloc_trim(0);
 }
 
 

@@ -49,7 +49,10 @@ work_give(fca_net_t *net, fca_net_nic_t *nic)
                          &nic->err);
     }
 
-    return fca_link_set_up(net->sk, nic->nic.ifindex, 0, &nic->err);
+    /* it waits for all packets under way, each time anew: those that are to be
+     * deleted are so together */
+    return nic->drop ? 0 : fca_link_set_up(net->sk, nic->nic.ifindex, 0,
+                                           &nic->err);
 }
 
 
@@ -352,6 +355,10 @@ work_loop(fca_net_t *net)
         if (now >= tick) {
             fca_guard_tick(net);
             tick = now + FCA_NET_WATCH_NS;
+
+            if (now >= quiet + FCA_NET_WATCH_NS) {
+                fca_nft_rest(net);
+            }
         }
     }
 }
