@@ -28,6 +28,7 @@ fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
     keys->call = NULL;
 
     if (err) {
+        fca_keys_turn_over(keys);
         fca_log(FCF_LOG_WARN, &keys->log, "putting into etcd: %s", err->msg);
         keys->doubt = 1;
         keys->slot_lease = 0;           /* not known: put it again */
@@ -45,6 +46,7 @@ fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
         if (keys->put_wanted) {
             fca_keys_put(keys, NULL);
         } else {
+            fca_keys_turn_over(keys);
             keys->handler.put(keys->handler.arg);
         }
 
@@ -71,6 +73,7 @@ fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
         return;
     }
 
+    fca_keys_turn_over(keys);
     fca_log(FCF_LOG_WARN, &keys->log, "slot %d belongs to %.*s now",
             keys->slot, (int) kv->value_len, kv->value);
     keys->handler.lost(keys->handler.arg);
@@ -102,7 +105,12 @@ fca_keys_txn(fca_keys_t *keys, fca_slot_e slot, const fcf_kv_t *rubbish)
 
     lease = fca_node_lease(conf->node);
     if (lease == 0) {
+        fca_keys_turn_over(keys);
         return;             /* they are put again with the next one */
+    }
+
+    if (!fca_keys_turn(keys)) {
+        return;
     }
 
     cmp = (fcf_etcd_cmp_t) { .what = slot == FCA_SLOT_ABSENT
@@ -137,6 +145,7 @@ fca_keys_txn(fca_keys_t *keys, fca_slot_e slot, const fcf_kv_t *rubbish)
                                                       : fca_keys_done_ours,
                               keys);
     if (keys->call == NULL) {
+        fca_keys_turn_over(keys);
         fca_keys_later(keys);
         return;
     }
@@ -181,7 +190,7 @@ fca_keys_whole(fca_keys_t *keys)
 int
 fca_keys_busy(const fca_keys_t *keys)
 {
-    return keys->call != NULL;
+    return keys->call != NULL || keys->waiting;
 }
 
 int
@@ -278,6 +287,9 @@ fca_keys_free(fca_keys_t *keys)
         fcf_etcd_cancel(keys->call);
     }
 
+    fca_keys_turn_leave(keys);
+    fca_keys_turn_over(keys);
+
     if (keys->timer) {
         keys->ring->conf.loop->timer_free(keys->timer);
     }
@@ -307,6 +319,7 @@ fca_keyring_new(const fca_keyring_conf_t *conf, fcf_err_t *err)
     ring->conf = *conf;
     TAILQ_INIT(&ring->living);
     TAILQ_INIT(&ring->ending);
+    TAILQ_INIT(&ring->turn);
 
     return ring;
 }

@@ -11,6 +11,8 @@
 static void
 fca_end_failed(fca_keys_t *keys, const fcf_err_t *err)
 {
+    fca_keys_turn_over(keys);
+
     if (keys->backoff == 0) {
         fca_log(FCF_LOG_WARN, NULL, "deleting %s: %s; trying again",
                 keys->key, err->msg);
@@ -46,6 +48,7 @@ fca_end_done(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
     fca_end_gone(keys);
 
     if (keys->twice) {
+        fca_keys_turn_over(keys);
         keys->twice = 0;
         keys->backoff = 0;
         keys->ring->conf.loop->timer_set(keys->timer, FCA_END_AGAIN_MS);
@@ -71,6 +74,7 @@ fca_end_delete(fca_keys_t *keys)
     keys->call = fcf_etcd_txn(keys->ring->conf.etcd, &ours, 1, del, 2, del, 1,
                               fca_end_done, keys);
     if (keys->call == NULL) {
+        fca_keys_turn_over(keys);
         keys->ring->conf.loop->timer_set(keys->timer, FCA_BACKOFF_MAX_MS);
     }
 }
@@ -111,6 +115,10 @@ fca_keys_end_send(fca_keys_t *keys)
         return;
     }
 
+    if (!fca_keys_turn(keys)) {
+        return;
+    }
+
     lease = fca_node_lease(keys->ring->conf.node);
 
     if (keys->goodbye == NULL || lease == 0) {
@@ -127,6 +135,7 @@ fca_keys_end_send(fca_keys_t *keys)
     keys->call = fcf_etcd_txn(keys->ring->conf.etcd, &there, 1, &put, 1, NULL,
                               0, fca_end_goodbye_said, keys);
     if (keys->call == NULL) {
+        fca_keys_turn_over(keys);
         keys->ring->conf.loop->timer_set(keys->timer, FCA_BACKOFF_MAX_MS);
     }
 }

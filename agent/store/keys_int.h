@@ -17,6 +17,8 @@ struct fca_keyring_s {
                                            what some of them say */
     int64_t                    look_lease;
     uint64_t                   looks;   /* how many were begun */
+    unsigned                   ncalls;  /* that needed a turn */
+    TAILQ_HEAD(, fca_keys_s)   turn;    /* those that wait for one */
 };
 
 struct fca_keys_s {
@@ -28,6 +30,9 @@ struct fca_keys_s {
     fcf_timer_t               *timer;   /* whatever is to be done again */
     fcf_etcd_call_t           *call;
     unsigned                   backoff;
+    TAILQ_ENTRY(fca_keys_s)    turn;
+    unsigned                   waiting:1;   /* for its turn */
+    unsigned                   counted:1;   /* it has it */
 
     int                        slot;        /* -1: none */
     int                        slot_tried;  /* may be ours: -1, or k */
@@ -58,6 +63,13 @@ void fca_keys_free(fca_keys_t *keys);
 
 /* etcd has all of it now */
 void fca_keys_whole(fca_keys_t *keys);
+
+/* keys_turn.c */
+/* 0: its timer says when; it had one already: 1 */
+int fca_keys_turn(fca_keys_t *keys);
+/* its call has ended, and none follows at once */
+void fca_keys_turn_over(fca_keys_t *keys);
+void fca_keys_turn_leave(fca_keys_t *keys);
 
 /* keys_look.c */
 void fca_keys_look(void *arg);
