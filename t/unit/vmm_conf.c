@@ -185,7 +185,10 @@ test_args(void)
        "one to be written");
     is_str(arg_of(&args, "-netdev", 0), "tap,id=nic0,fd=9", "TAP");
     is_str(arg_of(&args, "-device", 3), "virtio-net-device,netdev=nic0,"
-           "bus=virtio-mmio-bus.5,mac=06:00:ac:10:00:02", "NIC");
+           "bus=virtio-mmio-bus.5,ctrl_vq=off,ctrl_rx=off,ctrl_rx_extra=off,"
+           "ctrl_vlan=off,ctrl_mac_addr=off,ctrl_guest_offloads=off,"
+           "guest_announce=off,mac=06:00:ac:10:00:02",
+           "NIC, without what Firecracker's has not");
     fcv_args_free(&args);
 
     json_object_set_new(model.drives[0].json, "is_root_device", json_true());
