@@ -27,7 +27,8 @@ AGENT_HOSTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*_host.c)))
 
 TARGETS     += $(AGENT_BIN) $(PROXY_BIN) $(AGENT_HOSTS)
 UNIT_TESTS  += $(AGENT_TESTS)
-PROVE_FILES += $(filter-out t/agent/guest.t t/agent/standin.t \
+PROVE_FILES += $(filter-out t/agent/guest.t t/agent/runtimes.t \
+               t/agent/standin.t \
                t/agent/instant.t,$(sort $(wildcard t/agent/*.t)))
 
 $(AGENT_OBJS) $(B)/agent/main.o $(B)/agent/proxy/main.o \

@@ -23,7 +23,7 @@ TARGETS += $(VM)/vmlinux $(GUEST_IMAGES)
 INIT_TESTS := $(addprefix $(B)/t/unit/,init_frame init_config init_output \
               init_listen)
 UNIT_TESTS += $(INIT_TESTS)
-PROVE_FILES += t/agent/guest.t
+PROVE_FILES += t/agent/guest.t t/agent/runtimes.t
 
 .PHONY: guest
 guest: $(VM)/vmlinux $(GUEST_IMAGES)
@@ -63,9 +63,27 @@ $(VM)/initramfs.img: $(VM)/init $(VM)/version vm/init/pack
 
 # runtimes and functions
 
-$(VM)/runtimes/%.img: vm/runtimes/% vm/mkimage
-	@mkdir -p $(@D)
-	vm/runtimes/$* $@
+# base always, any other when it is asked for: make -C vm runtimes, or make
+# build/vm/runtimes/NAME.img
+
+RUNTIMES := $(patsubst vm/runtimes/%/packages,%,\
+                       $(wildcard vm/runtimes/*/packages))
+
+.PHONY: runtimes
+runtimes: $(RUNTIMES:%=$(VM)/runtimes/%.img)
+
+# what an image is made of: its own files and those of the runtime it is like
+layer_files = $(shell find vm/runtimes/$(1) -type f)
+runtime_files = $(call layer_files,$(1)) $(foreach like,\
+    $(shell cat vm/runtimes/$(1)/like 2>/dev/null),$(call layer_files,$(like)))
+
+define runtime_rule
+$(VM)/runtimes/$(1).img: vm/runtimes/build vm/mkimage \
+    $(call runtime_files,$(1))
+	vm/runtimes/build $(1) $$@
+endef
+
+$(foreach name,$(RUNTIMES),$(eval $(call runtime_rule,$(name))))
 
 $(VM)/functions/hello.img: $(wildcard vm/functions/hello/*)
 	@mkdir -p $(@D)
