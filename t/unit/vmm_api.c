@@ -7,6 +7,7 @@
 
 #include "t/unit/tap.h"
 #include "vm/vmm/api.h"
+#include "vm/vmm/snapshot.h"
 
 typedef struct {
     const char  *method, *path, *body;
@@ -26,6 +27,7 @@ static int          later_runs, refuse_start;
                          "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X256             X64 X64 X64 X64
 #define X1024            X256 X256 X256 X256
+#define SNAP             "{\"snapshot_path\":\"@s\",\"mem_file_path\":\"@m\""
 #define JSON_ERROR       "An error occurred when deserializing the json body "\
                          "of a request: "
 
@@ -48,16 +50,42 @@ static const case_t  before[] = {
     { "PUT", "/actions/more", "{}", 400, "PUT /actions/more" },
     { "PUT", "/drives/a/b", "{}", 400, "PUT /drives/a/b" },
     { "PUT", "/snapshot/create", "{}", 400,
-      "PUT /snapshot/create: not supported by the stand-in" },
-    { "PUT", "/snapshot/load", "{}", 400, "/snapshot/load: not supported" },
+      JSON_ERROR "missing field `snapshot_path`." },
+    { "PUT", "/snapshot/create", "{\"snapshot_path\":\"s\"}", 400,
+      JSON_ERROR "missing field `mem_file_path`." },
+    { "PUT", "/snapshot/create", SNAP ",\"snapshot_type\":\"zz\"}", 400,
+      "unknown variant `zz`" },
+    { "PUT", "/snapshot/create", SNAP ",\"version\":\"1\"}", 400,
+      "unknown field `version`" },
+    { "PUT", "/snapshot/create", SNAP "}", 400, "before starting" },
+    { "PUT", "/snapshot/load", "{}", 400, "missing field `snapshot_path`" },
+    { "PUT", "/snapshot/load", "{\"snapshot_path\":\"s\"}", 400,
+      "one of `mem_file_path` and `mem_backend` must be given" },
+    { "PUT", "/snapshot/load", SNAP ",\"mem_backend\":{\"backend_path\":"
+      "\"m\",\"backend_type\":\"File\"}}", 400, "only one of" },
+    { "PUT", "/snapshot/load", "{\"snapshot_path\":\"s\",\"mem_backend\":{"
+      "\"backend_path\":\"m\",\"backend_type\":\"zz\"}}", 400,
+      "unknown variant `zz`" },
+    { "PUT", "/snapshot/load", SNAP ",\"network_overrides\":{}}", 400,
+      "expected a sequence" },
+    { "PUT", "/snapshot/load", SNAP ",\"network_overrides\":[{\"iface_id\":"
+      "\"a\"}]}", 400, "missing field `host_dev_name`" },
+    { "PUT", "/snapshot/more", "{}", 400, "/snapshot/more: not supported" },
     { "GET", "/balloon", "", 400, "GET /balloon: not supported" },
     { "PUT", "/mmds", "{}", 400, "PUT /mmds: not supported" },
     { "PUT", "/vsock", "{}", 400, "PUT /vsock: not supported" },
     { "PUT", "/pmem/a", "{}", 400, "PUT /pmem/a: not supported" },
     { "PUT", "/cpu-config", "{}", 400, "PUT /cpu-config: not supported" },
     { "PUT", "/hotplug/memory", "{}", 400, "not supported" },
-    { "PATCH", "/vm", "{}", 400, "PATCH /vm: not supported" },
-    { "PATCH", "/drives/a", "{}", 400, "PATCH /drives/a: not supported" },
+    { "PATCH", "/vm", "{}", 400, JSON_ERROR "missing field `state`." },
+    { "PATCH", "/vm", "{\"state\":\"paused\"}", 400,
+      "unknown variant `paused`, expected one of `Paused`, `Resumed`" },
+    { "PATCH", "/vm", "{\"state\":\"Paused\"}", 400, "before starting" },
+    { "PUT", "/vm", "{\"state\":\"Paused\"}", 400, "PUT /vm: not supported" },
+    { "PATCH", "/drives/a", "{}", 400, "missing field `drive_id`" },
+    { "PATCH", "/drives/a", "{\"drive_id\":\"a\"}", 400, "before starting" },
+    { "PATCH", "/network-interfaces/a", "{\"iface_id\":\"a\"}", 400,
+      "before starting" },
     { "PATCH", MACHINE, "{}", 400, "Empty PATCH request." },
     { "PATCH", MACHINE, "", 400, "Empty PATCH request." },
     { "GET", "/version?x", "", 400,
@@ -343,8 +371,29 @@ fake_ctrl_alt_del(fcf_err_t *err)
 }
 
 
+static int
+fake_pause(int paused, fcf_err_t *err)
+{
+    (void) paused;
+    (void) err;
+
+    return 0;
+}
+
+
+static int
+fake_save(int memory_fd, fcf_err_t *err)
+{
+    (void) memory_fd;
+    (void) err;
+
+    return 0;
+}
+
+
 static const fcv_backend_t  fake = {
-    .name = "fake", .start = fake_start, .ctrl_alt_del = fake_ctrl_alt_del
+    .name = "fake", .start = fake_start, .ctrl_alt_del = fake_ctrl_alt_del,
+    .pause = fake_pause, .save = fake_save
 };
 
 
@@ -470,7 +519,7 @@ test_start(void)
     json_decref(reply.body);
 
     (void) fcf_err_set(&err, FCF_E_REFUSED, "QEMU says no");
-    fcv_api_started(&api, &err);
+    fcv_api_done(&api, &err);
 
     is_int(later_runs, 1, "the answer has come");
     is_int(later_reply.status, 400, "a start can fail later");
@@ -482,8 +531,112 @@ test_start(void)
     put("/actions", start, &reply);
     is_int(reply.status, FCV_LATER, "and may be tried again");
 
-    fcv_api_started(&api, NULL);
+    fcv_api_done(&api, NULL);
     is_int(later_reply.status, 204, "then it runs");
+}
+
+
+static void
+patch(const char *state, fcv_reply_t *reply)
+{
+    char  body[64];
+
+    snprintf(body, sizeof(body), "{\"state\":\"%s\"}", state);
+    fcv_api_request(&api, "PATCH", "/vm", body, strlen(body), reply);
+}
+
+
+static void
+damage(const char *path)
+{
+    int   fd;
+    char  byte;
+
+    fd = open(path, O_RDWR|O_CLOEXEC);
+
+    if (fd == -1 || pread(fd, &byte, 1, 100) != 1) {
+        perror(path);
+        exit(1);
+    }
+
+    byte ^= 1;
+    (void) !pwrite(fd, &byte, 1, 100);
+    (void) close(fd);
+}
+
+
+static void
+test_pause(void)
+{
+    fcf_err_t     err;
+    fcv_reply_t   reply;
+
+    patch("Resumed", &reply);
+    is_int(reply.status, 204, "it is");
+    patch("Paused", &reply);
+    is_int(reply.status, FCV_LATER, "paused later");
+    patch("Resumed", &reply);
+    is_int(reply.status, 400, "one call at a time");
+    json_decref(reply.body);
+    (void) fcf_err_set(&err, FCF_E_REFUSED, "no");
+    fcv_api_done(&api, &err);
+    is_int(later_reply.status, 400, "it can fail");
+    json_decref(later_reply.body);
+    check(&(case_t) { "GET", "/", "", 200, "\"state\":\"Running\"" });
+    check(&(case_t) { "PUT", "/snapshot/create", SNAP "}", 400,
+                      "is not paused" });
+
+    patch("Paused", &reply);
+    fcv_api_done(&api, NULL);
+    is_int(later_reply.status, 204, "or not");
+    check(&(case_t) { "GET", "/", "", 200, "\"state\":\"Paused\"" });
+    patch("Paused", &reply);
+    is_int(reply.status, 204, "twice is once");
+}
+
+
+static void
+test_snapshot(void)
+{
+    char         *body;
+    fcf_err_t     err;
+    json_t       *state;
+    fcv_reply_t   reply;
+
+    check(&(case_t) { "PUT", "/snapshot/create", "{\"snapshot_path\":"
+                      "\"@none/s\",\"mem_file_path\":\"@m\"}", 400,
+                      "none/s: No such file" });
+    check(&(case_t) { "PUT", "/snapshot/create", "{\"snapshot_path\":\"@s\","
+                      "\"mem_file_path\":\"@none/m\"}", 400,
+                      "none/m: No such file" });
+
+    body = expand(SNAP "}");
+    put("/snapshot/create", body, &reply);
+    is_int(reply.status, FCV_LATER, "a snapshot is made");
+    fcv_api_done(&api, NULL);
+    is_int(later_reply.status, 204, "and done");
+    free(body);
+
+    body = expand("@s");
+    state = fcv_snapshot_read(body, "fake", FCV_MINOR, &err);
+    ok(state != NULL, "its state is read");
+    json_decref(state);
+    ok(fcv_snapshot_read(body, "other", FCV_MINOR, &err) == NULL
+       && strstr(err.msg, "of the backend fake, this is other"),
+       "by no other backend");
+    ok(fcv_snapshot_read(body, "fake", 13, &err) == NULL
+       && strstr(err.msg, "of version 1.16, this is 1.13"),
+       "by no other version");
+    damage(body);
+    ok(fcv_snapshot_read(body, "fake", FCV_MINOR, &err) == NULL
+       && strstr(err.msg, "CRC64 validation failed"), "nor damaged");
+    ok(truncate(body, 10) == 0
+       && fcv_snapshot_read(body, "fake", FCV_MINOR, &err) == NULL
+       && strstr(err.msg, "it is cut"), "nor cut");
+    free(body);
+
+    check(&(case_t) { "PUT", "/snapshot/load", SNAP "}", 400,
+                      "after starting" });
 }
 
 
@@ -528,6 +681,7 @@ main(void)
 
     is_int(fcv_model_init(&api.model, &err), 0, "model");
     api.backend = &fake;
+    api.memory_fd = -1;
     api.id = "vm-1";
     api.later = later;
 
@@ -536,6 +690,8 @@ main(void)
     check_all(before, FCV_MINOR);
     test_start();
     check_all(after, FCV_MINOR);
+    test_pause();
+    test_snapshot();
 
     fcv_model_done(&api.model);
 
@@ -544,6 +700,8 @@ main(void)
     remove_file("console");
     remove_file("log");
     remove_file("metrics");
+    remove_file("s");
+    remove_file("m");
     (void) rmdir(dir);
 
     return tap_done();

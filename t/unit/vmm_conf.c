@@ -154,7 +154,7 @@ test_args(void)
     fcf_err_t         err;
     fcv_args_t        args;
     fcv_model_t       model;
-    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12 };
+    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1 };
 
     is_int(fcv_model_init(&model, &err), 0, "model");
 
@@ -185,7 +185,7 @@ test_args(void)
        "one to be written");
     is_str(arg_of(&args, "-netdev", 0), "tap,id=nic0,fd=9", "TAP");
     is_str(arg_of(&args, "-device", 3), "virtio-net-device,netdev=nic0,"
-           "bus=virtio-mmio-bus.5,ctrl_vq=off,ctrl_rx=off,ctrl_rx_extra=off,"
+           "bus=virtio-mmio-bus.21,ctrl_vq=off,ctrl_rx=off,ctrl_rx_extra=off,"
            "ctrl_vlan=off,ctrl_mac_addr=off,ctrl_guest_offloads=off,"
            "guest_announce=off,mac=06:00:ac:10:00:02",
            "NIC, without what Firecracker's has not");
@@ -210,9 +210,12 @@ test_args(void)
     }
 
     model.ndrives = FCV_DRIVES_MAX;
-    is_int(fcv_qemu_args(&args, &model, &conf, &err), -1, "too many devices");
-    is_str(err.msg, "8 drives, 1 network interfaces: QEMU's microvm has 8 "
-           "places", "in words");
+    conf.incoming_fd = 13;
+    is_int(fcv_qemu_args(&args, &model, &conf, &err), 0, "all drives");
+    ok(strstr(arg_of(&args, "-device", FCV_DRIVES_MAX),
+              "bus=virtio-mmio-bus.8"), "each in its place");
+    is_str(arg_of(&args, "-incoming", 0), "fd:13", "a snapshot");
+    fcv_args_free(&args);
 
     model.nics[0].fd = -1;
     fcv_model_done(&model);

@@ -2,19 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vm/vmm/api.h"
-#include "vm/vmm/schema.h"
-
-#define FCV_SEGMENT_MAX  80
+#include "vm/vmm/api_int.h"
 
 typedef enum { WHEN_ALWAYS, WHEN_BEFORE } fcv_when_e;
-
-typedef struct {
-    fcv_api_t   *api;
-    char         resource[FCV_SEGMENT_MAX]; /* first segment of the path */
-    char         sub[FCV_SEGMENT_MAX];      /* the second, or "" */
-    json_t      *body;                      /* checked; the handler's */
-} fcv_call_t;
 
 /* 0 (reply filled in, or 204 if untouched) or -1 and err */
 typedef int (*fcv_call_pt)(fcv_call_t *call, fcv_reply_t *reply,
@@ -31,6 +21,7 @@ typedef struct {
     fcv_call_pt          handler;       /* NULL: the body goes to put */
     int                (*put)(fcv_model_t *model, json_t *obj,
                               fcf_err_t *err);
+    int                  any_load;      /* a load may follow */
 } fcv_route_t;
 
 static int get_info(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
@@ -40,30 +31,40 @@ static int get_machine(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 static int put_action(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 
 static const fcv_route_t  routes[] = {
-    { "GET", "", "", NULL, WHEN_ALWAYS, 0, NULL, get_info, NULL },
-    { "GET", "version", "", NULL, WHEN_ALWAYS, 0, NULL, get_version, NULL },
-    { "GET", "vm", "config", NULL, WHEN_ALWAYS, 0, NULL, get_config, NULL },
-    { "GET", "machine-config", "", NULL, WHEN_ALWAYS, 0, NULL, get_machine, NULL },
+    { "GET", "", "", NULL, WHEN_ALWAYS, 0, NULL, get_info, NULL, 0 },
+    { "GET", "version", "", NULL, WHEN_ALWAYS, 0, NULL, get_version, NULL, 0 },
+    { "GET", "vm", "config", NULL, WHEN_ALWAYS, 0, NULL, get_config, NULL, 0 },
+    { "GET", "machine-config", "", NULL, WHEN_ALWAYS, 0, NULL, get_machine, NULL, 0 },
     { "PUT", "machine-config", "", NULL, WHEN_BEFORE, 0, fcv_schema_machine,
-      NULL, fcv_model_put_machine },
+      NULL, fcv_model_put_machine, 0 },
     { "PATCH", "machine-config", "", NULL, WHEN_BEFORE, 0,
-      fcv_schema_machine_patch, NULL, fcv_model_patch_machine },
+      fcv_schema_machine_patch, NULL, fcv_model_patch_machine, 0 },
     { "PUT", "boot-source", "", NULL, WHEN_BEFORE, 0, fcv_schema_boot,
-      NULL, fcv_model_put_boot },
+      NULL, fcv_model_put_boot, 0 },
     { "PUT", "drives", NULL, "drive_id", WHEN_BEFORE, 0, fcv_schema_drive,
-      NULL, fcv_model_put_drive },
+      NULL, fcv_model_put_drive, 0 },
     { "PUT", "network-interfaces", NULL, "iface_id", WHEN_BEFORE, 0,
-      fcv_schema_nic, NULL, fcv_model_put_nic },
+      fcv_schema_nic, NULL, fcv_model_put_nic, 0 },
     { "PUT", "serial", "", NULL, WHEN_BEFORE, 14, fcv_schema_serial,
-      NULL, fcv_model_put_serial },
+      NULL, fcv_model_put_serial, 1 },
     { "PUT", "entropy", "", NULL, WHEN_BEFORE, 0, fcv_schema_entropy,
-      NULL, fcv_model_put_entropy },
+      NULL, fcv_model_put_entropy, 0 },
     { "PUT", "logger", "", NULL, WHEN_BEFORE, 0, fcv_schema_logger,
-      NULL, fcv_model_put_logger },
+      NULL, fcv_model_put_logger, 1 },
     { "PUT", "metrics", "", NULL, WHEN_BEFORE, 0, fcv_schema_metrics,
-      NULL, fcv_model_put_metrics },
+      NULL, fcv_model_put_metrics, 1 },
     { "PUT", "actions", "", NULL, WHEN_ALWAYS, 0, fcv_schema_action,
-      put_action, NULL }
+      put_action, NULL, 0 },
+    { "PATCH", "vm", "", NULL, WHEN_ALWAYS, 0, fcv_schema_vm,
+      fcv_api_patch_vm, NULL, 0 },
+    { "PATCH", "drives", NULL, "drive_id", WHEN_ALWAYS, 0,
+      fcv_schema_drive_patch, fcv_api_patch_drive, NULL, 0 },
+    { "PATCH", "network-interfaces", NULL, "iface_id", WHEN_ALWAYS, 0,
+      fcv_schema_nic_patch, fcv_api_patch_nic, NULL, 0 },
+    { "PUT", "snapshot", "create", NULL, WHEN_ALWAYS, 0, fcv_schema_create,
+      fcv_api_create, NULL, 0 },
+    { "PUT", "snapshot", "load", NULL, WHEN_BEFORE, 0, fcv_schema_load,
+      fcv_api_load, NULL, 0 }
 };
 
 /* what Firecracker has and the stand-in has not */
@@ -72,10 +73,10 @@ static const char *const  unsupported[] = {
     "network-interfaces", "pmem", "snapshot", "vm", "vsock", NULL
 };
 
-static const char  after_start[] = "The requested operation is not supported "
-                                   "after starting the microVM.";
-static const char  before_start[] = "The requested operation is not supported "
-                                    "before starting the microVM.";
+const char  fcv_after_start[] = "The requested operation is not supported "
+                                "after starting the microVM.";
+const char  fcv_before_start[] = "The requested operation is not supported "
+                                 "before starting the microVM.";
 
 
 static void
@@ -100,8 +101,8 @@ fcv_api_fault(const char *message)
 }
 
 
-static void
-refuse(fcv_reply_t *reply, const char *message)
+void
+fcv_api_refuse(fcv_reply_t *reply, const char *message)
 {
     reply->status = 400;
     reply->body = fcv_api_fault(message);
@@ -115,6 +116,21 @@ answer(fcv_reply_t *reply, json_t *body)
     reply->body = body;
 
     return 0;
+}
+
+
+void
+fcv_api_later(fcv_api_t *api, fcv_state_e next, const char *what,
+    fcv_reply_t *reply)
+{
+    api->next = next;
+    api->last = api->state;
+    api->what = what;
+    reply->status = FCV_LATER;
+
+    if (api->state == FCV_NOT_STARTED) {
+        set_state(api, FCV_STARTING);
+    }
 }
 
 
@@ -132,7 +148,8 @@ get_info(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 
     (void) err;
 
-    state = call->api->state == FCV_RUNNING ? "Running" : "Not started";
+    state = call->api->state == FCV_RUNNING ? "Running"
+            : call->api->state == FCV_PAUSED ? "Paused" : "Not started";
 
     return answer(reply, json_pack("{s:s, s:s, s:o, s:s}",
                                    "id", call->api->id, "state", state,
@@ -173,7 +190,7 @@ static int
 start(fcv_api_t *api, fcv_reply_t *reply, fcf_err_t *err)
 {
     if (api->state != FCV_NOT_STARTED) {
-        return fcf_err_set(err, FCF_E_INVALID, "%s", after_start);
+        return fcf_err_set(err, FCF_E_INVALID, "%s", fcv_after_start);
     }
 
     if (api->model.boot == NULL) {
@@ -189,8 +206,7 @@ start(fcv_api_t *api, fcv_reply_t *reply, fcf_err_t *err)
         return fcf_err_wrap(err, "Start microvm error");
     }
 
-    set_state(api, FCV_STARTING);
-    reply->status = FCV_LATER;
+    fcv_api_later(api, FCV_RUNNING, "Start microvm error", reply);
 
     return 0;
 }
@@ -209,8 +225,8 @@ put_action(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
         return start(api, reply, err);
     }
 
-    if (api->state != FCV_RUNNING) {
-        return fcf_err_set(err, FCF_E_INVALID, "%s", before_start);
+    if (api->state != FCV_RUNNING && api->state != FCV_PAUSED) {
+        return fcf_err_set(err, FCF_E_INVALID, "%s", fcv_before_start);
     }
 
     if (strcmp(type, "SendCtrlAltDel") == 0) {
@@ -222,27 +238,44 @@ put_action(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 
 
 void
-fcv_api_started(void *arg, const fcf_err_t *err)
+fcv_api_done(void *arg, const fcf_err_t *err)
 {
     fcf_err_t     why;
     fcv_api_t    *api;
+    const char   *what;
     fcv_reply_t   reply;
 
     api = arg;
+    what = api->what;
+    api->what = NULL;
     reply.status = 204;
     reply.body = NULL;
 
+    if (err) {
+        why = *err;
+    }
+
+    if (fcv_api_vm_done(api, err != NULL, &why) != 0) {
+        err = &why;
+    }
+
     if (err == NULL) {
-        set_state(api, FCV_RUNNING);
+        set_state(api, api->next);
 
     } else {
-        set_state(api, FCV_NOT_STARTED);
-        why = *err;
-        (void) fcf_err_wrap(&why, "Start microvm error");
-        refuse(&reply, why.msg);
+        set_state(api, api->last);
+        (void) fcf_err_wrap(&why, "%s", what);
+        fcv_api_refuse(&reply, why.msg);
     }
 
     api->later(api->later_arg, &reply);
+}
+
+
+int
+fcv_api_broken(const fcv_api_t *api)
+{
+    return api->broken;
 }
 
 
@@ -386,12 +419,28 @@ run_route(const fcv_route_t *route, fcv_call_t *call, const char *body,
     }
 
     if (route->when == WHEN_BEFORE && call->api->state != FCV_NOT_STARTED) {
-        return fcf_err_set(err, FCF_E_INVALID, "%s", after_start);
+        return fcf_err_set(err, FCF_E_INVALID, "%s", fcv_after_start);
     }
 
-    return route->handler
-           ? route->handler(call, reply, err)
-           : route->put(&call->api->model, json_incref(call->body), err);
+    if (call->api->what) {
+        return fcf_err_set(err, FCF_E_INVALID, "%s",
+                           call->api->state == FCV_STARTING
+                           ? fcv_before_start : "Another call is worked on.");
+    }
+
+    if (route->handler) {
+        return route->handler(call, reply, err);
+    }
+
+    if (route->put(&call->api->model, json_incref(call->body), err) != 0) {
+        return -1;
+    }
+
+    if (!route->any_load) {
+        call->api->configured = 1;
+    }
+
+    return 0;
 }
 
 
@@ -424,7 +473,7 @@ fcv_api_request(fcv_api_t *api, const char *method, const char *path,
     }
 
     if (rc != 0) {
-        refuse(reply, err.msg);
+        fcv_api_refuse(reply, err.msg);
     }
 
     json_decref(call.body);

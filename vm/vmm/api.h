@@ -21,7 +21,8 @@ typedef struct {
 typedef enum {
     FCV_NOT_STARTED,
     FCV_STARTING,
-    FCV_RUNNING
+    FCV_RUNNING,
+    FCV_PAUSED
 } fcv_state_e;
 
 typedef struct fcv_api_s  fcv_api_t;
@@ -32,6 +33,13 @@ struct fcv_api_s {
     const char           *id;
     int                   minor;        /* of the version 1.x it answers as */
     fcv_state_e           state;        /* assigned by set_state() only */
+    fcv_state_e           next, last;   /* of a call that is worked on: the
+                                           state then, and if it fails */
+    const char           *what;         /* that call, in words; NULL: none */
+    unsigned              configured:1; /* too late for a load */
+    unsigned              loading:1;    /* that call is one */
+    unsigned              broken:1;     /* a load failed: the process ends */
+    int                   memory_fd;    /* of that call; -1: none */
 
     /* the answer to the one request that was told FCV_LATER */
     void                (*later)(void *arg, fcv_reply_t *reply);
@@ -43,8 +51,11 @@ struct fcv_api_s {
 void fcv_api_request(fcv_api_t *api, const char *method, const char *path,
     const char *body, size_t len, fcv_reply_t *reply);
 
-/* fcv_started_pt of the backend; arg is the fcv_api_t */
-void fcv_api_started(void *arg, const fcf_err_t *err);
+/* a failed load has been answered: the exit code is to be 1 */
+int fcv_api_broken(const fcv_api_t *api);
+
+/* fcv_done_pt of the backend; arg is the fcv_api_t */
+void fcv_api_done(void *arg, const fcf_err_t *err);
 
 json_t *fcv_api_fault(const char *message);
 

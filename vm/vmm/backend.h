@@ -6,14 +6,15 @@
 #include "vm/vmm/loop.h"
 #include "vm/vmm/model.h"
 
-/* err == NULL: the machine runs.  Once per start, never before it returns. */
-typedef void (*fcv_started_pt)(void *arg, const fcf_err_t *err);
+/* A start, pause, save or load has ended; err == NULL: well.  Once for each,
+ * never before it returns. */
+typedef void (*fcv_done_pt)(void *arg, const fcf_err_t *err);
 
 typedef struct {
     fcv_loop_t      *loop;
     fcv_model_t     *model;
     const char      *id;
-    fcv_started_pt   started;
+    fcv_done_pt      done;
     void            *arg;
 } fcv_vm_t;
 
@@ -24,9 +25,15 @@ typedef struct {
     /* The only instance; *vm outlives it.  What can be prepared before the
      * machine is known begins here. */
     int        (*init)(fcv_vm_t *vm, fcf_err_t *err);
-    /* -1: refused at once, started does not run; may be tried again, also
-     * after a started that carried an error */
+    /* -1: refused at once, done does not run; may be tried again, also after
+     * a done that carried an error */
     int        (*start)(fcf_err_t *err);
+    /* of a machine that runs, or goes on */
+    int        (*pause)(int paused, fcf_err_t *err);
+    /* of a paused one: what it holds, into the memory file */
+    int        (*save)(int memory_fd, fcf_err_t *err);
+    /* instead of start: what a save left, paused or not */
+    int        (*load)(int memory_fd, int resume, fcf_err_t *err);
     /* SendCtrlAltDel */
     int        (*ctrl_alt_del)(fcf_err_t *err);
     /* a child has ended */

@@ -65,9 +65,10 @@ read_function(const fcv_drive_t *drive, fcf_err_t *err)
 }
 
 
-/* The drive is read through the descriptor of its PUT. */
+/* of the config drive, through the descriptor of its PUT, or of a memory file,
+ * which begins with the same */
 static int
-read_config(const fcv_drive_t *drive, fcf_err_t *err)
+read_config(int fd, fcf_err_t *err)
 {
     int       rc;
     char     *data;
@@ -81,7 +82,7 @@ read_config(const fcv_drive_t *drive, fcf_err_t *err)
 
     fcv_config_free(&fcv_instant.config);
 
-    n = pread(drive->fd, data, FCV_CONFIG_HEAD + FCV_CONFIG_MAX, 0);
+    n = pread(fd, data, FCV_CONFIG_HEAD + FCV_CONFIG_MAX, 0);
 
     if (n == -1) {
         rc = fcf_err_sys(err, errno, "read");
@@ -155,6 +156,7 @@ booted(void *unused)
     (void) unused;
 
     take_memory();
+    fcv_instant.listens = 1;
 
     if (fcv_instant.conf.fail == FCV_FAIL_PANIC) {
         fcv_instant_say("Kernel panic - not syncing: Attempted to kill init! "
@@ -199,20 +201,31 @@ instant_init(fcv_vm_t *vm, fcf_err_t *err)
 
 
 static int
-instant_start(fcf_err_t *err)
+check_drives(const fcv_model_t *model, fcf_err_t *err)
 {
-    const fcv_model_t  *model;
-
-    model = fcv_instant.vm->model;
-
     if (model->ndrives <= FCV_DRIVE_CONFIG) {
         return fcf_err_set(err, FCF_E_INVALID,
                            "%u drives: the instant backend needs runtime, "
                            "function and config drive", model->ndrives);
     }
 
+    return 0;
+}
+
+
+static int
+instant_start(fcf_err_t *err)
+{
+    const fcv_model_t  *model;
+
+    model = fcv_instant.vm->model;
+
+    if (check_drives(model, err) != 0) {
+        return -1;
+    }
+
     if (read_function(&model->drives[FCV_DRIVE_FUNCTION], err) != 0
-        || read_config(&model->drives[FCV_DRIVE_CONFIG], err) != 0)
+        || read_config(model->drives[FCV_DRIVE_CONFIG].fd, err) != 0)
     {
         return -1;
     }
@@ -251,6 +264,95 @@ instant_start(fcf_err_t *err)
 
 
 static int
+instant_pause(int paused, fcf_err_t *err)
+{
+    (void) err;
+
+    fcv_instant.paused = paused;
+    fcv_net_pause(paused);
+    fcv_instant.announce = 1;
+
+    return 0;
+}
+
+
+/* All that there is in such a guest's memory: who it is. */
+static int
+instant_save(int memory_fd, fcf_err_t *err)
+{
+    char     *data;
+    int       rc, fd;
+    ssize_t   n;
+
+    if (!fcv_instant.listens) {
+        return fcf_err_set(err, FCF_E_INVALID, "the instant machine has not "
+                           "come up yet");
+    }
+
+    data = malloc(FCV_CONFIG_HEAD + FCV_CONFIG_MAX);
+
+    if (data == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
+    }
+
+    fd = fcv_instant.vm->model->drives[FCV_DRIVE_CONFIG].fd;
+    n = pread(fd, data, FCV_CONFIG_HEAD + FCV_CONFIG_MAX, 0);
+    rc = 0;
+
+    if (n <= 0 || pwrite(memory_fd, data, (size_t) n, 0) != n) {
+        rc = fcf_err_sys(err, n > 0 ? errno : EIO, "mem_file_path");
+    }
+
+    if (n > 0) {
+        explicit_bzero(data, (size_t) n);
+    }
+
+    free(data);
+    fcv_instant.announce = rc == 0;
+
+    return rc;
+}
+
+
+static int
+instant_load(int memory_fd, int resume, fcf_err_t *err)
+{
+    const fcv_model_t  *model;
+
+    model = fcv_instant.vm->model;
+
+    if (check_drives(model, err) != 0
+        || read_function(&model->drives[FCV_DRIVE_FUNCTION], err) != 0
+        || read_config(memory_fd, err) != 0)
+    {
+        return -1;
+    }
+
+    if (fcv_instant.conf.fail == FCV_FAIL_START) {
+        return fcf_err_set(err, FCF_E_REFUSED,
+                           "the function image says fail=start");
+    }
+
+    if (open_network(err) != 0) {
+        return -1;
+    }
+
+    fcv_instant.up = 1;
+    fcv_instant_say("fcfaas instant machine, of a snapshot: %s",
+                    fcv_instant.vm->id);
+    booted(NULL);
+    fcv_instant.announce = 1;
+
+    if (!resume) {
+        fcv_instant.paused = 1;
+        fcv_net_pause(1);
+    }
+
+    return 0;
+}
+
+
+static int
 instant_ctrl_alt_del(fcf_err_t *err)
 {
     (void) err;
@@ -276,7 +378,7 @@ instant_tick(void)
 {
     if (fcv_instant.announce) {
         fcv_instant.announce = 0;
-        fcv_instant.vm->started(fcv_instant.vm->arg, NULL);
+        fcv_instant.vm->done(fcv_instant.vm->arg, NULL);
     }
 
     return fcv_net_tick();
@@ -295,6 +397,9 @@ const fcv_backend_t  fcv_backend_instant = {
     .vnet_hdr = 0,
     .init = instant_init,
     .start = instant_start,
+    .pause = instant_pause,
+    .save = instant_save,
+    .load = instant_load,
     .ctrl_alt_del = instant_ctrl_alt_del,
     .reaped = instant_reaped,
     .tick = instant_tick,

@@ -17,6 +17,8 @@ typedef struct {
     uint64_t             answered;
     int                  announce;      /* started is to be called */
     int                  up;            /* the network stands */
+    int                  listens;       /* its guest is up */
+    int                  paused;
 } fcv_instant_t;
 
 /* one instance a process, as lwIP is */

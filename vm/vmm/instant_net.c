@@ -21,6 +21,8 @@
 /* lwIP is one per process, and so is this */
 static struct {
     int                    open;
+    int                    paused;
+    fcv_loop_t            *loop;
     fcv_source_t           source;
     const fcv_net_conf_t  *conf;        /* during fcv_net_open() only */
     struct netif           netif;
@@ -125,6 +127,7 @@ fcv_net_open(fcv_loop_t *loop, const fcv_net_conf_t *conf, fcf_err_t *err)
     net.source.fd = conf->tap_fd;
     net.source.handler = tap_handler;
     net.source.arg = loop;
+    net.loop = loop;
     net.conf = conf;
 
     lwip_init();
@@ -156,12 +159,23 @@ fcv_net_open(fcv_loop_t *loop, const fcv_net_conf_t *conf, fcf_err_t *err)
 }
 
 
+void
+fcv_net_pause(int paused)
+{
+    net.paused = paused;
+
+    if (net.open) {
+        fcv_loop_mod(net.loop, &net.source, paused ? 0 : EPOLLIN);
+    }
+}
+
+
 int
 fcv_net_tick(void)
 {
     u32_t  ms;
 
-    if (!net.open) {
+    if (!net.open || net.paused) {
         return -1;
     }
 

@@ -22,6 +22,8 @@ int fcv_net_open(fcv_loop_t *loop, const fcv_net_conf_t *conf,
     fcf_err_t *err) fcf_must_check;
 /* as fcv_loop_t's tick; before fcv_net_open(): -1 */
 int fcv_net_tick(void);
+/* nothing is received, no timer runs; before fcv_net_open(): nothing */
+void fcv_net_pause(int paused);
 
 /* handler and arg together name a timer; it runs once */
 void fcv_timer_add(unsigned ms, void (*handler)(void *arg), void *arg);

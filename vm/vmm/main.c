@@ -263,6 +263,12 @@ backend_tick(void *arg)
 {
     (void) arg;
 
+    /* not before its answer went out, which is in the turn of its call */
+
+    if (fcv_api_broken(&fcv.api)) {
+        fcv_loop_quit(&fcv.loop, FCV_EXIT_ERROR);
+    }
+
     return fcv.api.backend->tick();
 }
 
@@ -309,12 +315,13 @@ init(const fcv_options_t *opt, fcf_err_t *err)
     fcv.api.backend = opt->backend;
     fcv.api.id = opt->id;
     fcv.api.minor = opt->minor;
+    fcv.api.memory_fd = -1;
     fcv.api.model.vnet_hdr = opt->backend->vnet_hdr;
 
     fcv.vm.loop = &fcv.loop;
     fcv.vm.model = &fcv.api.model;
     fcv.vm.id = opt->id;
-    fcv.vm.started = fcv_api_started;
+    fcv.vm.done = fcv_api_done;
     fcv.vm.arg = &fcv.api;
 
     fcv.loop.tick = backend_tick;

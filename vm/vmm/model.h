@@ -10,7 +10,7 @@
 #include <jansson.h>
 #include "contract/fcf_err.h"
 
-#define FCV_DRIVES_MAX  8
+#define FCV_DRIVES_MAX  16
 #define FCV_NICS_MAX    4
 #define FCV_VCPUS_MAX   32
 

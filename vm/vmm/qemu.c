@@ -19,11 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "vm/vmm/backend.h"
-#include "vm/vmm/clocks.h"
 #include "vm/vmm/qemu_args.h"
+#include "vm/vmm/qemu_int.h"
 #include "vm/vmm/qemu_spawn.h"
-#include "vm/vmm/qmp.h"
 #include "vm/vmm/schema.h"
 #include "vm/vmm/serial.h"
 
@@ -32,28 +30,14 @@
 #define FCV_WORDS_MAX        1024       /* of QEMU's last words */
 #define FCV_DRAIN_READS      64
 
-typedef enum { QEMU_IDLE, QEMU_MEASURING, QEMU_LAUNCHED, QEMU_RUNNING }
-    qemu_state_e;
-
-static struct {
-    fcv_vm_t       *vm;
-    qemu_state_e    state;              /* assigned by set_state() only */
-    uint64_t        deadline_ms;
-    fcv_clocks_t    start;              /* of the measurement */
-    pid_t           pid;                /* 0: none */
-    fcv_qmp_t       qmp;
-    fcv_source_t    serial, words;      /* fd -1: closed */
-    fcf_buf_t       line, last_words;
-    int             shutdown;           /* the guest ended the machine */
-    int             reset;              /* its last i8042 command was that */
-} qemu;
+fcv_qemu_t  fcv_qemu;
 
 
 static void
 set_state(qemu_state_e state)
 {
-    qemu.state = state;
-    qemu.deadline_ms = state == QEMU_LAUNCHED ? fcv_now_ms() + FCV_START_MS
+    fcv_qemu.state = state;
+    fcv_qemu.deadline_ms = state == QEMU_LAUNCHED ? fcv_now_ms() + FCV_START_MS
                                               : 0;
 }
 
@@ -62,7 +46,7 @@ static void
 close_source(fcv_source_t *source)
 {
     if (source->fd != -1) {
-        fcv_loop_del(qemu.vm->loop, source);
+        fcv_loop_del(fcv_qemu.vm->loop, source);
         (void) close(source->fd);
         source->fd = -1;
     }
@@ -78,13 +62,13 @@ serial_handler(void *arg, uint32_t events)
     (void) arg;
     (void) events;
 
-    n = recv(qemu.serial.fd, buf, sizeof(buf), MSG_DONTWAIT);
+    n = recv(fcv_qemu.serial.fd, buf, sizeof(buf), MSG_DONTWAIT);
 
     if (n > 0) {
-        fcv_serial_write(qemu.vm->model, buf, (size_t) n);
+        fcv_serial_write(fcv_qemu.vm->model, buf, (size_t) n);
 
     } else if (n == 0 || errno != EAGAIN) {
-        close_source(&qemu.serial);
+        close_source(&fcv_qemu.serial);
     }
 }
 
@@ -99,17 +83,17 @@ take_line(const char *line, size_t len)
     n = sizeof(FCV_QEMU_TRACE) - 1;
 
     if (len > n && memcmp(line, FCV_QEMU_TRACE, n) == 0) {
-        qemu.reset = len >= n + 5 && memcmp(line + n, " 0xfe", 5) == 0;
+        fcv_qemu.reset = len >= n + 5 && memcmp(line + n, " 0xfe", 5) == 0;
         return;
     }
 
-    if (qemu.state == QEMU_RUNNING) {
+    if (fcv_qemu.state == QEMU_RUNNING) {
         (void) !write(STDERR_FILENO, line, len);
 
-    } else if (qemu.last_words.len + len < FCV_WORDS_MAX
-               && fcf_buf_add(&qemu.last_words, line, len) != 0)
+    } else if (fcv_qemu.last_words.len + len < FCV_WORDS_MAX
+               && fcf_buf_add(&fcv_qemu.last_words, line, len) != 0)
     {
-        fcf_buf_reset(&qemu.last_words);
+        fcf_buf_reset(&fcv_qemu.last_words);
     }
 }
 
@@ -124,33 +108,33 @@ words_handler(void *arg, uint32_t events)
     (void) arg;
     (void) events;
 
-    n = read(qemu.words.fd, buf, sizeof(buf));
+    n = read(fcv_qemu.words.fd, buf, sizeof(buf));
 
     if (n == -1 && errno == EAGAIN) {
         return;
     }
 
     if (n <= 0) {
-        if (qemu.line.len) {
-            take_line(qemu.line.data, qemu.line.len);
+        if (fcv_qemu.line.len) {
+            take_line(fcv_qemu.line.data, fcv_qemu.line.len);
         }
 
-        close_source(&qemu.words);
+        close_source(&fcv_qemu.words);
         return;
     }
 
     /* a line that does not fit is lost */
 
-    if (fcf_buf_add(&qemu.line, buf, (size_t) n) != 0) {
+    if (fcf_buf_add(&fcv_qemu.line, buf, (size_t) n) != 0) {
         return;
     }
 
-    while (qemu.line.len
-           && (nl = memchr(qemu.line.data, '\n', qemu.line.len)) != NULL)
+    while (fcv_qemu.line.len
+           && (nl = memchr(fcv_qemu.line.data, '\n', fcv_qemu.line.len)) != NULL)
     {
-        len = (size_t) (nl - qemu.line.data) + 1;
-        take_line(qemu.line.data, len);
-        fcf_buf_consume(&qemu.line, len);
+        len = (size_t) (nl - fcv_qemu.line.data) + 1;
+        take_line(fcv_qemu.line.data, len);
+        fcf_buf_consume(&fcv_qemu.line, len);
     }
 }
 
@@ -158,17 +142,17 @@ words_handler(void *arg, uint32_t events)
 static void
 close_all(void)
 {
-    fcv_qmp_close(&qemu.qmp);
-    close_source(&qemu.serial);
-    close_source(&qemu.words);
+    fcv_qmp_close(&fcv_qemu.qmp);
+    close_source(&fcv_qemu.serial);
+    close_source(&fcv_qemu.words);
 }
 
 
-static void
-started(const fcf_err_t *err)
+void
+fcv_qemu_started(const fcf_err_t *err)
 {
     set_state(err ? QEMU_IDLE : QEMU_RUNNING);
-    qemu.vm->started(qemu.vm->arg, err);
+    fcv_qemu.vm->done(fcv_qemu.vm->arg, err);
 }
 
 
@@ -178,17 +162,17 @@ start_failed(const char *why)
     size_t     n;
     fcf_err_t  err;
 
-    n = qemu.last_words.len;
+    n = fcv_qemu.last_words.len;
 
-    while (n && (qemu.last_words.data[n - 1] == '\n'
-                 || qemu.last_words.data[n - 1] == ' '))
+    while (n && (fcv_qemu.last_words.data[n - 1] == '\n'
+                 || fcv_qemu.last_words.data[n - 1] == ' '))
     {
         n--;
     }
 
     (void) fcf_err_set(&err, FCF_E_REFUSED, "%s%s%.*s", why, n ? ": " : "",
-                       (int) n, n ? qemu.last_words.data : "");
-    started(&err);
+                       (int) n, n ? fcv_qemu.last_words.data : "");
+    fcv_qemu_started(&err);
 }
 
 
@@ -205,33 +189,38 @@ qmp_message(const json_t *message)
 
     /* the command that fails to be sent fails with QEMU's end, soon */
 
+    if (fcv_qemu_snapshot_message(message)) {
+        return;
+    }
+
     if (json_object_get(message, "QMP")) {
-        (void) fcv_qmp_send(&qemu.qmp, "{\"execute\":\"qmp_capabilities\"}\n"
+        (void) fcv_qmp_send(&fcv_qemu.qmp,
+                            "{\"execute\":\"qmp_capabilities\"}\n"
                             "{\"execute\":\"cont\",\"id\":\"start\"}\n", &err);
 
     } else if (id && strcmp(id, "start") == 0 && error == NULL) {
 
-        if (qemu.state == QEMU_LAUNCHED) {
-            started(NULL);
+        if (fcv_qemu.state == QEMU_LAUNCHED) {
+            fcv_qemu_started(NULL);
         }
 
     } else if (event && strcmp(event, "SHUTDOWN") == 0) {
-        qemu.shutdown = json_is_true(json_object_get(
+        fcv_qemu.shutdown = json_is_true(json_object_get(
                               json_object_get(message, "data"), "guest"));
 
     } else if (error) {
         text = json_string_value(json_object_get(error, "desc"));
         text = text ? text : "an error";
 
-        if (qemu.state == QEMU_LAUNCHED) {
+        if (fcv_qemu.state == QEMU_LAUNCHED) {
 
             /* it does not start: the refusal comes when it is reaped */
 
-            if (fcf_buf_add(&qemu.last_words, text, strlen(text)) != 0) {
-                fcf_buf_reset(&qemu.last_words);
+            if (fcf_buf_add(&fcv_qemu.last_words, text, strlen(text)) != 0) {
+                fcf_buf_reset(&fcv_qemu.last_words);
             }
 
-            (void) kill(qemu.pid, SIGKILL);
+            (void) kill(fcv_qemu.pid, SIGKILL);
 
         } else {
             fprintf(stderr, "fcfaas-vmm: QEMU: %s\n", text);
@@ -247,7 +236,7 @@ watch(fcv_source_t *source, int fd, void (*handler)(void *, uint32_t),
     source->fd = fd;
     source->handler = handler;
 
-    if (fcv_loop_add(qemu.vm->loop, source, EPOLLIN, err) != 0) {
+    if (fcv_loop_add(fcv_qemu.vm->loop, source, EPOLLIN, err) != 0) {
         (void) close(fd);
         source->fd = -1;
         return -1;
@@ -269,17 +258,19 @@ launch(fcf_err_t *err)
         return -1;
     }
 
-    conf.id = qemu.vm->id;
-    conf.tsc_khz = fcv_clocks_khz(&qemu.start);
+    conf.id = fcv_qemu.vm->id;
+    conf.tsc_khz = fcv_clocks_khz(&fcv_qemu.start);
     conf.qmp_fd = ends[3];
     conf.serial_fd = ends[4];
+    conf.incoming_fd = fcv_qemu.loading ? fcv_qemu.memory_fd : -1;
 
-    rc = fcv_qemu_args(&args, qemu.vm->model, &conf, err);
+    rc = fcv_qemu_args(&args, fcv_qemu.vm->model, &conf, err);
 
     if (rc == 0) {
-        qemu.pid = fcv_qemu_spawn(&args, qemu.vm->model, ends, err);
-        rc = qemu.pid == -1 ? -1 : 0;
-        qemu.pid = rc == 0 ? qemu.pid : 0;
+        fcv_qemu.pid = fcv_qemu_spawn(&args, fcv_qemu.vm->model, ends,
+                                      conf.incoming_fd, err);
+        rc = fcv_qemu.pid == -1 ? -1 : 0;
+        fcv_qemu.pid = rc == 0 ? fcv_qemu.pid : 0;
         fcv_args_free(&args);
     }
 
@@ -290,19 +281,19 @@ launch(fcf_err_t *err)
         return -1;
     }
 
-    qemu.shutdown = 0;
-    qemu.reset = 0;
-    fcf_buf_reset(&qemu.line);
-    fcf_buf_reset(&qemu.last_words);
+    fcv_qemu.shutdown = 0;
+    fcv_qemu.reset = 0;
+    fcf_buf_reset(&fcv_qemu.line);
+    fcf_buf_reset(&fcv_qemu.last_words);
 
     /* each takes its descriptor over, also when it fails */
 
-    rc = fcv_qmp_open(&qemu.qmp, qemu.vm->loop, ends[0], qmp_message, err);
-    rc = watch(&qemu.serial, ends[1], serial_handler, err) || rc;
-    rc = watch(&qemu.words, ends[2], words_handler, err) || rc;
+    rc = fcv_qmp_open(&fcv_qemu.qmp, fcv_qemu.vm->loop, ends[0], qmp_message, err);
+    rc = watch(&fcv_qemu.serial, ends[1], serial_handler, err) || rc;
+    rc = watch(&fcv_qemu.words, ends[2], words_handler, err) || rc;
 
     if (rc != 0) {
-        (void) kill(qemu.pid, SIGKILL);
+        (void) kill(fcv_qemu.pid, SIGKILL);
         close_all();
         return -1;
     }
@@ -318,27 +309,27 @@ qemu_init(fcv_vm_t *vm, fcf_err_t *err)
 {
     (void) err;
 
-    qemu.vm = vm;
-    qemu.qmp.source.fd = -1;
-    qemu.serial.fd = -1;
-    qemu.words.fd = -1;
-    fcf_buf_init(&qemu.line, FCV_WORDS_MAX + 1024);
-    fcf_buf_init(&qemu.last_words, FCV_WORDS_MAX + 1);
+    fcv_qemu.vm = vm;
+    fcv_qemu.qmp.source.fd = -1;
+    fcv_qemu.serial.fd = -1;
+    fcv_qemu.words.fd = -1;
+    fcf_buf_init(&fcv_qemu.line, FCV_WORDS_MAX + 1024);
+    fcf_buf_init(&fcv_qemu.last_words, FCV_WORDS_MAX + 1);
 
-    qemu.start = fcv_clocks_read();
+    fcv_qemu.start = fcv_clocks_read();
 
     return 0;
 }
 
 
-static int
-qemu_start(fcf_err_t *err)
+int
+fcv_qemu_start(fcf_err_t *err)
 {
-    if (fcv_qemu_check_kernel(qemu.vm->model, err) != 0) {
+    if (fcv_qemu_check_kernel(fcv_qemu.vm->model, err) != 0) {
         return -1;
     }
 
-    if (qemu.pid) {
+    if (fcv_qemu.pid) {
         return fcf_err_set(err, FCF_E_EXISTS,
                            "the QEMU of the start before is still ending");
     }
@@ -350,9 +341,18 @@ qemu_start(fcf_err_t *err)
 
 
 static int
+qemu_start(fcf_err_t *err)
+{
+    fcv_qemu.loading = 0;
+
+    return fcv_qemu_start(err);
+}
+
+
+static int
 qemu_ctrl_alt_del(fcf_err_t *err)
 {
-    return fcv_qmp_send(&qemu.qmp,
+    return fcv_qmp_send(&fcv_qemu.qmp,
                         "{\"execute\":\"send-key\",\"arguments\":{\"keys\":["
                         "{\"type\":\"qcode\",\"data\":\"ctrl\"},"
                         "{\"type\":\"qcode\",\"data\":\"alt\"},"
@@ -379,17 +379,17 @@ qemu_reaped(int pid, int status)
     int   clean;
     char  why[80];
 
-    if (pid != qemu.pid) {
+    if (pid != fcv_qemu.pid) {
         return;
     }
 
-    qemu.pid = 0;
+    fcv_qemu.pid = 0;
 
-    drain(&qemu.serial);
-    drain(&qemu.words);
-    drain(&qemu.qmp.source);
+    drain(&fcv_qemu.serial);
+    drain(&fcv_qemu.words);
+    drain(&fcv_qemu.qmp.source);
 
-    if (qemu.state == QEMU_LAUNCHED) {
+    if (fcv_qemu.state == QEMU_LAUNCHED) {
 
         if (WIFSIGNALED(status)) {
             snprintf(why, sizeof(why), "QEMU was ended by signal %d",
@@ -410,19 +410,19 @@ qemu_reaped(int pid, int status)
 
     close_all();
 
-    clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 && qemu.shutdown
-            && qemu.reset;
+    clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 && fcv_qemu.shutdown
+            && fcv_qemu.reset;
 
     /* a triple fault ends QEMU as the i8042 does; Firecracker tells them
      * apart */
 
     if (!clean) {
         fprintf(stderr, "fcfaas-vmm: %s (QEMU's status %d)\n",
-                qemu.shutdown ? "the guest crashed" : "QEMU was ended",
+                fcv_qemu.shutdown ? "the guest crashed" : "QEMU was ended",
                 status);
     }
 
-    fcv_loop_quit(qemu.vm->loop, clean ? 0 : 1);
+    fcv_loop_quit(fcv_qemu.vm->loop, clean ? 0 : 1);
 }
 
 
@@ -433,31 +433,35 @@ qemu_tick(void)
     uint64_t   now;
     fcf_err_t  err;
 
-    if (qemu.state == QEMU_MEASURING) {
-        left = FCV_MEASURE_NS - (fcv_clocks_read().ns - qemu.start.ns);
+    if (fcv_qemu.state == QEMU_MEASURING) {
+        left = FCV_MEASURE_NS - (fcv_clocks_read().ns - fcv_qemu.start.ns);
 
         if (left > 0) {
             return (int) (left / 1000000) + 1;
         }
 
         if (launch(&err) != 0) {
-            started(&err);
+            fcv_qemu_started(&err);
             return -1;
         }
     }
 
-    if (qemu.state != QEMU_LAUNCHED) {
+    if (fcv_qemu.state != QEMU_LAUNCHED) {
         return -1;
     }
 
     now = fcv_now_ms();
 
-    if (now >= qemu.deadline_ms) {
-        (void) kill(qemu.pid, SIGKILL);
-        qemu.deadline_ms = now + FCV_START_MS;
+    if (fcv_qemu.loading && now < fcv_qemu.deadline_ms) {
+        return fcv_qemu_snapshot_tick();
     }
 
-    return (int) (qemu.deadline_ms - now);
+    if (now >= fcv_qemu.deadline_ms) {
+        (void) kill(fcv_qemu.pid, SIGKILL);
+        fcv_qemu.deadline_ms = now + FCV_START_MS;
+    }
+
+    return (int) (fcv_qemu.deadline_ms - now);
 }
 
 
@@ -465,15 +469,15 @@ qemu_tick(void)
 static void
 qemu_kill(void)
 {
-    if (qemu.pid) {
-        (void) kill(qemu.pid, SIGKILL);
-        (void) waitpid(qemu.pid, NULL, 0);
-        qemu.pid = 0;
+    if (fcv_qemu.pid) {
+        (void) kill(fcv_qemu.pid, SIGKILL);
+        (void) waitpid(fcv_qemu.pid, NULL, 0);
+        fcv_qemu.pid = 0;
     }
 
     close_all();
-    fcf_buf_free(&qemu.line);
-    fcf_buf_free(&qemu.last_words);
+    fcf_buf_free(&fcv_qemu.line);
+    fcf_buf_free(&fcv_qemu.last_words);
 }
 
 
@@ -482,6 +486,9 @@ const fcv_backend_t  fcv_backend_qemu = {
     .vnet_hdr = 1,
     .init = qemu_init,
     .start = qemu_start,
+    .pause = fcv_qemu_pause,
+    .save = fcv_qemu_save,
+    .load = fcv_qemu_load,
     .ctrl_alt_del = qemu_ctrl_alt_del,
     .reaped = qemu_reaped,
     .tick = qemu_tick,

@@ -9,7 +9,8 @@
 #include "vm/vmm/qemu_args.h"
 #include "vm/vmm/schema.h"
 
-#define FCV_TRANSPORTS   8              /* virtio-mmio places of microvm */
+#define FCV_TRANSPORTS   24             /* virtio-mmio places of microvm with
+                                           its second I/O APIC */
 
 /* MiB of translated code.  In 8 Debian's kernel does not fit: it boots three
  * times as long; 64 gain nothing. */
@@ -141,7 +142,7 @@ add_machine(fcv_args_t *args, const fcv_model_t *model,
            || add(args, "-display") || add(args, "none")
            || add(args, "-M")
            || add(args, "microvm,x-option-roms=off,pit=on,pic=on,rtc=on,"
-                  "isa-serial=on,acpi=on")
+                  "isa-serial=on,acpi=on,ioapic2=on")
            || add(args, "-accel")
            || add(args, "tcg,thread=%s,tb-size=" FCV_TB_SIZE,
                   vcpus > 1 ? "multi" : "single")
@@ -280,6 +281,9 @@ add_nic(fcv_args_t *args, const fcv_nic_t *nic, unsigned i, unsigned bus)
 }
 
 
+_Static_assert(FCV_DRIVES_MAX + FCV_NICS_MAX + 1 <= FCV_TRANSPORTS,
+               "each device has its place, and the entropy device one");
+
 int
 fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     const fcv_qemu_conf_t *conf, fcf_err_t *err)
@@ -289,18 +293,11 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
 
     args->argc = 0;
 
-    if (model->ndrives + model->nnics + (model->entropy != NULL)
-        > FCV_TRANSPORTS)
-    {
-        return fcf_err_set(err, FCF_E_LIMIT,
-                           "%u drives, %u network interfaces%s: QEMU's "
-                           "microvm has %d places", model->ndrives,
-                           model->nnics,
-                           model->entropy ? " and an entropy device" : "",
-                           FCV_TRANSPORTS);
-    }
-
     rc = add_machine(args, model, conf) || add_kernel(args, model, conf);
+
+    if (rc == 0 && conf->incoming_fd != -1) {
+        rc = add(args, "-incoming") || add(args, "fd:%d", conf->incoming_fd);
+    }
 
     /* the guest finds the places from the last to the first */
 

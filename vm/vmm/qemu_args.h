@@ -6,7 +6,7 @@
 #include "vm/vmm/model.h"
 
 #define FCV_QEMU_BINARY    "qemu-system-x86_64"
-#define FCV_QEMU_ARGS_MAX  96
+#define FCV_QEMU_ARGS_MAX  160
 
 /* the trace event that tells the reset by i8042 from a triple fault */
 #define FCV_QEMU_TRACE     "pckbd_kbd_write_command"
@@ -20,9 +20,11 @@ typedef struct {
     const char    *id;
     unsigned long  tsc_khz;
     int            qmp_fd, serial_fd;           /* QEMU's ends */
+    int            incoming_fd;                 /* what is loaded; -1: it
+                                                   boots */
 } fcv_qemu_conf_t;
 
-/* -1: out of memory, or more devices than QEMU's machine has places for */
+/* -1: out of memory */
 int fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     const fcv_qemu_conf_t *conf, fcf_err_t *err) fcf_must_check;
 /* -1: the kernel of the PUT is none that boots; QEMU would run any file as a

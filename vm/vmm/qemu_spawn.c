@@ -83,15 +83,19 @@ fcv_ends_close(int *ends, int from, int to)
 
 pid_t
 fcv_qemu_spawn(const fcv_args_t *args, const fcv_model_t *model,
-    const int *ends, fcf_err_t *err)
+    const int *ends, int incoming_fd, fcf_err_t *err)
 {
-    int       keep[2 + FCV_NICS_MAX];
+    int       keep[3 + FCV_NICS_MAX];
     pid_t     pid;
     unsigned  i, n;
 
     n = 0;
     keep[n++] = ends[3];
     keep[n++] = ends[4];
+
+    if (incoming_fd != -1) {
+        keep[n++] = incoming_fd;
+    }
 
     for (i = 0; i < model->nnics; i++) {
         keep[n++] = model->nics[i].fd;

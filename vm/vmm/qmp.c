@@ -114,3 +114,43 @@ fcv_qmp_send(fcv_qmp_t *qmp, const char *text, fcf_err_t *err)
 
     return 0;
 }
+
+
+int
+fcv_qmp_send_fd(fcv_qmp_t *qmp, const char *text, int fd, fcf_err_t *err)
+{
+    ssize_t          n;
+    struct iovec     iov;
+    struct msghdr    msg;
+    struct cmsghdr  *cmsg;
+
+    union {
+        struct cmsghdr  align;
+        char            room[CMSG_SPACE(sizeof(int))];
+    } control;
+
+    memset(&msg, 0, sizeof(msg));
+    memset(&control, 0, sizeof(control));
+    iov.iov_base = (char *) (uintptr_t) text;
+    iov.iov_len = strlen(text);
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = control.room;
+    msg.msg_controllen = sizeof(control.room);
+
+    cmsg = CMSG_FIRSTHDR(&msg);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+
+    n = qmp->source.fd == -1 ? -1 : sendmsg(qmp->source.fd, &msg,
+                                            MSG_NOSIGNAL|MSG_DONTWAIT);
+
+    if (n != (ssize_t) iov.iov_len) {
+        return fcf_err_set(err, FCF_E_UNAVAILABLE,
+                           "QEMU does not take commands");
+    }
+
+    return 0;
+}

@@ -24,4 +24,7 @@ void fcv_qmp_close(fcv_qmp_t *qmp);
 /* text: a whole command */
 int fcv_qmp_send(fcv_qmp_t *qmp, const char *text, fcf_err_t *err);
 
+/* the same, and a descriptor with it, which stays the caller's */
+int fcv_qmp_send_fd(fcv_qmp_t *qmp, const char *text, int fd, fcf_err_t *err);
+
 #endif /* _FCV_QMP_H_INCLUDED_ */

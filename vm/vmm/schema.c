@@ -9,121 +9,6 @@
                       "a request: "
 
 
-static const char *const  cpu_templates[] = { "None", "C3", "T2", "T2S",
-                                              "T2CL", "T2A", "V1N1", NULL };
-static const char *const  huge_pages[] = { "None", "Transparent", "2M", NULL };
-static const char *const  cache_types[] = { "Unsafe", "Writeback", NULL };
-static const char *const  io_engines[] = { "Sync", "Async", NULL };
-static const char *const  actions[] = { "FlushMetrics", "InstanceStart",
-                                        "SendCtrlAltDel", NULL };
-
-static const fcv_field_t  token_bucket[] = {
-    { .name = "size", .type = FCV_T_INT, .required = 1, .max = INT64_MAX },
-    { .name = "one_time_burst", .type = FCV_T_INT, .max = INT64_MAX },
-    { .name = "refill_time", .type = FCV_T_INT, .required = 1,
-      .max = INT64_MAX },
-    { .name = NULL }
-};
-
-static const fcv_field_t  rate_limiter[] = {
-    { .name = "bandwidth", .type = FCV_T_OBJECT, .fields = token_bucket },
-    { .name = "ops", .type = FCV_T_OBJECT, .fields = token_bucket },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_machine[] = {
-    { .name = "vcpu_count", .type = FCV_T_INT, .required = 1, .max = 255 },
-    { .name = "mem_size_mib", .type = FCV_T_INT, .required = 1,
-      .max = INT64_MAX },
-    { .name = "smt", .type = FCV_T_BOOL },
-    { .name = "cpu_template", .type = FCV_T_ENUM, .names = cpu_templates,
-      .hidden = 1 },
-    { .name = "track_dirty_pages", .type = FCV_T_BOOL },
-    { .name = "huge_pages", .type = FCV_T_ENUM, .names = huge_pages },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_machine_patch[] = {
-    { .name = "vcpu_count", .type = FCV_T_INT, .max = 255, .hidden = 1 },
-    { .name = "mem_size_mib", .type = FCV_T_INT, .max = INT64_MAX,
-      .hidden = 1 },
-    { .name = "smt", .type = FCV_T_BOOL, .hidden = 1 },
-    { .name = "cpu_template", .type = FCV_T_ENUM, .names = cpu_templates,
-      .hidden = 1 },
-    { .name = "track_dirty_pages", .type = FCV_T_BOOL, .hidden = 1 },
-    { .name = "huge_pages", .type = FCV_T_ENUM, .names = huge_pages,
-      .hidden = 1 },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_boot[] = {
-    { .name = "kernel_image_path", .type = FCV_T_STRING, .required = 1 },
-    { .name = "initrd_path", .type = FCV_T_STRING },
-    { .name = "boot_args", .type = FCV_T_STRING, .hidden = 1 },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_drive[] = {
-    { .name = "drive_id", .type = FCV_T_STRING, .required = 1 },
-    { .name = "partuuid", .type = FCV_T_STRING },
-    { .name = "is_root_device", .type = FCV_T_BOOL, .required = 1 },
-    { .name = "cache_type", .type = FCV_T_ENUM, .names = cache_types },
-    { .name = "is_read_only", .type = FCV_T_BOOL, .nullable = 1 },
-    { .name = "path_on_host", .type = FCV_T_STRING },
-    { .name = "rate_limiter", .type = FCV_T_OBJECT, .fields = rate_limiter },
-    { .name = "io_engine", .type = FCV_T_ENUM, .names = io_engines },
-    { .name = "socket", .type = FCV_T_STRING },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_nic[] = {
-    { .name = "iface_id", .type = FCV_T_STRING, .required = 1 },
-    { .name = "host_dev_name", .type = FCV_T_STRING, .required = 1 },
-    { .name = "guest_mac", .type = FCV_T_STRING },
-    { .name = "rx_rate_limiter", .type = FCV_T_OBJECT,
-      .fields = rate_limiter },
-    { .name = "tx_rate_limiter", .type = FCV_T_OBJECT,
-      .fields = rate_limiter },
-    { .name = "mtu", .type = FCV_T_INT, .min = 68, .max = 65535,
-      .hidden = 1 },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_serial[] = {
-    { .name = "serial_out_path", .type = FCV_T_STRING },
-    { .name = "rate_limiter", .type = FCV_T_OBJECT, .fields = token_bucket,
-      .hidden = 1, .since = 16 },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_entropy[] = {
-    { .name = "rate_limiter", .type = FCV_T_OBJECT, .fields = rate_limiter },
-    { .name = NULL }
-};
-
-/* level: its names are taken in any case */
-const fcv_field_t  fcv_schema_logger[] = {
-    { .name = "log_path", .type = FCV_T_STRING },
-    { .name = "level", .type = FCV_T_STRING },
-    { .name = "show_level", .type = FCV_T_BOOL, .hidden = 1 },
-    { .name = "show_log_origin", .type = FCV_T_BOOL, .hidden = 1 },
-    { .name = "module", .type = FCV_T_STRING },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_metrics[] = {
-    { .name = "metrics_path", .type = FCV_T_STRING, .required = 1 },
-    { .name = "emit_id", .type = FCV_T_BOOL, .hidden = 1, .since = 16 },
-    { .name = NULL }
-};
-
-const fcv_field_t  fcv_schema_action[] = {
-    { .name = "action_type", .type = FCV_T_ENUM, .required = 1,
-      .names = actions },
-    { .name = NULL }
-};
-
-
 static int
 known(const fcv_field_t *f, int minor)
 {
@@ -189,7 +74,8 @@ wrong_type(const fcv_field_t *f, json_t *value, fcf_err_t *err)
 
     want = f->type == FCV_T_BOOL ? "a boolean"
            : f->type == FCV_T_INT ? "an integer"
-           : f->type == FCV_T_OBJECT ? "an object" : "a string";
+           : f->type == FCV_T_OBJECT ? "an object"
+           : f->type == FCV_T_LIST ? "a sequence" : "a string";
 
     text = json_dumps(value, JSON_ENCODE_ANY|JSON_COMPACT);
 
@@ -219,6 +105,28 @@ check_enum(const fcv_field_t *f, const char *value, fcf_err_t *err)
     return fcf_err_set(err, FCF_E_INVALID,
                        FCV_BAD_JSON "field `%s`: unknown variant `%.80s`, "
                        "expected one of %s.", f->name, value, list);
+}
+
+
+static json_t *
+check_list(const fcv_field_t *f, int minor, json_t *list, fcf_err_t *err)
+{
+    size_t   i;
+    json_t  *out, *value;
+
+    out = json_array();
+
+    json_array_foreach(list, i, value) {
+        value = fcv_schema_apply(f->fields, minor, value, err);
+
+        if (value == NULL || json_array_append_new(out, value) != 0) {
+            (void) fcf_err_wrap(err, "`%s`", f->name);
+            json_decref(out);
+            return NULL;
+        }
+    }
+
+    return out;
 }
 
 
@@ -268,6 +176,10 @@ check_value(const fcv_field_t *f, int minor, json_t *value, fcf_err_t *err)
         }
 
         return obj;
+
+    case FCV_T_LIST:
+        return json_is_array(value) ? check_list(f, minor, value, err)
+                                    : (wrong_type(f, value, err), NULL);
 
     default:
 

@@ -16,7 +16,8 @@ typedef enum {
     FCV_T_BOOL,
     FCV_T_INT,
     FCV_T_ENUM,
-    FCV_T_OBJECT
+    FCV_T_OBJECT,
+    FCV_T_LIST                          /* of OBJECTs */
 } fcv_type_e;
 
 typedef struct fcv_field_s  fcv_field_t;
@@ -28,7 +29,7 @@ struct fcv_field_s {
     long long           min, max;       /* INT */
     const char *const  *names;          /* ENUM, NULL-ended; the first is the
                                            default */
-    const fcv_field_t  *fields;         /* OBJECT */
+    const fcv_field_t  *fields;         /* OBJECT, and of a LIST */
     int                 hidden;         /* not shown when absent */
     int                 since;          /* 1.x that knows it first; 0: all */
     int                 nullable;       /* BOOL: null is as good as absent */
@@ -44,6 +45,11 @@ extern const fcv_field_t  fcv_schema_action[];
 extern const fcv_field_t  fcv_schema_entropy[];
 extern const fcv_field_t  fcv_schema_logger[];
 extern const fcv_field_t  fcv_schema_metrics[];
+extern const fcv_field_t  fcv_schema_vm[];
+extern const fcv_field_t  fcv_schema_drive_patch[];
+extern const fcv_field_t  fcv_schema_nic_patch[];
+extern const fcv_field_t  fcv_schema_create[];
+extern const fcv_field_t  fcv_schema_load[];
 
 /* Returns a new object, or NULL and FCF_E_INVALID.  minor: of the version 1.x
  * that is followed. */
