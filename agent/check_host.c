@@ -17,8 +17,9 @@
 #include "agent/host.h"
 #include "agent/limits.h"
 
-/* a VM's: process, console and its log, port, records and calls under way */
-#define FCA_CHECK_FDS_VM     8
+/* a VM's: process, console and its log, its function's output, port, records
+ * and calls under way */
+#define FCA_CHECK_FDS_VM     9
 #define FCA_CHECK_FDS_REST   256
 #define FCA_CHECK_FREE_MB    64         /* below this a disk is full */
 

@@ -50,7 +50,7 @@ kernel: $(VM)/vmlinux-small
 
 $(VM)/vmlinux-small: vm/kernel/build vm/kernel/microvm.config
 	@mkdir -p $(VM)
-	vm/kernel/build $(VM)/linux $@
+	vm/kernel/build $(VM)/kernels $@
 
 # init
 

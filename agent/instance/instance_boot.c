@@ -298,6 +298,8 @@ fca_inst_serve(fca_instance_t *inst, fcf_err_t *err)
     fca_instances_t   *all = inst->all;
     fca_route_conf_t   conf;
 
+    fca_vmm_follow(inst->vmm);
+
     if (inst->route) {
         return 0;           /* an earlier agent's */
     }

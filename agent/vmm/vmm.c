@@ -311,6 +311,10 @@ fca_vmm_free(fca_vmm_t *vmm)
     vmm->freed = 1;
 
     fca_vmm_api_cancel(vmm);
+    if (vmm->follow != NULL) {
+        fca_follow_cancel(vmm->follow);
+    }
+
     fca_vmm_pipes_close(vmm);
 
     fca_vmm_handle_close((uv_handle_t *) &vmm->timer);

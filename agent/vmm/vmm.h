@@ -108,6 +108,9 @@ fca_vmm_t *fca_vmm_spawn(const fca_vmm_conf_t *conf,
     fcf_err_t *err);
 void fca_vmm_configure(fca_vmm_t *vmm);
 void fca_vmm_boot(fca_vmm_t *vmm);
+/* what its function prints comes into the console, from the oldest kept on;
+ * of a guest that is up */
+void fca_vmm_follow(fca_vmm_t *vmm);
 /* asks the guest to stop over the control port; nothing is reported but, if
  * it works, EXITED */
 void fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms);

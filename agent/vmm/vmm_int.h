@@ -52,6 +52,7 @@ typedef enum {
 } fca_vmm_state_e;
 
 typedef struct fca_control_s   fca_control_t;
+typedef struct fca_follow_s    fca_follow_t;
 typedef struct fca_vmm_call_s  fca_vmm_call_t;
 
 /* a FIFO and the last that came out of it */
@@ -125,6 +126,7 @@ struct fca_vmm_s {
     fcf_http_req_t        *req;
     fca_pipe_t             console, output;
     fca_control_t         *control;
+    fca_follow_t          *follow;      /* what its function prints */
 };
 
 /* vmm.c */
@@ -259,5 +261,9 @@ void fca_vmm_last_words(const fca_vmm_t *vmm, char *buf, size_t size);
 void fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic,
     unsigned timeout_ms, fca_control_t **slot);
 void fca_control_cancel(fca_control_t *control);
+
+/* vmm_follow.c */
+/* what has come so far is kept */
+void fca_follow_cancel(fca_follow_t *follow);
 
 #endif /* _FCA_VMM_INT_H_INCLUDED_ */

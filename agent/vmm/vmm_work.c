@@ -82,6 +82,10 @@ vmm_exited(uv_poll_t *poll, int status, int events)
         return;
     }
 
+    if (vmm->follow != NULL) {
+        fca_follow_cancel(vmm->follow);
+    }
+
     fca_vmm_pipes_close(vmm);
     fca_vmm_exit_words(vmm, &info, !vmm->killed, &err);
 

@@ -111,6 +111,14 @@ subtest 'one VM serves' => sub {
     ok($vm->{slot} >= 0 && $vm->{slot} < 10, 'its slot');
     is($vm->{requests}, 5, 'its requests');
     ok(kill(0, $vm->{pid}), 'its process');
+
+    my $text = '';
+    wait_for(sub {
+        $text = ask('/functions/hello/output')->{body};
+        (() = $text =~ /^GET /mg) == 5;
+    }, 10, 'what the function printed');
+    like($text, qr/^== a-\d+, version \d+, registered\n/,
+        'a VM that lives shows what its function prints');
 };
 
 job('broken', 'req-2');

@@ -81,7 +81,7 @@ SKIP: {
         rmdir "$top/fcf-check-$$";
     }
 }
-only('limits', qr/max_vms = "65000" needs 520256 descriptors/,
+only('limits', qr/max_vms = "65000" needs 585256 descriptors/,
     max_vms => 65000);
 only('state_dir', qr{state_dir = "/proc/nothing": writing in /proc:},
     state_dir => '/proc/nothing', more => ['guest']);
