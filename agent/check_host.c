@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+#include <linux/magic.h>
 #include "agent/base/capacity.h"
 #include "agent/check_int.h"
 #include "agent/host.h"
@@ -51,6 +53,15 @@ fca_check_free_mb(const char *path)
     }
 
     return (unsigned long long) fs.f_bavail * fs.f_frsize / (1024 * 1024);
+}
+
+static int
+fca_check_in_memory(const char *path)
+{
+    struct statfs  fs;
+
+    return statfs(path, &fs) == 0
+           && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
 static void
@@ -232,7 +243,7 @@ fca_check_limits(fca_check_t *check, const fca_conf_t *conf)
 static void
 fca_check_notes(const fca_conf_t *conf)
 {
-    char            address[INET_ADDRSTRLEN];
+    char            address[INET_ADDRSTRLEN], path[4096];
     int             addresses, ports;
     struct timex    clock = { .modes = 0 };
 
@@ -245,6 +256,13 @@ fca_check_notes(const fca_conf_t *conf)
                        "and there are %d ports: the smallest counts",
                        conf->max_vms, address, conf->bridge_prefix_len,
                        addresses, ports);
+    }
+
+    fca_check_existing(path, sizeof(path), conf->run_dir);
+
+    if (!fca_check_in_memory(path)) {
+        fca_check_note("run_dir", "%s is on a disk: in memory, as /run mostly "
+                       "is, VMs start faster", conf->run_dir);
     }
 
     if (conf->nallow == 0 && *conf->token_file == '\0') {
@@ -290,6 +308,7 @@ fca_check_host(fca_check_t *check, const fca_conf_t *conf)
 {
     fca_check_dir(check, "state_dir", conf->state_dir);
     fca_check_dir(check, "run_dir", conf->run_dir);
+
     fca_check_images(check, "functions", conf->functions);
     fca_check_images(check, "runtimes", conf->runtimes);
     fca_check_runtime(check, conf);

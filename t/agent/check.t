@@ -12,6 +12,8 @@ use Test::More;
 
 AgentHost::begin('check');
 
+my $said;                               # all that the last check said
+
 # the lines of a check: name => [ok or FAIL, the rest]
 sub check {
     my (%set) = @_;
@@ -22,6 +24,7 @@ sub check {
             '--check', '--trial-timeout=20', map { "--$_=$all{$_}" } keys %all]);
     my $status = $proc->wait(30) // die 'the check does not end';
     is($status, $want, 'the status tells whether there is a lack');
+    $said = $proc->output;
     return map { /^(ok|FAIL) +(\w+) +(.*)/ ? ($2 => [$1, $3]) : () }
         split /\n/, $proc->output;
 }
@@ -100,6 +103,18 @@ only('run_dir', qr{run_dir = "/etc/passwd": /etc/passwd is no directory},
     run_dir => '/etc/passwd', more => ['guest']);
 only('run_dir', qr{run_dir = "\Q$dir\E/small/s": [01] MB are free},
     run_dir => "$dir/small/s");
+subtest 'run_dir on a disk, and in memory' => sub {
+    my $disk = root() . '/build';
+    plan skip_all => 'no disk here' if qx(stat -f -c %T $disk) =~ /tmpfs/;
+    my $run = "$disk/check-$$";
+    check(want => 0, run_dir => $run);
+    is(join(' ', map { m{([^/]+)$} } glob "$run/*"), 'lock', 'nothing is left');
+    unlink "$run/lock";
+    rmdir $run;
+    like($said, qr{^note +run_dir +\Q$disk\E\S+ is on a disk}m, 'is said');
+    check(run_dir => "$dir/small/s");
+    unlike($said, qr/is on a disk/, 'in memory it is not');
+};
 only('secrets', qr{token_file = "/nowhere/token"},
     token_file => '/nowhere/token');
 
