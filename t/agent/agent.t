@@ -373,6 +373,7 @@ subtest 'a trial that fails' => sub {
     my $build = build_dir();
     my $out = join ' ', "$build/agent/fcfaas-agent --conf=/dev/null --trial",
         "--trial-timeout=1 --kernel=$dir/vmlinux --initrd= --node_id=e",
+        "--state_dir=$dir/state-e --run_dir=$dir/run-e",
         "--vmm=$build/vm/vmm/fcfaas-vmm '--vmm_args=--backend instant'";
     $out = qx($out);
     is($? >> 8, 1, 'status 1');

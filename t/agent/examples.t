@@ -12,7 +12,7 @@ use FcfTest;
 use Test::More;
 
 use constant { SYS_unshare => 272, CLONE_NEWNS => 0x20000 };
-use constant LIB => '/usr/lib/fcfaas';
+use constant { LIB => '/usr/lib/fcfaas', RUN => '/run/fcfaas' };
 
 my $module = root() . '/build/nginx/ngx_http_fcfaas_module.so';
 -e $module or BAIL_OUT("$module is missing: make nginx");
@@ -24,10 +24,10 @@ syscall(SYS_unshare, CLONE_NEWNS) == 0 or die "unshare: $!";
 mount('--make-rprivate', '/');
 mount('-t', 'tmpfs', 'none', '/var/lib');
 
-# the one directory that has to be there to be mounted upon
-my $made = mkdir LIB;
-mount('-t', 'tmpfs', 'none', LIB);
-END { system('umount', LIB), rmdir LIB if $made && $$ == $test }
+# those that have to be there to be mounted upon
+my @made = grep { mkdir } LIB, RUN;
+mount('-t', 'tmpfs', 'none', $_) for LIB, RUN;
+END { system('umount', $_), rmdir for $$ == $test ? @made : () }
 
 mkdir $_ or die "$_: $!" for '/var/lib/nginx', '/var/lib/fcfaas',
     '/var/lib/fcfaas/functions', LIB . '/runtimes', "$dir/build",

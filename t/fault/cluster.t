@@ -62,6 +62,7 @@ sub node {
             "--node_id=$name", '--etcd=' . join(',', @etcd),
             "--redis=$ip{redis}:6379", "--advertise=$ip{$name}",
             "--token_file=$dir/token", "--state_dir=$dir/$name",
+            "--run_dir=$dir/run-$name",
             "--functions=$dir/functions", "--runtimes=$dir/runtimes",
             "--kernel=$dir/vmlinux", "--initrd=$dir/initrd",
             "--vmm=$build/vm/vmm/fcfaas-vmm", '--vmm_args=--backend instant',
