@@ -380,6 +380,7 @@ struct ngx_http_fcfaas_worker_s {
     ngx_queue_t                  waiting;       /* pools with waiters */
     ngx_queue_t                  kicked;        /* to look at, this turn */
     ngx_queue_t                  minimum;       /* with min_instances */
+    ngx_uint_t                   nminima;       /* how many of them */
     ngx_queue_t                  visits;        /* see _visit.c */
     ngx_queue_t                  probes;        /* see _probe.c */
     ngx_uint_t                   nprobes;       /* that connect now */

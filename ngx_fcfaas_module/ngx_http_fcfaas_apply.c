@@ -198,10 +198,12 @@ ngx_http_fcfaas_apply_minimum(ngx_http_fcfaas_function_t *f)
 {
     if (f->spec.min_instances && !f->in_minimum) {
         f->in_minimum = 1;
+        f->worker->nminima++;
         ngx_queue_insert_tail(&f->worker->minimum, &f->minimum);
 
     } else if (f->spec.min_instances == 0 && f->in_minimum) {
         f->in_minimum = 0;
+        f->worker->nminima--;
         ngx_queue_remove(&f->minimum);
     }
 }

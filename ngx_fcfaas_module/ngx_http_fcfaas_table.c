@@ -199,6 +199,7 @@ ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
     }
 
     if (f->in_minimum) {
+        f->worker->nminima--;
         ngx_queue_remove(&f->minimum);
     }
 

@@ -340,12 +340,7 @@ ngx_http_fcfaas_worker_minimum(ngx_event_t *ev)
 
     if (w->nminimum == 0) {
         /* a new round */
-        for (q = ngx_queue_head(&w->minimum);
-             q != ngx_queue_sentinel(&w->minimum);
-             q = ngx_queue_next(q))
-        {
-            w->nminimum++;
-        }
+        w->nminimum = w->nminima;
     }
 
     for (n = 0; n < NGX_HTTP_FCFAAS_TURN && w->nminimum; n++) {

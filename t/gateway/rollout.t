@@ -32,7 +32,7 @@ my $etcd = $g->etcd;
 sub traffic {
     my (%percent) = @_;
     return traffic => [map {
-        { version => 0 + $_, percent => 0 + $percent{$_} } } sort keys %percent];
+        { version => 0 + $_, percent => $percent{$_} } } sort keys %percent];
 }
 
 # until all workers have seen what was written just now
