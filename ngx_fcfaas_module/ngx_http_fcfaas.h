@@ -24,6 +24,7 @@
 #include "client/fcf_etcd.h"
 #include "client/fcf_redis.h"
 #include "client/fcf_sync.h"
+#include "ngx_fcfaas_module/zone/fcz.h"
 
 /* how long a request waits for the first list, or for Redis, before a 503 */
 #define NGX_HTTP_FCFAAS_GRACE         2000
@@ -71,7 +72,9 @@ typedef struct {
     ngx_str_t                    prefix;        /* with NUL */
     ngx_str_t                    token;
     ngx_int_t                    park_limit_total;  /* 0: none */
-    ngx_shm_zone_t              *shm_zone;
+    ngx_str_t                    zone_name;
+    size_t                       zone_size;
+    ngx_shm_zone_t              *shm_zone;      /* NULL if not used */
 
     ngx_str_t                    state_file;    /* with NUL; empty: none */
     ngx_msec_t                   state_interval;
@@ -141,6 +144,7 @@ struct ngx_http_fcfaas_waiter_s {
                                                    stays for its parked */
     ngx_msec_t                   timeout;       /* for all that is not work */
     ngx_msec_t                   arrived;       /* the request, here */
+    uint64_t                     ticket;        /* and among all */
     ngx_msec_t                   since;         /* it waits; while queued */
     ngx_msec_t                   waited;        /* all that was not work:
                                                    waits and hops that ended */
@@ -151,6 +155,7 @@ struct ngx_http_fcfaas_waiter_s {
                                                 /* their serials */
     ngx_http_fcfaas_answer_t     answer;        /* filled before "refuse" */
     unsigned                     queued:1;
+    unsigned                     placed:1;      /* it has a place in the zone */
     unsigned                     cold:1;        /* once counted */
     unsigned                     counted:1;
     unsigned                     undeclared:1;  /* "fcfaas_declared off" */
@@ -189,6 +194,7 @@ typedef struct {
 struct ngx_http_fcfaas_instance_s {
     ngx_http_fcfaas_cell_t       cell;          /* requests of this worker,
                                                    and whether it takes more */
+    fcz_slot_t                   shared;        /* requests of all workers */
     ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_function_t  *function;
     uint64_t                     serial;        /* never used again */
@@ -296,8 +302,10 @@ struct ngx_http_fcfaas_pool_s {
     ngx_uint_t                   nunproven;     /* are orphans so far */
     ngx_uint_t                   nbooting;      /* slots without an instance */
     ngx_http_fcfaas_pick_t       pick;
+    fcz_pool_t                   shared;        /* of all workers */
 
     unsigned                     in_kicked:1;
+    unsigned                     behind:1;      /* others come first */
     unsigned                     outdated:1;    /* others serve for it */
 
     ngx_queue_t                  queue;         /* in function->pools */
@@ -367,6 +375,11 @@ struct ngx_http_fcfaas_worker_s {
     const char                  *prefix;
     ngx_http_fcfaas_upconf_t    *upconfs;
     ngx_http_fcfaas_state_t     *state;         /* NULL: it writes none */
+
+    fcz_member_t                 shared;        /* ngx_http_fcfaas_share.c */
+    fcf_io_t                    *share_io;
+    ngx_event_t                  share_timer;
+    ngx_msec_t                   share_looked;
 
     uint64_t                     serial;        /* of the last instance */
     ngx_http_fcfaas_function_t **buckets;

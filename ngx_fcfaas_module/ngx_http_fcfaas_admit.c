@@ -1,8 +1,8 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
 /* more attempts of one request than that are of no use, and each costs some
@@ -43,10 +43,9 @@ ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
 
     flcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_fcfaas_module);
 
-    if (pool->nwaiters >= (ngx_uint_t) flcf->park_limit
-        || (ctx->conf->park_limit_total
-            && ngx_http_fcfaas_zone_parked(ctx->conf->shm_zone)
-               >= (ngx_uint_t) ctx->conf->park_limit_total))
+    if (ngx_http_fcfaas_share_admit(&ctx->waiter, flcf->park_limit,
+                                    ctx->conf->park_limit_total)
+        != NGX_OK)
     {
         ngx_http_fcfaas_answer_limit(&ctx->waiter.answer);
         return NGX_DECLINED;
@@ -96,7 +95,7 @@ ngx_http_fcfaas_admit_behind(ngx_http_fcfaas_waiter_t *wt)
     q = ngx_queue_head(&pool->waiters);
     first = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
-    return (ngx_msec_int_t) (first->arrived - wt->arrived) <= 0;
+    return first->ticket < wt->ticket;
 }
 
 

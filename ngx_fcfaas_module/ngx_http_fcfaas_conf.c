@@ -2,10 +2,9 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_secret.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_status.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
-#define NGX_HTTP_FCFAAS_ZONE_DEFAULT  (512 * 1024)
+#define NGX_HTTP_FCFAAS_ZONE_MIN      (512 * 1024)
 #define NGX_HTTP_FCFAAS_REDIS_DB_MAX  1023
 
 
@@ -287,7 +286,7 @@ ngx_http_fcfaas_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (fmcf->shm_zone) {
+    if (fmcf->zone_name.data) {
         return "is duplicate";
     }
 
@@ -303,37 +302,15 @@ ngx_http_fcfaas_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                             "not a size");
     }
 
-    if (size < NGX_HTTP_FCFAAS_ZONE_DEFAULT) {
+    if (size < NGX_HTTP_FCFAAS_ZONE_MIN) {
         return ngx_http_fcfaas_conf_invalid(cf, cmd, &value[2],
                                             "less than 512k");
     }
 
-    fmcf->shm_zone = ngx_shared_memory_add(cf, &value[1], size,
-                                           &ngx_http_fcfaas_module);
-    if (fmcf->shm_zone == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    fmcf->shm_zone->init = ngx_http_fcfaas_zone_init;
+    fmcf->zone_name = value[1];
+    fmcf->zone_size = size;
 
     return NGX_CONF_OK;
-}
-
-
-ngx_shm_zone_t *
-ngx_http_fcfaas_conf_default_zone(ngx_conf_t *cf)
-{
-    ngx_shm_zone_t  *shm_zone;
-
-    static ngx_str_t  name = ngx_string("ngx_http_fcfaas");
-
-    shm_zone = ngx_shared_memory_add(cf, &name, NGX_HTTP_FCFAAS_ZONE_DEFAULT,
-                                     &ngx_http_fcfaas_module);
-    if (shm_zone) {
-        shm_zone->init = ngx_http_fcfaas_zone_init;
-    }
-
-    return shm_zone;
 }
 
 

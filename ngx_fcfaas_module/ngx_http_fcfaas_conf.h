@@ -19,7 +19,4 @@ char *ngx_http_fcfaas_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_fcfaas_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* the zone, where no fcfaas_zone names one */
-ngx_shm_zone_t *ngx_http_fcfaas_conf_default_zone(ngx_conf_t *cf);
-
 #endif /* _NGX_HTTP_FCFAAS_CONF_H_INCLUDED_ */

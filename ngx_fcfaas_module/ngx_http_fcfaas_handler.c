@@ -10,6 +10,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
@@ -141,7 +142,9 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (pool->nwaiters == 0 && ngx_http_fcfaas_slots_any(pool, NULL)) {
+    if (!ngx_http_fcfaas_share_waited(pool)
+        && ngx_http_fcfaas_slots_any(pool, NULL))
+    {
 
         if (ctx->waiter.want->outdated) {
             ngx_http_fcfaas_ask_look(ctx->waiter.want);
@@ -180,6 +183,10 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
     ctx->waiter.log = r->connection->log;
     ctx->conf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
 
+    if (ctx->conf->worker) {
+        ctx->waiter.ticket = ngx_http_fcfaas_share_ticket(ctx->conf->worker);
+    }
+
     ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);
 
     return ctx;
@@ -208,6 +215,8 @@ ngx_http_fcfaas_ctx_cleanup(void *data)
         ngx_http_fcfaas_park_leave(wt);
     }
 
+    /* admitted, and something failed before it was in the queue */
+    ngx_http_fcfaas_share_leave(wt);
     ngx_http_fcfaas_peer_cleanup(ctx);
 
     ngx_http_fcfaas_route_end(wt);

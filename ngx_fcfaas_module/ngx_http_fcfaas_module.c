@@ -11,6 +11,10 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
+
+
+#define NGX_HTTP_FCFAAS_ZONE_DEFAULT  (8 * 1024 * 1024)
 
 
 static ngx_int_t ngx_http_fcfaas_preconfiguration(ngx_conf_t *cf);
@@ -259,6 +263,7 @@ ngx_http_fcfaas_create_main_conf(ngx_conf_t *cf)
      *     fmcf->etcd, fmcf->redis = NULL;
      *     fmcf->etcd_*, fmcf->redis_*, fmcf->prefix, fmcf->token = { 0, NULL };
      *     fmcf->redis_db = 0;
+     *     fmcf->zone_name = { 0, NULL };
      *     fmcf->shm_zone = NULL;
      *     fmcf->worker = NULL;
      *     fmcf->used = 0;
@@ -292,9 +297,12 @@ ngx_http_fcfaas_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (fmcf->shm_zone == NULL) {
-        fmcf->shm_zone = ngx_http_fcfaas_conf_default_zone(cf);
+    if (fmcf->zone_name.data == NULL) {
+        ngx_str_set(&fmcf->zone_name, "ngx_http_fcfaas");
+        fmcf->zone_size = NGX_HTTP_FCFAAS_ZONE_DEFAULT;
     }
+
+    fmcf->shm_zone = ngx_http_fcfaas_zone_add(cf, fmcf);
 
     return fmcf->shm_zone ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

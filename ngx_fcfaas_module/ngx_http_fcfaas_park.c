@@ -4,6 +4,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
@@ -68,6 +69,7 @@ ngx_http_fcfaas_park_enter(ngx_http_fcfaas_waiter_t *wt)
     wt->want->nundeclared += wt->undeclared;
 
     ngx_http_fcfaas_park_insert(pool, wt);
+    ngx_http_fcfaas_share_join(wt);
 
     pool->worker->stat->parked++;
 }
@@ -85,6 +87,8 @@ ngx_http_fcfaas_park_exit(ngx_http_fcfaas_waiter_t *wt)
     if (--pool->nwaiters == 0) {
         ngx_queue_remove(&pool->waiting);
     }
+
+    ngx_http_fcfaas_share_leave(wt);
 
     wt->want->nwanted--;
     wt->want->nundeclared -= wt->undeclared;
@@ -151,7 +155,7 @@ ngx_http_fcfaas_park_later(ngx_queue_t *q, ngx_http_fcfaas_waiter_t *wt)
 
     other = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
-    return (ngx_msec_int_t) (other->arrived - wt->arrived) > 0;
+    return other->ticket > wt->ticket;
 }
 
 
@@ -395,6 +399,10 @@ ngx_http_fcfaas_park_next(ngx_http_fcfaas_pool_t *pool)
 
     any = ngx_http_fcfaas_slots_any(pool, NULL);
 
+    if (!any && ngx_http_fcfaas_share_room(pool)) {
+        any = ngx_http_fcfaas_slots_any(pool, NULL);
+    }
+
     for (q = ngx_queue_head(&pool->waiters);
          q != ngx_queue_sentinel(&pool->waiters);
          q = ngx_queue_next(q))
@@ -402,12 +410,12 @@ ngx_http_fcfaas_park_next(ngx_http_fcfaas_pool_t *pool)
         wt = ngx_http_fcfaas_park_waiter(q);
 
         if (wt->nfailed == 0) {
-            return any ? wt : NULL;
+            return any && ngx_http_fcfaas_slots_peek(pool, wt) ? wt : NULL;
         }
 
         /* seldom: it was failed by an instance that lives on */
 
-        if ((any && ngx_http_fcfaas_slots_any(pool, wt))
+        if ((any && ngx_http_fcfaas_slots_peek(pool, wt))
             || ngx_http_fcfaas_slots_hopeless(pool, wt))
         {
             return wt;

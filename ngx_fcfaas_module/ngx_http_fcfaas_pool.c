@@ -3,6 +3,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
 
@@ -59,6 +60,7 @@ ngx_http_fcfaas_pool_get(ngx_http_fcfaas_function_t *f, int64_t version)
 
     ngx_http_fcfaas_pick_init(&pool->pick);
     ngx_queue_init(&pool->waiters);
+    ngx_http_fcfaas_share_pool(pool);
 
     for (q = ngx_queue_head(&f->pools);
          q != ngx_queue_sentinel(&f->pools);
@@ -132,6 +134,7 @@ ngx_http_fcfaas_pool_free(ngx_http_fcfaas_pool_t *pool)
         ngx_queue_remove(&pool->kicked);
     }
 
+    ngx_http_fcfaas_share_pool_done(pool);
     ngx_http_fcfaas_ask_end(pool);
     ngx_http_fcfaas_failure_forget(pool);
     ngx_http_fcfaas_refuse_forget(pool);

@@ -1,11 +1,15 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 
 
 /* whose time aside is over, looked at in one go: others come next */
 #define NGX_HTTP_FCFAAS_DUE  64
+/* instances found full in the zone before the next turn */
+#define NGX_HTTP_FCFAAS_TAKES  8
 
 #define ngx_http_fcfaas_slots_of(c)                                         \
     (ngx_queue_data(c, ngx_http_fcfaas_instance_t, cell))
@@ -24,6 +28,9 @@ static void ngx_http_fcfaas_slots_count(ngx_http_fcfaas_instance_t *instance,
 static void ngx_http_fcfaas_slots_expire(ngx_http_fcfaas_pool_t *pool);
 static ngx_http_fcfaas_cell_t *ngx_http_fcfaas_slots_next(
     ngx_http_fcfaas_pool_t *pool, ngx_http_fcfaas_waiter_t *wt);
+static ngx_http_fcfaas_cell_t *ngx_http_fcfaas_slots_find(
+    ngx_http_fcfaas_pool_t *pool, ngx_http_fcfaas_waiter_t *wt,
+    ngx_uint_t peek);
 static ngx_uint_t ngx_http_fcfaas_slots_failed(void *data,
     ngx_http_fcfaas_cell_t *cell);
 static void ngx_http_fcfaas_slots_hope(void *data,
@@ -176,7 +183,7 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_pool_t *pool,
 {
     ngx_http_fcfaas_cell_t  *cell;
 
-    cell = ngx_http_fcfaas_slots_next(pool, wt);
+    cell = ngx_http_fcfaas_slots_find(pool, wt, 0);
 
     if (cell == NULL) {
         return NULL;
@@ -185,6 +192,67 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_pick_take(&pool->pick, cell);
 
     return ngx_http_fcfaas_slots_of(cell);
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_slots_peek(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt)
+{
+    return ngx_http_fcfaas_slots_find(pool, wt, 1) != NULL;
+}
+
+
+/* what this worker would take, if the zone has it: NULL if there is none, or
+ * others come first.  Counted there unless peek */
+static ngx_http_fcfaas_cell_t *
+ngx_http_fcfaas_slots_find(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt, ngx_uint_t peek)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   n, limit, asked;
+    ngx_http_fcfaas_cell_t      *cell;
+    ngx_http_fcfaas_instance_t  *instance;
+
+    asked = 0;
+
+    for (n = 0; n < NGX_HTTP_FCFAAS_TAKES; n++) {
+
+        cell = ngx_http_fcfaas_slots_next(pool, wt);
+
+        if (cell == NULL) {
+
+            if (asked || ngx_http_fcfaas_share_room(pool) == 0) {
+                return NULL;
+            }
+
+            asked = 1;
+            continue;
+        }
+
+        instance = ngx_http_fcfaas_slots_of(cell);
+        limit = cell->limit == NGX_HTTP_FCFAAS_NO_LIMIT ? 0 : cell->limit;
+
+        rc = peek ? ngx_http_fcfaas_share_peek(instance, wt, limit)
+                  : ngx_http_fcfaas_share_take(instance, wt, limit);
+
+        if (rc == NGX_OK) {
+            return cell;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NULL;
+        }
+
+        /* rc == NGX_BUSY */
+
+        ngx_http_fcfaas_slots_taken(instance);
+    }
+
+    /* there may be more that are not, for the next turn */
+    ngx_http_fcfaas_park_kick(pool);
+
+    return NULL;
 }
 
 
@@ -204,6 +272,9 @@ ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
             cell->aside = 0;
         }
     }
+
+    ngx_http_fcfaas_share_give(instance);
+    ngx_http_fcfaas_slots_room(instance);
 
     ngx_http_fcfaas_pick_give(&instance->pool->pick, cell);
     ngx_http_fcfaas_table_instance_release(instance);

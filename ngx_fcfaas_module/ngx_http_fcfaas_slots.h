@@ -1,8 +1,9 @@
 /*
  * Which instance of a pool takes a request, and how many there is room for.
- * "busy" counts the requests of this worker only: an instance shared by
- * several workers or gateways may be over-booked by them, which its agent
- * answers with "busy".  No question walks over the instances.
+ * Those of this worker are known here, those of the others are asked of the zone
+ * (ngx_http_fcfaas_share.h) when one is to be bound.  An instance shared by
+ * several gateways may be over-booked by them, which its agent answers with
+ * "busy".  No question walks over the instances.
  */
 
 #ifndef _NGX_HTTP_FCFAAS_SLOTS_H_INCLUDED_
@@ -26,7 +27,10 @@ void ngx_http_fcfaas_slots_add(ngx_http_fcfaas_instance_t *instance);
 void ngx_http_fcfaas_slots_del(ngx_http_fcfaas_instance_t *instance);
 void ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance);
 
-/* 1 if bind would find one; wt NULL: for any request */
+/* 1 if bind would find one for this request, in the zone too */
+ngx_uint_t ngx_http_fcfaas_slots_peek(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_waiter_t *wt);
+/* 1 if one seems free, for all that is known here; wt NULL: for any request */
 ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt);
 /* 1 if what there is lives on and has failed this request, and nothing else

@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 
@@ -189,6 +190,7 @@ ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
 
     while ((name = ngx_http_fcfaas_names_after(&f->instances, NULL)) != NULL) {
         ngx_http_fcfaas_names_del(&f->instances, name);
+        ngx_http_fcfaas_share_instance_done(ngx_http_fcfaas_table_of(name));
         ngx_free(ngx_http_fcfaas_table_of(name));
     }
 
@@ -273,6 +275,7 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_pool_t *pool,
                               instance->worker_id);
     ngx_http_fcfaas_boots_instance(f, instance->worker_id, 1);
 
+    ngx_http_fcfaas_share_instance(instance);
     ngx_http_fcfaas_table_instance_join(instance, pool);
 
     f->ninstances++;
@@ -287,6 +290,7 @@ ngx_http_fcfaas_table_instance_join(ngx_http_fcfaas_instance_t *instance,
     ngx_http_fcfaas_pool_t *pool)
 {
     instance->pool = pool;
+    instance->shared.pool = &pool->shared;
     pool->nlisted++;
     pool->refs++;
 
@@ -354,6 +358,7 @@ ngx_http_fcfaas_table_instance_release(ngx_http_fcfaas_instance_t *instance)
     }
 
     pool = instance->pool;
+    ngx_http_fcfaas_share_instance_done(instance);
     ngx_free(instance);
 
     pool->refs--;

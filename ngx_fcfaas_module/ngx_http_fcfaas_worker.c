@@ -5,6 +5,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_state.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
@@ -127,7 +128,11 @@ ngx_http_fcfaas_worker_create(ngx_cycle_t *cycle,
 
     w->loop = ngx_http_fcfaas_loop_create(w->pool, w->log);
 
-    return w->loop ? w : NULL;
+    if (w->loop == NULL || ngx_http_fcfaas_share_start(w) != NGX_OK) {
+        return NULL;
+    }
+
+    return w;
 }
 
 
@@ -253,8 +258,10 @@ ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle)
 
     ngx_http_fcfaas_probe_done(w);
     ngx_http_fcfaas_visit_done(w);
+    ngx_http_fcfaas_share_stop(w);
     ngx_http_fcfaas_loop_destroy(w->loop);
     ngx_http_fcfaas_table_done(w);
+    ngx_http_fcfaas_share_end(w);
     ngx_http_fcfaas_zone_leave(fmcf->shm_zone, w->stat);
 
     fmcf->worker = NULL;

@@ -1,58 +1,265 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
+#include <sys/eventfd.h>
 
+
+/* how long the counters' mutex is waited for; then they are read as they are */
+#define NGX_HTTP_FCFAAS_ZONE_LOCK  100
+
+
+/* of the master, copied by each fork: the shared memory, and what cannot lie
+ * in there; kept by the cycles that use it */
+typedef struct {
+    ngx_http_fcfaas_zone_t      *zone;
+    ngx_uint_t                   refs;
+    int                          bells[NGX_HTTP_FCFAAS_WORKERS_MAX];
+} ngx_http_fcfaas_zone_ref_t;
+
+
+static ngx_int_t ngx_http_fcfaas_zone_init(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_int_t ngx_http_fcfaas_zone_make(ngx_shm_zone_t *shm_zone,
+    ngx_http_fcfaas_zone_ref_t *ref);
+static ngx_int_t ngx_http_fcfaas_zone_bells(ngx_http_fcfaas_zone_ref_t *ref);
+static void ngx_http_fcfaas_zone_cleanup(void *data);
+static void ngx_http_fcfaas_zone_free(ngx_http_fcfaas_zone_ref_t *ref);
+static ngx_http_fcfaas_zone_t *ngx_http_fcfaas_zone(ngx_shm_zone_t *shm_zone);
+static ngx_uint_t ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone);
+static void ngx_http_fcfaas_zone_unlock(ngx_http_fcfaas_zone_t *zone);
 static uint64_t ngx_http_fcfaas_zone_started(ngx_pid_t pid);
 static void ngx_http_fcfaas_zone_reap_locked(ngx_http_fcfaas_zone_t *zone);
 static void ngx_http_fcfaas_zone_fold_locked(ngx_http_fcfaas_zone_t *zone,
     ngx_http_fcfaas_stat_t *stat);
 
 
-ngx_int_t
+ngx_shm_zone_t *
+ngx_http_fcfaas_zone_add(ngx_conf_t *cf, ngx_http_fcfaas_main_conf_t *fmcf)
+{
+    u_char              *p;
+    size_t               len;
+    ngx_str_t            name, *etcd;
+    ngx_uint_t           i;
+    ngx_shm_zone_t      *shm_zone;
+    ngx_pool_cleanup_t  *cln;
+
+    len = fmcf->zone_name.len + fmcf->prefix.len
+          + sizeof("/fcfaas..//") + 2 * NGX_INT_T_LEN;
+    etcd = fmcf->etcd->elts;
+
+    for (i = 0; i < fmcf->etcd->nelts; i++) {
+        len += etcd[i].len + 1;
+    }
+
+    name.data = ngx_pnalloc(cf->pool, len);
+    if (name.data == NULL) {
+        return NULL;
+    }
+
+    p = ngx_sprintf(name.data, "%V/fcfaas.%d.%d/%V/", &fmcf->zone_name,
+                    NGX_HTTP_FCFAAS_ZONE_LAYOUT, FCZ_LAYOUT, &fmcf->prefix);
+
+    for (i = 0; i < fmcf->etcd->nelts; i++) {
+        p = ngx_sprintf(p, "%s%V", i ? "," : "", &etcd[i]);
+    }
+
+    name.len = p - name.data;
+
+    shm_zone = ngx_shared_memory_add(cf, &name, fmcf->zone_size,
+                                     &ngx_http_fcfaas_module);
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (shm_zone == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_fcfaas_zone_cleanup;
+    cln->data = shm_zone;
+
+    shm_zone->init = ngx_http_fcfaas_zone_init;
+
+    return shm_zone;
+}
+
+
+static ngx_int_t
 ngx_http_fcfaas_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
+    ngx_http_fcfaas_zone_ref_t  *ref;
+
+    if (data) {
+        /* a reload: the workers before still write there */
+        ref = data;
+        ref->refs++;
+        shm_zone->data = ref;
+        return NGX_OK;
+    }
+
+    ref = ngx_calloc(sizeof(ngx_http_fcfaas_zone_ref_t), shm_zone->shm.log);
+    if (ref == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_fcfaas_zone_bells(ref) != NGX_OK
+        || ngx_http_fcfaas_zone_make(shm_zone, ref) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
+                      "cannot make fcfaas_zone \"%V\"",
+                      &shm_zone->shm.name);
+        ngx_http_fcfaas_zone_free(ref);
+        return NGX_ERROR;
+    }
+
+    ref->refs = 1;
+    shm_zone->data = ref;
+
+    return NGX_OK;
+}
+
+
+/* all that nginx' slab allocator has is taken at once */
+static ngx_int_t
+ngx_http_fcfaas_zone_make(ngx_shm_zone_t *shm_zone,
+    ngx_http_fcfaas_zone_ref_t *ref)
+{
+    void                    *mem;
+    ngx_uint_t               pages;
     ngx_slab_pool_t         *shpool;
     ngx_http_fcfaas_zone_t  *zone;
 
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    if (data || shm_zone->shm.exists) {
-        /* a reload: the workers before still write there */
-        shm_zone->data = shpool->data;
-        return NGX_OK;
+    zone = ngx_slab_calloc(shpool, sizeof(ngx_http_fcfaas_zone_t));
+
+    if (zone == NULL || fcz_mutex_init(&zone->lock) == -1) {
+        return NGX_ERROR;
     }
 
-    zone = ngx_slab_calloc(shpool, sizeof(ngx_http_fcfaas_zone_t));
-    if (zone == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "fcfaas_zone \"%V\" is too small",
-                      &shm_zone->shm.name);
+    mem = NULL;
+    shpool->log_nomem = 0;
+
+    for (pages = shpool->pfree; pages && mem == NULL; pages--) {
+        mem = ngx_slab_alloc(shpool, pages * ngx_pagesize);
+    }
+
+    if (mem == NULL) {
+        return NGX_ERROR;
+    }
+
+    zone->shared = fcz_create(mem, (pages + 1) * ngx_pagesize, ref->bells);
+
+    if (zone->shared == NULL) {
         return NGX_ERROR;
     }
 
     shpool->data = zone;
-    shm_zone->data = zone;
+    ref->zone = zone;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_zone_bells(ngx_http_fcfaas_zone_ref_t *ref)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_FCFAAS_WORKERS_MAX; i++) {
+        ref->bells[i] = -1;
+    }
+
+    for (i = 0; i < NGX_HTTP_FCFAAS_WORKERS_MAX; i++) {
+        ref->bells[i] = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+
+        if (ref->bells[i] == -1) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a cycle ends, or comes to nothing */
+static void
+ngx_http_fcfaas_zone_cleanup(void *data)
+{
+    ngx_shm_zone_t *shm_zone = data;
+
+    ngx_http_fcfaas_zone_ref_t  *ref;
+
+    ref = shm_zone->data;
+
+    if (ref && --ref->refs == 0) {
+        ngx_http_fcfaas_zone_free(ref);
+    }
+}
+
+
+/* its workers have the bells, too, and the memory */
+static void
+ngx_http_fcfaas_zone_free(ngx_http_fcfaas_zone_ref_t *ref)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_FCFAAS_WORKERS_MAX; i++) {
+        if (ref->bells[i] != -1) {
+            (void) close(ref->bells[i]);
+        }
+    }
+
+    ngx_free(ref);
+}
+
+
+static ngx_http_fcfaas_zone_t *
+ngx_http_fcfaas_zone(ngx_shm_zone_t *shm_zone)
+{
+    ngx_http_fcfaas_zone_ref_t  *ref;
+
+    ref = shm_zone->data;
+
+    return ref->zone;
+}
+
+
+fcz_t *
+ngx_http_fcfaas_zone_shared(ngx_shm_zone_t *shm_zone)
+{
+    return ngx_http_fcfaas_zone(shm_zone)->shared;
+}
+
+
+/* 0: it is held by one that stands still */
+static ngx_uint_t
+ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone)
+{
+    return fcz_mutex_lock(&zone->lock, NGX_HTTP_FCFAAS_ZONE_LOCK) != EBUSY;
+}
+
+
+static void
+ngx_http_fcfaas_zone_unlock(ngx_http_fcfaas_zone_t *zone)
+{
+    (void) pthread_mutex_unlock(&zone->lock);
 }
 
 
 ngx_http_fcfaas_stat_t *
 ngx_http_fcfaas_zone_join(ngx_shm_zone_t *shm_zone, ngx_pool_t *pool)
 {
-    ngx_uint_t               i;
-    ngx_slab_pool_t         *shpool;
+    ngx_uint_t               i, locked;
     ngx_http_fcfaas_stat_t  *stat;
     ngx_http_fcfaas_zone_t  *zone;
 
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-    zone = shm_zone->data;
+    zone = ngx_http_fcfaas_zone(shm_zone);
     stat = NULL;
+    locked = ngx_http_fcfaas_zone_lock(zone);
 
-    ngx_shmtx_lock(&shpool->mutex);
+    if (locked) {
+        ngx_http_fcfaas_zone_reap_locked(zone);
+    }
 
-    ngx_http_fcfaas_zone_reap_locked(zone);
-
-    for (i = 0; i < NGX_HTTP_FCFAAS_WORKERS_MAX; i++) {
+    for (i = 0; locked && i < NGX_HTTP_FCFAAS_WORKERS_MAX; i++) {
         if (zone->stats[i].pid == 0) {
             stat = &zone->stats[i];
             ngx_memzero(stat, sizeof(ngx_http_fcfaas_stat_t));
@@ -63,7 +270,9 @@ ngx_http_fcfaas_zone_join(ngx_shm_zone_t *shm_zone, ngx_pool_t *pool)
         }
     }
 
-    ngx_shmtx_unlock(&shpool->mutex);
+    if (locked) {
+        ngx_http_fcfaas_zone_unlock(zone);
+    }
 
     if (stat) {
         return stat;
@@ -81,11 +290,9 @@ void
 ngx_http_fcfaas_zone_leave(ngx_shm_zone_t *shm_zone,
     ngx_http_fcfaas_stat_t *stat)
 {
-    ngx_slab_pool_t         *shpool;
     ngx_http_fcfaas_zone_t  *zone;
 
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-    zone = shm_zone->data;
+    zone = ngx_http_fcfaas_zone(shm_zone);
 
     if (stat < zone->stats
         || stat >= zone->stats + NGX_HTTP_FCFAAS_WORKERS_MAX)
@@ -93,9 +300,10 @@ ngx_http_fcfaas_zone_leave(ngx_shm_zone_t *shm_zone,
         return;
     }
 
-    ngx_shmtx_lock(&shpool->mutex);
-    ngx_http_fcfaas_zone_fold_locked(zone, stat);
-    ngx_shmtx_unlock(&shpool->mutex);
+    if (ngx_http_fcfaas_zone_lock(zone)) {
+        ngx_http_fcfaas_zone_fold_locked(zone, stat);
+        ngx_http_fcfaas_zone_unlock(zone);
+    }
 }
 
 
@@ -103,17 +311,16 @@ ngx_uint_t
 ngx_http_fcfaas_zone_read(ngx_shm_zone_t *shm_zone,
     ngx_http_fcfaas_stat_t *stats, uint64_t *totals)
 {
-    ngx_uint_t               i, j, n;
-    ngx_slab_pool_t         *shpool;
+    ngx_uint_t               i, j, n, locked;
     ngx_http_fcfaas_zone_t  *zone;
 
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-    zone = shm_zone->data;
+    zone = ngx_http_fcfaas_zone(shm_zone);
     n = 0;
+    locked = ngx_http_fcfaas_zone_lock(zone);
 
-    ngx_shmtx_lock(&shpool->mutex);
-
-    ngx_http_fcfaas_zone_reap_locked(zone);
+    if (locked) {
+        ngx_http_fcfaas_zone_reap_locked(zone);
+    }
 
     ngx_memcpy(totals, zone->totals, sizeof(zone->totals));
 
@@ -132,24 +339,8 @@ ngx_http_fcfaas_zone_read(ngx_shm_zone_t *shm_zone,
         n++;
     }
 
-    ngx_shmtx_unlock(&shpool->mutex);
-
-    return n;
-}
-
-
-ngx_uint_t
-ngx_http_fcfaas_zone_parked(ngx_shm_zone_t *shm_zone)
-{
-    ngx_uint_t               i, n;
-    ngx_http_fcfaas_zone_t  *zone;
-
-    zone = shm_zone->data;
-
-    for (i = 0, n = 0; i < NGX_HTTP_FCFAAS_WORKERS_MAX; i++) {
-        if (zone->stats[i].pid) {
-            n += zone->stats[i].parked;
-        }
+    if (locked) {
+        ngx_http_fcfaas_zone_unlock(zone);
     }
 
     return n;

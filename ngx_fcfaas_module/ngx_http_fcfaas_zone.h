@@ -1,7 +1,8 @@
 /*
- * What the workers share: counters, for the status page.  Each worker writes
- * an entry of its own, without a lock; the entry of one that has gone is
- * added to the totals by whoever comes next.
+ * The shared memory: one allocation for what the workers must agree on
+ * (zone/fcz.h), and counters, for the status page.  Of the latter each worker
+ * writes an entry of its own, without a lock; the entry of one that has gone
+ * is added to the totals by whoever comes next.
  */
 
 #ifndef _NGX_HTTP_FCFAAS_ZONE_H_INCLUDED_
@@ -9,7 +10,10 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
-#define NGX_HTTP_FCFAAS_WORKERS_MAX  128
+#define NGX_HTTP_FCFAAS_WORKERS_MAX  FCZ_MEMBERS_MAX
+
+/* of this struct and the rest below; FCZ_LAYOUT is the zone's own */
+#define NGX_HTTP_FCFAAS_ZONE_LAYOUT  1
 
 #define NGX_HTTP_FCFAAS_COUNTERS(X)                                         \
     X(WARM,         "requests", "warm")                                     \
@@ -61,6 +65,8 @@ struct ngx_http_fcfaas_stat_s {
 };
 
 typedef struct {
+    pthread_mutex_t              lock;          /* of totals and entries */
+    fcz_t                       *shared;
     uint64_t                     totals[NGX_HTTP_FCFAAS_NCOUNTERS];
     ngx_http_fcfaas_stat_t       stats[NGX_HTTP_FCFAAS_WORKERS_MAX];
 } ngx_http_fcfaas_zone_t;
@@ -68,7 +74,12 @@ typedef struct {
 #define ngx_http_fcfaas_count(w, id)                                        \
     (w)->stat->counters[NGX_HTTP_FCFAAS_N_##id]++
 
-ngx_int_t ngx_http_fcfaas_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+/* The zone of this configuration.  What nginx calls it has the layout, the
+ * prefix and etcd in it: where one of these changes, the workers before keep
+ * theirs and the new ones get another.  NULL: logged. */
+ngx_shm_zone_t *ngx_http_fcfaas_zone_add(ngx_conf_t *cf,
+    ngx_http_fcfaas_main_conf_t *fmcf);
+fcz_t *ngx_http_fcfaas_zone_shared(ngx_shm_zone_t *shm_zone);
 
 /* This process' entry; never NULL: one of the pool, which the others do not
  * see, where the zone has no more room.  NULL: out of memory. */
@@ -81,8 +92,5 @@ void ngx_http_fcfaas_zone_leave(ngx_shm_zone_t *shm_zone,
  * gone included), and returns how many were copied. */
 ngx_uint_t ngx_http_fcfaas_zone_read(ngx_shm_zone_t *shm_zone,
     ngx_http_fcfaas_stat_t *stats, uint64_t *totals);
-
-/* requests that wait now, in all workers */
-ngx_uint_t ngx_http_fcfaas_zone_parked(ngx_shm_zone_t *shm_zone);
 
 #endif /* _NGX_HTTP_FCFAAS_ZONE_H_INCLUDED_ */

@@ -90,7 +90,7 @@ typedef struct fcz_pool_s {
 
 typedef struct fcz_slot_s {
     fcz_key_t               key;
-    fcz_pool_t             *pool;       /* the caller's, and outlives it */
+    fcz_pool_t             *pool;       /* the caller's, where it is now */
     LIST_ENTRY(fcz_slot_s)  link;       /* while "listed" */
     uint32_t                cell;       /* as above */
     uint32_t                gen;
@@ -142,8 +142,14 @@ typedef struct {
 /* milliseconds of the machine's monotonic clock */
 uint64_t fcz_now(void);
 
+/* A robust mutex between processes, for others: -1, errno set.  Locked: 0, or
+ * EOWNERDEAD (the last one died with it; it is held all the same), or EBUSY
+ * (after ms). */
+int fcz_mutex_init(pthread_mutex_t *mutex);
+int fcz_mutex_lock(pthread_mutex_t *mutex, int ms);
 
-/* The zone: in "size" bytes of zeroed shared memory, aligned to 64.  bells:
+
+/* The zone: in "size" bytes of shared memory, aligned to 64.  bells:
  * FCZ_MEMBERS_MAX eventfds that all members inherit, or NULL.  NULL, errno
  * set: too small, or no robust mutex. */
 fcz_t *fcz_create(void *mem, size_t size, const int *bells);

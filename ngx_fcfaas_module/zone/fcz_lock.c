@@ -23,7 +23,7 @@ static void fcz_lock_alone(fcz_member_t *m);
 
 
 int
-fcz_lock_init(fcz_t *zone)
+fcz_mutex_init(pthread_mutex_t *mutex)
 {
     int                  rc;
     pthread_mutexattr_t  attr;
@@ -39,7 +39,7 @@ fcz_lock_init(fcz_t *zone)
     }
 
     if (rc == 0) {
-        rc = pthread_mutex_init(&zone->lock, &attr);
+        rc = pthread_mutex_init(mutex, &attr);
         (void) pthread_mutexattr_destroy(&attr);
     }
 
@@ -49,6 +49,30 @@ fcz_lock_init(fcz_t *zone)
     }
 
     return 0;
+}
+
+
+/* 0, EOWNERDEAD (consistent again), or EBUSY after ms */
+int
+fcz_mutex_lock(pthread_mutex_t *mutex, int ms)
+{
+    int              rc;
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    ts.tv_nsec += (long) ms * 1000000;
+    ts.tv_sec += ts.tv_nsec / 1000000000;
+    ts.tv_nsec %= 1000000000;
+
+    rc = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &ts);
+
+    if (rc == EOWNERDEAD) {
+        (void) pthread_mutex_consistent(mutex);
+        return rc;
+    }
+
+    return rc == 0 ? 0 : EBUSY;
 }
 
 
@@ -66,7 +90,6 @@ fcz_lock(fcz_member_t *m)
     if (rc == EOWNERDEAD) {
         /* counts may be half written: they begin anew */
 
-        (void) pthread_mutex_consistent(&m->zone->lock);
         fcz_mem_reset(m->zone);
 
         m->events |= FCZ_E_EPOCH;
@@ -86,8 +109,7 @@ fcz_lock(fcz_member_t *m)
 static int
 fcz_lock_take(fcz_member_t *m)
 {
-    int              i, rc;
-    struct timespec  ts;
+    int  i, rc;
 
     rc = pthread_mutex_trylock(&m->zone->lock);
 
@@ -99,17 +121,15 @@ fcz_lock_take(fcz_member_t *m)
         }
     }
 
-    if (rc != EBUSY || m->alone) {
-        return rc;
+    if (rc == EBUSY && !m->alone) {
+        return fcz_mutex_lock(&m->zone->lock, FCZ_LOCK_MS);
     }
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    if (rc == EOWNERDEAD) {
+        (void) pthread_mutex_consistent(&m->zone->lock);
+    }
 
-    ts.tv_nsec += FCZ_LOCK_MS * 1000000;
-    ts.tv_sec += ts.tv_nsec / 1000000000;
-    ts.tv_nsec %= 1000000000;
-
-    return pthread_mutex_clocklock(&m->zone->lock, CLOCK_MONOTONIC, &ts);
+    return rc;
 }
 
 

@@ -44,9 +44,12 @@ fcz_create(void *mem, size_t size, const int *bells)
         return NULL;
     }
 
+    /* cells are made whole when they are taken */
+    memset(zone, 0, sizeof(fcz_t));
+
     if (fcz_mem_random(zone->seed, sizeof(zone->seed)) == -1
         || fcz_mem_random(zone->id, sizeof(zone->id)) == -1
-        || fcz_lock_init(zone) == -1)
+        || fcz_mutex_init(&zone->lock) == -1)
     {
         return NULL;
     }
@@ -258,6 +261,35 @@ fcz_mem_reclaim(fcz_member_t *m, uint32_t i)
     a->used--;
     m->cells->pools[cell->pool].cells--;
     fcz_mem_pool_idle(m, cell->pool);
+}
+
+
+void
+fcz_mem_move(fcz_member_t *m, uint32_t i, uint32_t pool)
+{
+    uint32_t     before;
+    unsigned     room;
+    fcz_cell_t  *cell;
+
+    cell = &m->cells->cells[i];
+    before = cell->pool;
+    room = cell->room;
+
+    fcz_mem_no_room(m, i);
+
+    m->cells->pools[before].cells--;
+    m->cells->pools[before].busy -= cell->busy;
+    m->cells->pools[pool].cells++;
+    m->cells->pools[pool].busy += cell->busy;
+
+    cell->pool = pool;
+
+    if (room) {
+        fcz_mem_room(m, i);
+    }
+
+    fcz_mem_pool_idle(m, before);
+    fcz_mem_pool_idle(m, pool);
 }
 
 

@@ -109,7 +109,6 @@ typedef struct {
 
 struct fcz_s {
     uint32_t         layout;
-    uint32_t         robust;            /* the mutex has been made */
     size_t           size;
     uint64_t         seed[4];
     uint64_t         id[2];
@@ -147,6 +146,8 @@ void fcz_mem_where(fcz_t *zone, fcz_cells_t *where);
 void fcz_mem_reset(fcz_t *zone);
 /* FCZ_NONE: there is none left */
 uint32_t fcz_mem_cell(fcz_member_t *m, const fcz_key_t *key, uint32_t pool);
+/* it belongs to another pool now */
+void fcz_mem_move(fcz_member_t *m, uint32_t cell, uint32_t pool);
 void fcz_mem_idle(fcz_member_t *m, uint32_t cell);
 void fcz_mem_used(fcz_member_t *m, uint32_t cell);
 void fcz_mem_room(fcz_member_t *m, uint32_t cell);
@@ -166,7 +167,6 @@ void fcz_mem_pool_idle(fcz_member_t *m, uint32_t pool);
 uint32_t fcz_mem_pool_of(fcz_member_t *m, fcz_pool_t *pool);
 
 /* fcz_lock.c: 1 if the mutex is held, 0 if this member is alone */
-int fcz_lock_init(fcz_t *zone);
 int fcz_lock(fcz_member_t *m);
 /* and rings the bells that were noted */
 void fcz_unlock(fcz_member_t *m);

@@ -241,7 +241,17 @@ fcz_slot_cell(fcz_member_t *m, fcz_slot_t *slot)
     if (slot->epoch == m->zone->epoch
         && m->cells->cells[slot->cell].gen == slot->gen)
     {
-        return slot->cell;
+        i = slot->cell;
+
+        if (m->cells->cells[i].pool != slot->pool->cell) {
+            pool = fcz_mem_pool_of(m, slot->pool);
+
+            if (pool != FCZ_NONE && pool != m->cells->cells[i].pool) {
+                fcz_mem_move(m, i, pool);
+            }
+        }
+
+        return i;
     }
 
     if (slot->cell != FCZ_NONE && m->by_cell[slot->cell] == slot) {

@@ -53,6 +53,7 @@ use FcfTest::Redis;
 use FcfTest::Nginx;
 use FcfTest::Gateway;
 use FcfTest::Guest;
+use FcfTest::Counter;
 use FcfTest::Load;
 use FcfTest::Service;
 use FcfTest::System;

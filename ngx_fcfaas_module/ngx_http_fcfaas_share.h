@@ -1,0 +1,55 @@
+/*
+ * This worker's end of what all workers share (zone/): slots, places of those
+ * who wait, asks and failures, and the bell by which others say that there is
+ * something to look at.
+ */
+
+#ifndef _NGX_HTTP_FCFAAS_SHARE_H_INCLUDED_
+#define _NGX_HTTP_FCFAAS_SHARE_H_INCLUDED_
+
+#include "ngx_fcfaas_module/ngx_http_fcfaas.h"
+
+/* how long one that is full with other workers' requests is left alone: then
+ * it is looked at again, whether a bell rang or not */
+#define NGX_HTTP_FCFAAS_ELSEWHERE  FCZ_LOOK_MS
+
+ngx_int_t ngx_http_fcfaas_share_start(ngx_http_fcfaas_worker_t *w);
+/* before the loop goes; share_end after all pools and instances have gone */
+void ngx_http_fcfaas_share_stop(ngx_http_fcfaas_worker_t *w);
+void ngx_http_fcfaas_share_end(ngx_http_fcfaas_worker_t *w);
+
+/* With their memory: the handles in it.  Of an instance "shared.pool" is that
+ * of the pool where it is now. */
+void ngx_http_fcfaas_share_pool(ngx_http_fcfaas_pool_t *pool);
+void ngx_http_fcfaas_share_pool_done(ngx_http_fcfaas_pool_t *pool);
+void ngx_http_fcfaas_share_instance(ngx_http_fcfaas_instance_t *instance);
+void ngx_http_fcfaas_share_instance_done(
+    ngx_http_fcfaas_instance_t *instance);
+
+/* A slot of the instance, limit: 0 for no limit.  NGX_OK: share_give once;
+ * NGX_BUSY: all are taken, by whatever worker; NGX_AGAIN: somebody older who
+ * waits in another one comes first, or counts are being restored: it is
+ * looked at again by itself.  share_peek takes none. */
+ngx_int_t ngx_http_fcfaas_share_take(ngx_http_fcfaas_instance_t *instance,
+    ngx_http_fcfaas_waiter_t *wt, ngx_uint_t limit);
+ngx_int_t ngx_http_fcfaas_share_peek(ngx_http_fcfaas_instance_t *instance,
+    ngx_http_fcfaas_waiter_t *wt, ngx_uint_t limit);
+void ngx_http_fcfaas_share_give(ngx_http_fcfaas_instance_t *instance);
+/* Tells the slots (ngx_http_fcfaas_slots_room) which instances of the pool
+ * that were full with others' requests have room again; returns how many. */
+ngx_uint_t ngx_http_fcfaas_share_room(ngx_http_fcfaas_pool_t *pool);
+
+/* The place in the order of arrival over all workers. */
+uint64_t ngx_http_fcfaas_share_ticket(ngx_http_fcfaas_worker_t *w);
+/* Takes a place among those who wait, if less than limit wait for the pool
+ * and total (0: any number) in all workers: NGX_OK, NGX_DECLINED.  It is kept
+ * until share_leave, and taken by share_join where it has not been. */
+ngx_int_t ngx_http_fcfaas_share_admit(ngx_http_fcfaas_waiter_t *wt,
+    ngx_uint_t limit, ngx_uint_t total);
+/* it is in the queue of its pool now; it is not any more */
+void ngx_http_fcfaas_share_join(ngx_http_fcfaas_waiter_t *wt);
+void ngx_http_fcfaas_share_leave(ngx_http_fcfaas_waiter_t *wt);
+/* 1 if somebody waits for it in any worker; without a lock */
+ngx_uint_t ngx_http_fcfaas_share_waited(ngx_http_fcfaas_pool_t *pool);
+
+#endif /* _NGX_HTTP_FCFAAS_SHARE_H_INCLUDED_ */
