@@ -331,11 +331,14 @@ go(mode_e mode)
     fcz_write(&shared->mode, mode);
     fcz_write(&shared->round, round);
 
-    for (k = 0; k < nmembers; k++) {
+    /* all of them first: one of them may have the mutex */
 
+    for (k = 0; k < nmembers; k++) {
         (void) kill(shared->truth[k].pid, SIGCONT);
         shared->truth[k].stopped = 0;
+    }
 
+    for (k = 0; k < nmembers; k++) {
         while (mode != RUN
                && fcz_read(&shared->truth[k].quiet) != round)
         {
