@@ -44,8 +44,14 @@ for my $n (1 .. 5) {
 
 $g->instance('one', concurrency => 1);
 $_->response(5) for @one;
-my @order = map { m{GET /(\d+) HTTP} ? $1 : () }
-    split /\n/, slurp($g->agent->dir . '/logs/access.log');
+my @order;
+
+# nginx writes its log after the answer
+wait_for(sub {
+    @order = map { m{GET /(\d+) HTTP} ? $1 : () }
+        split /\n/, slurp($g->agent->dir . '/logs/access.log');
+    @order >= 5;
+}, 10, 'five lines in the log');
 is_deeply([@order[-5 .. -1]], [1 .. 5], 'first come, first served');
 $g->stop;
 
