@@ -230,8 +230,8 @@ subtest 'killed while it stops' => sub {
         my ($k, $j) = instance($name);
         $request = http_send($j->{proxy_port}, '/', headers => {
             'X-Fcfaas-Function' => $name, 'X-Fcfaas-Token' => 'sesame' });
-        wait_for(sub { $ns->run('ss', '-Htn', 'dst', '172.16.0.0/24')
-            =~ /ESTAB/ }, 5, 'the request to be inside');
+        wait_for(sub { $ns->run('ss', '-Htn', 'dst', '172.16.0.0/24',
+            qw(and dport = :80)) =~ /ESTAB/ }, 5, 'the request to be inside');
         $etcd->del("/specs/$name");
     });
     $agent = next_one();

@@ -62,8 +62,8 @@ subtest 'a VM that dies while its last request is awaited' => sub {
     my ($worker) = $key =~ m{([^/]+)$};
     my $request = http_send($i->{proxy_port}, '/', headers => {
         'X-Fcfaas-Function' => 'last', 'X-Fcfaas-Token' => 'sesame' });
-    wait_for(sub { $ns->run('ss', '-Htn', 'dst', $i->{internal_vm_ip})
-        =~ /ESTAB/ }, 5, 'the request to be inside');
+    wait_for(sub { $ns->run('ss', '-Htn', 'dst', $i->{internal_vm_ip},
+        qw(and dport = :80)) =~ /ESTAB/ }, 5, 'the request to be inside');
 
     $etcd->del('/specs/last');
     wait_for(sub { (call('last', $i->{proxy_port})

@@ -105,7 +105,8 @@ subtest 'told to stop twice' => sub {
     my $request = http_send($i->{proxy_port}, '/', headers => {
         'X-Fcfaas-Function' => 'busy', 'X-Fcfaas-Token' => 'sesame' });
     wait_for(sub {
-        ($ns->run('ss', '-Htn', 'dst', '172.16.0.0/24') =~ /ESTAB/)
+        $ns->run('ss', '-Htn', 'dst', '172.16.0.0/24', qw(and dport = :80))
+            =~ /ESTAB/
     }, 5, 'the request to be inside');
 
     $agent->kill('TERM');
