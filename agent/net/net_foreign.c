@@ -4,13 +4,16 @@
  * cuts guests off without a word.
  */
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/netfilter.h>
 #include <nftables/libnftables.h>
 
 #include "agent/base/log.h"
+#include "agent/net/net_foreign.h"
 #include "agent/net/net_int.h"
 
 #define NAME_MAX_LEN  64
@@ -24,25 +27,21 @@ typedef struct {
 
 #define ANSWERS  "ct state established,related "
 
-/* what a hook must let through, and the rules that would do */
-typedef struct {
-    const char  *hook;
-    int          egress;                /* only guests with egress need it */
-    const char  *what;
-    struct {
-        const char  *way;               /* "iifname", NULL ends them */
-        const char  *answers;           /* ANSWERS, or "" */
-    }            rules[3];
-} need_t;
-
-static const need_t  needs[] = {
-    { "forward", 1, "guests reach nothing outside",
-      { { "iifname", "" }, { "oifname", ANSWERS }, { NULL, NULL } } },
-    { "input", 0, "this host does not hear guests' answers",
-      { { "iifname", ANSWERS }, { NULL, NULL } } },
-    { "output", 0, "this host does not reach its guests",
-      { { "oifname", "" }, { NULL, NULL } } },
+const fca_need_t  fca_needs[FCA_NEEDS] = {
+    { "forward", "FORWARD", NF_INET_FORWARD, 1,
+      "guests reach nothing outside", { { 1, 0 }, { 0, 1 } }, 2 },
+    { "input", "INPUT", NF_INET_LOCAL_IN, 0,
+      "this host does not hear guests' answers", { { 1, 1 } }, 1 },
+    { "output", "OUTPUT", NF_INET_LOCAL_OUT, 0,
+      "this host does not reach its guests", { { 0, 0 } }, 1 },
 };
+
+
+static const char *
+way_name(int in)
+{
+    return in ? "iifname" : "oifname";
+}
 
 
 /* what nft prints, a copy; NULL: it cannot be had */
@@ -162,20 +161,22 @@ line_lets_answers(const char *line, size_t n)
  * are needed there in some form?  A rule that says more than that is not
  * looked into. */
 static int
-table_lets_through(const char *text, const need_t *need, const char *bridge)
+table_lets_through(const char *text, const fca_need_t *need,
+    const char *bridge)
 {
     char         name[64];
     size_t       i, n;
     const char  *line;
 
-    for (i = 0; need->rules[i].way != NULL; i++) {
-        snprintf(name, sizeof(name), "%s \"%s\"", need->rules[i].way, bridge);
+    for (i = 0; i < need->nrules; i++) {
+        snprintf(name, sizeof(name), "%s \"%s\"",
+                 way_name(need->rules[i].in), bridge);
 
         if (strstr(text, name) != NULL) {
             continue;
         }
 
-        if (need->rules[i].answers[0] == '\0') {
+        if (!need->rules[i].answers) {
             return 0;
         }
 
@@ -197,7 +198,7 @@ table_lets_through(const char *text, const need_t *need, const char *bridge)
 
 
 static void
-foreign_say(FILE *f, const chain_t *chain, const need_t *need,
+foreign_say(FILE *f, const chain_t *chain, const fca_need_t *need,
     const char *text, const char *bridge)
 {
     size_t       i;
@@ -211,10 +212,11 @@ foreign_say(FILE *f, const chain_t *chain, const need_t *need,
             "them through with", chain->chain, chain->family, chain->table,
             need->what);
 
-    for (i = 0; need->rules[i].way != NULL; i++) {
+    for (i = 0; i < need->nrules; i++) {
         fprintf(f, "%s nft insert rule %s %s %s %s \"%s\" %saccept",
                 i > 0 ? " ;" : "", chain->family, chain->table, where,
-                need->rules[i].way, bridge, need->rules[i].answers);
+                way_name(need->rules[i].in), bridge,
+                need->rules[i].answers ? ANSWERS : "");
     }
 
     fprintf(f, "\n");
@@ -228,15 +230,15 @@ foreign_chain(struct nft_ctx *nft, FILE *f, const chain_t *chain,
     int            drops;
     char          *rules, *table;
     size_t         i;
-    const need_t  *need;
+    const fca_need_t  *need;
 
     need = NULL;
 
-    for (i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-        if (strcmp(chain->hook, needs[i].hook) == 0
-            && (egress || !needs[i].egress))
+    for (i = 0; i < FCA_NEEDS; i++) {
+        if (strcmp(chain->hook, fca_needs[i].hook) == 0
+            && (egress || !fca_needs[i].egress))
         {
-            need = &needs[i];
+            need = &fca_needs[i];
         }
     }
 
@@ -284,6 +286,7 @@ foreign_find(struct nft_ctx *nft, const char *bridge, int egress, char *text,
     }
 
     if (f != NULL) {
+        fca_legacy_find(f, bridge, egress);
         fclose(f);
     }
 

@@ -15,6 +15,7 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/base/log.h"
+#include "agent/net/net_foreign.h"
 #include "agent/net/net_int.h"
 #include "agent/net/net_nl.h"
 
@@ -444,7 +445,10 @@ guard_foreign(fca_net_t *net)
 
     start = uv_hrtime();
 
-    if (!net->foreign_changed || start < net->foreign_due) {
+    /* of the older iptables' no notice tells */
+    if (!(net->foreign_changed || fca_legacy_there())
+        || start < net->foreign_due)
+    {
         return;
     }
 

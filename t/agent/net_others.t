@@ -18,6 +18,42 @@ my $fwd = '/proc/sys/net/ipv4/ip_forward';
 my @second = (bridge => 'fcn-b2', prefix => 'fco', node => 'node-2',
     address => '172.17.0.1');
 
+use constant { SYS_setsockopt => 54, SYS_getsockopt => 55, GET_INFO => 64,
+    GET_ENTRIES => 65, SET_REPLACE => 64, ACCEPT => 1, DROP => 0 };
+
+# a socket by which table filter is read and replaced, and makes it
+sub legacy {
+    socket(my $s, AF_INET, SOCK_RAW, 255) or die "socket: $!";
+    return info($s) ? $s : undef;
+}
+
+sub info {
+    my ($s) = @_;
+    my ($buf, $len) = (pack('a84', 'filter'), pack('L', 84));
+    return syscall(SYS_getsockopt, fileno $s, 0, GET_INFO, $buf, $len) == 0
+        ? [unpack 'x32 L L5 L5 L L', $buf] : undef;
+}
+
+# of chain FORWARD: the verdict of the entry that its underflow names
+sub policy {
+    my ($s, $verdict) = @_;
+    my ($hooks, @rest) = @{ info($s) };
+    my ($entries, $size) = @rest[10, 11];
+    my $buf = pack("a32 L x4 a$size", 'filter', $size, '');
+    my $len = pack 'L', length $buf;
+    syscall(SYS_getsockopt, fileno $s, 0, GET_ENTRIES, $buf, $len) == 0
+        or die "reading the table: $!";
+    my $table = substr $buf, 40;
+    my $at = $rest[5 + 2];
+    my $target = unpack 'S', substr $table, $at + 88, 2;
+    substr($table, $at + $target + 32, 4) = pack 'l', -$verdict - 1;
+    my $counters = "\0" x (16 * $entries);
+    my $replace = pack('a32 L3 L10 L P', 'filter', $hooks, $entries, $size,
+        @rest[0 .. 9], $entries, $counters) . $table;
+    syscall(SYS_setsockopt, fileno $s, 0, SET_REPLACE, $replace,
+        length $replace) == 0 or die "replacing the table: $!";
+}
+
 sub forwarding { sh("cat $fwd") + 0 }
 
 # --- whose ip_forward is it
@@ -183,6 +219,33 @@ sh('nft "add chain inet fw out { type filter hook output priority filter; '
    . 'policy drop; }"');
 like(foreign(), qr/this host does not reach its guests/, 'an output policy');
 sh('nft delete table inet fw');
+
+# --- the older iptables, whose rules nft does not show: as iptables-legacy -P
+# FORWARD does it
+
+SKIP: {
+    my $raw = legacy() or skip 'this kernel has no older iptables', 1;
+
+    subtest 'iptables-legacy' => sub {
+        my $old = qr/chain FORWARD of iptables-legacy's table filter drops/;
+        is($h->finish('close'), 'closed 0', 'closes');
+        $h = start({ egress => 'internet' });
+        logged();
+        policy($raw, DROP);
+        ok(NetHost::until(sub { logged($old) }), 'told when it comes');
+        like(foreign(), qr/$old.*iptables-legacy -I FORWARD -i fcn-br -j ACCEPT/,
+            'the check finds it, with the rule that would do');
+        policy($raw, ACCEPT);
+        is(foreign(), 'foreign ', 'not so when it accepts');
+        $h->kill;
+
+        policy($raw, DROP);
+        logged();
+        $h = start({ egress => 'internet' });
+        is(scalar(logged($old)), 1, 'told at the start as well');
+        policy($raw, ACCEPT);
+    };
+}
 
 # --- what is started meanwhile has no TAP open
 
