@@ -153,6 +153,14 @@ fca_agent_proxy_up(void *arg)
     }
 }
 
+static void
+fca_agent_proxy_ended(void *arg)
+{
+    fca_t  *agent = arg;
+
+    agent->proxy_ends = 0;
+}
+
 static int
 fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
 {
@@ -192,6 +200,7 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
 
     fca_host_routes(&routes, conf, &agent->loop, &agent->uv);
     routes.up = fca_agent_proxy_up;
+    routes.ended = fca_agent_proxy_ended;
     routes.arg = agent;
     all->routes = fca_routes_new(&routes, err);
     if (all->routes == NULL) {
@@ -268,7 +277,7 @@ fca_agent_close(fca_t *agent)
     fca_jobs_free(agent->jobs);
     fca_health_free(agent->health);
 
-    fca_routes_free(agent->all.routes);
+    agent->proxy_ends |= fca_routes_free(agent->all.routes);
     fca_looker_free(agent->all.looker);
 
     if (agent->etcd) {
@@ -305,6 +314,10 @@ fca_agent_close(fca_t *agent)
 
     if (agent->sighup.data) {
         uv_close((uv_handle_t *) &agent->sighup, NULL);
+    }
+
+    while (agent->proxy_ends) {
+        uv_run(&agent->uv, UV_RUN_ONCE);
     }
 
     fca_loop_end(&agent->uv);

@@ -52,7 +52,9 @@ typedef struct {
 
     int                   draining;     /* no jobs, until told to resume */
     fca_phase_e           phase;
+    int                   proxy_ends;   /* and is waited for */
     uint64_t              stop_since;
+    uint64_t              empty_since;  /* loop ms, of the end; 0: not yet */
     int                   hurried;      /* VMs are killed */
     int                   announced;    /* READY was said */
     int                   status;       /* of the process */

@@ -10,7 +10,9 @@
 #define FCA_STOP_CHECK_MS   20
 #define FCA_STOP_HURRY_MS   20000       /* then VMs are killed */
 #define FCA_STOP_GIVEUP_MS  30000
-#define FCA_STOP_KEYS_MS    3000        /* for etcd and Redis at the end */
+#define FCA_STOP_TELL_MS    3000        /* for etcd and Redis, after the VMs */
+/* for the leases to be revoked: then they have ended by themselves */
+#define FCA_STOP_KEYS_MS    (FCF_LEASE_TTL_S * 1000)
 #define FCA_HANDOVER_MS     3000        /* then the next one finds the rest */
 
 /* The proxy goes first, with all its routes: what lingers ends now. */
@@ -24,7 +26,7 @@ fca_agent_hurry(fca_t *agent, const char *why)
     agent->hurried = 1;
     fca_log(FCF_LOG_WARN, NULL, "%s: VMs are killed", why);
 
-    fca_routes_free(agent->all.routes);
+    agent->proxy_ends = fca_routes_free(agent->all.routes);
     agent->all.routes = NULL;
     fca_instances_stop(&agent->all, 1);
 }
@@ -47,7 +49,7 @@ fca_agent_stop(fca_t *agent)
     fca_log(FCF_LOG_INFO, NULL, "stopping: %d VMs", agent->capacity.vms);
 
     fca_agent_end(agent, FCA_STOP_VMS);
-    fca_routes_keep(agent->all.routes, 0);
+    fca_routes_ending(agent->all.routes);
     fca_node_changed(agent->node);
     fca_instances_stop(&agent->all, 0);
 }
@@ -129,6 +131,46 @@ fca_agent_drain(void *arg, int draining)
     }
 }
 
+/* Nothing of any VM is left, and who waits for one was told, if he can be. */
+static int
+fca_agent_emptied(fca_t *agent)
+{
+    uint64_t  now = fca_now(&agent->loop);
+
+    if (!TAILQ_EMPTY(&agent->all.list) || !fca_health_stopped(agent->health)) {
+        return 0;
+    }
+
+    if (agent->empty_since == 0) {
+        agent->empty_since = now;
+    }
+
+    return now - agent->empty_since >= FCA_STOP_TELL_MS
+           || (fca_jobs_stopped(agent->jobs)
+               && !fca_keyring_pending(agent->all.keyring));
+}
+
+/* the node's turn */
+static void
+fca_agent_stop_keys(fca_t *agent)
+{
+    agent->phase = FCA_STOP_KEYS;
+    agent->stop_since = fca_now(&agent->loop);
+    fca_jobs_leave(agent->jobs);
+    fca_failures_stop(agent->all.failures);
+    fca_node_stop(agent->node);
+}
+
+static int
+fca_agent_keys_gone(const fca_t *agent, uint64_t ms)
+{
+    return (ms >= FCA_STOP_TELL_MS || fca_jobs_left(agent->jobs))
+           && (ms >= FCA_STOP_KEYS_MS
+               || (fca_failures_stopped(agent->all.failures)
+                   && fca_node_stopped(agent->node)))
+           && !agent->proxy_ends;
+}
+
 /* Looks, a few times a second, how far the end has come. */
 static void
 fca_agent_stop_check(void *arg)
@@ -152,28 +194,13 @@ fca_agent_stop_check(void *arg)
             fca_agent_hurry(agent, "the end takes too long");
         }
 
-        if ((TAILQ_EMPTY(&agent->all.list)
-             && fca_health_stopped(agent->health)
-             && ((fca_jobs_stopped(agent->jobs)
-                  && !fca_keyring_pending(agent->all.keyring))
-                 || ms >= FCA_STOP_KEYS_MS))
-            || ms >= FCA_STOP_GIVEUP_MS)
-        {
-            agent->phase = FCA_STOP_KEYS;
-            agent->stop_since = fca_now(&agent->loop);
+        if (fca_agent_emptied(agent) || ms >= FCA_STOP_GIVEUP_MS) {
+            fca_agent_stop_keys(agent);
             ms = 0;
-            fca_jobs_leave(agent->jobs);
-            fca_failures_stop(agent->all.failures);
-            fca_node_stop(agent->node);
         }
     }
 
-    if (agent->phase == FCA_STOP_KEYS
-        && (ms >= FCA_STOP_KEYS_MS
-            || (fca_jobs_left(agent->jobs)
-                && fca_failures_stopped(agent->all.failures)
-                && fca_node_stopped(agent->node))))
-    {
+    if (agent->phase == FCA_STOP_KEYS && fca_agent_keys_gone(agent, ms)) {
         agent->phase = FCA_STOPPED;
         uv_stop(&agent->uv);
         return;

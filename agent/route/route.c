@@ -277,28 +277,34 @@ fca_routes_new(const fca_routes_conf_t *conf, fcf_err_t *err)
         return routes;
     }
 
-    fca_routes_free(routes);
+    (void) fca_routes_free(routes);
 
     return NULL;
 }
 
 void
-fca_routes_keep(fca_routes_t *routes, int keep)
+fca_routes_ending(fca_routes_t *routes)
 {
-    routes->conf.keep = keep;
+    routes->conf.keep = 0;
+    routes->ending = 1;
+
+    if (routes->conf.patience_s > FCA_END_PATIENCE_S) {
+        routes->conf.patience_s = FCA_END_PATIENCE_S;
+    }
 }
 
-void
+int
 fca_routes_free(fca_routes_t *routes)
 {
+    int           ends;
     fca_route_t  *route;
 
     if (routes == NULL) {
-        return;
+        return 0;
     }
 
     fca_routes_unknown(routes);
-    fca_peer_end(routes);
+    ends = fca_peer_end(routes);
 
     while ((route = TAILQ_FIRST(&routes->all)) != NULL) {
         fca_route_over(route);
@@ -320,6 +326,8 @@ fca_routes_free(fca_routes_t *routes)
     if (!routes->running) {
         free(routes);
     }
+
+    return ends;
 }
 
 int

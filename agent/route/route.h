@@ -48,16 +48,21 @@ typedef struct {
     unsigned            patience_s;     /* with a silent proxy; 0: 20 */
     /* a proxy is there, for the first time, and has told what it carries */
     void              (*up)(void *arg);
+    /* the proxy that was ended with us has ended; NULL: nobody waits */
+    void              (*ended)(void *arg);
     void               *arg;
 } fca_routes_conf_t;
 
 fca_routes_t *fca_routes_new(const fca_routes_conf_t *conf, fcf_err_t *err);
-/* another mind about conf.keep */
-void fca_routes_keep(fca_routes_t *routes, int keep);
+/* They are about to be freed, each is being closed, and nothing is kept: no
+ * other proxy is started, and less patience had with a silent one. */
+void fca_routes_ending(fca_routes_t *routes);
 /* Ends all routes, cutting what is in flight, and a proxy that was started
  * here, or with conf.keep leaves both as they are.  Callbacks outstanding run
- * before it returns.  May be called from one. */
-void fca_routes_free(fca_routes_t *routes);
+ * before it returns.  May be called from one.  The proxy has its time to end,
+ * and is killed then: 1: conf.ended will be told, for which the loop has to
+ * run; 0: there is nothing to wait for. */
+int fca_routes_free(fca_routes_t *routes);
 int fca_routes_live(const fca_routes_t *routes);
 
 /* What the proxy carried when it was first met, for whoever goes on with it:

@@ -14,6 +14,7 @@
 struct fca_child_s {
     uv_process_t   process;
     fca_routes_t  *routes;              /* NULL: nobody asks any more */
+    fca_child_t  **known;               /* by whom else it is; NULL: nobody */
 };
 
 static void
@@ -30,6 +31,10 @@ child_ended(uv_process_t *process, int64_t status, int signo)
     fca_routes_t  *routes = child->routes;
 
     uv_close((uv_handle_t *) process, child_closed);
+
+    if (child->known) {
+        *child->known = NULL;
+    }
 
     if (routes == NULL) {
         return;
@@ -160,5 +165,31 @@ fca_child_leave(fca_routes_t *routes)
 
     routes->child = NULL;
     child->routes = NULL;
+    uv_close((uv_handle_t *) &child->process, child_closed);
+}
+
+pid_t
+fca_child_pid(const fca_routes_t *routes)
+{
+    return routes->child->process.pid;
+}
+
+void
+fca_child_hand_over(fca_routes_t *routes, fca_child_t **known)
+{
+    fca_child_t  *child = routes->child;
+
+    if (child) {
+        routes->child = NULL;
+        child->routes = NULL;
+        child->known = known;
+    }
+
+    *known = child;
+}
+
+void
+fca_child_forget(fca_child_t *child)
+{
     uv_close((uv_handle_t *) &child->process, child_closed);
 }

@@ -5,6 +5,7 @@
  * route_want.c    what the agent wants of one
  * route_listen.c  listening sockets
  * route_talk.c    the proxy's messages, and ours that concern all routes
+ * route_end.c     the end of one that was ours
  * route_peer.c    the proxy as a process: met, lost, silent, started again
  */
 
@@ -14,7 +15,8 @@
 #include <sys/queue.h>
 #include "agent/route/route.h"
 
-#define FCA_BACKLOG  1024
+#define FCA_BACKLOG         1024
+#define FCA_END_PATIENCE_S  10
 
 struct fca_route_s {
     TAILQ_ENTRY(fca_route_s)       link;
@@ -59,6 +61,7 @@ struct fca_routes_s {
     unsigned            freed:1;
     unsigned            was_up:1;
     unsigned            settled:1;
+    unsigned            ending:1;       /* no other proxy is started */
     unsigned            nroutes;
     uint32_t            seq;
 
@@ -111,7 +114,8 @@ int fca_talk_close(fca_route_t *route);
 
 /* route_peer.c */
 int fca_peer_init(fca_routes_t *routes, fcf_err_t *err);
-void fca_peer_end(fca_routes_t *routes);
+/* 1: conf.ended will be told */
+int fca_peer_end(fca_routes_t *routes);
 void fca_peer_lost(fca_routes_t *routes, int mad, const char *why);
 
 /* route_child.c: the proxy's process, where it is ours */
@@ -120,6 +124,17 @@ typedef struct fca_child_s  fca_child_t;
 int fca_child_start(fca_routes_t *routes, fcf_err_t *err);
 void fca_child_kill(fca_routes_t *routes);
 void fca_child_leave(fca_routes_t *routes);
+pid_t fca_child_pid(const fca_routes_t *routes);
+/* It is known by *known from now on, until it has ended: that is NULL then.
+ * NULL at once if there is none. */
+void fca_child_hand_over(fca_routes_t *routes, fca_child_t **known);
+/* of one that was handed over, and still known */
+void fca_child_forget(fca_child_t *child);
+
+/* route_end.c: of routes only the process is taken; now: it is killed at once.
+ * 1: conf.ended will be told. */
+int fca_ending_start(fca_routes_t *routes, int now);
+
 /* it ended; words: how */
 void fca_peer_child_ended(fca_routes_t *routes, const char *words);
 

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #define FCA_STEADY_MS       10000       /* a life after which losses are
                                            counted anew */
 #define FCA_TURN            64          /* messages before others run */
-#define FCA_END_MS          2000
 
 static void
 peer_signal(const fca_routes_t *routes, int signo)
@@ -26,14 +24,6 @@ peer_signal(const fca_routes_t *routes, int signo)
     if (routes->pidfd != -1) {
         (void) syscall(SYS_pidfd_send_signal, routes->pidfd, signo, NULL, 0);
     }
-}
-
-static int
-peer_dead(const fca_routes_t *routes, int wait_ms)
-{
-    struct pollfd  pfd = { .fd = routes->pidfd, .events = POLLIN };
-
-    return routes->pidfd == -1 || poll(&pfd, 1, wait_ms) == 1;
 }
 
 /* nothing is held of the proxy that was */
@@ -243,7 +233,7 @@ peer_absent(fca_routes_t *routes, const fcf_err_t *why)
         return FCA_START_MS;
     }
 
-    if (routes->conf.program
+    if (routes->conf.program && !routes->ending
         && (why->sys_errno == ENOENT || why->sys_errno == ECONNREFUSED))
     {
         if (fca_child_start(routes, &err) == 0) {
@@ -326,35 +316,24 @@ fca_peer_init(fca_routes_t *routes, fcf_err_t *err)
 
 /* A proxy of ours ends when its connection does; another one is told to let
  * go of the routes. */
-void
+int
 fca_peer_end(fca_routes_t *routes)
 {
+    int              ends, met;
     fcf_loop_t      *loop = routes->conf.loop;
     fca_wire_msg_t   msg;
 
-    if (routes->fd != -1 && !routes->conf.keep) {
+    ends = 0;
+    met = routes->fd != -1;
+
+    if (met && !routes->conf.keep) {
         fca_wire_init(&msg, FCA_WIRE_BYE, ++routes->seq);
         (void) fca_wire_send(routes->fd, &msg, -1, NULL);
-
-        if (routes->io) {
-            loop->io_del(routes->io);
-            routes->io = NULL;
-        }
-
-        close(routes->fd);
-        routes->fd = -1;
-
-        if (routes->child && !peer_dead(routes, FCA_END_MS)) {
-            peer_signal(routes, SIGKILL);
-            (void) peer_dead(routes, FCA_END_MS);
-        }
-
-    } else if (!routes->conf.keep) {
-        fca_child_kill(routes);
     }
 
     /* a proxy may not remove what it listens on */
     if (routes->conf.program && !routes->conf.keep) {
+        ends = fca_ending_start(routes, !met);
         (void) unlink(routes->conf.socket);
     }
 
@@ -368,4 +347,6 @@ fca_peer_end(fca_routes_t *routes)
     if (routes->tick) {
         loop->timer_free(routes->tick);
     }
+
+    return ends;
 }

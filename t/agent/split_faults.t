@@ -311,6 +311,21 @@ subtest 'wild counters' => sub {
     is($h->quit, 0, 'nothing came of it');
 };
 
+subtest 'one that stands still when its agent ends' => sub {
+    my $h = RouteHost->new(socket => socket_path(), program => 1);
+    $h->up;
+    $h->open('a', $guest);
+    my $pid = $h->proxy_pid;
+    kill 'STOP', $pid;
+    $h->cmd('loop');
+    is($h->cmd('free'), 'freed 1', 'it has its time');
+    ok($h->event('ended'), 'and is killed');
+    ok(!-e "/proc/$pid" || slurp("/proc/$pid/stat") =~ /\) Z/, 'it is');
+    my ($longest) = $h->cmd('loop') =~ /^loop (\d+)/;
+    cmp_ok($longest, '<', 1000, 'while the loop went on');
+    is($h->quit, 0, 'end');
+};
+
 subtest 'a proxy of another version' => sub {
     my $socket = socket_path();
     my $pid = mad_proxy($socket, sub {

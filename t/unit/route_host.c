@@ -13,6 +13,8 @@
  *   settle                -> ok
  *   live                  -> live <0|1>
  *   loop                  -> loop <longest ms between two of its turns>
+ *   free                  the routes, as at the end        -> freed <0|1>
+ *                          ... and, if 1,                 -> ended
  *   quit                  -> ok
  *
  * It says "up" once, when it has met the proxy.
@@ -41,7 +43,7 @@ static uv_loop_t      uv;
 static host_line_t    input;
 static uv_timer_t     beat;
 static uint64_t       last_beat, longest;
-static int            ending;
+static int            ending, ends;
 
 
 static slot_t *
@@ -68,6 +70,15 @@ up(void *arg)
 
 
 static void
+ended(void *arg)
+{
+    (void) arg;
+    ends = 0;
+    printf("ended\n");
+}
+
+
+static void
 drained(void *arg)
 {
     printf("drained %s\n", ((slot_t *) arg)->name);
@@ -84,7 +95,7 @@ closed(void *arg)
     slot->route = NULL;
 
     if (ending) {
-        fca_routes_free(routes);
+        ends = fca_routes_free(routes);
         routes = NULL;
         uv_stop(&uv);
     }
@@ -187,6 +198,11 @@ obey_other(const char *text)
 
     } else if (strcmp(text, "live") == 0) {
         printf("live %d\n", fca_routes_live(routes));
+
+    } else if (strcmp(text, "free") == 0) {
+        ends = fca_routes_free(routes);
+        routes = NULL;
+        printf("freed %d\n", ends);
 
     } else if (strcmp(text, "loop") == 0) {
         printf("loop %u\n", (unsigned) longest);
@@ -326,6 +342,7 @@ main(int argc, char **argv)
     conf.threads = 1;
     conf.address.s_addr = htonl(INADDR_LOOPBACK);
     conf.up = up;
+    conf.ended = ended;
     options(argc, argv, &conf);
 
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -345,7 +362,12 @@ main(int argc, char **argv)
     host_line_start(&input, &uv, obey);
     uv_run(&uv, UV_RUN_DEFAULT);
 
-    fca_routes_free(routes);
+    ends |= fca_routes_free(routes);
+
+    while (ends) {
+        uv_run(&uv, UV_RUN_ONCE);
+    }
+
     uv_close((uv_handle_t *) &input.poll, NULL);
     uv_close((uv_handle_t *) &beat, NULL);
 
