@@ -144,6 +144,9 @@ only('ports', qr/10\.9\.8\.7:30000/, advertise => '10.9.8.7');
 $etcd->pause;
 only('etcd', qr/etcd +|no answer|timed? ?out/i);
 $etcd->resume;
+# it has missed its own heartbeats, and elects a leader first
+wait_for(sub { eval { $etcd->put('/specs/again', 'x'); 1 } }, 30,
+    'etcd to answer again');
 $redis->pause;
 only('redis', qr/redis|no answer/i);
 $redis->resume;

@@ -52,11 +52,13 @@ subtest 'the same request twice' => sub {
 };
 
 subtest 'Redis refuses for a while' => sub {
-    image('refused', boot_ms => 500);
+    # long enough for Redis to be told while it boots
+    image('refused', boot_ms => 4000);
     job('refused', 'req-r');
     wait_for(sub { $etcd->keys('/functions/refused/slots/') }, 5, 'a boot');
     $redis->cli('CONFIG', 'SET', 'min-replicas-to-write', 1);
-    instance('refused');
+    is(scalar(instances('refused')), 0, 'which is told before it is up');
+    instance('refused', 20);
     $agent->line_matching(qr/settling a job.*NOREPLICAS.*refused/i, 5);
     is(taken('a'), 1, 'the job cannot be settled');
     $redis->cli('CONFIG', 'SET', 'min-replicas-to-write', 0);
