@@ -9,7 +9,7 @@
 #include "agent/check_int.h"
 #include "agent/host.h"
 #include "agent/limits.h"
-#include "agent/route/route_listen.h"
+#include "agent/base/listen.h"
 #include "agent/trial.h"
 
 /* for an answer of etcd or Redis */
@@ -114,7 +114,7 @@ fca_check_ports(fca_check_t *check, const fca_conf_t *conf)
     nfree = 0;
 
     for (port = conf->port_first; port <= conf->port_last; port++) {
-        fd = fca_route_listen(conf->advertise, (unsigned) port, &err);
+        fd = fca_listen(conf->advertise, (unsigned) port, &err);
 
         if (fd != -1) {
             close(fd);

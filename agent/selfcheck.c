@@ -195,7 +195,7 @@ fca_selfcheck_port(fca_instances_t *all, fcf_err_t *err)
         return 0;               /* all are in use: they could be had */
     }
 
-    fd = fca_route_listen(fca_conf_listen_on(all->conf), port, err);
+    fd = fca_listen(fca_conf_listen_on(all->conf), port, err);
     fca_pool_give(all->ports, port, 0);
 
     if (fd != -1) {

@@ -7,13 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "agent/admin/admin.h"
+#include "agent/base/listen.h"
 #include "agent/base/log.h"
 #include "contract/fcf_names.h"
 
 #define FCA_ADMIN_CONNECTIONS  32
 #define FCA_ADMIN_MEMORY       16384    /* a connection's, for the request */
 #define FCA_ADMIN_TIMEOUT_S    10
-#define FCA_ADMIN_BACKLOG      64
 
 #define FCA_TEXT  "text/plain; charset=utf-8"
 #define FCA_PROM  "text/plain; version=0.0.4; charset=utf-8"
@@ -291,30 +291,6 @@ fca_admin_ready(void *arg, unsigned events)
     fca_admin_turn(arg);
 }
 
-static int
-fca_admin_listen(const struct sockaddr_in *addr, fcf_err_t *err)
-{
-    int  fd, e, on = 1;
-
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd == -1
-        || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0
-        || bind(fd, (const struct sockaddr *) addr, sizeof(*addr)) != 0
-        || listen(fd, FCA_ADMIN_BACKLOG) != 0)
-    {
-        e = errno;
-
-        if (fd != -1) {
-            close(fd);
-        }
-
-        return fcf_err_sys(err, e, "listening");
-    }
-
-    return fd;
-}
-
 /* fd is the daemon's, if there is one afterwards */
 static int
 fca_admin_start(fca_admin_t *admin, int fd, fcf_err_t *err)
@@ -373,7 +349,7 @@ fca_admin_new(fcf_loop_t *loop, const struct sockaddr_in *addr,
         return NULL;
     }
 
-    fd = fca_admin_listen(addr, err);
+    fd = fca_listen(addr->sin_addr, ntohs(addr->sin_port), err);
 
     if (fd == -1 || fca_admin_start(admin, fd, err) != 0) {
         fca_admin_free(admin);

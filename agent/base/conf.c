@@ -10,122 +10,6 @@
 
 #define FCA_LINE_MAX  4096
 
-#define FCA_STR(name, def, help)                                            \
-    { #name, fca_conf_str, offsetof(fca_conf_t, name), def, 0, 0, help }
-#define FCA_PATH(name, def, help)                                           \
-    { #name, fca_conf_path, offsetof(fca_conf_t, name), def, 0, 0, help }
-#define FCA_INT(name, def, min, max, help)                                  \
-    { #name, fca_conf_int, offsetof(fca_conf_t, name), def, min, max, help }
-#define FCA_ANY(name, parse, def, help)                                     \
-    { #name, parse, offsetof(fca_conf_t, name), def, 0, 0, help }
-
-static const fca_setting_t  fca_settings[] = {
-    FCA_ANY(node_id, fca_conf_id, NULL,
-            "this node's name in etcd; the host's name if not set"),
-    FCA_ANY(prefix, fca_conf_prefix, "",
-            "stands before every etcd and Redis key"),
-    FCA_ANY(etcd, fca_conf_etcd, "http://127.0.0.1:2379",
-            "etcd endpoints, numeric"),
-    FCA_STR(etcd_user, "", "etcd user"),
-    FCA_STR(etcd_password_file, "", "file with that user's password"),
-    FCA_STR(etcd_ca, "", "PEM file: who may sign etcd's certificate"),
-    FCA_STR(etcd_cert, "", "PEM file: our certificate for etcd"),
-    FCA_STR(etcd_key, "", "PEM file: its key"),
-    FCA_ANY(redis, fca_conf_redis, "127.0.0.1:6379",
-            "Redis addresses, numeric, or unix:/path"),
-    FCA_STR(redis_user, "", "Redis user"),
-    FCA_STR(redis_password_file, "", "file with the Redis password"),
-    FCA_INT(redis_db, "0", 0, 65535, "Redis database"),
-    FCA_STR(token_file, "", "file with the token that gateways must send"),
-    FCA_ANY(advertise, fca_conf_addr, "127.0.0.1",
-            "IPv4 address where gateways reach this node's VMs"),
-    FCA_ANY(allow, fca_conf_allow, "",
-            "networks that gateways may come from; none: everywhere with the "
-            "token, else loopback alone"),
-    FCA_ANY(admin, fca_conf_listen, "",
-            "address:port of the admin listener; empty: none"),
-    FCA_STR(admin_token_file, "",
-            "file with the token that its clients must send"),
-    FCA_PATH(state_dir, "/var/lib/fcfaas/agent",
-             "directory of this agent: what outlives a reboot"),
-    FCA_PATH(run_dir, "/run/fcfaas/agent",
-             "directory of its VMs, best in memory"),
-    FCA_PATH(functions, "/var/lib/fcfaas/functions",
-             "directory of function images"),
-    FCA_PATH(runtimes, "/usr/lib/fcfaas/runtimes",
-             "directory of runtime images"),
-    FCA_PATH(kernel, "/usr/lib/fcfaas/vmlinux", "guest kernel, ELF"),
-    FCA_STR(initrd, "/usr/lib/fcfaas/initrd", "guest initramfs; may be empty"),
-    FCA_ANY(kernel_args, fca_conf_kernel_args, "",
-            "added to the guest's kernel command line"),
-    FCA_PATH(vmm, "firecracker", "the VMM's program"),
-    FCA_ANY(vmm_args, fca_conf_words, "", "arguments for it, by words"),
-    FCA_INT(vmm_answer_ms, "2000", 100, 60000,
-            "ms for it to start, and for each call but the guest's start"),
-    FCA_INT(serial_kb, "64", 0, 1048576,
-            "KiB/s of a guest's serial console; 0: no limit"),
-    FCA_INT(drive_mb, "512", 0, 1048576,
-            "MiB/s of each drive of a guest; 0: no limit"),
-    FCA_INT(drive_ops, "0", 0, INT_MAX,
-            "requests/s to each drive of a guest; 0: no limit"),
-    FCA_INT(net_mb, "256", 0, 1048576,
-            "MiB/s of a guest's network, each way; 0: no limit"),
-    FCA_INT(vmm_overhead_mb, "0", 0, 65536,
-            "memory that the VMM itself takes; 0: by what vmm is"),
-    FCA_ANY(cgroups, fca_conf_cgroups, "auto",
-            "limits for each VM: auto, yes (or do not start) or no"),
-    FCA_ANY(cgroup_root, fca_conf_cgroup, "",
-            "cgroup below which VMs have theirs; empty: the agent's own"),
-    FCA_ANY(jailer, fca_conf_yes_no, "no",
-            "start VMMs through a jailer: yes or no"),
-    FCA_STR(jailer_binary, "jailer", "the jailer's program"),
-    FCA_PATH(jail_base, "/var/lib/fcfaas/jails", "directory of the jails"),
-    FCA_INT(jail_uid_first, "1900000000", 1, INT_MAX - 1,
-            "first user and group number for jailed VMs"),
-    FCA_INT(jail_uid_last, "1900065534", 1, INT_MAX - 1,
-            "last one; each VM has one of its own"),
-    FCA_ANY(bridge, fca_conf_ifname, "fc-bridge0", "bridge of the guests"),
-    FCA_ANY(bridge_address, fca_conf_net, "172.16.0.1/24",
-            "its address and the guests' network, /16 to /29"),
-    FCA_ANY(tap_prefix, fca_conf_ifname, "fctap", "first part of TAP names"),
-    FCA_ANY(egress, fca_conf_egress, "none",
-            "what guests may reach: none or internet"),
-    FCA_ANY(egress_allow, fca_conf_egress_allow, "",
-            "networks that guests with egress reach beside public ones"),
-    FCA_INT(egress_connections, "1024", 1, 65535,
-            "connections of a guest to outside at once"),
-    FCA_ANY(dns, fca_conf_dns, "",
-            "name servers in guests' resolv.conf, at most 3"),
-    FCA_STR(proxy, "fcfaas-proxy", "the proxy's program, a path or a name "
-            "beside the agent's; empty: others start it"),
-    FCA_STR(proxy_socket, "", "where it listens; proxy.sock in state_dir if "
-            "not set"),
-    FCA_STR(proxy_user, "fcfaas-proxy", "whose rights it has: name, uid or "
-            "uid:gid"),
-    FCA_INT(proxy_threads, "2", 1, 64, "data loops of the proxy"),
-    FCA_INT(port_first, "30000", 1, 65535, "first host port for VMs"),
-    FCA_INT(port_last, "32767", 1, 65535, "last host port for VMs"),
-    FCA_INT(max_vms, "1000", 1, 65000, "VMs at once"),
-    FCA_INT(max_boots, "8", 1, 1000, "VMs starting at once"),
-    FCA_INT(memory_reserve_mb, "512", 0, INT_MAX,
-            "memory that is never given to VMs"),
-    FCA_INT(cpu_overcommit, "64", 1, 1000, "vCPUs given out per CPU"),
-    FCA_INT(boot_timeout_s, "0", 0, 3600,
-            "bound on what functions ask for; 0: none"),
-    FCA_ANY(adopt, fca_conf_adopt, "no",
-            "keep VMs over a restart of the agent: no or yes"),
-    FCA_ANY(log_level, fca_conf_level, "info", "debug, info, warn or error"),
-};
-
-#define FCA_NSETTINGS  (sizeof(fca_settings) / sizeof(fca_settings[0]))
-
-const fca_setting_t *
-fca_conf_settings(size_t *n)
-{
-    *n = FCA_NSETTINGS;
-    return fca_settings;
-}
-
 /* what was written is kept, to be compared with what will be */
 static int
 fca_conf_keep(fca_conf_t *conf, const fca_setting_t *s, const char *value)
@@ -133,7 +17,7 @@ fca_conf_keep(fca_conf_t *conf, const fca_setting_t *s, const char *value)
     char  **raw, *copy;
 
     if (conf->raw == NULL) {
-        conf->raw = calloc(FCA_NSETTINGS, sizeof(char *));
+        conf->raw = calloc(fca_nsettings, sizeof(char *));
     }
 
     copy = strdup(value);
@@ -155,7 +39,7 @@ fca_conf_find(const char *name)
 {
     size_t  i;
 
-    for (i = 0; i < FCA_NSETTINGS; i++) {
+    for (i = 0; i < fca_nsettings; i++) {
         if (strcmp(fca_settings[i].name, name) == 0) {
             return &fca_settings[i];
         }
@@ -254,7 +138,7 @@ int
 fca_conf_file(fca_conf_t *conf, const char *path, fcf_err_t *err)
 {
     int    rc;
-    char   line[FCA_LINE_MAX], where[512], seen[FCA_NSETTINGS];
+    char   line[FCA_LINE_MAX], where[512], seen[FCA_SETTINGS_MAX];
     FILE  *f;
     long   n;
 
@@ -370,7 +254,7 @@ fca_conf_defaults(fca_conf_t *conf, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for the settings");
     }
 
-    for (i = 0; i < FCA_NSETTINGS; i++) {
+    for (i = 0; i < fca_nsettings; i++) {
         if (fca_settings[i].def
             && fca_conf_set(conf, "default", fca_settings[i].name,
                             fca_settings[i].def, err) != 0)
@@ -496,7 +380,7 @@ fca_conf_free(fca_conf_t *conf)
     size_t  i;
     char  **p;
 
-    for (i = 0; i < FCA_NSETTINGS; i++) {
+    for (i = 0; i < fca_nsettings; i++) {
         p = (char **) ((char *) conf + fca_settings[i].offset);
 
         if (fca_conf_is_list(&fca_settings[i])) {
@@ -531,7 +415,7 @@ fca_conf_help(void)
            "[--name=value ...]\n\n"
            "Settings, in FILE (%s) as \"name = value\":\n", FCA_CONF_PATH);
 
-    for (i = 0; i < FCA_NSETTINGS; i++) {
+    for (i = 0; i < fca_nsettings; i++) {
         printf("  %-20s %s%s%s%s\n", fca_settings[i].name,
                fca_settings[i].help,
                fca_settings[i].def && *fca_settings[i].def ? " [" : "",

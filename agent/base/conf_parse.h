@@ -22,8 +22,21 @@ struct fca_setting_s {
     const char   *help;
 };
 
-/* the table, and where a conf keeps what was written for one of them */
-const fca_setting_t *fca_conf_settings(size_t *n);
+/* a row of such a table */
+#define FCA_STR(name, def, help)                                            \
+    { #name, fca_conf_str, offsetof(fca_conf_t, name), def, 0, 0, help }
+#define FCA_PATH(name, def, help)                                           \
+    { #name, fca_conf_path, offsetof(fca_conf_t, name), def, 0, 0, help }
+#define FCA_INT(name, def, min, max, help)                                  \
+    { #name, fca_conf_int, offsetof(fca_conf_t, name), def, min, max, help }
+#define FCA_ANY(name, parse, def, help)                                     \
+    { #name, parse, offsetof(fca_conf_t, name), def, 0, 0, help }
+
+/* conf_table.c: a conf keeps what was written for each in this order */
+#define FCA_SETTINGS_MAX  128
+
+extern const fca_setting_t  fca_settings[];
+extern const size_t         fca_nsettings;
 
 int fca_conf_str(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);

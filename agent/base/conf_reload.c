@@ -68,9 +68,9 @@ fca_conf_reload(fca_conf_t *conf, fca_conf_differs_pt differs, void *arg,
     fcf_err_t *err)
 {
     int                   token_file;
-    size_t                i, n;
+    size_t                i;
     fca_conf_t            fresh;
-    const fca_setting_t  *s = fca_conf_settings(&n);
+    const fca_setting_t  *s = fca_settings;
 
     if (fca_conf_load(&fresh, conf->argc, conf->argv, err) != 0) {
         return -1;
@@ -83,7 +83,7 @@ fca_conf_reload(fca_conf_t *conf, fca_conf_differs_pt differs, void *arg,
 
     token_file = 0;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < fca_nsettings; i++) {
         if (fca_conf_same(conf->raw[i], fresh.raw[i])) {
             continue;
         }

@@ -278,7 +278,7 @@ fca_ready_listen(fca_instance_t *inst, fcf_err_t *err)
     fca_instances_t  *all = inst->all;
 
     for (i = 0; i < FCA_PORT_TRIES && inst->port; i++) {
-        fd = fca_route_listen(fca_conf_listen_on(all->conf), inst->port,
+        fd = fca_listen(fca_conf_listen_on(all->conf), inst->port,
                               err);
         if (fd != -1 || err->code != FCF_E_EXISTS) {
             return fd;

@@ -20,7 +20,7 @@
 #include <netinet/in.h>
 #include <uv.h>
 #include "agent/base/cidr.h"
-#include "agent/route/route_listen.h"
+#include "agent/base/listen.h"
 #include "agent/wire/wire.h"
 #include "client/fcf_loop.h"
 
@@ -82,7 +82,7 @@ void fca_routes_access(fca_routes_t *routes, const char *token,
 typedef struct {
     const char          *function_id;
     const char          *worker_id;
-    int                  listen_fd;     /* of fca_route_listen(); owned by the
+    int                  listen_fd;     /* of fca_listen(); owned by the
                                            route from now on */
     const char          *device;        /* to the guest; NULL: any */
     struct sockaddr_in   guest;

@@ -3,7 +3,6 @@
  *
  * route.c         all routes, and what is to be said next of each
  * route_want.c    what the agent wants of one
- * route_listen.c  listening sockets
  * route_talk.c    the proxy's messages, and ours that concern all routes
  * route_end.c     the end of one that was ours
  * route_peer.c    the proxy as a process: met, lost, silent, started again
@@ -15,7 +14,6 @@
 #include <sys/queue.h>
 #include "agent/route/route.h"
 
-#define FCA_BACKLOG         1024
 #define FCA_END_PATIENCE_S  10
 
 struct fca_route_s {

@@ -14,7 +14,7 @@ my $readme = slurp(root() . '/README.md');
 
 # name => default, as fcfaas-agent itself tells them; '' where there is none
 sub settings {
-    my ($text) = slurp(root() . '/agent/base/conf.c')
+    my ($text) = slurp(root() . '/agent/base/conf_table.c')
         =~ /fca_settings\[\] = \{\n(.*?)\n\};/s or die 'no table of settings';
     my %set;
 

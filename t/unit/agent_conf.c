@@ -98,103 +98,109 @@ option_first(void)
 
 #define TEN(s)  s s s s s s s s s s
 
+/* settings that are refused, and what the refusal names */
+static const struct {
+    const char  *line, *words[3];
+} bad_lines[] = {
+    { "frob = 1", { ":2: ", "frob", "\"1\"" } },
+    { "node_id = UPPER", { ":2: ", "node_id", "\"UPPER\"" } },
+    { "node_id = n1\nnode_id = n2", { ":3: ", "\"n2\"", "twice" } },
+    { "port_first = 0", { ":2: ", "port_first", "\"0\"" } },
+    { "port_first = 80x", { ":2: ", "\"80x\"", "whole number" } },
+    { "port_first = -1", { ":2: ", "\"-1\"", "whole number" } },
+    { "port_first = 31000\nport_last = 30999",
+      { "port_last", "30999", "31000" } },
+    { "etcd = http://etcd.example:2379",
+      { ":2: ", "etcd", "etcd.example" } },
+    { "etcd =", { ":2: ", "etcd", "items" } },
+    { "etcd = http://a:secret@10.0.0.1:2379",
+      { "etcd = \"(not shown)\"", "own", "@" } },
+    { "redis = :secret@10.0.0.1:6379",
+      { "redis = \"(not shown)\"", "own", "@" } },
+    { "redis_password = secret",
+      { "\"redis_password\"", "(not shown)", "unknown" } },
+    { "redis = localhost", { ":2: ", "redis", "localhost" } },
+    { "advertise = 0.0.0.0", { ":2: ", "advertise", "0.0.0.0" } },
+    { "advertise = here", { ":2: ", "advertise", "here" } },
+    { "allow = 10.0.0.0/33", { ":2: ", "allow", "10.0.0.0/33" } },
+    { "bridge_address = 172.16.0.0/24",
+      { ":2: ", "bridge_address", "172.16.0.0/24" } },
+    { "bridge_address = 172.16.0.1/30",
+      { ":2: ", "172.16.0.1/30", "/29" } },
+    { "egress_allow = 10.0.0.0/33", { ":2: ", "egress_allow", "/33" } },
+    { "egress_connections = 0", { ":2: ", "egress_connections", "0" } },
+    { "dns = 9.9.9.9 ns.example",
+      { ":2: ", "dns", "\"ns.example\"" } },
+    { "dns = 127.0.0.53", { ":2: ", "127.0.0.53", "guests" } },
+    { "dns = 0.0.0.0", { ":2: ", "0.0.0.0", "guests" } },
+    { "dns = ::1", { ":2: ", "::1", "IPv4" } },
+    { "dns = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4",
+      { ":2: ", "dns", "at most 3" } },
+    { "egress = all", { ":2: ", "egress", "\"all\"" } },
+    { "adopt = maybe", { ":2: ", "adopt", "\"maybe\"" } },
+    { "cgroups = maybe", { ":2: ", "cgroups", "\"maybe\"" } },
+    { "cgroup_root = /a", { ":2: ", "cgroup_root", "\"/a\"" } },
+    { "cgroup_root = a/../b", { ":2: ", "cgroup_root", "a/../b" } },
+    { "cgroup_root = a//b", { ":2: ", "cgroup_root", "a//b" } },
+    { "cgroup_root = .", { ":2: ", "cgroup_root", "names" } },
+    { "jailer = maybe", { ":2: ", "jailer", "yes or no" } },
+    { "jail_uid_first = 0", { ":2: ", "jail_uid_first", "\"0\"" } },
+    { "jail_uid_first = 70000\njail_uid_last = 69999",
+      { "jail_uid_last", "69999", "70000" } },
+    { "jailer = yes\njail_uid_first = 70000\njail_uid_last = 70001",
+      { "jail_uid_last", "70001", "max_vms" } },
+    { "jailer = yes\nvmm_args = --backend qemu",
+      { "jailer", "--backend qemu", "QEMU's files" } },
+    { "jailer = yes\nvmm_args = --backend=qemu",
+      { "jailer", "--backend qemu", "QEMU's files" } },
+    { "vmm_overhead_mb = -1", { ":2: ", "vmm_overhead_mb", "-1" } },
+    { "log_level = loud", { ":2: ", "log_level", "\"loud\"" } },
+    { "tap_prefix = abcdefghijk", { ":2: ", "tap_prefix", "letters" } },
+    { "prefix = a b", { ":2: ", "prefix", "\"a b\"" } },
+    { "[gateway]", { ":2: ", "section", "gateway" } },
+    { "just words", { ":2: ", "just words", "name = value" } },
+    { "etcd_cert = /x", { "etcd_cert", "/x", "without" } },
+    { "etcd_user = u", { "etcd_user", "\"u\"", "without" } },
+    { "redis_user = u", { "redis_user", "\"u\"", "without" } },
+    { "vmm_args =" TEN(" -a") TEN(" -a") TEN(" -a"),
+      { ":2: ", "vmm_args", "items" } },
+    { "kernel_args =" TEN(TEN(" quiet quiet")),
+      { ":2: ", "kernel_args", "at most" } },
+    { "state_dir =", { ":2: ", "state_dir", "empty" } },
+    { "functions =", { ":2: ", "functions", "empty" } },
+};
+
+static void
+bad_line(const char *line, const char *const *words)
+{
+    int         rc;
+    char        text[2048];
+    size_t      k;
+    fcf_err_t   err;
+    fca_conf_t  conf;
+
+    snprintf(text, sizeof(text), "# first\n%s\n", line);
+    file(text);
+    rc = load(&conf, NULL, &err);
+    ok(rc == -1, "refused: %.*s", (int) strcspn(line, "\n"), line);
+
+    if (rc == 0) {
+        fca_conf_free(&conf);
+        return;
+    }
+
+    for (k = 0; k < 3; k++) {
+        ok(strstr(err.msg, words[k]), "\"%s\" names %s", err.msg, words[k]);
+    }
+}
+
 static void
 bad(void)
 {
-    size_t                i;
-    fcf_err_t             err;
-    fca_conf_t            conf;
-    static const struct {
-        const char  *line, *words[3];
-    } t[] = {
-        { "frob = 1", { ":2: ", "frob", "\"1\"" } },
-        { "node_id = UPPER", { ":2: ", "node_id", "\"UPPER\"" } },
-        { "node_id = n1\nnode_id = n2", { ":3: ", "\"n2\"", "twice" } },
-        { "port_first = 0", { ":2: ", "port_first", "\"0\"" } },
-        { "port_first = 80x", { ":2: ", "\"80x\"", "whole number" } },
-        { "port_first = -1", { ":2: ", "\"-1\"", "whole number" } },
-        { "port_first = 31000\nport_last = 30999",
-          { "port_last", "30999", "31000" } },
-        { "etcd = http://etcd.example:2379",
-          { ":2: ", "etcd", "etcd.example" } },
-        { "etcd =", { ":2: ", "etcd", "items" } },
-        { "etcd = http://a:secret@10.0.0.1:2379",
-          { "etcd = \"(not shown)\"", "own", "@" } },
-        { "redis = :secret@10.0.0.1:6379",
-          { "redis = \"(not shown)\"", "own", "@" } },
-        { "redis_password = secret",
-          { "\"redis_password\"", "(not shown)", "unknown" } },
-        { "redis = localhost", { ":2: ", "redis", "localhost" } },
-        { "advertise = 0.0.0.0", { ":2: ", "advertise", "0.0.0.0" } },
-        { "advertise = here", { ":2: ", "advertise", "here" } },
-        { "allow = 10.0.0.0/33", { ":2: ", "allow", "10.0.0.0/33" } },
-        { "bridge_address = 172.16.0.0/24",
-          { ":2: ", "bridge_address", "172.16.0.0/24" } },
-        { "bridge_address = 172.16.0.1/30",
-          { ":2: ", "172.16.0.1/30", "/29" } },
-        { "egress_allow = 10.0.0.0/33", { ":2: ", "egress_allow", "/33" } },
-        { "egress_connections = 0", { ":2: ", "egress_connections", "0" } },
-        { "dns = 9.9.9.9 ns.example",
-          { ":2: ", "dns", "\"ns.example\"" } },
-        { "dns = 127.0.0.53", { ":2: ", "127.0.0.53", "guests" } },
-        { "dns = 0.0.0.0", { ":2: ", "0.0.0.0", "guests" } },
-        { "dns = ::1", { ":2: ", "::1", "IPv4" } },
-        { "dns = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4",
-          { ":2: ", "dns", "at most 3" } },
-        { "egress = all", { ":2: ", "egress", "\"all\"" } },
-        { "adopt = maybe", { ":2: ", "adopt", "\"maybe\"" } },
-        { "cgroups = maybe", { ":2: ", "cgroups", "\"maybe\"" } },
-        { "cgroup_root = /a", { ":2: ", "cgroup_root", "\"/a\"" } },
-        { "cgroup_root = a/../b", { ":2: ", "cgroup_root", "a/../b" } },
-        { "cgroup_root = a//b", { ":2: ", "cgroup_root", "a//b" } },
-        { "cgroup_root = .", { ":2: ", "cgroup_root", "names" } },
-        { "jailer = maybe", { ":2: ", "jailer", "yes or no" } },
-        { "jail_uid_first = 0", { ":2: ", "jail_uid_first", "\"0\"" } },
-        { "jail_uid_first = 70000\njail_uid_last = 69999",
-          { "jail_uid_last", "69999", "70000" } },
-        { "jailer = yes\njail_uid_first = 70000\njail_uid_last = 70001",
-          { "jail_uid_last", "70001", "max_vms" } },
-        { "jailer = yes\nvmm_args = --backend qemu",
-          { "jailer", "--backend qemu", "QEMU's files" } },
-        { "jailer = yes\nvmm_args = --backend=qemu",
-          { "jailer", "--backend qemu", "QEMU's files" } },
-        { "vmm_overhead_mb = -1", { ":2: ", "vmm_overhead_mb", "-1" } },
-        { "log_level = loud", { ":2: ", "log_level", "\"loud\"" } },
-        { "tap_prefix = abcdefghijk", { ":2: ", "tap_prefix", "letters" } },
-        { "prefix = a b", { ":2: ", "prefix", "\"a b\"" } },
-        { "[gateway]", { ":2: ", "section", "gateway" } },
-        { "just words", { ":2: ", "just words", "name = value" } },
-        { "etcd_cert = /x", { "etcd_cert", "/x", "without" } },
-        { "etcd_user = u", { "etcd_user", "\"u\"", "without" } },
-        { "redis_user = u", { "redis_user", "\"u\"", "without" } },
-        { "vmm_args =" TEN(" -a") TEN(" -a") TEN(" -a"),
-          { ":2: ", "vmm_args", "items" } },
-        { "kernel_args =" TEN(TEN(" quiet quiet")),
-          { ":2: ", "kernel_args", "at most" } },
-        { "state_dir =", { ":2: ", "state_dir", "empty" } },
-        { "functions =", { ":2: ", "functions", "empty" } },
-    };
+    size_t  i;
 
-    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-        char    text[2048];
-        size_t  k;
-        int     rc;
-
-        snprintf(text, sizeof(text), "# first\n%s\n", t[i].line);
-        file(text);
-        rc = load(&conf, NULL, &err);
-        ok(rc == -1, "refused: %.*s", (int) strcspn(t[i].line, "\n"),
-           t[i].line);
-
-        if (rc == 0) {
-            fca_conf_free(&conf);
-            continue;
-        }
-
-        for (k = 0; k < 3; k++) {
-            ok(strstr(err.msg, t[i].words[k]), "\"%s\" names %s", err.msg,
-               t[i].words[k]);
-        }
+    for (i = 0; i < sizeof(bad_lines) / sizeof(bad_lines[0]); i++) {
+        bad_line(bad_lines[i].line, bad_lines[i].words);
     }
 }
 

@@ -27,7 +27,7 @@
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/proxy/proxy.h"
-#include "agent/route/route_listen.h"
+#include "agent/base/listen.h"
 #include "t/unit/host_line.h"
 
 #define ROUTES  32
@@ -102,7 +102,7 @@ open_route(const char *name, const char *function, unsigned port,
     conf.guest.sin_family = AF_INET;
     conf.guest.sin_addr = addr;
     conf.guest.sin_port = htons((uint16_t) port);
-    conf.listen_fd = fca_route_listen(addr, 0, &err);
+    conf.listen_fd = fca_listen(addr, 0, &err);
 
     if (slot == NULL || conf.listen_fd == -1
         || getsockname(conf.listen_fd, (struct sockaddr *) &sin, &len) == -1)

@@ -129,7 +129,7 @@ open_route(const char *name, const char *function, unsigned port,
     conf.guest.sin_family = AF_INET;
     conf.guest.sin_addr = addr;
     conf.guest.sin_port = htons((uint16_t) port);
-    conf.listen_fd = fca_route_listen(addr, 0, &err);
+    conf.listen_fd = fca_listen(addr, 0, &err);
 
     if (slot == NULL || conf.listen_fd == -1) {
         printf("error no room or no port\n");

@@ -98,92 +98,98 @@ parse_version(const char *text, int *minor)
 }
 
 
+static const struct option  fcv_option_names[] = {
+    { "api-sock", required_argument, NULL, 's' },
+    { "id", required_argument, NULL, 'i' },
+    { "backend", required_argument, NULL, 'b' },
+    { "api-version", required_argument, NULL, 'v' },
+    { "level", required_argument, NULL, 'l' },
+    { "log-path", required_argument, NULL, 'p' },
+    { "metrics-path", required_argument, NULL, 'm' },
+    { "show-level", no_argument, NULL, '-' },
+    { "show-log-origin", no_argument, NULL, '-' },
+    { "no-seccomp", no_argument, NULL, '-' },
+    /* what a jailer says of itself */
+    { "start-time-us", required_argument, NULL, '-' },
+    { "start-time-cpu-us", required_argument, NULL, '-' },
+    { "parent-cpu-time-us", required_argument, NULL, '-' },
+    { "version", no_argument, NULL, 'V' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 }
+};
+
+
+/* 0, or -1: this ends the program, with *code */
+static int
+take_option(int c, fcv_options_t *opt, int *code)
+{
+    switch (c) {
+
+    case 's':
+        opt->api_sock = optarg;
+        return 0;
+
+    case 'i':
+        opt->id = optarg;
+        return 0;
+
+    case 'b':
+        opt->backend = fcv_backend_find(optarg);
+
+        if (opt->backend == NULL) {
+            fprintf(stderr, "fcfaas-vmm: --backend %s: must be qemu or "
+                    "instant\n", optarg);
+            return -1;
+        }
+
+        return 0;
+
+    case 'v':
+        return parse_version(optarg, &opt->minor);
+
+    case 'l':
+        opt->level = optarg;
+        return 0;
+
+    case 'p':
+        opt->log_path = optarg;
+        return 0;
+
+    case 'm':
+        opt->metrics_path = optarg;
+        return 0;
+
+    case '-':               /* taken, as Firecracker does; of no effect */
+        return 0;
+
+    case 'V':
+        printf("Firecracker v1.%d.0\nThis is fcfaas' stand-in for it.\n",
+               opt->minor);
+        *code = 0;
+        return -1;
+
+    case 'h':
+        usage(stdout);
+        *code = 0;
+        return -1;
+
+    default:
+        usage(stderr);
+        return -1;
+    }
+}
+
+
 /* 0: go on; else exit with *code */
 static int
 parse_options(int argc, char **argv, fcv_options_t *opt, int *code)
 {
     int  c;
 
-    static const struct option  options[] = {
-        { "api-sock", required_argument, NULL, 's' },
-        { "id", required_argument, NULL, 'i' },
-        { "backend", required_argument, NULL, 'b' },
-        { "api-version", required_argument, NULL, 'v' },
-        { "level", required_argument, NULL, 'l' },
-        { "log-path", required_argument, NULL, 'p' },
-        { "metrics-path", required_argument, NULL, 'm' },
-        { "show-level", no_argument, NULL, '-' },
-        { "show-log-origin", no_argument, NULL, '-' },
-        { "no-seccomp", no_argument, NULL, '-' },
-        /* what a jailer says of itself */
-        { "start-time-us", required_argument, NULL, '-' },
-        { "start-time-cpu-us", required_argument, NULL, '-' },
-        { "parent-cpu-time-us", required_argument, NULL, '-' },
-        { "version", no_argument, NULL, 'V' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 }
-    };
-
     *code = FCV_EXIT_ARGS;
 
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-
-        switch (c) {
-
-        case 's':
-            opt->api_sock = optarg;
-            break;
-
-        case 'i':
-            opt->id = optarg;
-            break;
-
-        case 'b':
-            opt->backend = fcv_backend_find(optarg);
-
-            if (opt->backend == NULL) {
-                fprintf(stderr, "fcfaas-vmm: --backend %s: must be qemu or "
-                        "instant\n", optarg);
-                return -1;
-            }
-
-            break;
-
-        case 'v':
-            if (parse_version(optarg, &opt->minor) != 0) {
-                return -1;
-            }
-
-            break;
-
-        case 'l':
-            opt->level = optarg;
-            break;
-
-        case 'p':
-            opt->log_path = optarg;
-            break;
-
-        case 'm':
-            opt->metrics_path = optarg;
-            break;
-
-        case '-':           /* taken, as Firecracker does; of no effect */
-            break;
-
-        case 'V':
-            printf("Firecracker v1.%d.0\n"
-                   "This is fcfaas' stand-in for it.\n", opt->minor);
-            *code = 0;
-            return -1;
-
-        case 'h':
-            usage(stdout);
-            *code = 0;
-            return -1;
-
-        default:
-            usage(stderr);
+    while ((c = getopt_long(argc, argv, "", fcv_option_names, NULL)) != -1) {
+        if (take_option(c, opt, code) != 0) {
             return -1;
         }
     }

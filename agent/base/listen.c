@@ -3,11 +3,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "agent/route/route_int.h"
-#include "agent/route/route_listen.h"
+#include "agent/base/listen.h"
 
 int
-fca_route_listen(struct in_addr addr, unsigned port, fcf_err_t *err)
+fca_listen(struct in_addr addr, unsigned port, fcf_err_t *err)
 {
     int                 fd, on, e;
     char                text[INET_ADDRSTRLEN];
