@@ -212,7 +212,7 @@ test_paths(void)
 
     ok(fca_admin_new(&loop, &addr, NULL, &handler, &err) == NULL,
        "a second one on the port is refused");
-    is_int(err.sys_errno, EADDRINUSE, "for that reason");
+    is_int(err.code, FCF_E_EXISTS, "for that reason");
 
     fca_admin_free(admin);
 }

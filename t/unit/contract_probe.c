@@ -23,8 +23,8 @@
 #include <curl/curl.h>
 
 #include "agent/base/loop.h"
-#include "client/fcf_redis.h"
 #include "client/fcf_sync.h"
+#include "t/unit/probe_redis.h"
 
 #define ARGS_MAX    32
 #define LINE_MAX_   65536
@@ -33,25 +33,9 @@ static uv_loop_t      uv;
 static fcf_loop_t     loop;
 static fcf_etcd_t    *etcd;
 static fcf_sync_t    *syncer;
-static fcf_redis_t   *redis;
 static uv_pipe_t      input;
 static char           line[LINE_MAX_];
 static size_t         line_len;
-
-
-static const struct {
-    const char          *name;
-    const fcf_script_t  *script;
-} scripts[] = {
-    { "ask",      &fcf_script_ask },
-    { "extend",   &fcf_script_extend },
-    { "settle",   &fcf_script_settle },
-    { "hold",     &fcf_script_hold },
-    { "giveback", &fcf_script_giveback },
-    { "join",     &fcf_script_join },
-    { "restore",  &fcf_script_restore },
-    { "bury",     &fcf_script_bury }
-};
 
 
 static void
@@ -133,58 +117,6 @@ on_etcd(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
 
 
 static void
-print_redis(const redisReply *reply)
-{
-    size_t  i;
-
-    switch (reply->type) {
-
-    case REDIS_REPLY_INTEGER:
-        printf(" %lld", reply->integer);
-        break;
-
-    case REDIS_REPLY_NIL:
-        printf(" nil");
-        break;
-
-    case REDIS_REPLY_ARRAY:
-        printf(" [");
-
-        for (i = 0; i < reply->elements; i++) {
-            print_redis(reply->element[i]);
-        }
-
-        printf(" ]");
-        break;
-
-    default:
-        printf(" %s", reply->str);
-        break;
-    }
-}
-
-
-static void
-on_redis(void *arg, const redisReply *reply, const fcf_err_t *err)
-{
-    char  *tag;
-
-    tag = arg;
-
-    if (err != NULL) {
-        printf("reply %s %s: %s\n", tag, fcf_code_name(err->code), err->msg);
-
-    } else {
-        printf("reply %s ok", tag);
-        print_redis(reply);
-        printf("\n");
-    }
-
-    free(tag);
-}
-
-
-static void
 do_stat(char *tag)
 {
     fcf_sync_stat_t   sync_stat;
@@ -244,25 +176,6 @@ do_claim(char *tag, char **argv)
 }
 
 
-static void
-do_script(char *tag, int argc, char **argv)
-{
-    size_t  i;
-
-    for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-        if (strcmp(argv[1], scripts[i].name) == 0) {
-            (void) !fcf_redis_script(redis, scripts[i].script,
-                                     (int) strtol(argv[2], NULL, 10), argc - 3,
-                                     (const char **) argv + 3, on_redis, tag);
-            return;
-        }
-    }
-
-    printf("reply %s unknown script\n", tag);
-    free(tag);
-}
-
-
 static int
 do_etcd(char *tag, int argc, char **argv)
 {
@@ -309,18 +222,15 @@ do_line(char *text)
     int    argc;
     char  *argv[ARGS_MAX], *tag, *save;
 
-    argc = 0;
     save = NULL;
     tag = strtok_r(text, " ", &save);
 
-    while (argc < ARGS_MAX) {
+    for (argc = 0; argc < ARGS_MAX; argc++) {
         argv[argc] = strtok_r(NULL, " ", &save);
 
         if (argv[argc] == NULL) {
             break;
         }
-
-        argc++;
     }
 
     if (tag == NULL || argc == 0) {
@@ -329,32 +239,12 @@ do_line(char *text)
 
     tag = strdup(tag);
 
-    if (do_etcd(tag, argc, argv)) {
+    if (do_etcd(tag, argc, argv) || do_redis(tag, argc, argv)) {
         return;
     }
 
     if (strcmp(argv[0], "stat") == 0) {
         do_stat(tag);
-        return;
-    }
-
-    if (strcmp(argv[0], "redis") == 0) {
-        (void) !fcf_redis_command(redis, 0, argc - 1,
-                                  (const char **) argv + 1, NULL, on_redis,
-                                  tag);
-        return;
-    }
-
-    if (strcmp(argv[0], "block") == 0) {
-        (void) !fcf_redis_command(redis,
-                                  (unsigned) strtol(argv[1], NULL, 10),
-                                  argc - 2, (const char **) argv + 2, NULL,
-                                  on_redis, tag);
-        return;
-    }
-
-    if (strcmp(argv[0], "script") == 0) {
-        do_script(tag, argc, argv);
         return;
     }
 
@@ -417,14 +307,52 @@ typedef struct {
 } list_t;
 
 
+/* where an option's value goes: the one, or behind the others */
+typedef struct {
+    const char        *name, **value;
+    list_t            *list;
+} option_t;
+
+
+static void
+take_options(int argc, char **argv, const option_t *options)
+{
+    int              i;
+    const option_t  *o;
+
+    for (i = 1; i + 1 < argc; i += 2) {
+
+        for (o = options; o->name && strcmp(o->name, argv[i]) != 0; o++) {
+            continue;
+        }
+
+        if (o->list) {
+            o->list->list[o->list->n++] = argv[i + 1];
+
+        } else if (o->value) {
+            *o->value = argv[i + 1];
+        }
+    }
+}
+
+
 static void
 start(int argc, char **argv)
 {
-    int                 i;
     list_t              endpoints, prefixes, addrs;
     fcf_err_t           err;
+    const char         *db = "0";
     fcf_etcd_conf_t     conf;
     fcf_redis_conf_t    rconf;
+    const option_t      options[] = {
+        { "--etcd", NULL, &endpoints }, { "--prefix", NULL, &prefixes },
+        { "--redis", NULL, &addrs }, { "--user", &conf.user, NULL },
+        { "--password", &conf.password, NULL }, { "--ca", &conf.ca, NULL },
+        { "--cert", &conf.cert, NULL }, { "--key", &conf.key, NULL },
+        { "--redis-user", &rconf.user, NULL },
+        { "--redis-password", &rconf.password, NULL }, { "--db", &db, NULL },
+        { NULL, NULL, NULL }
+    };
 
     static const fcf_sync_handler_t  handler = {
         on_begin, on_put, on_del, on_end, on_state
@@ -435,44 +363,9 @@ start(int argc, char **argv)
     memset(&addrs, 0, sizeof(addrs));
     memset(&conf, 0, sizeof(conf));
     memset(&rconf, 0, sizeof(rconf));
+    take_options(argc, argv, options);
 
-    for (i = 1; i + 1 < argc; i += 2) {
-
-        if (strcmp(argv[i], "--etcd") == 0) {
-            endpoints.list[endpoints.n++] = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--prefix") == 0) {
-            prefixes.list[prefixes.n++] = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--redis") == 0) {
-            addrs.list[addrs.n++] = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--user") == 0) {
-            conf.user = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--password") == 0) {
-            conf.password = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--ca") == 0) {
-            conf.ca = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--cert") == 0) {
-            conf.cert = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--key") == 0) {
-            conf.key = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--redis-user") == 0) {
-            rconf.user = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--redis-password") == 0) {
-            rconf.password = argv[i + 1];
-
-        } else if (strcmp(argv[i], "--db") == 0) {
-            rconf.db = (int) strtol(argv[i + 1], NULL, 10);
-        }
-    }
-
+    rconf.db = (int) strtol(db, NULL, 10);
     conf.endpoints = endpoints.list;
     conf.nendpoints = endpoints.n;
     rconf.addrs = addrs.list;
