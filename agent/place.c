@@ -8,6 +8,8 @@
 
 /* a version not heard of is awaited */
 #define FCA_PLACE_AHEAD_MS  500
+/* how old what the host has left may be */
+#define FCA_PLACE_LOOK_MS   50
 
 /* a port and an address are free */
 static int
@@ -89,8 +91,15 @@ fca_place_too_big(fca_instances_t *all, fca_job_t *job, const fcf_spec_t *spec)
 static void
 fca_place_look(fca_instances_t *all)
 {
+    uint64_t      now = fca_now(all->loop);
     fca_bounds_t  bounds;
 
+    /* not for each of those that come at once */
+    if (all->looked && now - all->looked < FCA_PLACE_LOOK_MS) {
+        return;
+    }
+
+    all->looked = now;
     fca_host_bounds(&bounds, all->vmm->cgroups);
 
     if (fca_capacity_look(all->capacity, &bounds)) {

@@ -60,6 +60,7 @@ typedef struct {
     fcf_loop_t                    *loop;
     fca_state_t                   *state;
     fca_capacity_t                *capacity;
+    uint64_t                       looked;      /* at the host's; loop ms */
     fca_pool_t                    *ports;
     fca_pool_t                    *uids;        /* NULL: VMs have none of
                                                    their own */

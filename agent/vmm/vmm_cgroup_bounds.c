@@ -81,12 +81,14 @@ bound_memory(fca_bounds_t *bounds, const char *dir, int version,
 
     all = fca_bounds_number(dir, version == 2 ? "memory.max"
                                               : "memory.limit_in_bytes");
-    used = fca_bounds_number(dir, version == 2 ? "memory.current"
-                                               : "memory.usage_in_bytes");
-    if (all < 0) {
+
+    /* the rest takes the kernel its time where there are many groups below */
+    if (all < 0 || bytes_mb(all) > INT_MAX) {
         return;
     }
 
+    used = fca_bounds_number(dir, version == 2 ? "memory.current"
+                                               : "memory.usage_in_bytes");
     used -= memory_reclaimable(dir, version);
     used = used > 0 ? used : 0;
 
