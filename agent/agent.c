@@ -309,12 +309,7 @@ fca_agent_close(fca_t *agent)
         fca_state_close(&agent->state);
     }
 
-    uv_close((uv_handle_t *) &agent->sigterm, NULL);
-    uv_close((uv_handle_t *) &agent->sigint, NULL);
-
-    if (agent->sighup.data) {
-        uv_close((uv_handle_t *) &agent->sighup, NULL);
-    }
+    fca_signals_free(agent->signals);
 
     while (agent->proxy_ends) {
         uv_run(&agent->uv, UV_RUN_ONCE);
@@ -354,7 +349,6 @@ fca_agent_run(fca_conf_t *conf)
     fca_loop_init(&agent.loop, &agent.uv, fca_agent_log);
 
     if (fca_agent_stop_init(&agent, &err) != 0
-        || fca_agent_reload_init(&agent, &err) != 0
         || fca_agent_open_state(&agent, &err) != 0
         || fca_agent_open_host(&agent, &err) != 0
         || fca_agent_open_limits(&agent, &err) != 0

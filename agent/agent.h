@@ -9,6 +9,7 @@
 #include "agent/admin/admin.h"
 #include "agent/base/dir.h"
 #include "agent/base/notify.h"
+#include "agent/base/signals.h"
 #include "agent/functions.h"
 #include "agent/health.h"
 #include "agent/instance/adopt.h"
@@ -24,7 +25,7 @@ typedef struct {
     fca_conf_t            conf;
     uv_loop_t             uv;
     fcf_loop_t            loop;
-    uv_signal_t           sigterm, sigint, sighup;
+    fca_signals_t        *signals;
     fcf_timer_t          *stop_timer;
 
     fca_state_t           state;
@@ -72,12 +73,12 @@ void fca_agent_keep_lease(fca_t *agent);
 int fca_agent_open_host(fca_t *agent, fcf_err_t *err) fcf_must_check;
 void fca_agent_adopt(fca_t *agent);
 
-/* agent_reload.c */
-/* SIGHUP has the settings read again from now on */
-int fca_agent_reload_init(fca_t *agent, fcf_err_t *err) fcf_must_check;
+/* agent_reload.c: on SIGHUP */
+void fca_agent_reload(fca_t *agent);
 
 /* agent_stop.c */
-/* SIGTERM and SIGINT begin the end from now on. */
+/* SIGTERM and SIGINT begin the end from now on; SIGHUP has the settings read
+ * again. */
 int fca_agent_stop_init(fca_t *agent, fcf_err_t *err);
 /* arg: the agent.  Said why already: it stops, with a status that says so. */
 void fca_agent_fatal(void *arg);

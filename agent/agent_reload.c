@@ -1,6 +1,5 @@
 /* SIGHUP: what can be changed while the agent runs. */
 
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent.h"
@@ -15,18 +14,11 @@ fca_reload_differs(void *arg, const char *name, int taken)
             "again", name);
 }
 
-static void
-fca_reload(uv_signal_t *handle, int signo)
+void
+fca_agent_reload(fca_t *agent)
 {
-    fca_t             *agent = handle->data;
     fcf_err_t          err;
     const fca_conf_t  *conf = &agent->conf;
-
-    (void) signo;
-
-    if (agent->jobs == NULL) {
-        return;                 /* they are being read for the first time */
-    }
 
     fca_log(FCF_LOG_INFO, NULL, "reading the settings again");
 
@@ -45,14 +37,4 @@ fca_reload(uv_signal_t *handle, int signo)
                       conf->nallow);
     fca_node_changed(agent->node);
     fca_jobs_kick(agent->jobs);
-}
-
-int
-fca_agent_reload_init(fca_t *agent, fcf_err_t *err)
-{
-    uv_signal_init(&agent->uv, &agent->sighup);
-    agent->sighup.data = agent;
-
-    return uv_signal_start(&agent->sighup, fca_reload, SIGHUP) == 0
-           ? 0 : fcf_err_set(err, FCF_E_NOMEM, "signals");
 }

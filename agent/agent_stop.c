@@ -210,11 +210,20 @@ fca_agent_stop_check(void *arg)
 }
 
 static void
-fca_agent_signal(uv_signal_t *handle, int signo)
+fca_agent_signal(void *arg, int signo)
 {
-    fca_t  *agent = handle->data;
+    fca_t  *agent = arg;
+
+    if (signo == SIGHUP) {
+        if (agent->jobs) {
+            fca_agent_reload(agent);
+        }
+
+        return;
+    }
 
     fca_log(FCF_LOG_INFO, NULL, "signal %d", signo);
+
     if (agent->jobs == NULL) {
         _exit(0);               /* nothing of this run is there yet */
     }
@@ -225,14 +234,10 @@ fca_agent_signal(uv_signal_t *handle, int signo)
 int
 fca_agent_stop_init(fca_t *agent, fcf_err_t *err)
 {
-    uv_signal_init(&agent->uv, &agent->sigterm);
-    uv_signal_init(&agent->uv, &agent->sigint);
-    agent->sigterm.data = agent->sigint.data = agent;
-
-    if (uv_signal_start(&agent->sigterm, fca_agent_signal, SIGTERM) != 0
-        || uv_signal_start(&agent->sigint, fca_agent_signal, SIGINT) != 0)
-    {
-        return fcf_err_set(err, FCF_E_NOMEM, "signals");
+    agent->signals = fca_signals_new(&agent->uv, fca_agent_signal, agent,
+                                     err);
+    if (agent->signals == NULL) {
+        return -1;
     }
 
     agent->stop_timer = agent->loop.timer_new(&agent->loop,

@@ -13,6 +13,7 @@
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/base/notify.h"
+#include "agent/base/signals.h"
 #include "agent/proxy/control.h"
 #include "agent/proxy/sandbox.h"
 
@@ -31,7 +32,7 @@ typedef struct {
 typedef struct {
     uv_loop_t       uv;
     fcf_loop_t      loop;
-    uv_signal_t     sigterm, sigint;
+    fca_signals_t  *signals;
     fca_notify_t    notify;
     fca_proxy_t    *proxy;
     fca_control_t  *control;
@@ -118,10 +119,12 @@ read_options(int argc, char **argv, fca_options_t *opt)
 }
 
 static void
-told_to_stop(uv_signal_t *handle, int signo)
+told_to_stop(void *arg, int signo)
 {
+    fca_main_t  *m = arg;
+
     fca_log(FCF_LOG_INFO, NULL, "proxy: signal %d", signo);
-    uv_stop(handle->loop);
+    uv_stop(&m->uv);
 }
 
 static void
@@ -196,8 +199,7 @@ end(fca_main_t *m)
     fca_proxy_free(m->proxy);
     fca_control_free(m->control);
     fca_notify_free(&m->notify);
-    uv_close((uv_handle_t *) &m->sigterm, NULL);
-    uv_close((uv_handle_t *) &m->sigint, NULL);
+    fca_signals_free(m->signals);
 
     for (turns = 0; turns < 10 && uv_loop_close(&m->uv) == UV_EBUSY; turns++) {
         uv_run(&m->uv, UV_RUN_NOWAIT);
@@ -220,18 +222,15 @@ run(const fca_options_t *opt)
     }
 
     fca_loop_init(&m.loop, &m.uv, log_line);
-    uv_signal_init(&m.uv, &m.sigterm);
-    uv_signal_init(&m.uv, &m.sigint);
 
-    rc = start(&m, opt, &err);
+    m.signals = fca_signals_new(&m.uv, told_to_stop, &m, &err);
+    rc = m.signals ? start(&m, opt, &err) : -1;
 
     if (rc == 0) {
         /* the first line reads the time zone's file, which is open no more
          * after this */
         fca_log(FCF_LOG_INFO, NULL, "proxy: user %u, %u threads, on %s",
                 (unsigned) getuid(), opt->threads, opt->socket);
-        (void) uv_signal_start(&m.sigterm, told_to_stop, SIGTERM);
-        (void) uv_signal_start(&m.sigint, told_to_stop, SIGINT);
         rc = fca_sandbox_enter(&err);
     }
 

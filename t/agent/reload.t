@@ -101,8 +101,28 @@ subtest 'a file that is wrong' => sub {
     is(status('other'), 200, 'and it serves on');
 };
 
-write_conf();
-reread(qr/token_file: taken/);
+# One that comes together with a child's was lost now and then, which nobody
+# would see but he who waits for the end.
+subtest 'signals that come with others' => sub {
+    write_conf();
+    reread(qr/token_file: taken/);
+    my ($proxy) = $agent->output =~ /the proxy, process (\d+), is there/;
+    my $last = qr/reading the settings again/;
+    my $n = 0;
+
+    for (1 .. 60) {
+        kill 'STOP', $proxy;
+        $agent->kill('CONT');
+        eval { reread($last); 1 } and $n++;
+        kill 'CONT', $proxy;
+    }
+
+    is($n, 60, 'each is heard');
+    my ($blocked) = slurp("/proc/$proxy/status") =~ /^SigBlk:\s*(\w+)/m;
+    is(hex($blocked) & ~(1 << 14 | 1 << 1 | 1), 0,
+        'a child has none blocked but what it reads itself');
+};
+
 ok($agent->stop, 'it ends');
 is($agent->wait(0), 0, 'well');
 unlike($agent->output, qr/Sanitizer|runtime error/, 'no memory fault');
