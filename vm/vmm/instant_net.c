@@ -170,6 +170,30 @@ fcv_net_pause(int paused)
 }
 
 
+/* nothing is to be sent, sent again, acknowledged or taken; the agent keeps a
+ * connection to the control port */
+static int
+tcp_at_rest(void)
+{
+    const fcv_tcp_t       *tcp;
+    const struct tcp_pcb  *pcb;
+
+    for (pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        tcp = pcb->callback_arg;
+
+        if (pcb->state != ESTABLISHED || pcb->unacked != NULL
+            || pcb->unsent != NULL || pcb->refused_data != NULL
+            || (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW))
+            || (tcp != NULL && tcp->out.len > 0))
+        {
+            return 0;
+        }
+    }
+
+    return tcp_tw_pcbs == NULL;
+}
+
+
 int
 fcv_net_tick(void)
 {
@@ -184,8 +208,8 @@ fcv_net_tick(void)
 
     /* lwIP's timers for protocols that are not spoken here come ten times a
      * second: a thousand machines at rest would keep a CPU busy */
-    if (ms < FCV_IDLE_TICK_MS && tcp_active_pcbs == NULL
-        && tcp_tw_pcbs == NULL && (s32_t) (sys_now() - net.due) > 0)
+    if (ms < FCV_IDLE_TICK_MS && tcp_at_rest()
+        && (s32_t) (sys_now() - net.due) > 0)
     {
         ms = FCV_IDLE_TICK_MS;
     }
