@@ -75,6 +75,7 @@ typedef struct {
     ngx_str_t                    zone_name;
     size_t                       zone_size;
     ngx_shm_zone_t              *shm_zone;      /* NULL if not used */
+    ngx_shm_zone_t              *tally_zone;    /* see _tally.h */
 
     ngx_str_t                    state_file;    /* with NUL; empty: none */
     ngx_msec_t                   state_interval;

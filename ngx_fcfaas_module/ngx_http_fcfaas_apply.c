@@ -11,6 +11,8 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 
 
+static void ngx_http_fcfaas_apply_say(ngx_http_fcfaas_instance_t *instance,
+    const char *what);
 static ngx_int_t ngx_http_fcfaas_apply_spec(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
 static void ngx_http_fcfaas_apply_pool(ngx_http_fcfaas_pool_t *pool);
@@ -82,6 +84,7 @@ ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
         instance = ngx_http_fcfaas_table_instance(f, key->name);
 
         if (instance) {
+            ngx_http_fcfaas_apply_say(instance, "is gone from etcd");
             ngx_http_fcfaas_ask_forget(instance->pool);
             ngx_http_fcfaas_apply_vanished(instance);
         }
@@ -103,6 +106,24 @@ ngx_http_fcfaas_apply_del(ngx_http_fcfaas_function_t *f,
 
     default:
         return;
+    }
+}
+
+
+/* once for a gateway, and not of all that a list names */
+static void
+ngx_http_fcfaas_apply_say(ngx_http_fcfaas_instance_t *instance,
+    const char *what)
+{
+    ngx_http_fcfaas_worker_t  *w;
+
+    w = instance->function->worker;
+
+    if (ngx_worker == 0 && !w->listing) {
+        ngx_log_error(NGX_LOG_INFO, w->log, 0,
+                      "fcfaas: instance \"%s\" of \"%V\", version %L, at "
+                      "%V %s", instance->worker_id, &instance->function->id,
+                      instance->version, &instance->name, what);
     }
 }
 
@@ -257,6 +278,7 @@ ngx_int_t
 ngx_http_fcfaas_apply_instance_value(ngx_http_fcfaas_function_t *f,
     const char *worker_id, const fcf_instance_t *value, fcf_err_t *err)
 {
+    ngx_uint_t                   new;
     ngx_http_fcfaas_pool_t      *pool;
     ngx_http_fcfaas_instance_t   probe, *instance;
 
@@ -279,7 +301,9 @@ ngx_http_fcfaas_apply_instance_value(ngx_http_fcfaas_function_t *f,
         instance = NULL;
     }
 
-    if (instance == NULL) {
+    new = (instance == NULL);
+
+    if (new) {
         pool = ngx_http_fcfaas_pool_get(f, value->version);
 
         instance = pool ? ngx_http_fcfaas_table_instance_add(pool, worker_id)
@@ -310,6 +334,10 @@ ngx_http_fcfaas_apply_instance_value(ngx_http_fcfaas_function_t *f,
     instance->draining = value->state == FCF_INSTANCE_DRAINING;
 
     ngx_http_fcfaas_slots_note(instance);
+
+    if (new) {
+        ngx_http_fcfaas_apply_say(instance, "is there");
+    }
 
     if (!instance->draining) {
         ngx_http_fcfaas_failure_end(instance->pool);

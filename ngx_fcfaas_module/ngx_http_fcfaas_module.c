@@ -6,8 +6,11 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_conf.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_metrics.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_state.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_tally.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_trace.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
@@ -160,6 +163,13 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       offsetof(ngx_http_fcfaas_loc_conf_t, memory),
       &ngx_http_fcfaas_memory_bounds },
 
+    { ngx_string("fcfaas_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_fcfaas_metrics_conf,
+      0,
+      0,
+      NULL },
+
     { ngx_string("fcfaas_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_fcfaas_conf_status,
@@ -205,7 +215,11 @@ ngx_module_t  ngx_http_fcfaas_module = {
 static ngx_int_t
 ngx_http_fcfaas_preconfiguration(ngx_conf_t *cf)
 {
-    return ngx_http_fcfaas_add_variables(cf);
+    if (ngx_http_fcfaas_add_variables(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_fcfaas_trace_add_variables(cf);
 }
 
 
@@ -222,7 +236,8 @@ ngx_http_fcfaas_postconfiguration(ngx_conf_t *cf)
         ngx_http_handler_pt       handler;
     } handlers[] = {
         { NGX_HTTP_PREACCESS_PHASE,  ngx_http_fcfaas_id_handler },
-        { NGX_HTTP_PRECONTENT_PHASE, ngx_http_fcfaas_handler }
+        { NGX_HTTP_PRECONTENT_PHASE, ngx_http_fcfaas_handler },
+        { NGX_HTTP_LOG_PHASE,        ngx_http_fcfaas_tally_handler }
     };
 
     fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
@@ -304,7 +319,13 @@ ngx_http_fcfaas_init_main_conf(ngx_conf_t *cf, void *conf)
 
     fmcf->shm_zone = ngx_http_fcfaas_zone_add(cf, fmcf);
 
-    return fmcf->shm_zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (fmcf->shm_zone == NULL
+        || ngx_http_fcfaas_tally_zone(cf, fmcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 

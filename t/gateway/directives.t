@@ -100,6 +100,8 @@ for my $secret ('etcd  http://root:s3cr3t@127.0.0.1:1', 'etcd'
     bad("a password in fcfaas_$which", qr/password_file="(?!.*s3cr3t)/,
         $which => "fcfaas_$which $args;");
 }
+bad('metrics of what', qr/fcfaas_metrics/,
+    server => 'location /m { fcfaas_metrics all; }');
 bad('a Redis port', qr/127\.0\.0\.1:99999/,
     redis => 'fcfaas_redis 127.0.0.1:99999;');
 bad('an etcd parameter', qr/colour=red/,

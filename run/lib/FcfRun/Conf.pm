@@ -85,6 +85,10 @@ sub nginx_conf {
             location = /fcfaas/status {
                 fcfaas_status;
             }
+
+            location = /fcfaas/metrics {
+                fcfaas_metrics;
+            }
         }
     }
     EOC
