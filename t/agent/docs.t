@@ -102,8 +102,9 @@ subtest "the answers of the agent's proxy" => sub {
 };
 
 subtest 'the variables' => sub {
-    my $code =
-        slurp(root() . '/ngx_fcfaas_module/ngx_http_fcfaas_variables.c');
+    my $code = join '', map {
+        slurp(root() . "/ngx_fcfaas_module/ngx_http_fcfaas_$_.c")
+    } qw(variables trace);
     my @known = sort map { "\$$_" } $code =~ /\{ ngx_string\("(\w+)"\)/g;
     my @told = sort map { unticked($_->[0]) } table('variable');
     is_deeply(\@told, \@known, 'each has its row');
