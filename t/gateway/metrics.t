@@ -68,7 +68,8 @@ subtest 'what is counted' => sub {
     cmp_ok($m->value('fcfaas_zone_epoch'), '>=', 0, 'its epoch');
     is($m->sum('fcfaas_worker_watch_state', state => 'live'), 2, 'live');
     is($m->sum('fcfaas_worker_redis_connected'), 2, 'Redis');
-    cmp_ok($m->sum('fcfaas_jobs_total', result => 'asked'), '>=', 1, 'jobs');
+    ok(eval { wait_for(sub { metrics()->sum('fcfaas_jobs_total',
+        result => 'asked') }, 5, 'a job') }, 'jobs');
 
     $g->instance('cold');
     is($q->response(10)->{status}, 200, 'the parked one is served');
