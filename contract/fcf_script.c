@@ -43,17 +43,51 @@
     "end\n"
 
 
+/* Each gateway tells how many wait in it, which counts until it has not told
+ * for a while; what somebody else wrote there goes. */
+
 const fcf_script_t  fcf_script_ask = {
     "ask",
     FCF_LUA_PURGE
+    "ours(KEYS[3], 'hash')\n"
+    "local own, each = tonumber(ARGV[4]), tonumber(ARGV[5])\n"
+    "local till = now + tonumber(ARGV[10])\n"
+    "local sum, last = own, till\n"
+    "if own > 0 then\n"
+    "    redis.call('HSET', KEYS[3], ARGV[3],\n"
+    "        string.format('%d:%.0f', own, till))\n"
+    "else\n"
+    "    redis.call('HDEL', KEYS[3], ARGV[3])\n"
+    "end\n"
+    "local all = redis.call('HGETALL', KEYS[3])\n"
+    "for i = 1, #all, 2 do\n"
+    "    local n, t = all[i + 1]:match('^(%d+):(%d+)$')\n"
+    "    n, t = tonumber(n), tonumber(t)\n"
+    "    if not n or t <= now or t > now + "
+             FCF_TEXT(FCF_PENDING_MAX_MS) " then\n"
+    "        redis.call('HDEL', KEYS[3], all[i])\n"
+    "    elseif all[i] ~= ARGV[3] then\n"
+    "        sum = sum + n\n"
+    "        last = math.max(last, t)\n"
+    "    end\n"
+    "end\n"
+    "redis.call('PEXPIREAT', KEYS[3], string.format('%.0f', last))\n"
     "local pending = redis.call('ZCARD', KEYS[1])\n"
-    "if pending + tonumber(ARGV[4]) >= tonumber(ARGV[3]) then\n"
+    "local live = tonumber(ARGV[8])\n"
+    "local need = math.min(sum, 1)\n"
+    "if each > 0 then\n"
+    "    need = math.ceil(sum / each)\n"
+    "end\n"
+    "if pending + live >= tonumber(ARGV[7])\n"
+    "   or ((own == 0 or pending >= need)\n"
+    "       and pending + live >= tonumber(ARGV[6]))\n"
+    "then\n"
     "    return 0\n"
     "end\n"
     /* the push may fail (the key holds something else): then nothing is
      * pending either */
     "redis.call('LPUSH', KEYS[2], ARGV[2])\n"
-    "redis.call('ZADD', KEYS[1], now + tonumber(ARGV[5]), ARGV[1])\n"
+    "redis.call('ZADD', KEYS[1], now + tonumber(ARGV[9]), ARGV[1])\n"
     FCF_LUA_EXPIRE
     "return 1\n"
 };

@@ -10,9 +10,13 @@
  * purged by each that has it among its keys.  A key of ours of another type
  * (not the queue: producers write there) is deleted, not stumbled over.
  *
- *  ask      KEYS pending queue; ARGV request_id job wanted live ttl_ms
- *           if pending + live < wanted, adds
- *           request_id and pushes the job.  Returns 1 pushed, 0 not needed.
+ *  ask      KEYS pending queue demand; ARGV request_id job gateway waiting
+ *           concurrency least max live ttl_ms demand_ttl_ms
+ *           tells that so many wait in this gateway, for so long.  Adds
+ *           request_id and pushes the job if all that wait in all gateways
+ *           call for more than is pending (concurrency each, or one if that
+ *           is 0), or pending + live < least; but never beyond max.  Returns
+ *           1 pushed, 0 not needed.
  *  extend   KEYS pending; ARGV request_id ttl_ms
  *           Returns 1 if the id was still pending (now for ttl_ms more), 0 if
  *           it is overdue or unknown.

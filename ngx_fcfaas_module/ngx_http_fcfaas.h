@@ -157,6 +157,7 @@ struct ngx_http_fcfaas_waiter_s {
     ngx_http_fcfaas_answer_t     answer;        /* filled before "refuse" */
     unsigned                     queued:1;
     unsigned                     placed:1;      /* it has a place in the zone */
+    unsigned                     wants:1;       /* its pool, as counted there */
     unsigned                     cold:1;        /* once counted */
     unsigned                     counted:1;
     unsigned                     undeclared:1;  /* "fcfaas_declared off" */
@@ -271,7 +272,6 @@ typedef struct {
 typedef struct {
     ngx_uint_t                   row;           /* failed in a row */
     ngx_msec_t                   at;            /* the last one */
-    ngx_msec_t                   counted_at;    /* in "row" */
     ngx_msec_t                   until;         /* valid while held */
     ngx_http_fcfaas_answer_t     answer;        /* status 0: none yet */
     unsigned                     held:1;        /* it answers newcomers */

@@ -5,6 +5,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
@@ -16,8 +17,19 @@
 
 /* a job that no agent took by then is asked for anew */
 #define NGX_HTTP_FCFAAS_JOB_TTL  "30000"
+/* what waits in this gateway counts in others for so long, if not told anew */
+#define NGX_HTTP_FCFAAS_DEMAND_TTL  "5000"
 
 #define NGX_HTTP_FCFAAS_REDIS_AGAIN  200
+
+
+/* of a pool, over all workers of this gateway */
+typedef struct {
+    ngx_uint_t                   waiting;       /* that no free slot takes */
+    ngx_uint_t                   least;         /* instances, in any case */
+    ngx_uint_t                   live;
+    ngx_uint_t                   wanted;        /* instances, in all */
+} ngx_http_fcfaas_demand_t;
 
 
 typedef struct {
@@ -27,11 +39,11 @@ typedef struct {
 } ngx_http_fcfaas_ask_call_t;
 
 
-static ngx_uint_t ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_pool_t *pool,
-    ngx_uint_t live);
+static void ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_demand_t *demand);
 static ngx_uint_t ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_pool_t *pool);
 static ngx_int_t ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
-    ngx_uint_t wanted, ngx_uint_t live);
+    ngx_http_fcfaas_demand_t *demand);
 static void ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err);
 static ngx_uint_t ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err);
@@ -46,7 +58,7 @@ static void ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_pool_t *pool);
 void
 ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
 {
-    ngx_uint_t                 live, wanted;
+    ngx_http_fcfaas_demand_t   demand;
     ngx_http_fcfaas_worker_t  *w;
 
     w = pool->worker;
@@ -81,10 +93,11 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
         return;
     }
 
-    live = ngx_http_fcfaas_slots_live(pool);
-    wanted = ngx_http_fcfaas_ask_wanted(pool, live);
+    ngx_http_fcfaas_ask_demand(pool, &demand);
 
-    if (wanted <= live + pool->asking.asked || wanted <= pool->asking.denied) {
+    if (demand.wanted <= demand.live + pool->asking.asked
+        || demand.wanted <= pool->asking.denied)
+    {
         return;
     }
 
@@ -92,42 +105,47 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
         return;
     }
 
-    if (ngx_http_fcfaas_ask_send(pool, wanted, live) != NGX_OK) {
+    if (ngx_http_fcfaas_ask_send(pool, &demand) != NGX_OK) {
         ngx_http_fcfaas_ask_bad(w, "out of memory");
     }
 }
 
 
 /* how many instances of this version there should be */
-static ngx_uint_t
-ngx_http_fcfaas_ask_wanted(ngx_http_fcfaas_pool_t *pool, ngx_uint_t live)
+static void
+ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_demand_t *demand)
 {
-    ngx_uint_t               room, missing, waiting, wanted;
+    ngx_uint_t               room, missing, waiting;
     ngx_http_fcfaas_spec_t  *spec;
 
     spec = &pool->function->spec;
     room = ngx_http_fcfaas_slots_free(pool);
-    waiting = pool->nwanted > room ? pool->nwanted - room : 0;
+    waiting = ngx_http_fcfaas_share_wanted(pool);
+
+    demand->live = ngx_http_fcfaas_slots_live(pool);
+    demand->waiting = waiting > room ? waiting - room : 0;
+    demand->least = 0;
     missing = 0;
 
-    if (waiting) {
+    if (demand->waiting) {
         missing = spec->concurrency
-                  ? (waiting + spec->concurrency - 1) / spec->concurrency
+                  ? (demand->waiting + spec->concurrency - 1)
+                    / spec->concurrency
                   : 1;
     }
 
-    if (missing == 0 && live == 0 && pool->outdated) {
+    if (demand->live == 0 && pool->outdated) {
         /* others serve on, but this version has none */
-        missing = 1;
+        demand->least = 1;
     }
-
-    wanted = live + missing;
 
     if (pool->version == spec->version) {
-        wanted = ngx_max(wanted, spec->min_instances);
+        demand->least = ngx_max(demand->least, spec->min_instances);
     }
 
-    return ngx_min(wanted, spec->max_instances);
+    demand->wanted = ngx_max(demand->live + missing, demand->least);
+    demand->wanted = ngx_min(demand->wanted, spec->max_instances);
 }
 
 
@@ -150,16 +168,16 @@ ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_pool_t *pool)
 
 
 static ngx_int_t
-ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool, ngx_uint_t wanted,
-    ngx_uint_t live)
+ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
+    ngx_http_fcfaas_demand_t *demand)
 {
-    char                      *text;
-    char                       pending[FCF_KEY_MAX], queue[FCF_KEY_MAX];
-    u_char                     want[NGX_INT_T_LEN + 1];
-    u_char                     have[NGX_INT_T_LEN + 1];
-    ngx_int_t                  rc;
-    fcf_job_t                  job;
-    const char                *argv[7];
+    char                        *text;
+    char                         keys[3][FCF_KEY_MAX], gateway[64];
+    u_char                       numbers[5][NGX_INT_T_LEN + 1];
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    fcf_job_t                    job;
+    const char                  *argv[13];
     ngx_http_fcfaas_worker_t    *w;
     ngx_http_fcfaas_ask_call_t  *ask;
     ngx_http_fcfaas_function_t  *f;
@@ -173,7 +191,7 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool, ngx_uint_t wanted,
     }
 
     ask->pool = pool;
-    ask->wanted = wanted;
+    ask->wanted = demand->wanted;
     fcf_request_id_new(ask->request_id);
 
     ngx_memzero(&job, sizeof(fcf_job_t));
@@ -191,25 +209,40 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool, ngx_uint_t wanted,
         return NGX_ERROR;
     }
 
-    *ngx_sprintf(want, "%ui", wanted) = '\0';
-    *ngx_sprintf(have, "%ui", live) = '\0';
+    *ngx_sprintf(numbers[0], "%ui", demand->waiting) = '\0';
+    *ngx_sprintf(numbers[1], "%ui", f->spec.concurrency) = '\0';
+    *ngx_sprintf(numbers[2], "%ui", demand->least) = '\0';
+    *ngx_sprintf(numbers[3], "%ui", f->spec.max_instances) = '\0';
+    *ngx_sprintf(numbers[4], "%ui", demand->live) = '\0';
 
-    argv[0] = fcf_redis_pending(pending, w->prefix, (char *) f->id.data);
-    argv[1] = fcf_redis_queue(queue, w->prefix);
-    argv[2] = ask->request_id;
-    argv[3] = text;
-    argv[4] = (char *) want;
-    argv[5] = (char *) have;
-    argv[6] = NGX_HTTP_FCFAAS_JOB_TTL;
+    /* the demands of versions are asked for one by one */
+    ngx_http_fcfaas_share_id(w, gateway);
+    *ngx_sprintf((u_char *) gateway + ngx_strlen(gateway), ":%L",
+                 pool->version) = '\0';
 
-    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, w->log, 0,
-                   "fcfaas ask: \"%V\" %s wanted %ui live %ui",
-                   &f->id, ask->request_id, wanted, live);
+    argv[0] = fcf_redis_pending(keys[0], w->prefix, (char *) f->id.data);
+    argv[1] = fcf_redis_queue(keys[1], w->prefix);
+    argv[2] = fcf_redis_demand(keys[2], w->prefix, (char *) f->id.data);
+    argv[3] = ask->request_id;
+    argv[4] = text;
+    argv[5] = gateway;
+
+    for (i = 0; i < 5; i++) {
+        argv[6 + i] = (char *) numbers[i];
+    }
+
+    argv[11] = NGX_HTTP_FCFAAS_JOB_TTL;
+    argv[12] = NGX_HTTP_FCFAAS_DEMAND_TTL;
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, w->log, 0,
+                   "fcfaas ask: \"%V\" %s waiting %ui wanted %ui live %ui",
+                   &f->id, ask->request_id, demand->waiting, demand->wanted,
+                   demand->live);
 
     /* paid by ngx_http_fcfaas_ask_done(), which runs exactly once */
     pool->asking.under_way = 1;
 
-    rc = fcf_redis_script(w->redis, &fcf_script_ask, 2, 7, argv,
+    rc = fcf_redis_script(w->redis, &fcf_script_ask, 3, 13, argv,
                           ngx_http_fcfaas_ask_done, ask) == 0
          ? NGX_OK : NGX_ERROR;
 

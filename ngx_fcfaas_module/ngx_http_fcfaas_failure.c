@@ -3,16 +3,10 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 
 #include "contract/fcf_text.h"
-
-
-/* between starts of a function that fails again and again */
-#define NGX_HTTP_FCFAAS_SPACE       1000
-#define NGX_HTTP_FCFAAS_SPACE_MAX  30000
-/* then a row of failures has ended */
-#define NGX_HTTP_FCFAAS_FORGET     90000
 
 
 typedef enum {
@@ -26,9 +20,9 @@ typedef enum {
 static void ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_pool_t *pool,
     const char *error, const char *text);
 static ngx_uint_t ngx_http_fcfaas_failure_count(
-    ngx_http_fcfaas_pool_t *pool);
+    ngx_http_fcfaas_pool_t *pool, const char *name);
 static void ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_pool_t *pool,
-    ngx_http_fcfaas_failure_kind_e kind);
+    ngx_http_fcfaas_failure_kind_e kind, const char *request_id);
 
 
 static const ngx_http_fcfaas_failure_kind_e  ngx_http_fcfaas_failure_kinds[] = {
@@ -72,7 +66,7 @@ ngx_http_fcfaas_failure(ngx_http_fcfaas_pool_t *pool, const char *request_id,
     }
 
     ngx_http_fcfaas_failure_keep(pool, fcf_failure_name(failure->error), text);
-    ngx_http_fcfaas_failure_judge(pool, kind);
+    ngx_http_fcfaas_failure_judge(pool, kind, request_id);
 }
 
 
@@ -94,13 +88,17 @@ ngx_http_fcfaas_failure_unreachable(ngx_http_fcfaas_instance_t *instance)
     ngx_http_fcfaas_failure_keep(pool,
                                  fcf_failure_name(FCF_FAILURE_NOT_READY),
                                  text);
-    ngx_http_fcfaas_failure_count(pool);
+    (void) ngx_http_fcfaas_failure_count(pool, (char *) instance->worker_id);
 }
 
 
 void
 ngx_http_fcfaas_failure_over(ngx_http_fcfaas_pool_t *pool)
 {
+    if (pool->failing.row) {
+        ngx_http_fcfaas_share_succeeded(pool);
+    }
+
     pool->failing.row = 0;
     pool->failing.held = 0;
 }
@@ -113,31 +111,22 @@ ngx_http_fcfaas_failure_end(ngx_http_fcfaas_pool_t *pool)
 }
 
 
-/* one more in a row: 1 if there have been enough of them, and the next start
- * is to wait */
+/* one more in a row, over all workers, of which each sees this one: 1 if there
+ * have been enough of them, and the next start is to wait */
 static ngx_uint_t
-ngx_http_fcfaas_failure_count(ngx_http_fcfaas_pool_t *pool)
+ngx_http_fcfaas_failure_count(ngx_http_fcfaas_pool_t *pool, const char *name)
 {
-    ngx_uint_t                  n;
     ngx_msec_t                  ms;
     ngx_http_fcfaas_failing_t  *failing;
 
     failing = &pool->failing;
 
-    if (failing->row
-        && ngx_http_fcfaas_past(failing->counted_at + NGX_HTTP_FCFAAS_FORGET))
-    {
-        failing->row = 0;
-    }
+    failing->row = ngx_http_fcfaas_share_failed(pool,
+                       ngx_http_fcfaas_share_hash(pool->worker, name), &ms);
 
-    failing->counted_at = ngx_current_msec;
-
-    if (++failing->row < NGX_HTTP_FCFAAS_TRIES) {
+    if (failing->row < NGX_HTTP_FCFAAS_TRIES || ms == 0) {
         return 0;
     }
-
-    n = failing->row - NGX_HTTP_FCFAAS_TRIES;
-    ms = n < 5 ? NGX_HTTP_FCFAAS_SPACE << n : NGX_HTTP_FCFAAS_SPACE_MAX;
 
     failing->held = 1;
     failing->until = ngx_current_msec + ms;
@@ -150,10 +139,10 @@ ngx_http_fcfaas_failure_count(ngx_http_fcfaas_pool_t *pool)
 /* what it means for those who wait */
 static void
 ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_pool_t *pool,
-    ngx_http_fcfaas_failure_kind_e kind)
+    ngx_http_fcfaas_failure_kind_e kind, const char *request_id)
 {
     if (kind == NGX_HTTP_FCFAAS_TRANSIENT
-        && !ngx_http_fcfaas_failure_count(pool))
+        && !ngx_http_fcfaas_failure_count(pool, request_id))
     {
         if (!ngx_http_fcfaas_slots_ready(pool)
             && !ngx_http_fcfaas_slots_booting(pool))

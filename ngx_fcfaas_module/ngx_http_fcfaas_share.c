@@ -262,11 +262,67 @@ ngx_http_fcfaas_share_admit(ngx_http_fcfaas_waiter_t *wt, ngx_uint_t limit,
 void
 ngx_http_fcfaas_share_join(ngx_http_fcfaas_waiter_t *wt)
 {
+    wt->wants = 1;
+    fcz_want(&wt->pool->worker->shared, &wt->want->shared, 1,
+             wt->want != wt->pool);
+
     (void) ngx_http_fcfaas_share_admit(wt, 0, 0);
 
     fcz_wait_head(&wt->pool->worker->shared, &wt->pool->shared,
                   ngx_http_fcfaas_share_oldest(wt->pool));
     ngx_http_fcfaas_share_soon(wt->pool->worker, FCZ_LOOK_MS);
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_share_wanted(ngx_http_fcfaas_pool_t *pool)
+{
+    fcz_view_t  view;
+
+    fcz_view(&pool->worker->shared, &pool->shared, &view);
+
+    return ngx_max(view.wanted, pool->nwanted);
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_share_failed(ngx_http_fcfaas_pool_t *pool, uint64_t what,
+    ngx_msec_t *ms)
+{
+    uint64_t    until, now;
+    ngx_uint_t  n;
+
+    n = fcz_failed(&pool->worker->shared, &pool->shared, what, &until);
+    now = fcz_now();
+
+    *ms = until > now ? until - now : 0;
+
+    return n;
+}
+
+
+void
+ngx_http_fcfaas_share_succeeded(ngx_http_fcfaas_pool_t *pool)
+{
+    fcz_succeeded(&pool->worker->shared, &pool->shared);
+}
+
+
+uint64_t
+ngx_http_fcfaas_share_hash(ngx_http_fcfaas_worker_t *w, const char *name)
+{
+    fcz_key_t  key;
+
+    fcz_key(w->shared.zone, &key, "", name);
+
+    return key.part[0];
+}
+
+
+void
+ngx_http_fcfaas_share_id(ngx_http_fcfaas_worker_t *w, char *id)
+{
+    fcz_id(w->shared.zone, id);
 }
 
 
@@ -281,6 +337,12 @@ ngx_http_fcfaas_share_leave(ngx_http_fcfaas_waiter_t *wt)
 
     wt->placed = 0;
     pool = wt->pool;
+
+    if (wt->wants) {
+        wt->wants = 0;
+        fcz_want(&pool->worker->shared, &wt->want->shared, -1,
+                 wt->want != pool);
+    }
 
     fcz_wait_sub(&pool->worker->shared, &pool->shared,
                  ngx_http_fcfaas_share_oldest(pool));

@@ -49,6 +49,20 @@ ngx_int_t ngx_http_fcfaas_share_admit(ngx_http_fcfaas_waiter_t *wt,
 /* it is in the queue of its pool now; it is not any more */
 void ngx_http_fcfaas_share_join(ngx_http_fcfaas_waiter_t *wt);
 void ngx_http_fcfaas_share_leave(ngx_http_fcfaas_waiter_t *wt);
+/* how many want the pool, wherever they wait, in all workers */
+ngx_uint_t ngx_http_fcfaas_share_wanted(ngx_http_fcfaas_pool_t *pool);
+/* what this gateway calls its demand in Redis: 33 bytes */
+void ngx_http_fcfaas_share_id(ngx_http_fcfaas_worker_t *w, char *id);
+
+/* A start that failed, told once for each name by however many workers (hash
+ * of the job's or the instance's): how many in a row, in all workers, and ms
+ * until the next may be, 0 at once. */
+ngx_uint_t ngx_http_fcfaas_share_failed(ngx_http_fcfaas_pool_t *pool,
+    uint64_t what, ngx_msec_t *ms);
+void ngx_http_fcfaas_share_succeeded(ngx_http_fcfaas_pool_t *pool);
+uint64_t ngx_http_fcfaas_share_hash(ngx_http_fcfaas_worker_t *w,
+    const char *name);
+
 /* 1 if somebody waits for it in any worker; without a lock */
 ngx_uint_t ngx_http_fcfaas_share_waited(ngx_http_fcfaas_pool_t *pool);
 

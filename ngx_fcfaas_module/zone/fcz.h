@@ -14,8 +14,9 @@
  * happens to the zone, each tells it anew.  Its mutex is robust.  One that
  * dies inside it costs the counts: a new epoch begins with none, and nothing
  * is bound until all that live have told theirs, or for FCZ_SETTLE_MS.  One
- * that stands still inside it is waited for FCZ_LOCK_MS, once: then a process
- * counts for itself, until the mutex is free.
+ * that stands still inside it is waited for FCZ_LOCK_MS, once (ten times that
+ * if it does not stand, but has no processor): then a process counts for
+ * itself, until the mutex is free.
  *
  * Under the mutex there is no system call, no allocation and no loop but over
  * workers or of FCZ_TURN steps.  Bells are rung after it.
@@ -81,6 +82,9 @@ typedef struct fcz_pool_s {
     uint32_t                wait;       /* valid in "epoch" */
     uint32_t                waiting;    /* requests of this process */
     uint32_t                told;       /* of them, to the zone */
+    uint32_t                wants;      /* requests of this process that want
+                                           it, wherever they wait */
+    uint32_t                wants_told;
     uint64_t                head;       /* ticket of the oldest of them */
     LIST_ENTRY(fcz_pool_s)  offer;      /* in member->offers */
     uint64_t                offered_at; /* 0: not in there */
@@ -126,6 +130,7 @@ typedef struct {
 /* what is known of a pool over all members */
 typedef struct {
     uint32_t                 waiting;
+    uint32_t                 wanted;        /* who want it, wherever they wait */
     uint32_t                 busy;
     uint32_t                 attempt;       /* failures in a row */
     uint64_t                 failed_until;  /* fcz_now(); 0: it may start */
@@ -211,6 +216,9 @@ fcz_rc_e fcz_wait_add(fcz_member_t *m, fcz_pool_t *pool, uint32_t limit,
 void fcz_wait_head(fcz_member_t *m, fcz_pool_t *pool, uint64_t ticket);
 /* One less, and this is the oldest of the rest, or FCZ_NO_TICKET. */
 void fcz_wait_sub(fcz_member_t *m, fcz_pool_t *pool, uint64_t head);
+/* So many more, or less, of this process want the pool; told with its next
+ * place here, or now. */
+void fcz_want(fcz_member_t *m, fcz_pool_t *pool, int n, unsigned now);
 /* 1 if somebody waits in any member; a hint, without the mutex */
 unsigned fcz_waited(fcz_member_t *m, fcz_pool_t *pool);
 
@@ -224,12 +232,6 @@ void fcz_offers(fcz_member_t *m);
 
 /* What is known of a pool. */
 void fcz_view(fcz_member_t *m, fcz_pool_t *pool, fcz_view_t *view);
-/* Whether this process shall ask for wanted instances now: 1 if nobody has
- * asked for as many within ms; that is marked, until then. */
-unsigned fcz_ask(fcz_member_t *m, fcz_pool_t *pool, uint32_t wanted,
-    uint32_t ms);
-/* what was asked has come to nothing, or to less */
-void fcz_ask_again(fcz_member_t *m, fcz_pool_t *pool);
 /* One more failure in a row, told once for each "what" (a name's hash: all
  * members see the same).  From the third on starts are spaced.  Returns how
  * many in a row; until: 0 or when the next start may be, by fcz_now(). */

@@ -18,7 +18,9 @@ fcz_view(fcz_member_t *m, fcz_pool_t *pool, fcz_view_t *view)
     uint32_t         i;
     fcz_poolcell_t  *p;
 
-    *view = (fcz_view_t) { .waiting = pool->waiting };
+    *view = (fcz_view_t) {
+        .waiting = pool->waiting, .wanted = pool->wants
+    };
 
     fcz_tell(m);
 
@@ -32,62 +34,10 @@ fcz_view(fcz_member_t *m, fcz_pool_t *pool, fcz_view_t *view)
         p = &m->cells->pools[i];
 
         view->waiting = p->waiting;
+        view->wanted = p->wanted;
         view->busy = p->busy;
         view->attempt = p->attempt;
         view->failed_until = p->failed_until;
-    }
-
-    fcz_unlock(m);
-}
-
-
-unsigned
-fcz_ask(fcz_member_t *m, fcz_pool_t *pool, uint32_t wanted, uint32_t ms)
-{
-    uint32_t         i;
-    uint64_t         now;
-    unsigned         rc;
-    fcz_poolcell_t  *p;
-
-    if (!fcz_lock(m)) {
-        return 1;
-    }
-
-    now = fcz_now();
-    i = fcz_mem_pool_of(m, pool);
-    rc = 1;
-
-    if (i != FCZ_NONE) {
-        p = &m->cells->pools[i];
-
-        if (p->asked_until > now && p->asked >= wanted) {
-            rc = 0;
-
-        } else {
-            p->asked = wanted;
-            p->asked_until = now + ms;
-        }
-    }
-
-    fcz_unlock(m);
-
-    return rc;
-}
-
-
-void
-fcz_ask_again(fcz_member_t *m, fcz_pool_t *pool)
-{
-    uint32_t  i;
-
-    if (!fcz_lock(m)) {
-        return;
-    }
-
-    i = fcz_mem_pool_of(m, pool);
-
-    if (i != FCZ_NONE) {
-        m->cells->pools[i].asked_until = 0;
     }
 
     fcz_unlock(m);

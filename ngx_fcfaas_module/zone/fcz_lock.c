@@ -9,6 +9,8 @@
 /* tries before the kernel is asked: longer than the mutex is ever held by
  * one that runs */
 #define FCZ_SPIN  200
+/* of FCZ_LOCK_MS, at most, while the holder does not stand still */
+#define FCZ_LOCK_TIMES  10
 
 #if defined(__x86_64__)
 #define fcz_pause()  __builtin_ia32_pause()
@@ -18,6 +20,7 @@
 
 
 static int fcz_lock_take(fcz_member_t *m);
+static unsigned fcz_lock_stands(fcz_member_t *m);
 static void fcz_lock_taken(fcz_member_t *m);
 static void fcz_lock_alone(fcz_member_t *m);
 
@@ -121,8 +124,15 @@ fcz_lock_take(fcz_member_t *m)
         }
     }
 
-    if (rc == EBUSY && !m->alone) {
-        return fcz_mutex_lock(&m->zone->lock, FCZ_LOCK_MS);
+    /* one that only has no processor is waited for longer */
+
+    for (i = 0; rc == EBUSY && !m->alone && i < FCZ_LOCK_TIMES; i++) {
+
+        rc = fcz_mutex_lock(&m->zone->lock, FCZ_LOCK_MS);
+
+        if (rc != EBUSY || fcz_lock_stands(m)) {
+            return rc;
+        }
     }
 
     if (rc == EOWNERDEAD) {
@@ -130,6 +140,19 @@ fcz_lock_take(fcz_member_t *m)
     }
 
     return rc;
+}
+
+
+/* whoever holds it stands still */
+static unsigned
+fcz_lock_stands(fcz_member_t *m)
+{
+    uint32_t  owner;
+
+    owner = fcz_read(&m->zone->owner);
+
+    return owner < FCZ_MEMBERS_MAX
+           && fcz_stopped(fcz_read(&m->zone->entries[owner].pid));
 }
 
 

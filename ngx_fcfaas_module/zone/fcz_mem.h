@@ -63,24 +63,23 @@ typedef struct {
     uint32_t         cells;             /* instances that point here */
     uint32_t         busy;              /* in all of them */
     uint32_t         waiting;
+    uint32_t         wanted;
     uint32_t         waits;             /* first wait cell */
     uint32_t         room;              /* first instance with room */
     uint8_t          idle;
     uint8_t          pad[3];
 
-    uint32_t         asked;             /* instances, until then: */
     uint32_t         attempt;
-    uint64_t         asked_until;
     uint64_t         failed_at;
     uint64_t         failed_until;
     uint64_t         recent[FCZ_RECENT];
     uint32_t         nrecent;
-    uint32_t         pad2[5];
+    uint32_t         pad2[3];
 } fcz_poolcell_t;
 
-/* the requests of a member that wait for a pool */
+/* the requests of a member that wait for a pool, or want it */
 typedef struct {
-    uint64_t         head;              /* FCZ_NO_TICKET: not told yet */
+    uint64_t         head;              /* FCZ_NO_TICKET: none, or not told */
     uint64_t         rung_at;           /* 0: not, or it has come since */
     uint32_t         member;
     uint32_t         pool;
@@ -91,8 +90,9 @@ typedef struct {
     uint32_t         next;
     uint32_t         rung_prev;         /* of its member, while "rung" */
     uint32_t         rung_next;
+    uint32_t         wants;
     uint8_t          rung;
-    uint8_t          pad[7];
+    uint8_t          pad[3];
 } fcz_wait_t;
 
 typedef struct {
@@ -191,6 +191,13 @@ void fcz_slot_drop(fcz_member_t *m, uint32_t ledger);
 /* fcz_member.c: tells what the zone does not know of this member */
 void fcz_tell(fcz_member_t *m);
 unsigned fcz_settled(fcz_member_t *m);
+
+/* fcz_process.c: when a process was started, which no other with its pid
+ * shares, 0: unknown; it stands still; it is no more (started: 0 if its pid
+ * cannot be another's already) */
+uint64_t fcz_started(pid_t pid);
+unsigned fcz_stopped(pid_t pid);
+unsigned fcz_dead(pid_t pid, uint64_t started);
 
 #define fcz_read(p)      __atomic_load_n(p, __ATOMIC_RELAXED)
 #define fcz_write(p, v)  __atomic_store_n(p, v, __ATOMIC_RELAXED)

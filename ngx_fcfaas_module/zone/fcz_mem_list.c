@@ -112,6 +112,7 @@ fcz_mem_wait(fcz_member_t *m, uint32_t member, uint32_t pool)
     wait->member = member;
     wait->pool = pool;
     wait->count = 0;
+    wait->wants = 0;
     wait->rung = 0;
 
     wait->pool_prev = FCZ_NONE;
@@ -153,6 +154,7 @@ fcz_mem_wait_free(fcz_member_t *m, uint32_t i)
     p = &m->cells->pools[wait->pool];
 
     p->waiting -= wait->count;
+    p->wanted -= wait->wants;
     m->zone->waiting -= wait->count;
 
     if (wait->rung) {

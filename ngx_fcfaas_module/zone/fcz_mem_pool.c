@@ -180,6 +180,7 @@ fcz_mem_pool_of(fcz_member_t *m, fcz_pool_t *pool)
 
     pool->wait = FCZ_NONE;
     pool->told = 0;
+    pool->wants_told = 0;
     pool->cell = i;
     pool->gen = m->cells->pools[i].gen;
     pool->epoch = m->zone->epoch;

@@ -1,9 +1,5 @@
 #include "ngx_fcfaas_module/zone/fcz_mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,8 +15,6 @@
     }
 
 
-static uint64_t fcz_started(pid_t pid);
-static unsigned fcz_dead(pid_t pid, uint64_t started);
 static void fcz_reap_all(fcz_member_t *m, unsigned all);
 static void fcz_reap(fcz_member_t *m, uint32_t i, pid_t pid,
     uint64_t started);
@@ -170,58 +164,6 @@ fcz_reap_all(fcz_member_t *m, unsigned all)
             fcz_reap(m, i, pid, started);
         }
     }
-}
-
-
-/* started: 0 if its pid cannot be another's already */
-static unsigned
-fcz_dead(pid_t pid, uint64_t started)
-{
-    uint64_t  now;
-
-    if (kill(pid, 0) == -1) {
-        return errno == ESRCH;
-    }
-
-    if (started == 0) {
-        return 0;
-    }
-
-    now = fcz_started(pid);
-
-    return now && now != started;
-}
-
-
-/* when a process was started, which no other with its pid shares; 0: unknown */
-static uint64_t
-fcz_started(pid_t pid)
-{
-    int      fd, field;
-    char    *p, path[32], text[512];
-    ssize_t  n;
-
-    (void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
-
-    fd = open(path, O_RDONLY|O_CLOEXEC);
-    if (fd == -1) {
-        return 0;
-    }
-
-    n = read(fd, text, sizeof(text) - 1);
-    (void) close(fd);
-
-    text[n > 0 ? n : 0] = '\0';
-
-    /* the second field is a name, which may have anything in it */
-
-    p = strrchr(text, ')');
-
-    for (field = 2; p && field < 22; field++) {
-        p = strchr(p + 1, ' ');
-    }
-
-    return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
 

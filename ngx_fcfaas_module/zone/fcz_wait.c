@@ -31,8 +31,9 @@ void
 fcz_pool_done(fcz_member_t *m, fcz_pool_t *pool)
 {
     pool->waiting = 0;
+    pool->wants = 0;
 
-    if (pool->told && fcz_lock(m)) {
+    if ((pool->told || pool->wants_told) && fcz_lock(m)) {
         fcz_wait_tell(m, pool);
         fcz_unlock(m);
     }
@@ -100,7 +101,7 @@ fcz_wait_add(fcz_member_t *m, fcz_pool_t *pool, uint32_t limit,
 void
 fcz_wait_head(fcz_member_t *m, fcz_pool_t *pool, uint64_t ticket)
 {
-    if (pool->head == ticket) {
+    if (pool->head == ticket && pool->wants == pool->wants_told) {
         return;
     }
 
@@ -130,10 +131,27 @@ fcz_wait_sub(fcz_member_t *m, fcz_pool_t *pool, uint64_t head)
 }
 
 
+void
+fcz_want(fcz_member_t *m, fcz_pool_t *pool, int n, unsigned now)
+{
+    pool->wants += (uint32_t) n;
+    fcz_pool_list(m, pool);
+
+    if (now) {
+        fcz_tell(m);
+
+        if (fcz_lock(m)) {
+            fcz_wait_tell(m, pool);
+            fcz_unlock(m);
+        }
+    }
+}
+
+
 unsigned
 fcz_waited(fcz_member_t *m, fcz_pool_t *pool)
 {
-    uint32_t         waits;
+    uint32_t         waiting;
     fcz_poolcell_t  *p;
 
     if (pool->waiting) {
@@ -147,9 +165,9 @@ fcz_waited(fcz_member_t *m, fcz_pool_t *pool)
     }
 
     p = &m->cells->pools[pool->cell];
-    waits = fcz_read(&p->waits);
+    waiting = fcz_read(&p->waiting);
 
-    return waits != FCZ_NONE && fcz_read(&p->gen) == pool->gen;
+    return waiting != 0 && fcz_read(&p->gen) == pool->gen;
 }
 
 
@@ -163,16 +181,18 @@ fcz_wait_tell(fcz_member_t *m, fcz_pool_t *pool)
 
     if (pool->epoch != m->zone->epoch) {
         pool->told = 0;
+        pool->wants_told = 0;
         pool->wait = FCZ_NONE;
     }
 
-    if (pool->waiting == 0) {
+    if (pool->waiting == 0 && pool->wants == 0) {
 
         if (pool->wait != FCZ_NONE) {
             i = pool->wait;
             m->by_wait[i] = NULL;
             pool->wait = FCZ_NONE;
             pool->told = 0;
+            pool->wants_told = 0;
             fcz_mem_wait_free(m, i);
         }
 
@@ -208,9 +228,12 @@ fcz_wait_tell(fcz_member_t *m, fcz_pool_t *pool)
 
     p->waiting += pool->waiting - pool->told;
     m->zone->waiting += pool->waiting - pool->told;
+    p->wanted += pool->wants - pool->wants_told;
     wait->count = pool->waiting;
-    wait->head = pool->head;
+    wait->wants = pool->wants;
+    wait->head = pool->waiting ? pool->head : FCZ_NO_TICKET;
     pool->told = pool->waiting;
+    pool->wants_told = pool->wants;
 }
 
 

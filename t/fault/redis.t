@@ -129,16 +129,24 @@ subtest 'scripts' => sub {
     my ($taken, $dead, $nodes) = map { "{queue:vm_provision}:$_" }
         'taken:n1', 'dead', 'nodes';
 
+    my $demand = '{queue:vm_provision}:demand:f';
+
+    # gateway, waiting, concurrency, least, max, live
+    my $ask = sub {
+        my ($id, $job, @numbers) = @_;
+        return "script ask 3 $pend $q $demand $id $job @numbers 60000 5000";
+    };
+
     # many ask for one
-    my @tags = map { $p->tell("script ask 2 $pend $q req-$_ job-$_ 1 0 60000")
-        } 1 .. 50;
+    my @tags = map { $p->tell($ask->("req-$_", "job-$_", 'g', 0, 1, 1, 9, 0)) }
+        1 .. 50;
     my @got = map { $p->reply($_) } @tags;
     is(scalar(grep { $_ eq 'ok 1' } @got), 1, '50 asks with wanted 1: one');
     is($redis->cli('LLEN', $q), 1, 'one job');
     is($redis->cli('ZCARD', $pend), 1, 'one pending');
-    is($p->ask("script ask 2 $pend $q r2 job-x 2 1 60000"), 'ok 0',
+    is($p->ask($ask->('r2', 'job-x', 'g', 0, 1, 2, 9, 1)), 'ok 0',
         'a live one counts');
-    is($p->ask("script ask 2 $pend $q r2 job-y 2 0 60000"), 'ok 1',
+    is($p->ask($ask->('r2', 'job-y', 'g', 0, 1, 2, 9, 0)), 'ok 1',
         'two wanted: one more');
     is_deeply($redis->cli('LRANGE', $q, 0, -1), ['job-y', 'job-1'],
         'pushed at the left');
@@ -148,9 +156,34 @@ subtest 'scripts' => sub {
     $redis->cli('DEL', $pend);
     $redis->cli('ZADD', $pend, 1, 'old');
     is($p->ask("script extend 1 $pend old 1000"), 'ok 0', 'overdue: gone');
-    is($p->ask("script ask 2 $pend $q new job-z 1 0 60000"), 'ok 1',
+    is($p->ask($ask->('new', 'job-z', 'g', 0, 1, 1, 9, 0)), 'ok 1',
         'overdue does not count');
     is_deeply($redis->cli('ZRANGE', $pend, 0, -1), ['new'], 'and is purged');
+
+    # who waits is added up over gateways, for as long as each says so
+    $redis->cli('DEL', $pend);
+    $redis->cli('HSET', $demand, 'old', '9:1', 'bad', 'x', 'far',
+        '9:99999999999999');
+    my $n = 0;
+    my $more = sub { my ($gateway, @numbers) = @_; ++$n;
+        $p->ask($ask->("r-$n", "j-$n", $gateway, @numbers)) };
+    my @asked = map { $more->('g1', 5, 2, 0, 9, 0) } 1 .. 4;
+    is("@asked", 'ok 1 ok 1 ok 1 ok 0', 'five wait, two in each: three jobs');
+    is_deeply($redis->cli('HKEYS', $demand), ['g1'],
+        'what is overdue, or not ours, goes');
+    is($more->('g2', 1, 2, 0, 9, 0), 'ok 0', 'one more has room in these');
+    is($more->('g2', 2, 2, 0, 9, 0), 'ok 1', 'not two');
+    is($more->('g1', 5, 2, 0, 9, 0), 'ok 0', 'the first has enough of them');
+    is($more->('g1', 50, 2, 0, 5, 1), 'ok 0', 'never beyond max');
+    is($more->('g1', 50, 2, 0, 6, 1), 'ok 1', 'up to it');
+    is($more->('g1', 0, 2, 0, 9, 0), 'ok 0', 'nobody waits any more');
+    is_deeply($redis->cli('HKEYS', $demand), ['g2'], 'which is told');
+    $redis->cli('DEL', $pend);
+    is($more->('g1', 7, 0, 0, 9, 3), 'ok 1', 'no limit: one job for all');
+    is($more->('g2', 7, 0, 0, 9, 3), 'ok 0', 'of both');
+    cmp_ok($redis->cli('PTTL', $demand), '<=', 5000, 'that key ends too');
+    $redis->cli('DEL', $pend);
+    is($p->ask($ask->('new', 'job-z', 'g', 0, 1, 1, 9, 0)), 'ok 1', 'as before');
 
     # extend and settle
     my $score = $redis->cli('ZSCORE', $pend, 'new');

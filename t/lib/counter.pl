@@ -3,11 +3,13 @@
 # Instances that count, for FcfTest::Counter: one on each port, which answers
 # every GET after a random time and knows how many were inside at once.
 #
-#   counter.pl MIN_MS MAX_MS PORT ...
+#   counter.pl MIN_MS MAX_MS LIMIT PORT ...
 #
-# GET /.counter on any of them, which is not counted, answers with a JSON
+# Where so many (not 0) are inside, it says "busy", as an agent does.  GET
+# /.counter on any of them, which is not counted, answers with a JSON
 # array, an object for each port: max (inside at once since the start, or since
-# the last "/.counter?reset"), now, served.  Ends with its standard input.
+# the last "/.counter?reset"), now, served, busy.  Ends with its standard
+# input.
 
 use strict;
 use warnings;
@@ -16,9 +18,10 @@ use IO::Socket::INET;
 use JSON::PP;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-my ($min, $max, @ports) = @ARGV;
+my ($min, $max, $limit, @ports) = @ARGV;
 my (%listen, %conn, @inside);
-my @count = map { { max => 0, now => 0, served => 0 } } @ports;
+my @count = map { { max => 0, now => 0, served => 0, busy => 0 } }
+    @ports;
 
 $SIG{PIPE} = 'IGNORE';
 
@@ -52,6 +55,13 @@ sub request {
     if ($path =~ m{^/\.counter}) {
         answer($c, encode_json(\@count));
         if ($path =~ /reset/) { $_->{max} = $_->{now} for @count }
+        return;
+    }
+
+    if ($limit && $n->{now} >= $limit) {
+        $n->{busy}++;
+        syswrite $c->{fh}, "HTTP/1.1 503 Busy\r\nX-Fcfaas-Unsent: busy\r\n"
+            . "Content-Length: 0\r\n\r\n";
         return;
     }
 

@@ -254,14 +254,22 @@ test_limits(void)
 static void
 test_asking(void)
 {
-    int       i;
-    uint64_t  until;
+    int         i;
+    uint64_t    until;
+    fcz_view_t  view;
 
-    is_int(fcz_ask(&a.m, &a.pool, 3, 60000), 1, "a asks for three");
-    is_int(fcz_ask(&b.m, &b.pool, 3, 60000), 0, "b need not");
-    is_int(fcz_ask(&b.m, &b.pool, 4, 60000), 1, "but for four");
-    fcz_ask_again(&c.m, &c.pool);
-    is_int(fcz_ask(&a.m, &a.pool, 1, 60000), 1, "came to nothing: once more");
+    fcz_want(&a.m, &a.pool, 3, 1);
+    fcz_want(&b.m, &b.pool, 4, 1);
+    fcz_view(&c.m, &c.pool, &view);
+    is_int(view.wanted, 7, "three of a and four of b want it");
+    ok(!fcz_waited(&c.m, &c.pool), "which is not to wait there");
+    is_int(fcz_bind(&c.m, &c.slot[0], 1, fcz_ticket(zone), 1), FCZ_OK,
+           "nor in anybody's way");
+    fcz_release(&c.m, &c.slot[0]);
+    fcz_want(&a.m, &a.pool, -3, 1);
+    fcz_want(&b.m, &b.pool, -4, 1);
+    fcz_view(&c.m, &c.pool, &view);
+    is_int(view.wanted, 0, "none any more");
 
     is_int(fcz_failed(&a.m, &a.pool, 11, &until), 1, "a failure");
     is_int(fcz_failed(&b.m, &b.pool, 11, &until), 1, "seen by b too: one");
