@@ -72,6 +72,7 @@
  *   fail=cut         cuts the connection after half an answer
  *   exit_after=N     exits after N requests were answered
  *   ignore_stop=1    does not react to op stop
+ *   logs=HEX         what op logs is answered with, frames or not
  *   take_mb=N        takes so much memory once it is up
  */
 #define FCV_INSTANT_MAGIC     "fcfaas-instant\n"

@@ -37,7 +37,7 @@ test_instant(void)
     is_int(parse(&c, FCV_INSTANT_MAGIC "boot_ms=20\nanswer_ms=5\nbody=a=b c\n"
                  "say=hello = world\n"
                  "status=503\nfail=cut\nexit_after=3\nignore_stop=1\n"
-                 "take_mb=7\n\nxyz",
+                 "take_mb=7\nlogs=00fFa1\n\nxyz",
                  &err), 0, "all of them, up to the empty line");
     is_int(c.boot_ms, 20, "boot_ms");
     is_int(c.answer_ms, 5, "answer_ms");
@@ -49,6 +49,7 @@ test_instant(void)
     is_int(c.exit_after, 3, "exit_after");
     is_int(c.ignore_stop, 1, "ignore_stop");
     is_int(c.take_mb, 7, "take_mb");
+    ok(c.logs_len == 3 && memcmp(c.logs, "\x00\xff\xa1", 3) == 0, "logs");
 
     is_int(fcv_instant_conf_parse(&c, FCV_INSTANT_MAGIC "fail=hang\0nonsense",
                                   sizeof(FCV_INSTANT_MAGIC) + 17, &err), 0,
@@ -86,6 +87,9 @@ test_refused(void)
           "silent, hang or cut" },
         { "exit_after=0",
           "function image: exit_after=0: must be 1 to 1000000000" },
+        { "logs=0g", "function image: logs=0g: must be 1 to 256 bytes in "
+          "hex" },
+        { "logs=1", "function image: logs=1: must be 1 to 256 bytes in hex" },
         { "ignore_stop=yes",
           "function image: ignore_stop=yes: must be 0 or 1" }
     };

@@ -18,6 +18,7 @@ static int set_status(fcv_instant_conf_t *conf, const char *value);
 static int set_fail(fcv_instant_conf_t *conf, const char *value);
 static int set_exit_after(fcv_instant_conf_t *conf, const char *value);
 static int set_ignore_stop(fcv_instant_conf_t *conf, const char *value);
+static int set_logs(fcv_instant_conf_t *conf, const char *value);
 static int set_take_mb(fcv_instant_conf_t *conf, const char *value);
 
 static const struct {
@@ -33,6 +34,7 @@ static const struct {
     { "fail", set_fail, "start, panic, silent, hang or cut" },
     { "exit_after", set_exit_after, "1 to 1000000000" },
     { "ignore_stop", set_ignore_stop, "0 or 1" },
+    { "logs", set_logs, "1 to 256 bytes in hex" },
     { "take_mb", set_take_mb, "0 to 1048576" }
 };
 
@@ -150,6 +152,36 @@ set_ignore_stop(fcv_instant_conf_t *conf, const char *value)
     }
 
     conf->ignore_stop = (int) n;
+
+    return 0;
+}
+
+
+static int
+set_logs(fcv_instant_conf_t *conf, const char *value)
+{
+    int     n;
+    size_t  i, len;
+
+    len = strlen(value);
+
+    if (len == 0 || len % 2 || len / 2 > sizeof(conf->logs)) {
+        return -1;
+    }
+
+    for (i = 0; i < len / 2; i++) {
+        unsigned  byte;
+
+        n = 0;
+
+        if (sscanf(value + i * 2, "%2x%n", &byte, &n) != 1 || n != 2) {
+            return -1;
+        }
+
+        conf->logs[i] = (char) byte;
+    }
+
+    conf->logs_len = len / 2;
 
     return 0;
 }

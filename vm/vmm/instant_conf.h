@@ -29,6 +29,8 @@ typedef struct {
     fcv_fail_e  fail;
     unsigned    exit_after;             /* 0: never */
     int         ignore_stop;
+    char        logs[256];              /* instead of the op's frames */
+    size_t      logs_len;
     unsigned    take_mb;                /* memory, once it is up */
 } fcv_instant_conf_t;
 

@@ -74,7 +74,12 @@ static int
 op_logs(control_t *conn, const json_t *request, fcf_err_t *err)
 {
     (void) request;
-    (void) err;
+
+    if (fcv_instant.conf.logs_len) {
+        return fcf_buf_add(&conn->tcp.out, fcv_instant.conf.logs,
+                           fcv_instant.conf.logs_len) == 0
+               ? 0 : fcf_err_set(err, FCF_E_NOMEM, "out of memory");
+    }
 
     conn->logs = 1;
     conn->pos = 0;
