@@ -3,9 +3,11 @@
 
 /*
  * What a process has read its host has acknowledged before, or with, the end
- * of the connection.  A host that finds the socket closed answers with a reset
- * and acknowledges nothing.  So a request of which no byte was acknowledged
- * was not read, and may be sent again whatever its method.
+ * of the connection.  So a request of which no byte was acknowledged when the
+ * end came was not read, and may be sent again whatever its method.
+ *
+ * The end is a FIN: a reset without one says nothing.  It comes as well from
+ * who has read the request and then aborts, whose acknowledgement is lost.
  *
  * Bytes of c->sent that have not left this host yet (more than the congestion
  * window) count as if they had arrived: then nginx's own rules hold.
@@ -18,8 +20,7 @@ ngx_http_fcfaas_stale(ngx_http_fcfaas_peer_t *fp, ngx_peer_connection_t *pc)
 
     c = pc->connection;
 
-    if (!pc->cached || fp->answered || c->read->timedout || c->write->timedout)
-    {
+    if (!pc->cached || fp->answered || !c->read->eof) {
         return 0;
     }
 

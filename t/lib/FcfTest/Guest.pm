@@ -11,7 +11,7 @@ package FcfTest::Guest;
 #   $c->next($timeout);                         # the next request on it
 #   $c->closed($timeout);                       # the other side has closed it,
 #                                               # whatever it still had to say
-#   $c->close;
+#   $c->close; $c->reset;
 #
 # All die when it does not come in time (default 10 s).
 
@@ -53,6 +53,14 @@ package FcfTest::Guest::Connection;
 sub head { $_[0]{head} }
 sub print { my $self = shift; print { $self->{sock} } @_; return $self }
 sub close { close $_[0]{sock} }
+
+sub reset {
+    my ($self) = @_;
+
+    setsockopt $self->{sock}, Socket::SOL_SOCKET(), Socket::SO_LINGER(),
+        pack 'ii', 1, 0;
+    $self->close;
+}
 
 
 # false at the end
