@@ -72,6 +72,7 @@ typedef struct {
     ngx_str_t                    prefix;        /* with NUL */
     ngx_str_t                    token;
     ngx_int_t                    park_limit_total;  /* 0: none */
+    size_t                       park_memory;       /* in a worker; 0: any */
     ngx_str_t                    zone_name;
     size_t                       zone_size;
     ngx_shm_zone_t              *shm_zone;      /* NULL if not used */
@@ -147,6 +148,7 @@ struct ngx_http_fcfaas_waiter_s {
     ngx_msec_t                   arrived;       /* the request, here */
     uint64_t                     ticket;        /* and among all */
     ngx_msec_t                   since;         /* it waits; while queued */
+    size_t                       memory;        /* that it holds meanwhile */
     ngx_msec_t                   waited;        /* all that was not work:
                                                    waits and hops that ended */
     ngx_uint_t                   attempts;      /* instances tried */
@@ -388,6 +390,7 @@ struct ngx_http_fcfaas_worker_s {
     ngx_uint_t                   nfunctions;
     ngx_uint_t                   nnamed;
     ngx_uint_t                   nspecs;
+    size_t                       memory;        /* of those who wait */
     ngx_uint_t                   ninstances;
     ngx_uint_t                   generation;
 

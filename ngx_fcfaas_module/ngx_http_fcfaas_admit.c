@@ -1,6 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_memory.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 
@@ -43,9 +44,13 @@ ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
 
     flcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_fcfaas_module);
 
-    if (ngx_http_fcfaas_share_admit(&ctx->waiter, flcf->park_limit,
-                                    ctx->conf->park_limit_total)
-        != NGX_OK)
+    ctx->waiter.memory = ngx_http_fcfaas_memory(ctx->request);
+
+    if ((ctx->conf->park_memory
+         && pool->worker->memory + ctx->waiter.memory > ctx->conf->park_memory)
+        || ngx_http_fcfaas_share_admit(&ctx->waiter, flcf->park_limit,
+                                       ctx->conf->park_limit_total)
+           != NGX_OK)
     {
         ngx_http_fcfaas_answer_limit(&ctx->waiter.answer);
         return NGX_DECLINED;

@@ -93,6 +93,13 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       offsetof(ngx_http_fcfaas_main_conf_t, park_limit_total),
       &ngx_http_fcfaas_limit_bounds },
 
+    { ngx_string("fcfaas_park_memory"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_main_conf_t, park_memory),
+      NULL },
+
     { ngx_string("fcfaas"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE12,
       ngx_http_fcfaas_function_set,
@@ -285,6 +292,7 @@ ngx_http_fcfaas_create_main_conf(ngx_conf_t *cf)
      */
 
     fmcf->park_limit_total = NGX_CONF_UNSET;
+    fmcf->park_memory = NGX_CONF_UNSET_SIZE;
 
     return fmcf;
 }
@@ -296,6 +304,7 @@ ngx_http_fcfaas_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_fcfaas_main_conf_t *fmcf = conf;
 
     ngx_conf_init_value(fmcf->park_limit_total, 0);
+    ngx_conf_init_size_value(fmcf->park_memory, 256 * 1024 * 1024);
 
     if (fmcf->prefix.data == NULL) {
         ngx_str_set(&fmcf->prefix, "");

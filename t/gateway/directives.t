@@ -135,6 +135,14 @@ bad('sticky in an "if" of its own', qr/not allowed here/,
 good('one version', location => 'fcfaas hello@3;');
 bad('one bad version', qr/"hello\@new" in "fcfaas"/,
     location => 'fcfaas hello@new;');
+good('park memory', http => 'fcfaas_park_memory 64m;');
+good('park memory without a limit', http => 'fcfaas_park_memory 0;');
+bad('a park memory', qr/fcfaas_park_memory/,
+    http => 'fcfaas_park_memory some;');
+bad('park memory twice', qr/is duplicate/,
+    http => 'fcfaas_park_memory 1m; fcfaas_park_memory 2m;');
+bad('park memory of a location', qr/fcfaas_park_memory.*not allowed here/,
+    location => 'fcfaas $function_id; fcfaas_park_memory 1m;');
 bad('declared', qr/fcfaas_declared/,
     location => 'fcfaas $function_id; fcfaas_declared perhaps;');
 bad('error details', qr/fcfaas_error_details/,
