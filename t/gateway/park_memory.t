@@ -69,13 +69,14 @@ my @curl = map {
         '%{http_code}\n', '--data-binary', "\@$file",
         "http://127.0.0.1:$h2/run/hello"])
 } 1 .. 3;
-wait_for(sub { grep { $_->output =~ /^429$/m } @curl }, 10, 'a refusal');
+# curl may take such an answer, which comes before it has sent all, for an error
+wait_for(sub { $g->nginx->logged(qr{429 park_limit.*HTTP/2}) }, 10,
+    'a refusal');
 $g->wait_parked(2);
 pass('HTTP/2: two of three wait');
 $g->instance('hello');
 $_->wait(10) for @curl;
-is(join(' ', sort map { $_->output =~ /^(\d+)$/m } @curl), '200 200 429',
-    'and are served');
+is(scalar(grep { $_->output =~ /^200$/m } @curl), 2, 'and are served');
 
 $g->stop;
 done_testing;
