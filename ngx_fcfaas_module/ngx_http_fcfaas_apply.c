@@ -25,8 +25,6 @@ static ngx_int_t ngx_http_fcfaas_apply_instance(
 static ngx_int_t ngx_http_fcfaas_apply_address(
     ngx_http_fcfaas_instance_t *instance, const fcf_instance_t *value,
     fcf_err_t *err);
-static ngx_http_fcfaas_pool_t *ngx_http_fcfaas_apply_home(
-    ngx_http_fcfaas_function_t *f, int64_t version);
 static ngx_int_t ngx_http_fcfaas_apply_slot(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
 static ngx_int_t ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
@@ -172,11 +170,15 @@ ngx_int_t
 ngx_http_fcfaas_apply_spec_value(ngx_http_fcfaas_function_t *f,
     const fcf_spec_t *spec, fcf_err_t *err)
 {
+    ngx_uint_t  new;
+
     if (ngx_http_fcfaas_traffic_set(f, spec) != NGX_OK) {
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }
 
-    if (!f->declared) {
+    new = !f->declared;
+
+    if (new) {
         f->declared = 1;
         f->worker->nspecs++;
     }
@@ -194,6 +196,10 @@ ngx_http_fcfaas_apply_spec_value(ngx_http_fcfaas_function_t *f,
     f->spec.min_instances = spec->min_instances;
     f->spec.max_instances = spec->max_instances;
     f->spec.timeout_s = spec->timeout_s;
+
+    if (new) {
+        ngx_http_fcfaas_boots_declared(f);
+    }
 
     ngx_http_fcfaas_pool_each(f, ngx_http_fcfaas_apply_pool);
     ngx_http_fcfaas_apply_minimum(f);
@@ -238,6 +244,7 @@ ngx_http_fcfaas_apply_undeclare(ngx_http_fcfaas_function_t *f)
     f->spec.min_instances = 0;
     f->spec.version = 0;
 
+    ngx_http_fcfaas_boots_declared(f);
     ngx_http_fcfaas_traffic_clear(f);
     ngx_http_fcfaas_apply_minimum(f);
 
@@ -405,14 +412,6 @@ invalid:
 }
 
 
-/* what is not declared has no versions, whatever an agent makes of that */
-static ngx_http_fcfaas_pool_t *
-ngx_http_fcfaas_apply_home(ngx_http_fcfaas_function_t *f, int64_t version)
-{
-    return ngx_http_fcfaas_pool_get(f, f->declared ? version : 0);
-}
-
-
 static ngx_int_t
 ngx_http_fcfaas_apply_slot(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
@@ -424,7 +423,7 @@ ngx_http_fcfaas_apply_slot(ngx_http_fcfaas_function_t *f,
         return NGX_ERROR;
     }
 
-    pool = ngx_http_fcfaas_apply_home(f, value.version);
+    pool = ngx_http_fcfaas_pool_home(f, value.version);
 
     if (pool == NULL
         || ngx_http_fcfaas_boots_put(pool, (ngx_int_t) key->number, &value)
@@ -453,7 +452,7 @@ ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
         return NGX_OK;
     }
 
-    pool = ngx_http_fcfaas_apply_home(f, value.version);
+    pool = ngx_http_fcfaas_pool_home(f, value.version);
     if (pool == NULL) {
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }

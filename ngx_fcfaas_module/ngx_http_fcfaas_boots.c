@@ -18,6 +18,7 @@ typedef struct {
     ngx_http_fcfaas_name_t       worker;
     ngx_http_fcfaas_name_t       request;
     ngx_http_fcfaas_pool_t      *pool;
+    int64_t                      version;       /* as the key has it */
     ngx_uint_t                   generation;
     unsigned                     failed:1;      /* nothing comes of it */
     unsigned                     counted:1;     /* in pool->nbooting */
@@ -57,6 +58,7 @@ ngx_http_fcfaas_boots_put(ngx_http_fcfaas_pool_t *pool, ngx_int_t number,
     boot->pool = pool;
     pool->refs++;
 
+    boot->version = value->version;
     boot->generation = pool->worker->generation;
 
     (void) ngx_cpystrn(boot->worker_id, (u_char *) value->worker_id,
@@ -214,6 +216,43 @@ ngx_http_fcfaas_boots_instance(ngx_http_fcfaas_function_t *f,
     if (name) {
         ngx_http_fcfaas_boots_count(ngx_queue_data(name,
                                     ngx_http_fcfaas_boot_t, worker), there);
+    }
+}
+
+
+static void
+ngx_http_fcfaas_boots_move(ngx_http_fcfaas_boot_t *boot,
+    ngx_http_fcfaas_pool_t *pool)
+{
+    ngx_http_fcfaas_boots_count(boot, 1);
+    boot->pool->refs--;
+
+    boot->pool = pool;
+    pool->refs++;
+    ngx_http_fcfaas_boots_count(boot,
+                      ngx_http_fcfaas_names_find(&pool->function->instances,
+                                                 boot->worker_id) != NULL);
+}
+
+
+void
+ngx_http_fcfaas_boots_declared(ngx_http_fcfaas_function_t *f)
+{
+    ngx_int_t                number;
+    ngx_uint_t               generation;
+    ngx_http_fcfaas_boot_t  *boot;
+    ngx_http_fcfaas_pool_t  *pool;
+
+    number = -1;
+
+    while ((number = ngx_http_fcfaas_boots_after(f, number, &generation)) >= 0)
+    {
+        boot = ngx_http_fcfaas_boots_find(f, number);
+        pool = ngx_http_fcfaas_pool_home(f, boot->version);
+
+        if (pool && pool != boot->pool) {
+            ngx_http_fcfaas_boots_move(boot, pool);
+        }
     }
 }
 

@@ -22,6 +22,10 @@ void ngx_http_fcfaas_boots_failed(ngx_http_fcfaas_function_t *f,
 void ngx_http_fcfaas_boots_instance(ngx_http_fcfaas_function_t *f,
     const u_char *worker_id, ngx_uint_t there);
 
+/* The function is declared now, or is not any more: its slots' keys may have
+ * come before its spec. */
+void ngx_http_fcfaas_boots_declared(ngx_http_fcfaas_function_t *f);
+
 /* The next slot's number after that one, -1 for the first, and the generation
  * of the list or put that it is of; -1: that was the last. */
 ngx_int_t ngx_http_fcfaas_boots_after(ngx_http_fcfaas_function_t *f,

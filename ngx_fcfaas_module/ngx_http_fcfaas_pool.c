@@ -81,6 +81,13 @@ ngx_http_fcfaas_pool_get(ngx_http_fcfaas_function_t *f, int64_t version)
 }
 
 
+ngx_http_fcfaas_pool_t *
+ngx_http_fcfaas_pool_home(ngx_http_fcfaas_function_t *f, int64_t version)
+{
+    return ngx_http_fcfaas_pool_get(f, f->declared ? version : 0);
+}
+
+
 void
 ngx_http_fcfaas_pool_release(ngx_http_fcfaas_pool_t *pool)
 {

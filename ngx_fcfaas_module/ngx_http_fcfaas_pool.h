@@ -17,6 +17,11 @@ ngx_http_fcfaas_pool_t *ngx_http_fcfaas_pool_find(
 ngx_http_fcfaas_pool_t *ngx_http_fcfaas_pool_get(
     ngx_http_fcfaas_function_t *f, int64_t version);
 
+/* The pool of what an agent says is of that version: what is not declared has
+ * no versions, whatever it makes of that.  Otherwise as get. */
+ngx_http_fcfaas_pool_t *ngx_http_fcfaas_pool_home(
+    ngx_http_fcfaas_function_t *f, int64_t version);
+
 /* Frees the pool if nothing holds it any more: no reference, no instance,
  * nobody waiting, nothing asked, no requests that go there by the spec; and
  * its function if it was the last thing there.  Ends every use of both
