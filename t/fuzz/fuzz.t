@@ -10,7 +10,7 @@ use lib 't/lib';
 use FcfTest;
 use Test::More;
 
-my $runs = $ENV{FCF_FUZZ_RUNS} // 20000;
+my $runs = $ENV{FCF_FUZZ_RUNS} // 5000;
 
 my @names = map { m{([^/]+)\.c$} } sort glob root() . '/t/fuzz/*.c';
 cmp_ok(scalar @names, '>', 2, 'there are targets');
