@@ -405,7 +405,7 @@ subtest 'drained on purpose' => sub {
     is($agent->wait(20), 0, 'an empty node that is told to end');
     is(taps('a'), 0, 'leaves no TAP');
     unlike($ns->run('ip', '-o', 'link'), qr/br-a/, 'no bridge');
-    is(scalar(grep { !m{^/specs/} } $etcd->keys('/')), 0, 'and no key');
+    is_deeply([grep { !m{^/specs/} } $etcd->keys('/')], [], 'and no key');
     ($status, $said) = order('drain');
     is($status, 1, 'no agent is there');
     like($said, qr/\Afcfaas-agent: drain: no agent runs on state_dir = \S+\n\z/,

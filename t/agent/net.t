@@ -63,7 +63,7 @@ sub test_properties {
 sub test_spoof {
     my ($fd, $g) = @_;
 
-    fence($fd, $g, 'ARP is answered with the bridge\'s MAC');
+    awake($fd, $g, 'ARP is answered with the bridge\'s MAC');
 
     emit($fd, arp($g, '172.16.0.77'));
     fence($fd, $g, 'ARP with another address is not');

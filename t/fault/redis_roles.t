@@ -81,8 +81,11 @@ subtest 'they change places' => sub {
     my $master = redis();
     my $replica = replica_of($master);
     my $p = Probe->new(both($master, $replica));
-    my $pend = '{queue:vm_provision}:pending:f';
-    my $ask = "script ask 2 $pend queue:vm_provision req-%d job-%d %d 0 60000";
+    my ($pend, $demand) = map { "{queue:vm_provision}:$_:f" }
+        qw(pending demand);
+    # so many wait, for instances that take one at once
+    my $ask = "script ask 3 $pend queue:vm_provision $demand "
+        . 'req-%d job-%d gateway %d 1 0 10 0 60000 60000';
     is($p->ask(sprintf $ask, 1, 1, 1), 'ok 1', 'asked at the first');
     wait_for(sub { $replica->cli('LLEN', 'queue:vm_provision') }, 5,
         'the job to be copied');

@@ -37,7 +37,7 @@ use constant {
 };
 
 our @EXPORT = qw(DEADLINE GW_MAC GW SYN RST ACK sh links until start logged
-    take refused tap_open guest_open ip_frame tcp arp emit word get fence
+    take refused tap_open guest_open ip_frame tcp arp emit word get fence awake
     connecting listening);
 
 my $log;
@@ -254,6 +254,18 @@ sub fence {
     my ($fd, $g, $name) = @_;
 
     emit($fd, arp($g));
+    is(scalar get($fd), 'arp 2 06:fc:00:00:00:01 ' . GW, $name);
+}
+
+# the same of a TAP just opened: the bridge hears of that later
+sub awake {
+    my ($fd, $g, $name) = @_;
+
+    for (1 .. 2 * DEADLINE) {
+        emit($fd, arp($g));
+        last if IO::Select->new($fd)->can_read(0.5);
+    }
+
     is(scalar get($fd), 'arp 2 06:fc:00:00:00:01 ' . GW, $name);
 }
 
