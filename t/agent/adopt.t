@@ -198,9 +198,12 @@ subtest 'told to end while a guest boots that fails' => sub {
 subtest 'killed while its key is put' => sub {
     my $name = killed_in('ready', sub {
         my ($name) = @_;
-        image($name, boot_ms => 1500);
+        image($name, boot_ms => 3000);
         job($name, "r-$name");
-        wait_for(sub { $etcd->keys("/functions/$name/slots/") }, 10, 'a slot');
+        # the agent has the slot, and knows it
+        wait_for(sub { grep { /"function_id":"$name"/ && /"state":"boot"/ }
+            map { eval { slurp($_) } // '' } glob "$dir/run-a/*/record" }, 10,
+            'it to boot');
         $etcd->pause;
     });
     my ($pid) = vmms('a');
