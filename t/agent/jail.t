@@ -50,13 +50,6 @@ sub worker { (split m{/}, (instance($_[0]))[0])[-1] }
 sub jails { my ($b) = @_; grep { -d } glob(($b // $base) . '/fcfaas-vmm/*') }
 sub status { (slurp("/proc/$_[0]/status") =~ /^$_[1]:[ \t]*(.*)$/m)[0] }
 
-# not merely waiting to be reaped by whoever is process 1 here
-sub lives {
-    my ($pid) = @_;
-    open my $fh, '<', "/proc/$pid/stat" or return 0;
-    return <$fh> !~ /\) [ZX] /;
-}
-
 # directories of cgroups of a node, wherever they are
 sub groups {
     my ($name) = @_;
@@ -205,9 +198,9 @@ subtest 'an image that not everybody may read' => sub {
 subtest 'killed and started again' => sub {
     cmp_ok(scalar(jails()), '>=', 3, 'jails are there');
     $agent->stop('KILL');
-    ok(lives($pid), 'and outlive the agent');
+    ok(!is_gone($pid), 'and outlive the agent');
     $agent = started('a', jailed('a'));
-    ok(!lives($pid), 'the next ends the VMs');
+    ok(is_gone($pid), 'the next ends the VMs');
     is(scalar(jails()), 0, 'and removes the jails');
     is(scalar(groups('a')), 0, 'and their cgroups');
     job('hello', 'req-4');
@@ -244,7 +237,7 @@ subtest 'VMs outlive their agent' => sub {
     my ($key, $i) = instance('hello');
     my $pid = pid_of('d', worker('hello'));
     ok($first->stop('TERM'), 'the agent ends');
-    ok(lives($pid), 'the VM does not');
+    ok(!is_gone($pid), 'the VM does not');
 
     my $next = started(@set);
     wait_for(sub { eval { call('hello', $i->{proxy_port})->{status} } == 200 },
@@ -260,7 +253,7 @@ subtest 'VMs outlive their agent' => sub {
     $next = started(@set);
     wait_for(sub { eval { call('hello', $i->{proxy_port})->{status} } == 200 },
         10, 'it to be served again');
-    ok(lives($pid), 'after a kill -9 too');
+    ok(!is_gone($pid), 'after a kill -9 too');
     kill 'KILL', $pid;
     wait_for(sub { jails() == 1 && vm_dirs('d') == 1 && !grep {
         m{vm-\Q@{[ $key =~ m{([^/]+)$} ]}\E\.\w+$} } groups('d') }, 10,

@@ -29,12 +29,6 @@ sub left_behind {
 
 sub pid_in { my ($pid) = slurp("$_[0]/pid") =~ /^(\d+) /; return $pid }
 
-# or nobody has reaped it yet
-sub gone {
-    my ($pid) = @_;
-    return !-e "/proc/$pid" || slurp("/proc/$pid/stat") =~ /\) Z/;
-}
-
 my $agent = started('a', settings('a'));
 job('hello', 'req-1');
 my ($worker) = (instance('hello'))[0] =~ m{([^/]+)$};
@@ -50,7 +44,7 @@ subtest 'it is one agent\'s' => sub {
     isnt($second->wait(20), 0, 'another one ends at once');
     like($second->output, qr{run_dir = \S+/run-a\S+: another agent is running on it},
         "and says why");
-    ok(!gone(pid_in("$dir/run-a/$worker")), 'the VM lives');
+    ok(!is_gone(pid_in("$dir/run-a/$worker")), 'the VM lives');
 };
 
 subtest 'it is another, after a kill' => sub {
@@ -59,7 +53,7 @@ subtest 'it is another, after a kill' => sub {
     $agent->wait(10);
     $agent = started('a', settings('a', adopt => 'yes',
         run_dir => "$dir/run-a2"));
-    ok(gone($pid), 'the VM is ended');
+    ok(is_gone($pid), 'the VM is ended');
     like($agent->output, qr{ended 1 VMs in \Q$dir\E/run-a, which was run_dir},
         'which is said');
     ok(!-e "$dir/run-a", 'its directory is gone');
@@ -81,7 +75,7 @@ subtest 'another agent has the former by now' => sub {
     $agent = started('a', settings('a', run_dir => "$dir/run-a2"));
     like($agent->output, qr{/run-b\S+, which another agent has now},
         'it says so');
-    ok(!gone($pid), 'its VM lives');
+    ok(!is_gone($pid), 'its VM lives');
     ok(!-e "$dir/run-a2/$left", 'its own are found in any case');
 
     # and is away: what is not this node's stays
@@ -91,10 +85,10 @@ subtest 'another agent has the former by now' => sub {
     unlink "$dir/state-a/vms" or die $!;
     symlink "$dir/run-b", "$dir/state-a/vms" or die $!;
     $agent = started('a', settings('a', run_dir => "$dir/run-a2"));
-    ok(!gone($pid), 'the VM of a node of another name lives');
+    ok(!is_gone($pid), 'the VM of a node of another name lives');
     $b = started('b', settings('b', run_dir => "$dir/run-b",
         bridge_address => '172.17.0.1/24'));
-    ok(gone($pid), 'until its own agent is there');
+    ok(is_gone($pid), 'until its own agent is there');
     $b->stop;
 };
 
@@ -104,7 +98,7 @@ subtest 'VMs of an agent that noted nothing' => sub {
     rename "$dir/run-a2/$left", "$dir/state-a/$left" or die $!;
     unlink "$dir/state-a/vms" or die $!;
     $agent = started('a', settings('a', run_dir => "$dir/run-a2"));
-    ok(gone($pid), 'are looked for in state_dir, and ended');
+    ok(is_gone($pid), 'are looked for in state_dir, and ended');
     ok(!-e "$dir/state-a/$left", 'with their directories');
     ok(-e "$dir/state-a/lock", 'whose own files stay');
 };
@@ -113,7 +107,7 @@ subtest 'it is gone, as after a reboot' => sub {
     my $left = left_behind($agent, 'req-5');
     my $pid = pid_in("$dir/run-a2/$left");
     kill 'KILL', $pid;
-    wait_for(sub { gone($pid) }, 10, 'the VM to end');
+    wait_for(sub { is_gone($pid) }, 10, 'the VM to end');
     system('rm', '-r', "$dir/run-a2") == 0 or die;
     $agent = started('a', settings('a', adopt => 'yes',
         run_dir => "$dir/run-a2"));
@@ -133,10 +127,10 @@ subtest 'it is the same as state_dir' => sub {
     my $pid = pid_in("$dir/state-a/$left");
     $agent = started('a', settings('a', adopt => 'yes',
         run_dir => "$dir/state-a"));
-    ok(!gone($pid), 'a VM is gone on with');
+    ok(!is_gone($pid), 'a VM is gone on with');
     $agent->stop;
     $agent = started('a', settings('a', run_dir => "$dir/state-a"));
-    ok(gone($pid), 'or ended');
+    ok(is_gone($pid), 'or ended');
 };
 
 $agent->stop;

@@ -22,7 +22,6 @@ sub field {
     return slurp("/proc/$_[0]/status") =~ /^$_[1]:[ \t]*(.*?)[ \t]*$/m
         ? $1 : '';
 }
-sub gone { !-e "/proc/$_[0]" || field($_[0], 'State') =~ /^Z/ }
 
 subtest 'an agent starts its proxy, which ends with it' => sub {
     my $h = RouteHost->new(socket => socket_path(), program => 1);
@@ -45,7 +44,7 @@ subtest 'an agent starts its proxy, which ends with it' => sub {
     is(RouteHost::call($port)->{body}, 'ok', 'it serves');
     is($h->stat('a')->{requests}, 1, 'counted');
     is($h->quit, 0, 'the agent ends');
-    ok(gone($pid), 'and the proxy with it');
+    ok(is_gone($pid), 'and the proxy with it');
 };
 
 subtest 'drain is answered' => sub {
@@ -220,7 +219,7 @@ subtest 'the agent is killed and started again under load' => sub {
         'it to serve, as is wanted now');
     $pid = $h->proxy_pid;
     is($h->quit, 0, 'one that keeps nothing ends');
-    wait_for(sub { gone($pid) }, 20, 'the proxy with it');
+    wait_for(sub { is_gone($pid) }, 20, 'the proxy with it');
     pass('the proxy too');
 };
 
@@ -243,13 +242,13 @@ subtest 'a proxy that was told to stay' => sub {
     is($h->stat('a')->{inflight}, 1, 'which is inside');
     is($h->quit, 0, 'the agent ends again');
     is($slow->response(20)->{status}, 200, 'what was inside is served');
-    wait_for(sub { gone($pid) }, 20, 'nothing to stay for');
+    wait_for(sub { is_gone($pid) }, 20, 'nothing to stay for');
 
     $h = RouteHost->new(socket => $socket, program => 1, keep => 1);
     $h->up;
     $pid = $h->proxy_pid;
     is($h->quit, 0, 'and once more');
-    wait_for(sub { gone($pid) }, 20, 'without a route it does not stay');
+    wait_for(sub { is_gone($pid) }, 20, 'without a route it does not stay');
     pass('ended');
 };
 

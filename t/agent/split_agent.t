@@ -27,8 +27,6 @@ sub met {
     return $n;
 }
 
-sub gone { !-e "/proc/$_[0]" || slurp("/proc/$_[0]/stat") =~ /\) Z/ }
-
 # what a client gets that tries again where a gateway would
 sub served {
     my ($function, $port) = @_;
@@ -92,7 +90,7 @@ subtest 'it comes to its end while the proxy stands still' => sub {
     my $t = now();
     ok($agent->stop('TERM'), 'it ends');
     cmp_ok(now() - $t, '<', 35, 'in bounded time');
-    ok(gone($proxy), 'the proxy too');
+    ok(is_gone($proxy), 'the proxy too');
     is(scalar(vmms('a')), 0, 'no VM');
     is(taps('a'), 0, 'no TAP');
     is_deeply([grep { !m{^/specs/} } $etcd->keys('/')], [], 'no key');

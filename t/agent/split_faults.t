@@ -20,7 +20,6 @@ my $guest = RouteHost::guest();
 my $n = 0;
 
 sub socket_path { "$dir/faults-" . ++$n . '.sock' }
-sub gone { !-e "/proc/$_[0]" || slurp("/proc/$_[0]/stat") =~ /\) Z/ }
 
 # all its threads stand still: until then one may still accept
 sub stand_still {
@@ -320,7 +319,7 @@ subtest 'one that stands still when its agent ends' => sub {
     $h->cmd('loop');
     is($h->cmd('free'), 'freed 1', 'it has its time');
     ok($h->event('ended'), 'and is killed');
-    ok(!-e "/proc/$pid" || slurp("/proc/$pid/stat") =~ /\) Z/, 'it is');
+    ok(is_gone($pid), 'it is');
     my ($longest) = $h->cmd('loop') =~ /^loop (\d+)/;
     cmp_ok($longest, '<', 1000, 'while the loop went on');
     is($h->quit, 0, 'end');
@@ -379,7 +378,7 @@ subtest 'a proxy that stands still' => sub {
     $h->cmd('close x2 0 0 0');
     wait_for(sub { $h->log =~ /process $pid, does not answer/ }, 30,
         'it to be told');
-    ok(!gone($pid), 'it is given time');
+    ok(!is_gone($pid), 'it is given time');
     wait_for(sub { $h->log =~ /it has said nothing for 5 s; killed/ }, 30,
         'that to be over');
     $h->met(2);
@@ -401,7 +400,7 @@ subtest 'a proxy that stands still' => sub {
     my $t = now();
     is($h->quit, 0, 'the agent ends');
     cmp_ok(now() - $t, '<', 10, 'in time');
-    ok(gone($stopped), 'the proxy, too');
+    ok(is_gone($stopped), 'the proxy, too');
 };
 
 subtest 'an agent that stood still kills nobody' => sub {
@@ -455,7 +454,7 @@ subtest 'the agent has no descriptors' => sub {
     wait_for(sub { $h->log =~ /no descriptor is free for that of a ROUTE/ },
         20, 'it to be told');
     is(RouteHost::call($ports[-1])->{status}, 200, 'they are served on');
-    ok(!gone($pid), 'the proxy is not to blame');
+    ok(!is_gone($pid), 'the proxy is not to blame');
     $h->kill('KILL');
     $h = RouteHost->new(socket => $socket, program => 1);
     ok($h->up, 'the next one');

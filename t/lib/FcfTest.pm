@@ -59,7 +59,7 @@ use FcfTest::Service;
 use FcfTest::System;
 
 our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp spew
-    json_decode json_encode http_get http_post http_send curl tail_of);
+    is_gone json_decode json_encode http_get http_post http_send curl tail_of);
 
 my $owner = $$;
 my $root = abs_path(dirname(__FILE__) . '/../..');
@@ -163,6 +163,14 @@ sub tail_of {
     my @lines = split /^/, slurp($path);
     splice @lines, 0, -$n if @lines > $n;
     return join '', @lines;
+}
+
+
+# Has this process ended, be it that nobody has reaped it yet?  It may be reaped
+# between any two of these steps.
+sub is_gone {
+    open my $fh, '<', "/proc/$_[0]/stat" or return 1;
+    return (<$fh> // ') Z ') =~ /\) [ZX] / ? 1 : 0;    # never an empty list
 }
 
 
