@@ -28,12 +28,6 @@ my $large = join '', map { pack 'N*', map { int rand 2 ** 32 } 1 .. 1000 }
     1 .. 1000;
 my $length = length $large;
 
-sub warm {
-    my ($name) = @_;
-    $g->etcd->instance($name, port => $guest->port);
-    $g->wait_known('instances', scalar $g->etcd->keys('/functions/'));
-}
-
 sub head {
     my ($path, @more) = @_;
     return join "\r\n", "POST $path HTTP/1.1", 'Host: a', 'Connection: close',
@@ -43,12 +37,8 @@ sub head {
 # the text comes on this connection, before anything else
 sub says {
     my ($q, $re, $name) = @_;
-    my $end = now() + 10;
 
-    until ($q->{buf} =~ $re || $q->{eof} || now() > $end) {
-        $q->_fill($end - now());
-    }
-
+    $q->until(sub { $_[0] =~ $re });
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok($q->{buf} =~ s/\A$re//, $name) or diag(substr $q->{buf}, 0, 300);
 }
@@ -56,7 +46,7 @@ sub says {
 my $continue = qr{HTTP/1\.1 100 Continue\r\n\r\n};
 
 $g->spec('warm');
-warm('warm');
+$g->warm('warm', port => $guest->port);
 
 # streamed: a part is there before the client sends the next
 my $q = $g->send('', raw => head('/stream/warm/x', 'Content-Length: 10')
@@ -128,7 +118,7 @@ for my $name (sort keys %cold) {
     # a large one is read meanwhile, so that a client that leaves is seen
     says($q, $continue, "$what: continue") if $name eq 'c3';
     $q->sock->print(substr $body, 0, 3) unless $asks && $name ne 'c3';
-    warm($name);
+    $g->warm($name, port => $guest->port);
 
     if ($asks && $name ne 'c3') {
         says($q, $continue, "$what: continue");
@@ -166,8 +156,7 @@ for my $case (['/run', 'short'], ['/run', $large], ['/stream', 'short'],
     my $name = 'u' . ++$main::n;
 
     $g->spec($name);
-    $g->etcd->instance($name, port => $busy->port);
-    $g->wait_known('instances', scalar $g->etcd->keys('/functions/'));
+    $g->warm($name, port => $busy->port);
 
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {

@@ -69,7 +69,7 @@ sub next_is_served {
 
 sub first_bytes {
     my ($q) = @_;
-    wait_for(sub { $q->_fill(0.1); $q->{buf} =~ /first|xxx/ }, 10, 'an answer');
+    $q->until(sub { $_[0] =~ /first|xxx/ }) or die "no answer\n";
 }
 
 my %leave = (close => sub { $_[0]->close }, reset => sub { $_[0]->reset });

@@ -42,12 +42,8 @@ $g->wait_known('instances', 1);
 # what a client has got so far matches
 sub got {
     my ($q, $re, $name) = @_;
-    my $end = now() + 10;
 
-    until ($q->{buf} =~ $re || $q->{eof} || now() > $end) {
-        $q->_fill($end - now());
-    }
-
+    $q->until(sub { $_[0] =~ $re });
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     like($q->{buf}, $re, $name);
 }

@@ -66,10 +66,8 @@ sub accepted {
 
 sub client_reads {
     my ($q, $n) = @_;
-    my $end = now() + 10;
 
-    $q->_fill($end - now())
-        while length $q->{buf} < $n && !$q->{eof} && now() < $end;
+    $q->until(sub { length $_[0] >= $n });
     return substr $q->{buf}, 0, $n, '';
 }
 
@@ -85,15 +83,9 @@ sub talk {
     }
 }
 
-sub known {
-    my ($name) = @_;
-    $g->etcd->instance($name, port => $guest->port);
-    $g->wait_known('instances', scalar $g->etcd->keys('/functions/'));
-}
-
 # warm
 $g->spec('warm', concurrency => 1);
-known('warm');
+$g->warm('warm', port => $guest->port);
 
 my $q = upgrade('/ws/warm/chat?room=1');
 my $c = $guest->take;
@@ -125,7 +117,7 @@ $g->spec('cold');
 $q = upgrade('/ws/cold/x', masked('early'));
 $g->wait_parked(1);
 ok(!$q->answered, 'cold: it waits');
-known('cold');
+$g->warm('cold', port => $guest->port);
 $c = $guest->take;
 accepted($c);
 is($q->response->{status}, 101, 'cold: upgraded');

@@ -23,6 +23,7 @@ package FcfTest::Gateway;
 #                                   # so many; or 'specs', 'functions'
 #   $g->spec(...);                  # $etcd's; waits until it is known
 #   $g->instance(...);              # $etcd's, on the agent's port
+#   $g->warm('hello', port => $p);  # the same, waits until it is known
 #   $g->ready('hello');             # waits until all workers serve it: asks
 #                                   # until it answered 200 twenty times
 #   $g->stop;                       # ok(): its error.log is clean
@@ -170,6 +171,13 @@ sub instance {
     my ($self, $function_id, %opt) = @_;
     return $self->{etcd}->instance($function_id, port => $self->agent_port,
         %opt);
+}
+
+sub warm {
+    my ($self, @instance) = @_;
+
+    $self->instance(@instance);
+    $self->wait_known('instances', scalar $self->{etcd}->keys('/functions/'));
 }
 
 

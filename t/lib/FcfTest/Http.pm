@@ -15,6 +15,9 @@ package FcfTest::Http;
 #       # { status, reason, headers => { lower-case => value }, body, raw,
 #       #   time }; status 0 if the peer closed before an answer
 #   $q->answered;                   # has any byte come?
+#   $q->until(sub { $_[0] =~ /x/ }, $timeout);  # reads until what has come,
+#                                   # $q->{buf}, is so: true; false if it is
+#                                   # not at its end, nor in time
 #   $q->close; $q->half_close; $q->reset;
 
 use strict;
@@ -89,6 +92,21 @@ sub answered {
 
     $self->_fill(0) unless $self->{eof};
     return $self->{buf} ne '' || $self->{eof};
+}
+
+
+sub until {
+    my ($self, $check, $timeout) = @_;
+    my $end = FcfTest::now() + ($timeout // 10);
+
+    while (!$check->($self->{buf})) {
+        my $left = $end - FcfTest::now();
+
+        return 0 if $self->{eof} || $left <= 0;
+        $self->_fill($left);
+    }
+
+    return 1;
 }
 
 
