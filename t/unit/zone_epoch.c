@@ -5,12 +5,11 @@
 
 #include "ngx_fcfaas_module/zone/fcz_mem.h"
 #include "t/unit/tap.h"
+#include "t/unit/zone_new.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,29 +22,6 @@ typedef struct {
 
 static fcz_t    *zone;
 static member_t  a, b;
-
-
-static void
-zone_new(void)
-{
-    int      i, bells[FCZ_MEMBERS_MAX];
-    void    *mem;
-    size_t   size;
-
-    for (i = 0; i < FCZ_MEMBERS_MAX; i++) {
-        bells[i] = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
-    }
-
-    size = fcz_size(64);
-    mem = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
-               -1, 0);
-    zone = mem == MAP_FAILED ? NULL : fcz_create(mem, size, bells);
-
-    if (zone == NULL) {
-        perror("zone_new");
-        exit(1);
-    }
-}
 
 
 static void
@@ -226,7 +202,7 @@ test_crowd(void)
 
     fcz_leave(&a.m);
     fcz_leave(&b.m);
-    zone_new();
+    zone = fct_zone_new(64);
 
     for (i = 0; i < FCZ_MEMBERS_MAX; i++) {
         (void) fcz_join(&all[i], zone);
@@ -253,7 +229,7 @@ test_crowd(void)
 int
 main(void)
 {
-    zone_new();
+    zone = fct_zone_new(64);
     member_join(&a);
     member_join(&b);
 

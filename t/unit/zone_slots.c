@@ -5,11 +5,10 @@
 
 #include "ngx_fcfaas_module/zone/fcz.h"
 #include "t/unit/tap.h"
+#include "t/unit/zone_new.h"
 
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 
@@ -24,32 +23,6 @@ typedef struct {
 
 static fcz_t    *zone;
 static member_t  a, b, c;
-
-
-static fcz_t *
-zone_new(uint32_t nslots)
-{
-    int      i, bells[FCZ_MEMBERS_MAX];
-    void    *mem;
-    fcz_t   *z;
-    size_t   size;
-
-    for (i = 0; i < FCZ_MEMBERS_MAX; i++) {
-        bells[i] = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
-    }
-
-    size = fcz_size(nslots);
-    mem = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
-               -1, 0);
-    z = mem == MAP_FAILED ? NULL : fcz_create(mem, size, bells);
-
-    if (z == NULL) {
-        perror("zone_new");
-        exit(1);
-    }
-
-    return z;
-}
 
 
 static void
@@ -322,7 +295,7 @@ test_full(void)
     fcz_slot_t    slots[64];
     fcz_member_t  m;
 
-    z = zone_new(16);
+    z = fct_zone_new(16);
     is_int(fcz_join(&m, z), 0, "a zone for 16");
     fcz_key(z, &key, "g", "");
     fcz_pool_init(&pool, &key);
@@ -362,7 +335,7 @@ test_full(void)
 int
 main(void)
 {
-    zone = zone_new(64);
+    zone = fct_zone_new(64);
     member_join(&a);
     member_join(&b);
     member_join(&c);
