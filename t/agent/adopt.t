@@ -67,9 +67,7 @@ subtest 'killed' => sub {
 subtest 'nothing of a dead agent lives on in what it started' => sub {
     my $sockets = sub { my %s; $s{readlink($_) // ''} = 1
         for glob "/proc/$_[0]/fd/*"; grep { /^socket/ } keys %s };
-    my ($proxy) = grep { (readlink("/proc/$_/exe") // '') =~ m{/fcfaas-proxy$}
-        && (readlink("/proc/$_/ns/net") // '') eq readlink '/proc/self/ns/net' }
-        map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
+    my ($proxy) = proxies();
     my %theirs = map { $_ => 1 } $sockets->($proxy), $sockets->(vmms('a'));
     is(scalar(grep { $theirs{$_} } $sockets->($agent->pid)), 1,
         'they share no socket with it but that of the route');

@@ -50,12 +50,6 @@ sub worker { (split m{/}, (instance($_[0]))[0])[-1] }
 sub jails { my ($b) = @_; grep { -d } glob(($b // $base) . '/fcfaas-vmm/*') }
 sub status { (slurp("/proc/$_[0]/status") =~ /^$_[1]:[ \t]*(.*)$/m)[0] }
 
-# directories of cgroups of a node, wherever they are
-sub groups {
-    my ($name) = @_;
-    return split /\n/, qx(find /sys/fs/cgroup -type d -name 'vm-$name$$-*');
-}
-
 # where a process is, in the hierarchy of a controller
 sub group_of {
     my ($pid, $controller) = @_;

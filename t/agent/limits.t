@@ -24,11 +24,6 @@ sub group {
         split /(?<=\n)/, slurp("/proc/$pid/cgroup");
 }
 
-sub groups {
-    my ($name) = @_;
-    return split /\n/, qx(find /sys/fs/cgroup -type d -name 'vm-$name$$-*');
-}
-
 subtest 'memory' => sub {
     # 400 MB: three of 128, but two with what their VMMs take
     my $agent = started('m', settings('m', node_id => "m$$", memory_reserve_mb => $mb - 400,

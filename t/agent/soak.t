@@ -44,12 +44,6 @@ sub did { $did{$_[0]}++ }
 # the agent begins another thousand
 sub started_vms { scalar grep { /"msg":"job taken/ } split /\n/, $agent->output }
 
-sub proxies {
-    return grep { (readlink("/proc/$_/exe") // '') =~ m{/fcfaas-proxy$}
-        && (readlink("/proc/$_/ns/net") // '') eq readlink '/proc/self/ns/net' }
-        map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
-}
-
 my @acts = (
     (sub {
         return if $redis->jobs > 20;

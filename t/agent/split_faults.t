@@ -195,6 +195,12 @@ sub await {
     }
 }
 
+sub route_body {
+    my ($port) = @_;
+    return pack('LLLLLLLLQQQx56a16a68a100', $port, 0, 80, 0, 0, 0, 0, 0, 0, 0,
+        0, '', 'f', 'a-1');
+}
+
 my %mad = (
     'garbage' => [qr/no message/, sub { syswrite $_[0], 'x' x 100 }],
     'a flood' => [qr/PONG, unasked/, sub {
@@ -242,15 +248,13 @@ my %mad = (
         my $seq = await($_[0], 'LIST');
         my $listen = IO::Socket::INET->new(Listen => 1,
             LocalAddr => '127.0.0.1');
-        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQx56a16a68a100',
-            $listen->sockport % 65535 + 1, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, '',
-            'f', 'a-1'), seq => $seq), $listen);
+        send_fd($_[0], message('ROUTE',
+            route_body($listen->sockport % 65535 + 1), seq => $seq), $listen);
     }],
     'ROUTE with a file' => [qr/not its socket/, sub {
         welcome($_[0]);
         my $seq = await($_[0], 'LIST');
-        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQx56a16a68a100', 8080, 0,
-            80, 0, 0, 0, 0, 0, 0, 0, 0, '', 'f', 'a-1'), seq => $seq),
+        send_fd($_[0], message('ROUTE', route_body(8080), seq => $seq),
             page(1, 0));
     }],
     'ROUTE twice' => [qr/contradicts/, sub {
@@ -258,9 +262,8 @@ my %mad = (
         my $seq = await($_[0], 'LIST');
         my $listen = IO::Socket::INET->new(Listen => 1,
             LocalAddr => '127.0.0.1');
-        send_fd($_[0], message('ROUTE', pack('LLLLLLLLQQQx56a16a68a100',
-            $listen->sockport, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, '', 'f',
-            'a-1'), seq => $seq), $listen) for 1, 2;
+        send_fd($_[0], message('ROUTE', route_body($listen->sockport),
+            seq => $seq), $listen) for 1, 2;
     }],
 );
 

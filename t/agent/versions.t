@@ -27,15 +27,9 @@ sub become {
     pass("$what: $want");
 }
 
-sub traffic {
-    my (%percent) = @_;
-    return traffic => [map {
-        { version => 0 + $_, percent => $percent{$_} } } sort keys %percent];
-}
-
 # a job for a version that is not the spec's
 $etcd->put('/specs/side/versions/2', { memory_mb => 192, concurrency => 7 });
-$etcd->spec('side', version => 1, traffic(1 => 90, 2 => 10));
+$etcd->spec('side', version => 1, $etcd->traffic(1 => 90, 2 => 10));
 our_job('side', 'req-1', 1);
 become('1', 'the version of the spec');
 our_job('side', 'req-2', 2);
@@ -45,14 +39,14 @@ my ($two) = grep { $_->{version} == 2 } map { $etcd->get_json($_) }
 is($two->{concurrency}, 7, 'made by its own spec');
 
 # shares, not age, say which go
-$etcd->spec('side', version => 1, traffic(2 => 100));
+$etcd->spec('side', version => 1, $etcd->traffic(2 => 100));
 become('2', 'the one without a share goes');
 our_job('side', 'req-3', 1);
 become('1 2', 'unless it was asked for by name');
-$etcd->spec('side', version => 1, traffic(2 => 100));
+$etcd->spec('side', version => 1, $etcd->traffic(2 => 100));
 our_job('side', 'req-6', 2);
 become('1 2 2', 'then it stays');
-$etcd->spec('side', version => 1, traffic(1 => 50, 2 => 50));
+$etcd->spec('side', version => 1, $etcd->traffic(1 => 50, 2 => 50));
 become('1 2 2', 'both have shares');
 $etcd->spec('side', version => 1);
 become('1', 'back: the newer one goes');

@@ -29,12 +29,6 @@ EOC
 
 my $etcd = $g->etcd;
 
-sub traffic {
-    my (%percent) = @_;
-    return traffic => [map {
-        { version => 0 + $_, percent => $percent{$_} } } sort keys %percent];
-}
-
 # until all workers have seen what was written just now
 sub seen {
     my $revision = $etcd->put('/specs/mark', '{}');
@@ -78,7 +72,7 @@ my $load = FcfTest::Load->start(port => $g->port, path => '/run/roll/x',
     interval_ms => 2);
 
 # the new version is there, but has no share yet: nothing goes to it
-$etcd->spec('roll', version => 1, traffic(1 => 100));
+$etcd->spec('roll', version => 1, $etcd->traffic(1 => 100));
 $etcd->instance('roll', worker => "two-$_", port => $g->agent_port(1),
     version => 2) for 1, 2;
 $g->wait_known('instances', 4);
@@ -88,7 +82,8 @@ is_deeply([keys %{ counted($since) }], ['1 200'],
     'a version without a share gets no requests');
 
 for my $share (10, 50, 90, 50, 10) {
-    $etcd->spec('roll', version => 1, traffic(1 => 100 - $share, 2 => $share));
+    $etcd->spec('roll', version => 1,
+        $etcd->traffic(1 => 100 - $share, 2 => $share));
     $since = seen();
     requests(1500, $since);
 
@@ -102,7 +97,7 @@ for my $share (10, 50, 90, 50, 10) {
         '%d percent: %.1f of %d requests', $share, $percent, $sum);
 }
 
-$etcd->spec('roll', version => 1, traffic(1 => 0, 2 => 100));
+$etcd->spec('roll', version => 1, $etcd->traffic(1 => 0, 2 => 100));
 $since = seen();
 requests(500, $since);
 is_deeply([keys %{ counted($since) }], ['2 200'],
@@ -136,7 +131,7 @@ is_deeply([keys %{ $n->{status} }], [200], 'and nothing but 200');
 $etcd->no_instance('roll', "two-$_") for 1, 2;
 $g->redis->cli('FLUSHALL');
 $etcd->put('/specs/roll/versions/2', '{}');
-$etcd->spec('roll', version => 1, traffic(1 => 50, 2 => 50));
+$etcd->spec('roll', version => 1, $etcd->traffic(1 => 50, 2 => 50));
 seen();
 is(join(' ', map { $g->get('/run/roll')->{headers}{'x-version'} } 1 .. 40),
     join(' ', (1) x 40), 'a share without an instance is served by others');
@@ -190,7 +185,8 @@ sub where { return { map { $_ =>
 
 my %at;
 for my $share (20, 50, 80) {
-    $etcd->spec('roll', version => 1, traffic(1 => 100 - $share, 2 => $share));
+    $etcd->spec('roll', version => 1,
+        $etcd->traffic(1 => 100 - $share, 2 => $share));
     seen();
     my ($first, $again) = (where(), where());
     is_deeply($again, $first, "$share percent: each stays with a version");
@@ -202,7 +198,7 @@ for my $share (20, 50, 80) {
 }
 
 # what is wrong is named, and changes nothing
-$etcd->spec('roll', version => 2, traffic(2 => 100));
+$etcd->spec('roll', version => 2, $etcd->traffic(2 => 100));
 seen();
 for my $bad (['[{"version":1,"percent":90}]', 'percents add up to 90'],
              ['[{"version":1,"percent":"x"}]', 'traffic[0]: percent'],

@@ -25,8 +25,8 @@ use constant QUEUE => 'queue:vm_provision';
 use constant PROXY_USER => 61234;       # nobody's
 
 our @EXPORT = qw(QUEUE $ns $dir $etcd $redis image agent settings started job
-    our_job instances instance call failure vmms vm_dirs taps pending taken
-    nothing_left_of);
+    our_job instances instance call failure vmms vm_dirs taps proxies
+    groups pending taken nothing_left_of);
 
 our ($ns, $dir, $etcd, $redis);
 our $life = 0;
@@ -141,6 +141,21 @@ sub vmms {
 
 sub vm_dirs { grep { -d && !-l } glob "$dir/run-$_[0]/*" }
 sub taps { my ($n) = @_; () = $ns->run('ip', '-o', 'link') =~ /: t\Q$n\E\d+/g }
+
+# pids of the proxies of all agents of this test
+sub proxies {
+    return grep { (readlink("/proc/$_/exe") // '') =~ m{/fcfaas-proxy$}
+        && (readlink("/proc/$_/ns/net") // '') eq readlink '/proc/self/ns/net' }
+        map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
+}
+
+# directories of the cgroups of VMs, wherever they are, of an agent whose
+# node_id is its name and this test's pid
+sub groups {
+    my ($name) = @_;
+    return split /\n/, qx(find /sys/fs/cgroup -type d -name 'vm-$name$$-*');
+}
+
 sub pending { $redis->cli('ZCARD', "{queue:vm_provision}:pending:$_[0]") }
 sub taken { $redis->cli('LLEN', "{queue:vm_provision}:taken:$_[0]") }
 

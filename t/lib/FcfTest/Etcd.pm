@@ -23,6 +23,7 @@ package FcfTest::Etcd;
 #   FcfTest::Etcd->attach(port => 12379);   # one that somebody else runs
 #   $etcd->stop($signal); $etcd->start_again; $etcd->pause; $etcd->resume;
 #   $etcd->spec('hello', concurrency => 2);     # /specs/hello, version 1
+#   $etcd->spec('hello', version => 1, $etcd->traffic(1 => 90, 2 => 10));
 #   $etcd->instance('hello', port => $port, worker => 'n1-1', lease => $lease,
 #       version => 1, state => 'draining', ...);
 #   $etcd->no_instance('hello', 'n1-1');    # ->lose_instance: unannounced
@@ -260,6 +261,14 @@ sub metric {
 sub spec {
     my ($self, $function_id, %spec) = @_;
     return $self->put("/specs/$function_id", { version => 1, %spec });
+}
+
+# a spec's: percent by version
+sub traffic {
+    my ($self, %percent) = @_;
+    return traffic => [map {
+        { version => 0 + $_, percent => $percent{$_} } }
+        sort CORE::keys %percent];
 }
 
 sub instance {
