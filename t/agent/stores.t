@@ -9,6 +9,7 @@ use warnings;
 
 use lib 't/lib';
 use FcfTest;
+use FcfTest::Tls;
 use AgentHost;
 use Test::More;
 
@@ -18,20 +19,7 @@ AgentHost::begin('stores');
 image($_) for map { "f$_" } 1 .. 9;
 $_->stop for $etcd, $redis;
 
-sub run {
-    my ($command) = @_;
-    system("cd $dir && ( $command ) 2>>openssl.log") == 0
-        or BAIL_OUT(slurp("$dir/openssl.log"));
-}
-
-run('openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt'
-    . ' -days 2 -subj /CN=test-ca');
-spew("$dir/ext", "subjectAltName=IP:127.0.0.1\n"
-    . "extendedKeyUsage=serverAuth,clientAuth\n");
-run("openssl req -newkey rsa:2048 -nodes -keyout $_.key -subj /O=$_"
-    . " -out $_.csr && openssl x509 -req -in $_.csr -CA ca.crt -CAkey ca.key"
-    . " -CAcreateserial -days 2 -extfile ext -out $_.crt")
-    for qw(server client);
+FcfTest::Tls::certificates(server => '/O=server', client => '/O=client');
 spew("$dir/$_->[0]", "$_->[1]\n") for ['etcd.pw', 'etcd-s3cret'],
     ['redis.pw', 'redis-s3cret'], ['wrong.pw', 'wr0ng-s3cret'];
 chmod 0600, glob "$dir/*.pw $dir/*.key";

@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib", "$FindBin::Bin/lib";
 use FcfTest;
+use FcfTest::Tls;
 use Probe;
 use Test::More;
 
@@ -102,32 +103,14 @@ subtest 'tokens that expire' => sub {
 };
 
 
-# etcd's own gateway is a client of etcd: its certificate is for both uses
-sub certificate {
-    my ($name, $subject) = @_;
-    my $dir = tmpdir();
-
-    spew("$dir/$name.ext", "subjectAltName=IP:127.0.0.1\n"
-        . "extendedKeyUsage=serverAuth,clientAuth\n");
-    system("cd $dir && openssl req -newkey rsa:2048 -nodes -keyout $name.key"
-        . " -subj '$subject' -out $name.csr 2>/dev/null"
-        . " && openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key"
-        . " -CAcreateserial -days 2 -extfile $name.ext -out $name.crt"
-        . " 2>/dev/null") == 0 or die "openssl: $name";
-    return map { "$dir/$name.$_" } 'crt', 'key';
-}
-
-
 subtest 'TLS with client certificates' => sub {
     plan skip_all => 'no openssl command' if system('command -v openssl '
         . '>/dev/null') != 0;
 
     my $dir = tmpdir();
-    system("openssl req -x509 -newkey rsa:2048 -nodes -keyout $dir/ca.key"
-        . " -out $dir/ca.crt -days 2 -subj /CN=test-ca 2>/dev/null") == 0
-        or die 'openssl: ca';
-    my ($crt, $key) = certificate('server', '/O=etcd');
-    my ($client_crt, $client_key) = certificate('client', '/O=fcfaas');
+    FcfTest::Tls::certificates(server => '/O=etcd', client => '/O=fcfaas');
+    my ($crt, $key, $client_crt, $client_key) = map { ("$dir/$_.crt",
+        "$dir/$_.key") } qw(server client);
 
     my ($port, $peer) = (free_port(), "http://127.0.0.1:" . free_port());
     my $url = "https://127.0.0.1:$port";

@@ -6,6 +6,7 @@ use warnings;
 
 use lib 't/lib';
 use FcfTest;
+use FcfTest::Tls;
 use Test::More;
 
 plan skip_all => 'needs root' if $> != 0;
@@ -13,24 +14,7 @@ plan skip_all => 'needs root' if $> != 0;
 my $dir = tmpdir();
 chmod 0755, $dir;
 
-sub run {
-    my ($command) = @_;
-    system("cd $dir && ( $command ) 2>>openssl.log") == 0
-        or BAIL_OUT(slurp("$dir/openssl.log"));
-}
-
-run('openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt'
-    . ' -days 2 -subj /CN=test-ca');
-spew("$dir/ext", "subjectAltName=IP:127.0.0.1\n"
-    . "extendedKeyUsage=serverAuth,clientAuth\n");
-
-for my $name (qw(server client)) {
-    run("openssl req -newkey rsa:2048 -nodes -keyout $name.key -subj /O=$name"
-        . " -out $name.csr && openssl x509 -req -in $name.csr -CA ca.crt"
-        . " -CAkey ca.key -CAcreateserial -days 2 -extfile ext"
-        . " -out $name.crt");
-}
-
+FcfTest::Tls::certificates(server => '/O=server', client => '/O=client');
 chmod 0600, map { "$dir/$_" } qw(ca.crt client.crt client.key);
 
 my ($port, $peer) = (free_port(), 'http://127.0.0.1:' . free_port());
