@@ -1,29 +1,24 @@
 package FcfTest::RealGuest;
 
-# Real guests, booted through the VMM stand-in in a network namespace with one
-# TAP, and their control port.
+# Real guests, booted through the VMM stand-in (FcfTest::Standin) in a network
+# namespace with one TAP, and their control port.
 
 use strict;
 use warnings;
 
 use Exporter 'import';
 use FcfTest;
+use FcfTest::Standin qw($bin $images $guest $ns tcp send_op);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
-use IO::Select;
-use IO::Socket::INET;
 use MIME::Base64;
 use Test::More;
 
-our @EXPORT = qw($bin $images $guest $ns $true no_guest lay_guest_network image shell
-    config_drive boot tcp reach request send_op read_frame op follow ends
-    stop);
+our @EXPORT = qw($bin $images $guest $ns $true no_guest lay_guest_network
+    image shell config_drive boot tcp reach request send_op read_frame op
+    follow ends stop);
 
-our $bin = build_dir() . '/vm/vmm/fcfaas-vmm';
-our $images = root() . '/build/vm';
-our $guest = '172.16.0.2';
 our $true = { ok => JSON::PP::true };
-our $ns;
 
 my $count = 0;
 
@@ -75,70 +70,28 @@ sub shell { image(bootstrap => "#!/bin/sh\n$_[0]") }
 sub config_drive {
     my (%with) = @_;
 
-    my $json = json_encode({ function_id => 'hello', version => 3,
-        instance_id => 'node-1', port => 80, address => $guest,
-        prefix_len => 24, gateway => '172.16.0.1',
-        mac => '06:00:ac:10:00:02', hostname => 'box',
+    return FcfTest::Standin::config_drive(version => 3, hostname => 'box',
         time_ms => 1700000000000, memory_mb => 128, seed => 'c2VlZA==',
         dns => ['10.0.0.53', '10.0.1.53'], env => { GREETING => 'hi' },
-        secrets => { KEY => 's3cret' }, %with });
-    my $data = 'FCVCONF1' . pack('N', length $json) . $json;
-
-    return spew(tmpdir() . '/config' . ++$count,
-        $data . "\0" x (-length($data) % 512));
-}
-
-
-sub put {
-    my ($vm, $path, %body) = @_;
-    my $r = curl('--unix-socket', $vm->{sock}, '-X', 'PUT', '-m', 60, '-d',
-        json_encode(\%body), "http://localhost$path");
-
-    die "PUT $path: $r->{status} $r->{body}\n" unless $r->{status} == 204;
+        secrets => { KEY => 's3cret' }, %with);
 }
 
 
 # a guest that has been started: { proc, sock, console }
 sub boot {
     my ($function, %opt) = @_;
-    my $name = 'guest' . ++$count;
-    my $vm = { sock => tmpdir() . "/$name.sock",
-        console => tmpdir() . "/$name.console" };
+    my $vm = FcfTest::Standin::vmm(backend => 'qemu');
 
-    $vm->{proc} = FcfTest::Proc->spawn(name => $name, netns => $ns,
-        argv => [$bin, '--api-sock', $vm->{sock}, '--id', $name,
-            '--backend', 'qemu']);
-    wait_for(sub {
-        curl('--unix-socket', $vm->{sock}, 'http://x/')->{status};
-    }, 10, 'the API');
+    my $fault = FcfTest::Standin::configure($vm, function => $function,
+        initrd => "$images/initramfs.img",
+        runtime => "$images/runtimes/" . ($opt{runtime} // 'base') . '.img',
+        args => 'console=ttyS0 quiet reboot=k panic=-1 ' . ($opt{args} // ''),
+        config => $opt{config} // config_drive(), memory => $opt{memory});
+    die "not configured: $fault\n" if $fault ne '';
 
-    put($vm, '/machine-config', vcpu_count => 1, mem_size_mib => $opt{memory} // 128);
-    put($vm, '/boot-source', kernel_image_path => "$images/vmlinux",
-        initrd_path => "$images/initramfs.img", boot_args =>
-        'console=ttyS0 quiet reboot=k panic=-1 ' . ($opt{args} // ''));
-
-    for ([runtime => "$images/runtimes/" . ($opt{runtime} // 'base') . '.img'], [function => $function],
-         [config => $opt{config} // config_drive()])
-    {
-        put($vm, "/drives/$_->[0]", drive_id => $_->[0], path_on_host =>
-            $_->[1], is_read_only => \1, is_root_device => \0);
-    }
-
-    put($vm, '/network-interfaces/eth0', iface_id => 'eth0',
-        host_dev_name => 'tap0', guest_mac => '06:00:ac:10:00:02');
-    put($vm, '/serial', serial_out_path => $vm->{console});
-    put($vm, '/actions', action_type => 'InstanceStart');
+    my $r = FcfTest::Standin::start($vm);
+    die "not started: $r->{status} $r->{body}\n" unless $r->{status} == 204;
     return $vm;
-}
-
-
-sub tcp {
-    my ($port, %opt) = @_;
-
-    return $ns->in(sub {
-        IO::Socket::INET->new(PeerAddr => $guest, PeerPort => $port,
-            Proto => 'tcp', Timeout => 5, %opt);
-    });
 }
 
 
@@ -161,34 +114,10 @@ sub request {
 }
 
 
-sub send_op {
-    my ($sock, $op) = @_;
-    my $json = ref $op ? json_encode($op) : $op;
-    $sock->syswrite(pack('N', length $json) . $json);
-}
-
-
-sub read_bytes {
-    my ($sock, $n, $end) = @_;
-    my $buf = '';
-
-    while (length $buf < $n) {
-        my $left = $end - now();
-        return undef if $left <= 0;
-        next unless IO::Select->new($sock)->can_read($left);
-        $sock->sysread($buf, $n - length $buf, length $buf) or return undef;
-    }
-
-    return $buf;
-}
-
-
 # undef at the connection's end
 sub read_frame {
     my ($sock, $timeout) = @_;
-    my $end = now() + ($timeout // 10);
-    my $head = read_bytes($sock, 4, $end) // return undef;
-    return json_decode(read_bytes($sock, unpack('N', $head), $end) // '{}');
+    return FcfTest::Standin::read_frame($sock, $timeout // 10);
 }
 
 
