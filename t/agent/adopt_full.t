@@ -12,24 +12,11 @@ use FcfTest;
 use AgentHost;
 use Test::More;
 
-use constant { SYS_unshare => 272, CLONE_NEWNS => 0x20000 };
-
-if ($> != 0 || syscall(SYS_unshare, CLONE_NEWNS) != 0) {
-    plan skip_all => 'needs root';
-}
+plan skip_all => 'needs root' if $> != 0;
 
 AgentHost::begin('full');
-system('mount', '--make-rprivate', '/') == 0 or die 'mount';
-mkdir "$dir/run-a" or die $!;
-system('mount', '-t', 'tmpfs', '-o', 'size=512k,mode=0711', 'tmpfs',
-    "$dir/run-a") == 0 or die 'mount';
-
-# every byte of it
-sub fill {
-    open my $f, '>', "$dir/run-a/ballast" or die $!;
-    1 while syswrite $f, 'x' x 4096;
-    1 while syswrite $f, 'x';
-}
+AgentHost::private_mounts();
+AgentHost::small_run_dir('a', 'size=512k,mode=0711');
 
 image($_) for qw(first second);
 my $agent = started('a', settings('a', adopt => 'yes',
@@ -39,7 +26,7 @@ my ($key, $i) = instance('first');
 my ($pid) = vmms('a');
 wait_for(sub { taken('a') == 0 }, 5, 'its job to be settled');
 
-fill();
+AgentHost::fill('a');
 $agent->kill('KILL');
 $agent->wait(10);
 

@@ -11,25 +11,11 @@ use AgentHost;
 use FcfTest;
 use Test::More;
 
-use constant SYS_UNSHARE => 272;
-use constant CLONE_NEWNS => 0x20000;
-
-if ($> != 0 || syscall(SYS_UNSHARE, CLONE_NEWNS) != 0) {
-    plan skip_all => 'needs root';
-}
+plan skip_all => 'needs root' if $> != 0;
 
 AgentHost::begin('full');
-system('mount', '--make-rprivate', '/') == 0 or die 'mount';
-mkdir "$dir/run-a" or die $!;
-system('mount', '-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', "$dir/run-a") == 0
-    or die 'mount';
-
-# every byte of it
-sub fill {
-    open my $f, '>', "$dir/run-a/ballast" or die $!;
-    1 while syswrite $f, 'x' x 4096;
-    1 while syswrite $f, 'x';
-}
+AgentHost::private_mounts();
+AgentHost::small_run_dir('a', 'size=512k');
 
 image('hello', body => 'here');
 
@@ -38,7 +24,7 @@ job('hello', 'req-1');
 my (undef, $first) = instance('hello');
 is(call('hello', $first->{proxy_port})->{body}, 'here', 'a VM serves');
 
-fill();
+AgentHost::fill('a');
 $agent->kill('KILL');
 $agent->wait(10);
 is(scalar vmms('a'), 1, 'it outlives its agent');

@@ -12,10 +12,10 @@ use FcfTest;
 use AgentHost;
 use Test::More;
 
-use constant { SYS_unshare => 272, CLONE_NEWNS => 0x20000, N => 80 };
+use constant N => 80;
 
 AgentHost::begin('sick');
-private_mounts();
+AgentHost::private_mounts();
 
 my $good = started('g', settings('g', bridge_address => '172.16.0.1/24',
     log_level => 'info'));
@@ -54,11 +54,6 @@ sub program {
     my ($name, $text) = @_;
     spew("$dir/$name", "#!/bin/sh\n$text");
     chmod 0755, "$dir/$name";
-}
-
-sub private_mounts {
-    syscall(SYS_unshare, CLONE_NEWNS) == 0 or die "unshare: $!";
-    system('mount', '--make-rprivate', '/') == 0 or die "mount";
 }
 
 # eighty functions asked for at once, and what became of them

@@ -13,6 +13,10 @@ package AgentHost;
 #   my ($key, $i) = instance('hello');  # waits for it
 #   call('hello', $i->{proxy_port});    # as a gateway does
 #   nothing_left_of('hello', 'a');      # a test by itself
+#   AgentHost::private_mounts();        # what is mounted from here on is seen
+#                                       # by the test and what it starts
+#   AgentHost::small_run_dir('a', 'size=512k');     # run_dir of agent a
+#   AgentHost::fill('a');               # every byte of it
 
 use strict;
 use warnings;
@@ -23,6 +27,7 @@ use Test::More ();
 
 use constant QUEUE => 'queue:vm_provision';
 use constant PROXY_USER => 61234;       # nobody's
+use constant { SYS_unshare => 272, CLONE_NEWNS => 0x20000 };
 
 our @EXPORT = qw(QUEUE $ns $dir $etcd $redis image agent settings started job
     our_job instances instance call failure vmms vm_dirs taps proxies
@@ -51,6 +56,25 @@ sub begin {
     spew("$dir/token", "sesame\n");
     chmod 0600, "$dir/token";
     spew("$dir/runtimes/base.img", "\0" x 4096);
+}
+
+sub private_mounts {
+    syscall(SYS_unshare, CLONE_NEWNS) == 0 or die "unshare: $!";
+    system('mount', '--make-rprivate', '/') == 0 or die 'mount';
+}
+
+sub small_run_dir {
+    my ($name, $options) = @_;
+    mkdir "$dir/run-$name" or die $!;
+    system('mount', '-t', 'tmpfs', '-o', $options, 'tmpfs', "$dir/run-$name")
+        == 0 or die 'mount';
+}
+
+sub fill {
+    my ($name) = @_;
+    open my $f, '>', "$dir/run-$name/ballast" or die $!;
+    1 while syswrite $f, 'x' x 4096;
+    1 while syswrite $f, 'x';
 }
 
 sub image {
