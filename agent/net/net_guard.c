@@ -446,8 +446,8 @@ guard_foreign(fca_net_t *net)
     start = uv_hrtime();
 
     /* of the older iptables' no notice tells */
-    if (!(net->foreign_changed || fca_legacy_there())
-        || start < net->foreign_due)
+    if (start < net->foreign_due
+        || !(net->foreign_changed || fca_legacy_there()))
     {
         return;
     }

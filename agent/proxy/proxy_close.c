@@ -30,6 +30,16 @@ leave_behind(fca_route_t *route)
 }
 
 
+/* the guest connections that no request is on */
+static void
+drop_pool(fca_route_t *route)
+{
+    while (route->pool) {
+        fca_guest_close(route->pool);
+    }
+}
+
+
 static void
 finish(fca_route_t *route)
 {
@@ -39,9 +49,7 @@ finish(fca_route_t *route)
 
     leave_behind(route);
 
-    while (route->pool) {
-        fca_guest_close(route->pool);
-    }
+    drop_pool(route);
 
     fca_timer_stop(&route->linger);
     fca_timer_stop(&route->grace);
@@ -101,8 +109,8 @@ fca_route_closing(fca_route_t *route)
     set_closing(route);
 
     /* a dead guest's have nobody at the other end */
-    while (route->guest_dead && route->pool) {
-        fca_guest_close(route->pool);
+    if (route->guest_dead) {
+        drop_pool(route);
     }
 
     fca_timer_set(&loop->timers, FCA_TIMER_ROUTE, &route->linger,
@@ -158,9 +166,7 @@ fca_route_dead(fca_dloop_t *loop, fca_route_t *dead)
 
     route->guest_dead = 1;
 
-    while (route->pool) {
-        fca_guest_close(route->pool);
-    }
+    drop_pool(route);
 
     cut_inflight(route);
 }

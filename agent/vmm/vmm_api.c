@@ -109,29 +109,18 @@ api_done(void *arg, long status, const char *body, size_t len,
 }
 
 
-/* 1: the sequence is at its end */
+/* goes on to the next call that there is something to send of; 1: the sequence
+ * is at its end; text: malloc'd, NULL for a call without a body */
 static int
-step_send(fca_vmm_t *vmm, fcf_err_t *err)
+step_body(fca_vmm_t *vmm, char **text, fcf_err_t *err)
 {
-    int               rc;
-    char              url[FCF_WORKER_ID_MAX + 64], path[64], *text;
-    json_t           *body;
-    fcf_http_call_t   call;
+    json_t  *body = NULL;
 
-    static const char *const  headers[] = {
-        "Content-Type: application/json", "Accept: application/json",
-        "Host: localhost", NULL
-    };
+    *text = NULL;
 
-    body = NULL;
-    rc = 0;
-
-    while (vmm->call->method != NULL && vmm->call->body != NULL) {
-        rc = vmm->call->body(vmm, &body);
-        if (rc == 0) {
-            break;
-        }
-
+    while (vmm->call->method != NULL && vmm->call->body != NULL
+           && vmm->call->body(vmm, &body) != 0)
+    {
         vmm->call++;
     }
 
@@ -139,17 +128,39 @@ step_send(fca_vmm_t *vmm, fcf_err_t *err)
         return 1;
     }
 
-    text = NULL;
+    if (vmm->call->body == NULL) {
+        return 0;
+    }
 
-    if (vmm->call->body != NULL) {
-        text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-        json_decref(body);
+    *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_decref(body);
 
-        if (text == NULL) {
-            return fcf_err_set(err, FCF_E_INVALID,
-                               "%s %s: out of memory, or a string that is not "
-                               "UTF-8", vmm->call->method, vmm->call->path);
-        }
+    if (*text == NULL) {
+        return fcf_err_set(err, FCF_E_INVALID, "%s %s: out of memory, or a "
+                           "string that is not UTF-8", vmm->call->method,
+                           vmm->call->path);
+    }
+
+    return 0;
+}
+
+
+/* 1: the sequence is at its end */
+static int
+step_send(fca_vmm_t *vmm, fcf_err_t *err)
+{
+    int               rc;
+    char              url[FCF_WORKER_ID_MAX + 64], path[64], *text;
+    fcf_http_call_t   call;
+
+    static const char *const  headers[] = {
+        "Content-Type: application/json", "Accept: application/json",
+        "Host: localhost", NULL
+    };
+
+    rc = step_body(vmm, &text, err);
+    if (rc != 0) {
+        return rc;
     }
 
     /* one connection for all calls to one VMM, and no other VMM's: libcurl

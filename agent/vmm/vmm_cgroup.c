@@ -9,6 +9,7 @@
 
 #include <linux/sched.h>
 
+#include "agent/base/bounds.h"
 #include "agent/vmm/vmm_cgroup_int.h"
 
 #define CPU_SHARES     1024             /* a vCPU's, version 1 */
@@ -288,10 +289,7 @@ fca_cgroup_entry_close(fca_cgroup_entry_t *entry)
 long long
 fca_cgroup_oom_kills(const fca_cgroups_t *cgroups, const char *worker_id)
 {
-    int        fd;
-    char      *p, dir[PATH_MAX + FCA_CGROUP_NAME];
-    char       path[PATH_MAX + FCA_CGROUP_NAME + 32], text[512];
-    ssize_t    n;
+    char  *p, dir[PATH_MAX + FCA_CGROUP_NAME], text[512];
 
     if (fca_cgroups_version(cgroups) == 0
         || !cgroups->trees[FCA_CGROUP_MEMORY].on)
@@ -300,18 +298,8 @@ fca_cgroup_oom_kills(const fca_cgroups_t *cgroups, const char *worker_id)
     }
 
     group_path(dir, sizeof(dir), cgroups, FCA_CGROUP_MEMORY, worker_id);
-    snprintf(path, sizeof(path), "%s/%s", dir, cgroups->version == 2
-             ? "memory.events" : "memory.oom_control");
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return 0;
-    }
-
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-
-    text[n > 0 ? n : 0] = '\0';
+    (void) fca_bounds_read(text, sizeof(text), dir, cgroups->version == 2
+                           ? "memory.events" : "memory.oom_control");
     p = strstr(text, "oom_kill ");
 
     return p != NULL ? atoll(p + sizeof("oom_kill ") - 1) : 0;

@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -125,38 +124,19 @@ child_oom(void)
 }
 
 
-/* its pid, as the agent's /proc has it: in its own namespace it is 1 */
-static pid_t
-child_pid(void)
-{
-    char     text[16];
-    ssize_t  n;
-
-    n = readlink("/proc/self", text, sizeof(text) - 1);
-    text[n > 0 ? n : 0] = '\0';
-
-    return (pid_t) strtol(text, NULL, 10);
-}
-
-
 /* what says "no" here is a fault of the host's; the last is the program */
 static int
 child_become(fca_vmm_child_t *child)
 {
     sigset_t  none;
-    pid_t     pid;
 
     static char  *const empty[] = { NULL };
 
     setsid();
     umask(077);
-    pid = child_pid();
 
-    if (pid <= 0) {
-        return fcf_err_set(&child->err, FCF_E_SYSTEM, "no pid in /proc");
-    }
-
-    if (fca_vmm_pid_write(child->dirfd, pid, child->program, &child->err) != 0
+    if (fca_vmm_pid_write(child->dirfd, child->pid, child->program,
+                          &child->err) != 0
         || fca_cgroup_enter(&child->group, &child->err) != 0)
     {
         return -1;
@@ -233,9 +213,10 @@ fca_vmm_child_start(fca_vmm_child_t *child, int *pidfd)
     struct clone_args  args;
 
     memset(&args, 0, sizeof(args));
-    args.flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_FILES | CLONE_VM
-                 | CLONE_VFORK;
+    args.flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_FILES
+                 | CLONE_VM | CLONE_VFORK;
     args.pidfd = (uint64_t) (uintptr_t) pidfd;
+    args.parent_tid = (uint64_t) (uintptr_t) &child->pid;
     args.exit_signal = SIGCHLD;
     args.stack = (uint64_t) (uintptr_t) stack;
     args.stack_size = sizeof(stack);

@@ -13,6 +13,8 @@
 
 /* all made before the clone; in memory that both share */
 typedef struct {
+    pid_t        pid;                   /* as the agent's /proc has it: in its
+                                           own namespace it is 1 */
     int          dirfd;                 /* the VM's own directory */
     char        *program;
     fca_cgroup_entry_t  group;

@@ -110,14 +110,36 @@ control_connected(uv_connect_t *connect, int status)
 }
 
 
+int
+fca_control_connect(uv_tcp_t *tcp, uv_connect_t *connect,
+    const fca_nic_t *nic, uv_connect_cb connected)
+{
+    uv_os_fd_t          fd;
+    struct sockaddr_in  sin;
+
+    memset(&sin, 0, sizeof(sin));
+    sin.sin_family = AF_INET;
+    sin.sin_port = htons(FCV_CONTROL_PORT);
+    sin.sin_addr = nic->address;
+
+    if (uv_fileno((uv_handle_t *) tcp, &fd) != 0
+        || fca_nic_bind(nic, fd, NULL) != 0
+        || uv_tcp_connect(connect, tcp, (const struct sockaddr *) &sin,
+                          connected) != 0)
+    {
+        return -1;
+    }
+
+    return 0;
+}
+
+
 void
 fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic, unsigned timeout_ms,
     fca_control_t **slot)
 {
-    int                 n;
-    uv_os_fd_t          fd;
-    fca_control_t      *control;
-    struct sockaddr_in  sin;
+    int             n;
+    fca_control_t  *control;
 
     control = calloc(1, sizeof(*control));
     if (control == NULL) {
@@ -144,18 +166,11 @@ fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic, unsigned timeout_ms,
     control->slot = slot;
     *slot = control;
 
-    memset(&sin, 0, sizeof(sin));
-    sin.sin_family = AF_INET;
-    sin.sin_port = htons(FCV_CONTROL_PORT);
-    sin.sin_addr = nic->address;
-
     uv_timer_start(&control->timer, control_timeout, timeout_ms, 0);
 
-    if (uv_fileno((uv_handle_t *) &control->tcp, &fd) != 0
-        || fca_nic_bind(nic, fd, NULL) != 0
-        || uv_tcp_connect(&control->connect, &control->tcp,
-                          (const struct sockaddr *) &sin, control_connected)
-           != 0)
+    if (fca_control_connect(&control->tcp, &control->connect, nic,
+                            control_connected)
+        != 0)
     {
         fca_control_cancel(control);
     }

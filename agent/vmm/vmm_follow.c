@@ -283,9 +283,7 @@ follow_new(fca_vmm_t *vmm)
 void
 fca_vmm_follow(fca_vmm_t *vmm)
 {
-    uv_os_fd_t          fd;
-    fca_follow_t       *follow;
-    struct sockaddr_in  sin;
+    fca_follow_t  *follow;
 
     if (vmm->working || vmm->pidfd < 0 || !vmm->has_nic
         || vmm->follow != NULL)
@@ -300,16 +298,9 @@ fca_vmm_follow(fca_vmm_t *vmm)
 
     vmm->follow = follow;
 
-    memset(&sin, 0, sizeof(sin));
-    sin.sin_family = AF_INET;
-    sin.sin_port = htons(FCV_CONTROL_PORT);
-    sin.sin_addr = vmm->nic.address;
-
-    if (uv_fileno((uv_handle_t *) &follow->tcp, &fd) != 0
-        || fca_nic_bind(&vmm->nic, fd, NULL) != 0
-        || uv_tcp_connect(&follow->connect, &follow->tcp,
-                          (const struct sockaddr *) &sin, follow_connected)
-           != 0)
+    if (fca_control_connect(&follow->tcp, &follow->connect, &vmm->nic,
+                            follow_connected)
+        != 0)
     {
         fca_follow_cancel(follow);
     }

@@ -261,6 +261,10 @@ void fca_vmm_last_words(const fca_vmm_t *vmm, char *buf, size_t size);
 void fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic,
     unsigned timeout_ms, fca_control_t **slot);
 void fca_control_cancel(fca_control_t *control);
+/* tcp, made by uv_tcp_init_ex(), to the guest's control port; -1: it is not
+ * under way, and connected is never called */
+int fca_control_connect(uv_tcp_t *tcp, uv_connect_t *connect,
+    const fca_nic_t *nic, uv_connect_cb connected);
 
 /* vmm_follow.c */
 /* what has come so far is kept */

@@ -4,12 +4,11 @@
  * one is not counted, within bounds.
  */
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "agent/base/bounds.h"
 #include "agent/vmm/vmm_int.h"
 
 /* however long it has to wait for a CPU */
@@ -29,21 +28,11 @@ limit_ms(const fca_vmm_t *vmm)
 static uint64_t
 waited_for_cpu_ms(pid_t pid)
 {
-    int                  fd;
-    char                 path[48], buf[96];
-    ssize_t              n;
+    char                 dir[48], buf[96];
     unsigned long long   run, wait;
 
-    snprintf(path, sizeof(path), "/proc/%d/schedstat", (int) pid);
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return 0;
-    }
-
-    n = read(fd, buf, sizeof(buf) - 1);
-    close(fd);
-    buf[n > 0 ? n : 0] = '\0';
+    snprintf(dir, sizeof(dir), "/proc/%d", (int) pid);
+    (void) fca_bounds_read(buf, sizeof(buf), dir, "schedstat");
 
     return sscanf(buf, "%llu %llu", &run, &wait) == 2 ? wait / 1000000 : 0;
 }

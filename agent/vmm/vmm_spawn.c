@@ -9,11 +9,9 @@
 #include "agent/vmm/vmm_child.h"
 #include "agent/vmm/vmm_int.h"
 
-/* threads and processes of a VM: QEMU's pool of workers goes up to 64 */
 
-
-/* A program without a slash is looked for in PATH, here and not in the child,
- * where nothing may allocate. */
+/* A program without a slash is looked for in PATH; here and not in the child,
+ * which shares the agent's memory and may end at any point. */
 static char *
 find_program(const char *name, fcf_err_t *err)
 {
