@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent.h"
+#include "agent/agent_int.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/host.h"
@@ -142,21 +143,13 @@ fca_legacy_reclaim(fca_t *agent, fcf_err_t *err)
     return n < 0 ? -1 : fca_legacy_elsewhere(agent, err);
 }
 
-static void
-fca_legacy_nic_lost(void *arg, const fca_nic_t *nic, const fcf_err_t *why)
-{
-    fca_t  *agent = arg;
-
-    fca_instances_nic_lost(&agent->all, nic, why);
-}
-
 static int
 fca_legacy_net(fca_t *agent, fcf_err_t *err)
 {
     fca_net_conf_t  conf;
 
     fca_host_net(&conf, &agent->conf);
-    conf.lost = fca_legacy_nic_lost;
+    conf.lost = fca_agent_nic_lost;
     conf.arg = agent;
     conf.keep = fca_legacy_nics(agent->legacy);
     conf.nkeep = fca_legacy_count(agent->legacy);

@@ -109,7 +109,7 @@ fca_place_look(fca_instances_t *all)
 
 /* declared functions by their spec, or that of the version that the job is
  * for; others by what the job says */
-static int
+static void
 fca_place_spec(const fca_instances_t *all, const fca_job_t *job,
     fcf_spec_t *out)
 {
@@ -122,15 +122,13 @@ fca_place_spec(const fca_instances_t *all, const fca_job_t *job,
                 ? fca_specs_version(all->specs, job->function_id,
                                     job->version) : NULL;
         *out = other ? *other : *spec;
-        return 1;
+        return;
     }
 
     fcf_spec_default(out);
     out->version = job->version;
     out->cpu = job->cpu;
     out->memory_mb = job->memory_mb;
-
-    return 0;
 }
 
 /* A gateway may have heard of a version that we have not: a moment later we
@@ -172,7 +170,6 @@ fca_place_settled(fca_instances_t *all, fca_job_t *job, int64_t version)
 fca_verdict_e
 fca_place(fca_instances_t *all, fca_job_t *job)
 {
-    int            declared;
     fcf_err_t      err;
     fca_fit_e      fit;
     fcf_spec_t     spec;
@@ -181,7 +178,7 @@ fca_place(fca_instances_t *all, fca_job_t *job)
         return FCA_JOB_WAITS;
     }
 
-    declared = fca_place_spec(all, job, &spec);
+    fca_place_spec(all, job, &spec);
 
     if (fca_place_settled(all, job, spec.version)) {
         return FCA_JOB_MINE;
@@ -204,7 +201,7 @@ fca_place(fca_instances_t *all, fca_job_t *job)
         return FCA_JOB_WAITS;
     }
 
-    if (fca_instance_new(all, job, &spec, declared, &err) != 0) {
+    if (fca_instance_new(all, job, &spec, &err) != 0) {
         /* the next numbers are being written */
         if (err.code == FCF_E_UNAVAILABLE) {
             return FCA_JOB_WAITS;

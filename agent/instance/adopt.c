@@ -38,9 +38,14 @@ fca_legacy_new(const char *node_id, fcf_err_t *err)
 static void
 legacy_kill(int pidfd)
 {
+    (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+static void
+legacy_wait(int pidfd)
+{
     struct pollfd  p = { .fd = pidfd, .events = POLLIN };
 
-    (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     (void) poll(&p, 1, LEGACY_KILL_MS);
     close(pidfd);
 }
@@ -61,6 +66,13 @@ fca_legacy_free(fca_legacy_t *legacy)
 
         if (heir->vm.pidfd >= 0) {
             legacy_kill(heir->vm.pidfd);
+        }
+    }
+
+    /* all of them end at once */
+    for (i = 0; i < legacy->n; i++) {
+        if (legacy->heirs[i].vm.pidfd >= 0) {
+            legacy_wait(legacy->heirs[i].vm.pidfd);
         }
     }
 

@@ -168,7 +168,7 @@ fca_instance_take(fca_instance_t *inst, fcf_err_t *err)
 
 int
 fca_instance_new(fca_instances_t *all, fca_job_t *job,
-    const fcf_spec_t *spec, int declared, fcf_err_t *err)
+    const fcf_spec_t *spec, fcf_err_t *err)
 {
     uint64_t           number;
     fca_instance_t    *inst;
@@ -178,8 +178,9 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
         return -1;
     }
 
+    now = fca_specs_get(all->specs, job->function_id);
     inst = fca_instance_bare(all, number, job->function_id, job->request_id,
-                             spec, declared, err);
+                             spec, now != NULL, err);
     if (inst == NULL) {
         return -1;
     }
@@ -204,7 +205,6 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
     inst->booting = 1;
     inst->job = job;
 
-    now = fca_specs_get(all->specs, job->function_id);
     inst->named = now && !fcf_spec_serves(now, spec->version);
 
     fca_inst_log(inst, FCF_LOG_INFO, "job taken: %d vCPUs, %d MB, version "

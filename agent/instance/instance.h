@@ -92,7 +92,7 @@ typedef struct {
 /* Takes capacity and a port; the job is the instance's from then on.  On
  * failure nothing was taken. */
 int fca_instance_new(fca_instances_t *all, fca_job_t *job,
-    const fcf_spec_t *spec, int declared, fcf_err_t *err) fcf_must_check;
+    const fcf_spec_t *spec, fcf_err_t *err) fcf_must_check;
 
 /* an instance of this function and request is on its way up */
 int fca_instance_boots(fca_instances_t *all, const char *function_id,

@@ -54,31 +54,6 @@ fca_claim_list(fca_keys_t *keys)
     }
 }
 
-/* what there is came with the refusal, unless it is very much */
-static void
-fca_claim_first_done(void *arg, const fcf_etcd_reply_t *reply,
-    const fcf_err_t *err)
-{
-    fca_keys_t  *keys = arg;
-
-    if (!err && !reply->succeeded && reply->nkvs < FCF_ETCD_LIST_MAX) {
-        fca_claim_listed(keys, reply, NULL);
-        return;
-    }
-
-    keys->call = NULL;
-
-    if (err) {
-        fca_claim_doubt(keys, err);
-
-    } else if (reply->succeeded) {
-        fca_claim_owned(keys);
-
-    } else {
-        fca_claim_list(keys);
-    }
-}
-
 static void
 fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,
     const fcf_err_t *err)
@@ -95,6 +70,19 @@ fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,
 
     } else {
         fca_claim_list(keys);
+    }
+}
+
+/* what there is came with the refusal, unless it is very much */
+static void
+fca_claim_first_done(void *arg, const fcf_etcd_reply_t *reply,
+    const fcf_err_t *err)
+{
+    if (!err && !reply->succeeded && reply->nkvs < FCF_ETCD_LIST_MAX) {
+        fca_claim_listed(arg, reply, NULL);
+
+    } else {
+        fca_claim_done(arg, reply, err);
     }
 }
 
