@@ -216,7 +216,9 @@ fcf_etcd_build_cmp(fcf_buf_t *buf, const fcf_etcd_cmp_t *cmp)
 int
 fcf_etcd_build_op(fcf_buf_t *buf, const fcf_etcd_op_t *op)
 {
-    int  rc;
+    int               rc;
+    char              end[FCF_KEY_MAX];
+    fcf_etcd_range_t  range;
 
     switch (op->op) {
 
@@ -240,22 +242,16 @@ fcf_etcd_build_op(fcf_buf_t *buf, const fcf_etcd_op_t *op)
         break;
 
     case FCF_OP_LIST:
-        rc = fcf_buf_addf(buf, "{\"request_range\":{");
+        memset(&range, 0, sizeof(range));
+        range.key = op->key;
+        range.key_len = strlen(op->key);
+        range.end = end;
+        range.end_len = fcf_etcd_range_end(end, op->key, range.key_len);
+        range.limit = FCF_ETCD_LIST_MAX;
+        rc = fcf_buf_addf(buf, "{\"request_range\":");
 
         if (rc == 0) {
-            rc = fcf_etcd_put_key(buf, "key", op->key, strlen(op->key));
-        }
-
-        if (rc == 0) {
-            rc = fcf_buf_add(buf, ",", 1);
-        }
-
-        if (rc == 0) {
-            rc = fcf_etcd_put_prefix_end(buf, op->key);
-        }
-
-        if (rc == 0) {
-            rc = fcf_buf_addf(buf, ",\"limit\":\"%d\"}", FCF_ETCD_LIST_MAX);
+            rc = fcf_etcd_build_range(buf, &range);
         }
 
         break;

@@ -12,6 +12,19 @@ static const char *const  fcf_sync_phases[] = {
 };
 
 
+const char *
+fcf_sync_state_name(fcf_sync_state_e state)
+{
+    static const char *const  names[] = {
+        [FCF_SYNC_STARTING] = "starting",
+        [FCF_SYNC_LIVE]     = "live",
+        [FCF_SYNC_STALE]    = "stale"
+    };
+
+    return names[state];
+}
+
+
 void
 fcf_sync_phase(fcf_sync_t *sync, fcf_sync_phase_e phase, uint64_t wait_ms)
 {

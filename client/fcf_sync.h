@@ -34,6 +34,9 @@ typedef enum {
     FCF_SYNC_STALE              /* cut off: what is held may be old */
 } fcf_sync_state_e;
 
+/* "starting", "live", "stale" */
+const char *fcf_sync_state_name(fcf_sync_state_e state);
+
 typedef struct {
     void  (*begin)(void *arg);
     void  (*put)(void *arg, const fcf_kv_t *kv);

@@ -23,12 +23,6 @@ static const fcf_sync_handler_t  ngx_http_fcfaas_registry_handler = {
     .state = ngx_http_fcfaas_registry_state
 };
 
-static const char *const  ngx_http_fcfaas_states[] = {
-    [FCF_SYNC_STARTING] = "starting",
-    [FCF_SYNC_LIVE]     = "live",
-    [FCF_SYNC_STALE]    = "stale"
-};
-
 
 ngx_int_t
 ngx_http_fcfaas_registry_start(ngx_http_fcfaas_worker_t *w)
@@ -172,5 +166,5 @@ ngx_http_fcfaas_registry_state(void *arg, fcf_sync_state_e state,
     level = state == FCF_SYNC_STALE ? NGX_LOG_WARN : NGX_LOG_NOTICE;
 
     ngx_log_error(level, w->log, 0, "fcfaas: the registry is %s: %s",
-                  ngx_http_fcfaas_states[state], why ? why : "");
+                  fcf_sync_state_name(state), why ? why : "");
 }

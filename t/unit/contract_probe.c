@@ -82,10 +82,8 @@ on_end(void *arg)
 static void
 on_state(void *arg, fcf_sync_state_e state, const char *why)
 {
-    static const char  *names[] = { "starting", "live", "stale" };
-
     (void) arg;
-    printf("state %s: %s\n", names[state], why);
+    printf("state %s: %s\n", fcf_sync_state_name(state), why);
 }
 
 
