@@ -44,6 +44,8 @@ static void ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
 static ngx_uint_t ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_pool_t *pool);
 static ngx_int_t ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_demand_t *demand);
+static char *ngx_http_fcfaas_ask_job(ngx_http_fcfaas_pool_t *pool,
+    const char *request_id);
 static void ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err);
 static ngx_uint_t ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err);
@@ -176,7 +178,6 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
     u_char                       numbers[5][NGX_INT_T_LEN + 1];
     ngx_int_t                    rc;
     ngx_uint_t                   i;
-    fcf_job_t                    job;
     const char                  *argv[13];
     ngx_http_fcfaas_worker_t    *w;
     ngx_http_fcfaas_ask_call_t  *ask;
@@ -194,16 +195,7 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
     ask->wanted = demand->wanted;
     fcf_request_id_new(ask->request_id);
 
-    ngx_memzero(&job, sizeof(fcf_job_t));
-    ngx_memcpy(job.request_id, ask->request_id, sizeof(job.request_id));
-    ngx_memcpy(job.function_id, f->id.data, f->id.len);
-    job.cpu = (int) f->spec.cpu;
-    job.memory_mb = (int) f->spec.memory;
-    job.version = pool->version;
-    job.ours = 1;
-    job.attempt = (int) pool->failing.row + 1;
-
-    text = fcf_job_encode(&job);
+    text = ngx_http_fcfaas_ask_job(pool, ask->request_id);
     if (text == NULL) {
         ngx_free(ask);
         return NGX_ERROR;
@@ -254,6 +246,28 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
     }
 
     return rc;
+}
+
+
+/* malloc'd; NULL: no memory */
+static char *
+ngx_http_fcfaas_ask_job(ngx_http_fcfaas_pool_t *pool, const char *request_id)
+{
+    fcf_job_t                    job;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = pool->function;
+
+    ngx_memzero(&job, sizeof(fcf_job_t));
+    ngx_memcpy(job.request_id, request_id, sizeof(job.request_id));
+    ngx_memcpy(job.function_id, f->id.data, f->id.len);
+    job.cpu = (int) f->spec.cpu;
+    job.memory_mb = (int) f->spec.memory;
+    job.version = pool->version;
+    job.ours = 1;
+    job.attempt = (int) pool->failing.row + 1;
+
+    return fcf_job_encode(&job);
 }
 
 

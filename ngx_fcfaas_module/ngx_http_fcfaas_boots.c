@@ -293,13 +293,6 @@ ngx_http_fcfaas_boots_after(ngx_http_fcfaas_function_t *f, ngx_int_t number,
 }
 
 
-ngx_uint_t
-ngx_http_fcfaas_boots_any(ngx_http_fcfaas_function_t *f)
-{
-    return f->boots && f->boots->numbers.root != &f->boots->sentinel;
-}
-
-
 void
 ngx_http_fcfaas_boots_free(ngx_http_fcfaas_function_t *f)
 {

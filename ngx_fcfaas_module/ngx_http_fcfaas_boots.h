@@ -31,7 +31,6 @@ void ngx_http_fcfaas_boots_declared(ngx_http_fcfaas_function_t *f);
 ngx_int_t ngx_http_fcfaas_boots_after(ngx_http_fcfaas_function_t *f,
     ngx_int_t number, ngx_uint_t *generation);
 
-ngx_uint_t ngx_http_fcfaas_boots_any(ngx_http_fcfaas_function_t *f);
 /* the function goes */
 void ngx_http_fcfaas_boots_free(ngx_http_fcfaas_function_t *f);
 

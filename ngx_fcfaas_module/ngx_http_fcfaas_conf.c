@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_conf.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_metrics.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_secret.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_status.h"
@@ -28,6 +29,8 @@ static ngx_int_t ngx_http_fcfaas_conf_option(ngx_conf_t *cf,
     const ngx_http_fcfaas_option_t *options, ngx_str_t *value);
 static ngx_int_t ngx_http_fcfaas_conf_db(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_fcfaas_main_conf_t *fmcf, ngx_str_t *value);
+static char *ngx_http_fcfaas_conf_page(ngx_conf_t *cf,
+    ngx_http_handler_pt handler);
 static char *ngx_http_fcfaas_conf_invalid(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t *value, const char *why);
 
@@ -371,11 +374,25 @@ ngx_http_fcfaas_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_http_fcfaas_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    return ngx_http_fcfaas_conf_page(cf, ngx_http_fcfaas_status_handler);
+}
+
+
+char *
+ngx_http_fcfaas_conf_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_fcfaas_conf_page(cf, ngx_http_fcfaas_metrics_handler);
+}
+
+
+static char *
+ngx_http_fcfaas_conf_page(ngx_conf_t *cf, ngx_http_handler_pt handler)
+{
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_fcfaas_main_conf_t  *fmcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_fcfaas_status_handler;
+    clcf->handler = handler;
 
     fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
     fmcf->used = 1;

@@ -20,6 +20,10 @@
 static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
     ngx_http_request_t *r);
 static void ngx_http_fcfaas_ctx_cleanup(void *data);
+static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_given(
+    ngx_http_request_t *r, ngx_http_fcfaas_loc_conf_t *flcf);
+static ngx_int_t ngx_http_fcfaas_name(ngx_http_request_t *r,
+    ngx_http_fcfaas_ctx_t *ctx);
 static ngx_int_t ngx_http_fcfaas_bad_name(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
 static ngx_int_t ngx_http_fcfaas_choose(ngx_http_request_t *r,
@@ -37,7 +41,6 @@ static ngx_int_t ngx_http_fcfaas_refuse(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_fcfaas_id_handler(ngx_http_request_t *r)
 {
-    ngx_http_fcfaas_ctx_t       *ctx;
     ngx_http_fcfaas_loc_conf_t  *flcf;
 
     flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
@@ -49,16 +52,7 @@ ngx_http_fcfaas_id_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_fcfaas_ctx_create(r);
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_complex_value(r, flcf->id, &ctx->given) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return NGX_DECLINED;
+    return ngx_http_fcfaas_ctx_given(r, flcf) ? NGX_DECLINED : NGX_ERROR;
 }
 
 
@@ -84,48 +78,21 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
 
     if (ctx == NULL || flcf->capture == NGX_CONF_UNSET) {
 
-        ctx = ngx_http_fcfaas_ctx_create(r);
+        ctx = ngx_http_fcfaas_ctx_given(r, flcf);
         if (ctx == NULL) {
             return NGX_ERROR;
         }
-
-        if (ngx_http_complex_value(r, flcf->id, &ctx->given) != NGX_OK) {
-            return NGX_ERROR;
-        }
     }
 
-    ctx->id = ctx->given;
-    rc = ngx_http_fcfaas_route_parse(&ctx->id, &ctx->waiter.version);
+    rc = ngx_http_fcfaas_name(r, ctx);
 
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "fcfaas handler: \"%V\"", &ctx->id);
-
-    ngx_http_fcfaas_headers_drop(r);
-
-    if (!fcf_id_valid((char *) ctx->id.data, ctx->id.len)) {
-        return ngx_http_fcfaas_bad_name(r, ctx);
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
     }
 
-    if (rc != NGX_OK) {
-        ngx_http_fcfaas_answer_bad_version(&ctx->waiter.answer);
-        return ngx_http_fcfaas_refuse(r, ctx);
+    if (rc == NGX_OK) {
+        rc = ngx_http_fcfaas_choose(r, ctx, flcf);
     }
-
-    if (!r->valid_unparsed_uri && ngx_http_fcfaas_path_dots(&r->uri)) {
-
-        /* from an argument, say, by a rewrite: there is no way to write that
-         * down that would not take the function elsewhere */
-
-        ngx_http_fcfaas_answer_bad_path(&ctx->waiter.answer);
-        return ngx_http_fcfaas_refuse(r, ctx);
-    }
-
-    if (ctx->conf->worker == NULL) {
-        ngx_http_fcfaas_answer_no_worker(&ctx->waiter.answer);
-        return ngx_http_fcfaas_refuse(r, ctx);
-    }
-
-    rc = ngx_http_fcfaas_choose(r, ctx, flcf);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -143,9 +110,8 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
     }
 
     if (!ngx_http_fcfaas_share_waited(pool)
-        && ngx_http_fcfaas_slots_any(pool, NULL))
+        && ngx_http_fcfaas_slots_any(pool))
     {
-
         if (ctx->waiter.want->outdated) {
             ngx_http_fcfaas_ask_look(ctx->waiter.want);
         }
@@ -188,6 +154,25 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
     }
 
     ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);
+
+    return ctx;
+}
+
+
+/* with what the location says is the function's name */
+static ngx_http_fcfaas_ctx_t *
+ngx_http_fcfaas_ctx_given(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf)
+{
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = ngx_http_fcfaas_ctx_create(r);
+
+    if (ctx == NULL
+        || ngx_http_complex_value(r, flcf->id, &ctx->given) != NGX_OK)
+    {
+        return NULL;
+    }
 
     return ctx;
 }
@@ -249,6 +234,48 @@ ngx_http_fcfaas_ctx(ngx_http_request_t *r)
 }
 
 
+/* whether there can be such a function, and a worker that knows; NGX_DECLINED:
+ * ctx->waiter.answer says why not */
+static ngx_int_t
+ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    ctx->id = ctx->given;
+    rc = ngx_http_fcfaas_route_parse(&ctx->id, &ctx->waiter.version);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "fcfaas handler: \"%V\"", &ctx->id);
+
+    ngx_http_fcfaas_headers_drop(r);
+
+    if (!fcf_id_valid((char *) ctx->id.data, ctx->id.len)) {
+        return ngx_http_fcfaas_bad_name(r, ctx);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_fcfaas_answer_bad_version(&ctx->waiter.answer);
+        return NGX_DECLINED;
+    }
+
+    if (!r->valid_unparsed_uri && ngx_http_fcfaas_path_dots(&r->uri)) {
+
+        /* from an argument, say, by a rewrite: there is no way to write that
+         * down that would not take the function elsewhere */
+
+        ngx_http_fcfaas_answer_bad_path(&ctx->waiter.answer);
+        return NGX_DECLINED;
+    }
+
+    if (ctx->conf->worker == NULL) {
+        ngx_http_fcfaas_answer_no_worker(&ctx->waiter.answer);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_fcfaas_bad_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 {
@@ -271,7 +298,7 @@ ngx_http_fcfaas_bad_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 
     ngx_http_fcfaas_answer_bad_name(&ctx->waiter.answer);
 
-    return ngx_http_fcfaas_refuse(r, ctx);
+    return NGX_DECLINED;
 }
 
 

@@ -13,7 +13,6 @@ typedef void (*ngx_http_fcfaas_metrics_pt)(ngx_http_fcfaas_metrics_t *m,
     ngx_http_fcfaas_tally_t *tally);
 
 
-static ngx_int_t ngx_http_fcfaas_metrics_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_fcfaas_metrics_turn(ngx_http_fcfaas_metrics_t *m);
 static void ngx_http_fcfaas_metrics_event(ngx_event_t *ev);
 static void ngx_http_fcfaas_metrics_cleanup(void *data);
@@ -54,23 +53,7 @@ static const struct {
      / sizeof(ngx_http_fcfaas_metrics_families[0]))
 
 
-char *
-ngx_http_fcfaas_metrics_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_fcfaas_main_conf_t  *fmcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_fcfaas_metrics_handler;
-
-    fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
-    fmcf->used = 1;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_fcfaas_metrics_handler(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;

@@ -8,8 +8,8 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
-char *ngx_http_fcfaas_metrics_conf(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+/* content handler */
+ngx_int_t ngx_http_fcfaas_metrics_handler(ngx_http_request_t *r);
 
 /* One answer that is being made.  Lines are added by the two that follow; a
  * failure (no memory) stays in "failed". */

@@ -6,7 +6,7 @@
 static void ngx_http_fcfaas_metrics_counters(ngx_http_fcfaas_metrics_t *m,
     uint64_t *totals);
 static void ngx_http_fcfaas_metrics_parked(ngx_http_fcfaas_metrics_t *m,
-    ngx_http_fcfaas_stat_t *stats, ngx_uint_t n);
+    ngx_http_fcfaas_stats_t *all);
 static void ngx_http_fcfaas_metrics_zone(ngx_http_fcfaas_metrics_t *m);
 static ngx_uint_t ngx_http_fcfaas_metrics_newest(
     ngx_http_fcfaas_stat_t *stats, ngx_uint_t n);
@@ -29,14 +29,6 @@ static const struct {
       "Requests that waited in the balancer, or that an instance did not "
       "take." },
     { NULL, NULL, NULL, NULL }
-};
-
-static const struct {
-    const char  *group, *name;
-} ngx_http_fcfaas_metrics_counter[] = {
-#define NGX_HTTP_FCFAAS_X(id, group, name)  { group, name },
-    NGX_HTTP_FCFAAS_COUNTERS(NGX_HTTP_FCFAAS_X)
-#undef NGX_HTTP_FCFAAS_X
 };
 
 
@@ -76,44 +68,30 @@ static const struct {
 #undef NGX_HTTP_FCFAAS_X
 };
 
-static const char *const  ngx_http_fcfaas_metrics_states[] = {
-    [FCF_SYNC_STARTING] = "starting",
-    [FCF_SYNC_LIVE]     = "live",
-    [FCF_SYNC_STALE]    = "stale"
-};
-
 
 void
 ngx_http_fcfaas_metrics_all(ngx_http_fcfaas_metrics_t *m)
 {
-    uint64_t                 totals[NGX_HTTP_FCFAAS_NCOUNTERS];
-    ngx_uint_t               n;
-    ngx_http_fcfaas_stat_t  *stats;
+    ngx_uint_t                n;
+    ngx_http_fcfaas_stats_t  *all;
 
-    if (m->conf->worker) {
-        ngx_http_fcfaas_worker_report(m->conf->worker);
-    }
-
-    stats = ngx_palloc(m->request->pool, NGX_HTTP_FCFAAS_WORKERS_MAX
-                                         * sizeof(ngx_http_fcfaas_stat_t));
-    if (stats == NULL) {
+    all = ngx_http_fcfaas_worker_stats(m->conf, m->request->pool);
+    if (all == NULL) {
         m->failed = 1;
         return;
     }
-
-    n = ngx_http_fcfaas_zone_read(m->conf->shm_zone, stats, totals);
 
     ngx_http_fcfaas_metrics_family(m, "fcfaas_info", "gauge",
                                    "The gateway's nginx.");
     ngx_http_fcfaas_metrics_add(m, "fcfaas_info{nginx=\"" NGINX_VERSION
                                    "\"} 1\n");
 
-    ngx_http_fcfaas_metrics_counters(m, totals);
-    ngx_http_fcfaas_metrics_parked(m, stats, n);
+    ngx_http_fcfaas_metrics_counters(m, all->totals);
+    ngx_http_fcfaas_metrics_parked(m, all);
     ngx_http_fcfaas_metrics_zone(m);
 
-    n = ngx_http_fcfaas_metrics_newest(stats, n);
-    ngx_http_fcfaas_metrics_workers(m, stats, n);
+    n = ngx_http_fcfaas_metrics_newest(all->stats, all->n);
+    ngx_http_fcfaas_metrics_workers(m, all->stats, n);
 }
 
 
@@ -132,7 +110,7 @@ ngx_http_fcfaas_metrics_counters(ngx_http_fcfaas_metrics_t *m,
 
         for (i = 0; i < NGX_HTTP_FCFAAS_NCOUNTERS; i++) {
 
-            if (ngx_strcmp(ngx_http_fcfaas_metrics_counter[i].group,
+            if (ngx_strcmp(ngx_http_fcfaas_counter_names[i].group,
                            ngx_http_fcfaas_metrics_groups[g].group)
                 != 0)
             {
@@ -142,33 +120,26 @@ ngx_http_fcfaas_metrics_counters(ngx_http_fcfaas_metrics_t *m,
             ngx_http_fcfaas_metrics_add(m, "%s{%s=\"%s\"} %uL\n",
                                    ngx_http_fcfaas_metrics_groups[g].name,
                                    ngx_http_fcfaas_metrics_groups[g].label,
-                                   ngx_http_fcfaas_metrics_counter[i].name,
+                                   ngx_http_fcfaas_counter_names[i].name,
                                    totals[i]);
         }
     }
 }
 
 
-/* also of workers that are shutting down */
 static void
 ngx_http_fcfaas_metrics_parked(ngx_http_fcfaas_metrics_t *m,
-    ngx_http_fcfaas_stat_t *stats, ngx_uint_t n)
+    ngx_http_fcfaas_stats_t *all)
 {
-    ngx_uint_t  i, parked, oldest;
-
-    for (i = 0, parked = 0, oldest = 0; i < n; i++) {
-        parked += stats[i].parked;
-        oldest = ngx_max(oldest, stats[i].oldest_parked);
-    }
-
     ngx_http_fcfaas_metrics_family(m, "fcfaas_parked", "gauge",
                                    "Requests that wait for an instance now.");
-    ngx_http_fcfaas_metrics_add(m, "fcfaas_parked %ui\n", parked);
+    ngx_http_fcfaas_metrics_add(m, "fcfaas_parked %ui\n", all->parked);
 
     ngx_http_fcfaas_metrics_family(m, "fcfaas_parked_oldest_seconds", "gauge",
                                    "Age of the oldest of them.");
     ngx_http_fcfaas_metrics_add(m, "fcfaas_parked_oldest_seconds %ui.%03ui\n",
-                                oldest / 1000, oldest % 1000);
+                                all->oldest_parked / 1000,
+                                all->oldest_parked % 1000);
 }
 
 
@@ -274,7 +245,7 @@ ngx_http_fcfaas_metrics_workers(ngx_http_fcfaas_metrics_t *m,
             ngx_http_fcfaas_metrics_add(m,
                       "fcfaas_worker_watch_state{worker=\"%ui\",state=\"%s\"}"
                       " %d\n", stats[i].worker,
-                      ngx_http_fcfaas_metrics_states[s],
+                      fcf_sync_state_name(s),
                       stats[i].etcd_state == s);
         }
     }

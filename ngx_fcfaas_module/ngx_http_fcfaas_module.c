@@ -6,7 +6,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_conf.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_metrics.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_state.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_tally.h"
@@ -172,7 +171,7 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
 
     { ngx_string("fcfaas_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_fcfaas_metrics_conf,
+      ngx_http_fcfaas_conf_metrics,
       0,
       0,
       NULL },

@@ -399,10 +399,10 @@ ngx_http_fcfaas_park_next(ngx_http_fcfaas_pool_t *pool)
     ngx_queue_t            *q;
     ngx_http_fcfaas_waiter_t  *wt;
 
-    any = ngx_http_fcfaas_slots_any(pool, NULL);
+    any = ngx_http_fcfaas_slots_any(pool);
 
     if (!any && ngx_http_fcfaas_share_room(pool)) {
-        any = ngx_http_fcfaas_slots_any(pool, NULL);
+        any = ngx_http_fcfaas_slots_any(pool);
     }
 
     for (q = ngx_queue_head(&pool->waiters);

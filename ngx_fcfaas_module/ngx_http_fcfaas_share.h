@@ -9,10 +9,6 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
-/* how long one that is full with other workers' requests is left alone: then
- * it is looked at again, whether a bell rang or not */
-#define NGX_HTTP_FCFAAS_ELSEWHERE  FCZ_LOOK_MS
-
 ngx_int_t ngx_http_fcfaas_share_start(ngx_http_fcfaas_worker_t *w);
 /* before the loop goes; share_end after all pools and instances have gone */
 void ngx_http_fcfaas_share_stop(ngx_http_fcfaas_worker_t *w);

@@ -30,9 +30,8 @@ void ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance);
 /* 1 if bind would find one for this request, in the zone too */
 ngx_uint_t ngx_http_fcfaas_slots_peek(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt);
-/* 1 if one seems free, for all that is known here; wt NULL: for any request */
-ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_pool_t *pool,
-    ngx_http_fcfaas_waiter_t *wt);
+/* 1 if one seems free, for all that is known here */
+ngx_uint_t ngx_http_fcfaas_slots_any(ngx_http_fcfaas_pool_t *pool);
 /* 1 if what there is lives on and has failed this request, and nothing else
  * is starting */
 ngx_uint_t ngx_http_fcfaas_slots_hopeless(ngx_http_fcfaas_pool_t *pool,

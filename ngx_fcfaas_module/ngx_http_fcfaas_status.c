@@ -14,31 +14,13 @@ static u_char *ngx_http_fcfaas_status_worker(u_char *p,
     ngx_http_fcfaas_stat_t *stat);
 
 
-static const struct {
-    const char  *group;
-    const char  *name;
-} ngx_http_fcfaas_counter_names[] = {
-#define NGX_HTTP_FCFAAS_X(id, group, name)  { group, name },
-    NGX_HTTP_FCFAAS_COUNTERS(NGX_HTTP_FCFAAS_X)
-#undef NGX_HTTP_FCFAAS_X
-};
-
-static const char *const  ngx_http_fcfaas_etcd_states[] = {
-    [FCF_SYNC_STARTING] = "starting",
-    [FCF_SYNC_LIVE]     = "live",
-    [FCF_SYNC_STALE]    = "stale"
-};
-
-
 ngx_int_t
 ngx_http_fcfaas_status_handler(ngx_http_request_t *r)
 {
-    uint64_t                      totals[NGX_HTTP_FCFAAS_NCOUNTERS];
-    ngx_int_t                     rc;
-    ngx_buf_t                    *b;
-    ngx_uint_t                    i, n, parked, oldest;
-    ngx_http_fcfaas_stat_t       *stats;
-    ngx_http_fcfaas_main_conf_t  *fmcf;
+    ngx_int_t                 rc;
+    ngx_buf_t                *b;
+    ngx_uint_t                i;
+    ngx_http_fcfaas_stats_t  *all;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
@@ -49,42 +31,30 @@ ngx_http_fcfaas_status_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    fmcf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
-
-    if (fmcf->worker) {
-        ngx_http_fcfaas_worker_report(fmcf->worker);
-    }
-
-    stats = ngx_palloc(r->pool, NGX_HTTP_FCFAAS_WORKERS_MAX
-                                * sizeof(ngx_http_fcfaas_stat_t));
-    if (stats == NULL) {
+    all = ngx_http_fcfaas_worker_stats(
+              ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module),
+              r->pool);
+    if (all == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    n = ngx_http_fcfaas_zone_read(fmcf->shm_zone, stats, totals);
-
     b = ngx_create_temp_buf(r->pool, NGX_HTTP_FCFAAS_STATUS_HEAD
-                                     + n * NGX_HTTP_FCFAAS_STATUS_WORKER);
+                                     + all->n * NGX_HTTP_FCFAAS_STATUS_WORKER);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    for (i = 0, parked = 0, oldest = 0; i < n; i++) {
-        parked += stats[i].parked;
-        oldest = ngx_max(oldest, stats[i].oldest_parked);
-    }
-
     b->last = ngx_sprintf(b->last, "{\"parked\":%ui,\"oldest_parked_ms\":%ui",
-                          parked, oldest);
-    b->last = ngx_http_fcfaas_status_counters(b->last, totals);
+                          all->parked, all->oldest_parked);
+    b->last = ngx_http_fcfaas_status_counters(b->last, all->totals);
     b->last = ngx_sprintf(b->last, ",\"workers\":[");
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < all->n; i++) {
         if (i) {
             *b->last++ = ',';
         }
 
-        b->last = ngx_http_fcfaas_status_worker(b->last, &stats[i]);
+        b->last = ngx_http_fcfaas_status_worker(b->last, &all->stats[i]);
     }
 
     b->last = ngx_sprintf(b->last, "]}\n");
@@ -121,7 +91,6 @@ ngx_http_fcfaas_status_send(ngx_http_request_t *r, ngx_buf_t *b)
 }
 
 
-/* counters of one group stand together in the list */
 static u_char *
 ngx_http_fcfaas_status_counters(u_char *p, uint64_t *totals)
 {
@@ -160,7 +129,7 @@ ngx_http_fcfaas_status_worker(u_char *p, ngx_http_fcfaas_stat_t *stat)
     p = ngx_sprintf(p, ",\"etcd\":{\"state\":\"%s\",\"healthy\":%s,"
                     "\"revision\":%L,\"events\":%uL,\"lists\":%uL,"
                     "\"reconnects\":%uL,\"idle_ms\":%uL}",
-                    ngx_http_fcfaas_etcd_states[stat->etcd_state],
+                    fcf_sync_state_name(stat->etcd_state),
                     stat->etcd_healthy ? "true" : "false",
                     stat->revision, stat->events, stat->lists,
                     stat->etcd_reconnects, stat->etcd_idle_ms);

@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_trace.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 
 #include "contract/fcf_trace.h"
 
@@ -37,23 +38,7 @@ static const ngx_http_variable_t  ngx_http_fcfaas_trace_vars[] = {
 ngx_int_t
 ngx_http_fcfaas_trace_add_variables(ngx_conf_t *cf)
 {
-    ngx_str_t                   name;
-    ngx_http_variable_t        *var;
-    const ngx_http_variable_t  *v;
-
-    for (v = ngx_http_fcfaas_trace_vars; v->name.len; v++) {
-
-        name = v->name;
-
-        var = ngx_http_add_variable(cf, &name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-    }
-
-    return NGX_OK;
+    return ngx_http_fcfaas_variables_add(cf, ngx_http_fcfaas_trace_vars);
 }
 
 
@@ -75,13 +60,7 @@ ngx_http_fcfaas_trace_parent(ngx_http_request_t *r,
 
     fcf_trace_format((char *) p, &trace);
 
-    v->data = p;
-    v->len = FCF_TRACE_LEN;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
+    return ngx_http_fcfaas_variable_value(v, p, FCF_TRACE_LEN);
 }
 
 

@@ -19,8 +19,6 @@ static ngx_int_t ngx_http_fcfaas_instance_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_fcfaas_attempts_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_fcfaas_variable_value(ngx_http_variable_value_t *v,
-    u_char *data, size_t len);
 
 
 static const ngx_http_variable_t  ngx_http_fcfaas_vars[] = {
@@ -57,11 +55,17 @@ static const ngx_http_variable_t  ngx_http_fcfaas_vars[] = {
 ngx_int_t
 ngx_http_fcfaas_add_variables(ngx_conf_t *cf)
 {
-    ngx_str_t                   name;
-    ngx_http_variable_t        *var;
-    const ngx_http_variable_t  *v;
+    return ngx_http_fcfaas_variables_add(cf, ngx_http_fcfaas_vars);
+}
 
-    for (v = ngx_http_fcfaas_vars; v->name.len; v++) {
+
+ngx_int_t
+ngx_http_fcfaas_variables_add(ngx_conf_t *cf, const ngx_http_variable_t *v)
+{
+    ngx_str_t             name;
+    ngx_http_variable_t  *var;
+
+    for ( /* void */ ; v->name.len; v++) {
 
         name = v->name;
 
@@ -287,7 +291,7 @@ ngx_http_fcfaas_attempts_variable(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_fcfaas_variable_value(ngx_http_variable_value_t *v, u_char *data,
     size_t len)
 {

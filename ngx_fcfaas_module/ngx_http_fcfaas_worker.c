@@ -375,3 +375,34 @@ ngx_http_fcfaas_worker_minimum(ngx_event_t *ev)
     ngx_add_timer(ev, w->nminimum ? NGX_HTTP_FCFAAS_TURN_TIME
                                   : NGX_HTTP_FCFAAS_TICK);
 }
+
+
+ngx_http_fcfaas_stats_t *
+ngx_http_fcfaas_worker_stats(ngx_http_fcfaas_main_conf_t *fmcf,
+    ngx_pool_t *pool)
+{
+    ngx_uint_t                i;
+    ngx_http_fcfaas_stats_t  *all;
+
+    all = ngx_palloc(pool, sizeof(ngx_http_fcfaas_stats_t));
+    if (all == NULL) {
+        return NULL;
+    }
+
+    if (fmcf->worker) {
+        ngx_http_fcfaas_worker_report(fmcf->worker);
+    }
+
+    all->n = ngx_http_fcfaas_zone_read(fmcf->shm_zone, all->stats,
+                                       all->totals);
+    all->parked = 0;
+    all->oldest_parked = 0;
+
+    for (i = 0; i < all->n; i++) {
+        all->parked += all->stats[i].parked;
+        all->oldest_parked = ngx_max(all->oldest_parked,
+                                     all->stats[i].oldest_parked);
+    }
+
+    return all;
+}

@@ -26,10 +26,18 @@ static void ngx_http_fcfaas_zone_free(ngx_http_fcfaas_zone_ref_t *ref);
 static ngx_http_fcfaas_zone_t *ngx_http_fcfaas_zone(ngx_shm_zone_t *shm_zone);
 static ngx_uint_t ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone);
 static void ngx_http_fcfaas_zone_unlock(ngx_http_fcfaas_zone_t *zone);
-static uint64_t ngx_http_fcfaas_zone_started(ngx_pid_t pid);
 static void ngx_http_fcfaas_zone_reap_locked(ngx_http_fcfaas_zone_t *zone);
 static void ngx_http_fcfaas_zone_fold_locked(ngx_http_fcfaas_zone_t *zone,
     ngx_http_fcfaas_stat_t *stat);
+
+
+const ngx_http_fcfaas_counter_name_t
+    ngx_http_fcfaas_counter_names[NGX_HTTP_FCFAAS_NCOUNTERS] =
+{
+#define NGX_HTTP_FCFAAS_X(id, group, name)  { group, name },
+    NGX_HTTP_FCFAAS_COUNTERS(NGX_HTTP_FCFAAS_X)
+#undef NGX_HTTP_FCFAAS_X
+};
 
 
 ngx_shm_zone_t *
@@ -264,7 +272,7 @@ ngx_http_fcfaas_zone_join(ngx_shm_zone_t *shm_zone, ngx_pool_t *pool)
             stat = &zone->stats[i];
             ngx_memzero(stat, sizeof(ngx_http_fcfaas_stat_t));
             stat->worker = ngx_worker;
-            stat->started = ngx_http_fcfaas_zone_started(ngx_pid);
+            stat->started = fcz_started(ngx_pid);
             stat->pid = ngx_pid;
             break;
         }
@@ -359,46 +367,11 @@ ngx_http_fcfaas_zone_reap_locked(ngx_http_fcfaas_zone_t *zone)
 
         if (stat->pid
             && ((kill(stat->pid, 0) == -1 && ngx_errno == ESRCH)
-                || stat->started
-                   != ngx_http_fcfaas_zone_started(stat->pid)))
+                || stat->started != fcz_started(stat->pid)))
         {
             ngx_http_fcfaas_zone_fold_locked(zone, stat);
         }
     }
-}
-
-
-/* when a process was started, which no other with its pid shares; 0: unknown */
-static uint64_t
-ngx_http_fcfaas_zone_started(ngx_pid_t pid)
-{
-    char       *p, path[sizeof("/proc//stat") + NGX_INT64_LEN];
-    char        text[512];
-    ssize_t     n;
-    ngx_fd_t    fd;
-    ngx_uint_t  field;
-
-    *ngx_sprintf((u_char *) path, "/proc/%P/stat", pid) = '\0';
-
-    fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        return 0;
-    }
-
-    n = ngx_read_fd(fd, text, sizeof(text) - 1);
-    (void) ngx_close_file(fd);
-
-    text[n > 0 ? n : 0] = '\0';
-
-    /* the second field is a name, which may have anything in it */
-
-    p = strrchr(text, ')');
-
-    for (field = 2; p && field < 22; field++) {
-        p = strchr(p + 1, ' ');
-    }
-
-    return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
 

@@ -40,6 +40,14 @@ typedef enum {
     NGX_HTTP_FCFAAS_NCOUNTERS
 } ngx_http_fcfaas_counter_e;
 
+typedef struct {
+    const char                  *group;         /* of one stand together */
+    const char                  *name;
+} ngx_http_fcfaas_counter_name_t;
+
+extern const ngx_http_fcfaas_counter_name_t
+    ngx_http_fcfaas_counter_names[NGX_HTTP_FCFAAS_NCOUNTERS];
+
 struct ngx_http_fcfaas_stat_s {
     ngx_pid_t                    pid;           /* 0: free */
     uint64_t                     started;       /* by the kernel's clock; pids

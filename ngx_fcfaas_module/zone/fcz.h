@@ -89,7 +89,6 @@ typedef struct fcz_pool_s {
     LIST_ENTRY(fcz_pool_s)  offer;      /* in member->offers */
     uint64_t                offered_at; /* 0: not in there */
     uint8_t                 listed;
-    uint8_t                 rung;       /* for the caller's use */
 } fcz_pool_t;
 
 typedef struct fcz_slot_s {
@@ -121,7 +120,6 @@ typedef struct {
     uint64_t                 ringing[FCZ_MEMBERS_MAX / 64];
     uint32_t                 alone_by;  /* pid, 0: unknown */
     uint32_t                 events;
-    uint32_t                 nalone;    /* slots and pools without a cell */
     uint8_t                  alone;
     uint8_t                  untold;    /* something was done alone */
     uint8_t                  full_told;
@@ -132,14 +130,10 @@ typedef struct {
     uint32_t                 waiting;
     uint32_t                 wanted;        /* who want it, wherever they wait */
     uint32_t                 busy;
-    uint32_t                 attempt;       /* failures in a row */
-    uint64_t                 failed_until;  /* fcz_now(); 0: it may start */
 } fcz_view_t;
 
 typedef struct {
     uint32_t                 epoch;
-    uint32_t                 members;
-    uint32_t                 waiting;
     uint32_t                 slots, slots_max;      /* cells in use */
     uint32_t                 pools, pools_max;
 } fcz_stat_t;
@@ -152,6 +146,10 @@ uint64_t fcz_now(void);
  * (after ms). */
 int fcz_mutex_init(pthread_mutex_t *mutex);
 int fcz_mutex_lock(pthread_mutex_t *mutex, int ms);
+
+/* When a process was started, in the kernel's ticks, which no other with its
+ * pid shares; 0: unknown. */
+uint64_t fcz_started(pid_t pid);
 
 
 /* The zone: in "size" bytes of shared memory, aligned to 64.  bells:

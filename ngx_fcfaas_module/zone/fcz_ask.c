@@ -36,8 +36,6 @@ fcz_view(fcz_member_t *m, fcz_pool_t *pool, fcz_view_t *view)
         view->waiting = p->waiting;
         view->wanted = p->wanted;
         view->busy = p->busy;
-        view->attempt = p->attempt;
-        view->failed_until = p->failed_until;
     }
 
     fcz_unlock(m);

@@ -196,16 +196,8 @@ fcz_mem_cell(fcz_member_t *m, const fcz_key_t *key, uint32_t pool)
         }
     }
 
-    if (a->free != FCZ_NONE || a->fresh < a->max) {
-
-        i = a->free;
-
-        if (i != FCZ_NONE) {
-            a->free = m->cells->cells[i].next;
-
-        } else {
-            i = a->fresh++;
-        }
+    if (a->fresh < a->max) {
+        i = a->fresh++;
 
     } else if (a->idle_first != FCZ_NONE) {
         i = a->idle_first;
@@ -393,5 +385,15 @@ fcz_mem_no_room(fcz_member_t *m, uint32_t i)
 
     if (cell->room_next != FCZ_NONE) {
         m->cells->cells[cell->room_next].room_prev = cell->room_prev;
+    }
+}
+
+
+void
+fcz_mem_full(fcz_member_t *m)
+{
+    if (!m->full_told) {
+        m->full_told = 1;
+        m->events |= FCZ_E_FULL;
     }
 }

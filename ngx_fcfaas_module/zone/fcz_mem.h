@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     fcz_key_t        key;
     uint32_t         gen;
-    uint32_t         next;              /* bucket, or free */
+    uint32_t         next;              /* of its bucket */
     uint32_t         idle_prev;
     uint32_t         idle_next;
     uint32_t         room_prev;         /* of its pool; while "room" */
@@ -153,6 +153,9 @@ void fcz_mem_used(fcz_member_t *m, uint32_t cell);
 void fcz_mem_room(fcz_member_t *m, uint32_t cell);
 void fcz_mem_no_room(fcz_member_t *m, uint32_t cell);
 
+/* there is no cell for it: told once */
+void fcz_mem_full(fcz_member_t *m);
+
 /* fcz_mem_list.c */
 uint32_t fcz_mem_ledger(fcz_member_t *m, uint32_t member, uint32_t cell);
 void fcz_mem_ledger_free(fcz_member_t *m, uint32_t ledger);
@@ -192,10 +195,8 @@ void fcz_slot_drop(fcz_member_t *m, uint32_t ledger);
 void fcz_tell(fcz_member_t *m);
 unsigned fcz_settled(fcz_member_t *m);
 
-/* fcz_process.c: when a process was started, which no other with its pid
- * shares, 0: unknown; it stands still; it is no more (started: 0 if its pid
- * cannot be another's already) */
-uint64_t fcz_started(pid_t pid);
+/* fcz_process.c: it stands still; it is no more (started: 0 if its pid cannot
+ * be another's already) */
 unsigned fcz_stopped(pid_t pid);
 unsigned fcz_dead(pid_t pid, uint64_t started);
 

@@ -171,8 +171,7 @@ fcz_mem_pool_of(fcz_member_t *m, fcz_pool_t *pool)
     i = fcz_mem_pool(m, &pool->key);
 
     if (i == FCZ_NONE) {
-        m->events |= m->full_told ? 0 : FCZ_E_FULL;
-        m->full_told = 1;
+        fcz_mem_full(m);
         return FCZ_NONE;
     }
 

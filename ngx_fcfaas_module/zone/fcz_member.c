@@ -329,20 +329,13 @@ fcz_told(fcz_member_t *m, uint32_t epoch)
 void
 fcz_stat(fcz_member_t *m, fcz_stat_t *stat)
 {
-    uint32_t  i;
-    fcz_t    *zone;
+    fcz_t  *zone;
 
     zone = m->zone;
 
     stat->epoch = fcz_read(&zone->epoch);
-    stat->waiting = fcz_read(&zone->waiting);
     stat->slots = fcz_read(&zone->cells.used);
     stat->slots_max = zone->cells.max;
     stat->pools = fcz_read(&zone->pools.used);
     stat->pools_max = zone->pools.max;
-    stat->members = 0;
-
-    for (i = 0; i < FCZ_MEMBERS_MAX; i++) {
-        stat->members += fcz_read(&zone->entries[i].pid) != 0;
-    }
 }

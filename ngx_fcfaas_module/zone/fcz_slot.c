@@ -119,7 +119,6 @@ fcz_bind_locked(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
     i = fcz_slot_cell(m, slot);
 
     if (i == FCZ_NONE) {
-        m->nalone++;
         return fcz_bind_alone(m, slot, limit, peek);
     }
 
@@ -268,8 +267,7 @@ fcz_slot_cell(fcz_member_t *m, fcz_slot_t *slot)
 
     if (i == FCZ_NONE) {
         slot->epoch = 0;
-        m->events |= m->full_told ? 0 : FCZ_E_FULL;
-        m->full_told = 1;
+        fcz_mem_full(m);
         return FCZ_NONE;
     }
 
@@ -291,9 +289,7 @@ fcz_slot_more(fcz_member_t *m, fcz_slot_t *slot, uint32_t i, uint32_t n)
         slot->ledger = fcz_mem_ledger(m, m->index, i);
 
         if (slot->ledger == FCZ_NONE) {
-            m->events |= m->full_told ? 0 : FCZ_E_FULL;
-            m->full_told = 1;
-            m->nalone++;
+            fcz_mem_full(m);
             return;
         }
     }

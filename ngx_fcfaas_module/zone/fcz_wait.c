@@ -206,7 +206,6 @@ fcz_wait_tell(fcz_member_t *m, fcz_pool_t *pool)
 
     i = fcz_mem_pool_of(m, pool);
     if (i == FCZ_NONE) {
-        m->nalone++;
         return;
     }
 
@@ -214,9 +213,7 @@ fcz_wait_tell(fcz_member_t *m, fcz_pool_t *pool)
         pool->wait = fcz_mem_wait(m, m->index, i);
 
         if (pool->wait == FCZ_NONE) {
-            m->events |= m->full_told ? 0 : FCZ_E_FULL;
-            m->full_told = 1;
-            m->nalone++;
+            fcz_mem_full(m);
             return;
         }
 
@@ -309,24 +306,8 @@ fcz_behind(fcz_member_t *m, uint32_t pool, uint64_t ticket,
 unsigned
 fcz_offer(fcz_member_t *m, uint32_t pool)
 {
-    uint32_t  i;
-    uint64_t  now;
-
-    now = fcz_now();
-    i = fcz_wait_oldest(m, pool, now, FCZ_OFFER_MS, FCZ_NO_TICKET);
-
-    if (i == FCZ_NONE) {
-        return 0;
-    }
-
-    if (m->cells->waits[i].member == m->index) {
-        /* a caller that releases looks at its own by itself */
-        return 0;
-    }
-
-    fcz_wait_ring(m, i, now);
-
-    return 1;
+    /* a caller that releases looks at its own by itself */
+    return fcz_behind(m, pool, FCZ_NO_TICKET, 0);
 }
 
 
