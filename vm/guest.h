@@ -42,7 +42,8 @@
 #define FCV_FRAME_MAX         65536
 #define FCV_OUTPUT_KEEP       262144            /* bytes kept in the guest */
 #define FCV_DNS_MAX           3
-#define FCV_SEED_TEXT         5464              /* base64 of 4096 bytes */
+#define FCV_SEED_MAX          4096
+#define FCV_SEED_TEXT         ((FCV_SEED_MAX + 2) / 3 * 4)  /* in base64 */
 #define FCV_STOP_TIMEOUT_MS   5000
 
 /* Guest addresses come with a MAC of their own: 06:00 and the IPv4 address. */

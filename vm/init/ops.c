@@ -11,7 +11,6 @@
 #include "vm/init/ops.h"
 
 #define STOP_MAX_MS  (3600 * 1000)
-#define SEED_MAX     4096
 
 typedef int (*op_pt)(fcv_life_t *life, const json_t *request, fcf_err_t *err);
 
@@ -81,7 +80,7 @@ add_entropy(const void *data, size_t len, fcf_err_t *err)
 
     union {
         struct rand_pool_info  info;
-        char                   room[sizeof(struct rand_pool_info) + SEED_MAX];
+        char                   room[sizeof(struct rand_pool_info) + FCV_SEED_MAX];
     } pool;
 
     pool.info.entropy_count = (int) len * 8;
@@ -112,15 +111,15 @@ int
 fcv_seed(const char *base64, const char *what, fcf_err_t *err)
 {
     int     rc;
-    char    data[SEED_MAX + 3];
+    char    data[FCV_SEED_MAX + 3];
     size_t  len;
 
-    if (strlen(base64) > fcf_base64_encoded_len(SEED_MAX)
+    if (strlen(base64) > fcf_base64_encoded_len(FCV_SEED_MAX)
         || fcf_base64_decode(data, &len, base64, strlen(base64)) < 0
-        || len == 0 || len > SEED_MAX)
+        || len == 0 || len > FCV_SEED_MAX)
     {
         return fcf_err_set(err, FCF_E_INVALID,
-                           "%s is not base64 of 1-%d bytes", what, SEED_MAX);
+                           "%s is not base64 of 1-%d bytes", what, FCV_SEED_MAX);
     }
 
     rc = add_entropy(data, len, err);

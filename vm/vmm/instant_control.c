@@ -12,7 +12,6 @@
 #define FCV_CONTROL_CONNS  8
 #define FCV_LOG_CHUNK      32768
 #define FCV_STOP_FLUSH_MS  200
-#define FCV_SEED_MAX       4096
 #define FCV_STOP_MAX_MS    (3600 * 1000)
 
 typedef struct control_s  control_t;

@@ -63,9 +63,8 @@ state_text(const fcv_model_t *model, const char *backend, int minor)
     json_t  *config, *state;
 
     config = fcv_model_config(model);
-    state = json_pack("{s:i, s:s, s:o, s:s, s:O}", "minor", minor, "backend",
-                      backend, "config", config, "boot_args",
-                      fcv_model_boot_args(model), "machine", model->machine);
+    state = json_pack("{s:i, s:s, s:o}", "minor", minor, "backend", backend,
+                      "config", config);
     text = state ? json_dumps(state, JSON_COMPACT) : NULL;
     json_decref(state);
 

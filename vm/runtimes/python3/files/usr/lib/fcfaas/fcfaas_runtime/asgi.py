@@ -40,7 +40,7 @@ class Exchange:
             return {'type': 'http.disconnect'}
 
         try:
-            data = await self.io(self.read)
+            data = await self.io(lambda: self.body.read(PIECE))
         except Gone:
             self.read_all = True
             self.left.set()
@@ -50,10 +50,6 @@ class Exchange:
 
         return {'type': 'http.request', 'body': data,
                 'more_body': not self.body.ended}
-
-    def read(self):
-        room = bytearray(PIECE)
-        return bytes(room[:self.body.readinto(room)])
 
     async def send(self, event):
         kind = event['type']
