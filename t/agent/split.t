@@ -168,6 +168,8 @@ subtest 'what waits while there is no proxy' => sub {
     is(RouteHost::call($gone)->{status}, 0, 'the closed one is not back');
     $h->quit;
     ok($proxy->alive, 'it is nobody\'s child, and stays');
+    wait_for(sub { RouteHost::call($port)->{status} == 0 }, 10,
+        'it to have heard that');
     is(RouteHost::call($port)->{status}, 0, 'without routes');
     ok($proxy->stop('TERM'), 'until it is told to end');
 };
