@@ -17,69 +17,46 @@
 #include "agent/vmm/vmm_jail_int.h"
 
 
-/* a jail's name is "<node_id>-<n>", as the VMM's id allows it: without "." and
- * "_", and the last FCA_VMM_ID_MAX characters of it */
+/* the VM of this node whose jail would have that name; 0: none could */
 static int
-sweep_ours(const char *name, const char *node_id)
+sweep_worker(const char *name, const char *node_id, char *worker, size_t size)
 {
-    char         head[FCF_WORKER_ID_MAX + 2];
-    size_t       i, n, len;
+    char         id[FCA_VMM_ID_MAX + 1];
     const char  *dash;
 
     dash = strrchr(name, '-');
 
     if (dash == NULL || dash[1] == '\0'
-        || strspn(dash + 1, "0123456789") != strlen(dash + 1))
+        || strspn(dash + 1, "0123456789") != strlen(dash + 1)
+        || (size_t) snprintf(worker, size, "%s%s", node_id, dash) >= size)
     {
         return 0;
     }
 
-    snprintf(head, sizeof(head), "%s-", node_id);
+    fca_vmm_id(worker, id);
 
-    for (i = 0; head[i] != '\0'; i++) {
-        if (head[i] == '.' || head[i] == '_') {
-            head[i] = '-';
-        }
-    }
-
-    n = (size_t) (dash - name) + 1;
-    len = strlen(head);
-
-    return n <= len && strncmp(head + len - n, name, n) == 0
-           && (n == len || strlen(name) == FCA_VMM_ID_MAX);
+    return strcmp(id, name) == 0;
 }
 
 
-/* whether a VM's directory leads there */
+/* whether that VM's directory is there and leads to the jail */
 static int
-sweep_led_to(const char *run_dir, const char *jail)
+sweep_led_to(const char *run_dir, const char *worker, const char *jail)
 {
-    int             found;
-    DIR            *dir;
-    char           *to, path[PATH_MAX];
-    struct dirent  *entry;
+    int    led;
+    char  *to, path[PATH_MAX];
 
-    found = 0;
-    dir = opendir(run_dir);
-
-    while (dir != NULL && !found && (entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] == '.'
-            || (size_t) snprintf(path, sizeof(path), "%s/%s", run_dir,
-                                 entry->d_name) >= sizeof(path))
-        {
-            continue;
-        }
-
-        to = fca_vmm_jail_of(path);
-        found = to != NULL && strcmp(to, jail) == 0;
-        free(to);
+    if ((size_t) snprintf(path, sizeof(path), "%s/%s", run_dir, worker)
+        >= sizeof(path))
+    {
+        return 0;
     }
 
-    if (dir != NULL) {
-        closedir(dir);
-    }
+    to = fca_vmm_jail_of(path);
+    led = to != NULL && strcmp(to, jail) == 0;
+    free(to);
 
-    return found;
+    return led;
 }
 
 
@@ -127,7 +104,7 @@ fca_jail_sweep(const fca_jail_t *jail, const char *run_dir,
 {
     int             n;
     DIR            *dir;
-    char           *all, path[PATH_MAX];
+    char           *all, path[PATH_MAX], worker[FCF_WORKER_ID_MAX + 1];
     fcf_err_t       err;
     struct dirent  *entry;
 
@@ -136,10 +113,10 @@ fca_jail_sweep(const fca_jail_t *jail, const char *run_dir,
     dir = all != NULL ? opendir(all) : NULL;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (!sweep_ours(entry->d_name, node_id)
+        if (!sweep_worker(entry->d_name, node_id, worker, sizeof(worker))
             || (size_t) snprintf(path, sizeof(path), "%s%s", all,
                                  entry->d_name) >= sizeof(path)
-            || sweep_led_to(run_dir, path) || sweep_lived_in(path))
+            || sweep_led_to(run_dir, worker, path) || sweep_lived_in(path))
         {
             continue;
         }
