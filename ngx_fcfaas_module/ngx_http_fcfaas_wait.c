@@ -74,6 +74,10 @@ ngx_http_fcfaas_wait_answer(ngx_http_fcfaas_peer_t *fp,
         return ngx_http_fcfaas_wait_busy(pc);
     }
 
+    /* more of a body that was streamed is for nobody: nginx would send it to
+     * what stands in for a connection here */
+    fp->ctx->request->read_event_handler = ngx_http_block_reading;
+
     fp->end.handler = ngx_http_fcfaas_wait_end_handler;
     fp->end.data = (void *) &ngx_http_fcfaas_no_connection;
     fp->end.log = fp->ctx->request->connection->log;

@@ -192,5 +192,23 @@ for my $case (['/run', 'short'], ['/run', $large], ['/stream', 'short'],
     waitpid $pid, 0;
 }
 
+# the answer "unsent" and more of a streamed body in one turn of the worker's
+$g->spec('turn');
+$g->warm('turn', port => $busy->port);
+my ($worker) = $g->nginx->workers;
+
+$q = $g->send('', raw => head('/stream/turn', "Content-Length: $length")
+    . 'some');
+$c = $busy->take;
+is($c->read(4), 'some', 'in one turn: a part is there');
+kill 'STOP', $worker;
+wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'it to stop');
+$c->print($unsent);
+$q->sock->print('more');
+kill 'CONT', $worker;
+is($q->response->{status}, 503, 'in one turn: 503');
+$q->close;
+$c->close;
+
 $g->stop;
 done_testing;
