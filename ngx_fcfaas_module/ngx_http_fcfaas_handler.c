@@ -240,6 +240,7 @@ static ngx_int_t
 ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 {
     ngx_int_t  rc;
+    fcp_str_t  uri;
 
     ctx->id = ctx->given;
     rc = ngx_http_fcfaas_route_parse(&ctx->id, &ctx->waiter.version);
@@ -258,7 +259,9 @@ ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (!r->valid_unparsed_uri && ngx_http_fcfaas_path_dots(&r->uri)) {
+    uri = ngx_http_fcfaas_path_str(&r->uri);
+
+    if (!r->valid_unparsed_uri && fcp_path_dots(&uri)) {
 
         /* from an argument, say, by a rewrite: there is no way to write that
          * down that would not take the function elsewhere */

@@ -1,139 +1,43 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_path.h"
 
 
-typedef struct {
-    u_char      *text;          /* decoded and normalised */
-    uint32_t    *end;           /* of each character, in the raw path */
-    size_t       len;
-} ngx_http_fcfaas_path_t;
-
-
-static ngx_int_t ngx_http_fcfaas_path_decode(ngx_http_request_t *r,
-    ngx_str_t *raw, ngx_http_fcfaas_path_t *path);
-static ngx_uint_t ngx_http_fcfaas_path_segment(ngx_http_fcfaas_path_t *path);
 static ngx_uint_t ngx_http_fcfaas_path_merges(ngx_http_request_t *r);
+static ngx_int_t ngx_http_fcfaas_path_reads(ngx_http_request_t *r,
+    ngx_str_t *raw, ngx_str_t *text);
 static void ngx_http_fcfaas_path_escape(ngx_http_request_t *r,
     ngx_str_t *args);
 
 
-size_t
-ngx_http_fcfaas_path_len(ngx_str_t *uri)
-{
-    size_t  i;
-
-    for (i = 0; i < uri->len; i++) {
-        if (uri->data[i] == '?' || uri->data[i] == '#') {
-            break;
-        }
-    }
-
-    return i;
-}
-
-
 ngx_int_t
-ngx_http_fcfaas_path_offset(ngx_http_request_t *r, ngx_str_t *raw, size_t cut,
-    size_t *offset)
+ngx_http_fcfaas_path_rest(ngx_http_request_t *r, ngx_str_t *raw, size_t cut,
+    ngx_str_t *path)
 {
-    ngx_http_fcfaas_path_t  path;
+    void       *work;
+    ngx_str_t   text;
+    fcp_str_t   from, reads, rest;
 
-    if (ngx_http_fcfaas_path_decode(r, raw, &path) != NGX_OK) {
+    work = ngx_palloc(r->pool, fcp_path_work(raw->len));
+    if (work == NULL) {
         return NGX_ERROR;
     }
 
-    if (path.len != r->uri.len
-        || ngx_memcmp(path.text, r->uri.data, path.len) != 0)
+    from = ngx_http_fcfaas_path_str(raw);
+    reads = ngx_http_fcfaas_path_str(&r->uri);
+
+    if (fcp_path_rest(&rest, &from, &reads, cut,
+                      ngx_http_fcfaas_path_merges(r), work)
+        != 0)
     {
         return NGX_DECLINED;
     }
 
-    *offset = cut ? path.end[cut - 1] : 0;
+    path->data = (u_char *) rest.data;
+    path->len = rest.len;
 
-    return NGX_OK;
-}
+    text.data = r->uri.data + cut;
+    text.len = r->uri.len - cut;
 
-
-static ngx_int_t
-ngx_http_fcfaas_path_decode(ngx_http_request_t *r, ngx_str_t *raw,
-    ngx_http_fcfaas_path_t *path)
-{
-    u_char      ch;
-    size_t      i;
-    ngx_int_t   n;
-    ngx_uint_t  merge;
-
-    merge = ngx_http_fcfaas_path_merges(r);
-
-    path->len = 0;
-    path->text = ngx_pnalloc(r->pool, raw->len + 1);
-    path->end = ngx_palloc(r->pool, (raw->len + 1) * sizeof(uint32_t));
-
-    if (path->text == NULL || path->end == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < raw->len; /* void */) {
-
-        ch = raw->data[i++];
-
-        if (ch == '%' && i + 2 <= raw->len) {
-            n = ngx_hextoi(raw->data + i, 2);
-
-            if (n != NGX_ERROR) {
-                ch = (u_char) n;
-                i += 2;
-            }
-        }
-
-        if (ch == '/'
-            && (ngx_http_fcfaas_path_segment(path)
-                || (merge && path->len && path->text[path->len - 1] == '/')))
-        {
-            path->end[path->len - 1] = i;
-            continue;
-        }
-
-        path->text[path->len] = ch;
-        path->end[path->len] = i;
-        path->len++;
-    }
-
-    if (ngx_http_fcfaas_path_segment(path)) {
-        path->end[path->len - 1] = raw->len;
-    }
-
-    return NGX_OK;
-}
-
-
-/* takes out a "." or ".." that ends here, and what it steps over: 1 if the
- * path ends with a slash now */
-static ngx_uint_t
-ngx_http_fcfaas_path_segment(ngx_http_fcfaas_path_t *path)
-{
-    size_t  start, len;
-
-    for (start = path->len; start && path->text[start - 1] != '/'; start--) {
-        /* void */
-    }
-
-    len = path->len - start;
-
-    if (start == 0 || len == 0 || len > 2
-        || path->text[start] != '.' || path->text[path->len - 1] != '.')
-    {
-        return 0;
-    }
-
-    path->len = start;
-
-    if (len == 2 && start > 1) {
-        do {
-            path->len--;
-        } while (path->text[path->len - 1] != '/');
-    }
-
-    return 1;
+    return ngx_http_fcfaas_path_reads(r, path, &text);
 }
 
 
@@ -148,7 +52,9 @@ ngx_http_fcfaas_path_merges(ngx_http_request_t *r)
 }
 
 
-ngx_int_t
+/* NGX_OK if nginx's parser makes "text" of the raw path ("" is "/"), else
+ * NGX_DECLINED */
+static ngx_int_t
 ngx_http_fcfaas_path_reads(ngx_http_request_t *r, ngx_str_t *raw,
     ngx_str_t *text)
 {
@@ -197,49 +103,16 @@ ngx_http_fcfaas_path_reads(ngx_http_request_t *r, ngx_str_t *raw,
 }
 
 
-ngx_uint_t
-ngx_http_fcfaas_path_dots(ngx_str_t *path)
-{
-    u_char  *p, *last, *end;
-
-    p = path->data;
-    last = p + path->len;
-
-    for ( ;; ) {
-
-        end = ngx_strlchr(p, last, '/');
-        if (end == NULL) {
-            end = last;
-        }
-
-        if ((end - p == 1 && p[0] == '.')
-            || (end - p == 2 && p[0] == '.' && p[1] == '.'))
-        {
-            return 1;
-        }
-
-        if (end == last) {
-            return 0;
-        }
-
-        p = end + 1;
-    }
-}
-
-
 void
 ngx_http_fcfaas_path_args(ngx_http_request_t *r, ngx_str_t *args)
 {
-    u_char  *p;
+    fcp_str_t  uri, own;
 
-    args->len = ngx_http_fcfaas_path_len(&r->unparsed_uri);
-    args->data = r->unparsed_uri.data + args->len;
-    args->len = r->unparsed_uri.len - args->len;
+    uri = ngx_http_fcfaas_path_str(&r->unparsed_uri);
+    fcp_path_args(&uri, &own);
 
-    p = ngx_strlchr(args->data, args->data + args->len, '#');
-    if (p) {
-        args->len = p - args->data;
-    }
+    args->data = (u_char *) own.data;
+    args->len = own.len;
 
     if (r->valid_unparsed_uri
         && r->args.len == (args->len ? args->len - 1 : 0)
@@ -258,10 +131,7 @@ ngx_http_fcfaas_path_args(ngx_http_request_t *r, ngx_str_t *args)
 static void
 ngx_http_fcfaas_path_escape(ngx_http_request_t *r, ngx_str_t *args)
 {
-    u_char  *p, ch;
-    size_t   i;
-
-    static u_char  hex[] = "0123456789ABCDEF";
+    fcp_str_t  text;
 
     args->len = 0;
 
@@ -274,21 +144,8 @@ ngx_http_fcfaas_path_escape(ngx_http_request_t *r, ngx_str_t *args)
         return;
     }
 
-    p = args->data;
-    *p++ = '?';
+    text = ngx_http_fcfaas_path_str(&r->args);
 
-    for (i = 0; i < r->args.len; i++) {
-        ch = r->args.data[i];
-
-        if (ch > 0x20 && ch < 0x7f && ch != '#') {
-            *p++ = ch;
-            continue;
-        }
-
-        *p++ = '%';
-        *p++ = hex[ch >> 4];
-        *p++ = hex[ch & 0xf];
-    }
-
-    args->len = p - args->data;
+    args->data[0] = '?';
+    args->len = 1 + fcp_path_escape_args(args->data + 1, &text);
 }

@@ -19,7 +19,6 @@
 
 static size_t ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
-static size_t ngx_http_fcfaas_uri_strip(ngx_str_t *uri, ngx_uint_t n);
 static size_t ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
 static ngx_int_t ngx_http_fcfaas_uri_raw(ngx_http_request_t *r, size_t cut,
@@ -61,8 +60,11 @@ static size_t
 ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id)
 {
+    fcp_str_t  text;
+
     if (flcf->strip != NGX_CONF_UNSET) {
-        return ngx_http_fcfaas_uri_strip(&r->uri, flcf->strip);
+        text = ngx_http_fcfaas_path_str(&r->uri);
+        return fcp_path_strip(&text, flcf->strip);
     }
 
     if (flcf->capture != NGX_CONF_UNSET) {
@@ -70,21 +72,6 @@ ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
     }
 
     return 0;
-}
-
-
-static size_t
-ngx_http_fcfaas_uri_strip(ngx_str_t *uri, ngx_uint_t n)
-{
-    size_t  i;
-
-    for (i = 0; i < uri->len; i++) {
-        if (uri->data[i] == '/' && n-- == 0) {
-            break;
-        }
-    }
-
-    return i;
 }
 
 
@@ -142,16 +129,17 @@ ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_fcfaas_uri_raw(ngx_http_request_t *r, size_t cut, ngx_str_t *path)
 {
-    size_t      offset;
-    ngx_int_t   rc;
-    ngx_str_t   raw, rest;
+    ngx_str_t  raw;
+    fcp_str_t  uri;
 
     if (!r->valid_unparsed_uri) {
         return NGX_DECLINED;
     }
 
+    uri = ngx_http_fcfaas_path_str(&r->unparsed_uri);
+
     raw.data = r->unparsed_uri.data;
-    raw.len = ngx_http_fcfaas_path_len(&r->unparsed_uri);
+    raw.len = fcp_path_len(&uri);
 
     if (raw.len == r->uri.len
         && ngx_memcmp(raw.data, r->uri.data, raw.len) == 0
@@ -164,36 +152,7 @@ ngx_http_fcfaas_uri_raw(ngx_http_request_t *r, size_t cut, ngx_str_t *path)
         return NGX_OK;
     }
 
-    rc = ngx_http_fcfaas_path_offset(r, &raw, cut, &offset);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    raw.data += offset;
-    raw.len -= offset;
-
-    if (raw.len > 2 && raw.data[0] == '%') {
-
-        /* the slash behind the name was escaped: not a part of a segment, to
-         * nginx, so it is none to the function */
-
-        path->len = raw.len - 2;
-        path->data = ngx_pnalloc(r->pool, path->len);
-        if (path->data == NULL) {
-            return NGX_ERROR;
-        }
-
-        path->data[0] = '/';
-        ngx_memcpy(path->data + 1, raw.data + 3, path->len - 1);
-
-    } else {
-        *path = raw;
-    }
-
-    rest.data = r->uri.data + cut;
-    rest.len = r->uri.len - cut;
-
-    return ngx_http_fcfaas_path_reads(r, path, &rest);
+    return ngx_http_fcfaas_path_rest(r, &raw, cut, path);
 }
 
 
@@ -203,12 +162,15 @@ ngx_http_fcfaas_uri_encoded(ngx_http_request_t *r, size_t cut,
 {
     u_char     *p;
     size_t      n;
+    fcp_str_t   text;
     ngx_str_t   rest;
 
     rest.data = r->uri.data + cut;
     rest.len = r->uri.len - cut;
 
-    if (ngx_http_fcfaas_path_dots(&rest)) {
+    text = ngx_http_fcfaas_path_str(&rest);
+
+    if (fcp_path_dots(&text)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "fcfaas: \"%V\" has \".\" or \"..\" segments: "
                       "not passed on", &r->uri);
@@ -240,9 +202,8 @@ static ngx_int_t
 ngx_http_fcfaas_uri_join(ngx_http_request_t *r, ngx_str_t *path,
     ngx_str_t *uri)
 {
-    u_char     *p;
-    size_t      len;
-    ngx_str_t   args;
+    ngx_str_t  args;
+    fcp_str_t  head, tail;
 
     ngx_http_fcfaas_path_args(r, &args);
 
@@ -253,23 +214,14 @@ ngx_http_fcfaas_uri_join(ngx_http_request_t *r, ngx_str_t *path,
         return NGX_OK;
     }
 
-    len = ngx_max(path->len, 1) + args.len;
-
-    uri->data = ngx_pnalloc(r->pool, len);
+    uri->data = ngx_pnalloc(r->pool, path->len + args.len + 1);
     if (uri->data == NULL) {
         return NGX_ERROR;
     }
 
-    p = uri->data;
-
-    if (path->len == 0) {
-        *p++ = '/';
-    }
-
-    p = ngx_cpymem(p, path->data, path->len);
-    p = ngx_cpymem(p, args.data, args.len);
-
-    uri->len = p - uri->data;
+    head = ngx_http_fcfaas_path_str(path);
+    tail = ngx_http_fcfaas_path_str(&args);
+    uri->len = fcp_path_join(uri->data, &head, &tail);
 
     return NGX_OK;
 }

@@ -9,7 +9,8 @@ NGX_SRCS := config ngx_fcfaas_module/build \
             $(wildcard contract/*.[ch] client/*.[ch]) \
             $(wildcard ngx_fcfaas_module/*.[ch]) \
             $(wildcard ngx_fcfaas_module/zone/*.[ch]) \
-            $(wildcard ngx_fcfaas_module/state/*.[ch])
+            $(wildcard ngx_fcfaas_module/state/*.[ch]) \
+            $(wildcard ngx_fcfaas_module/path/*.[ch])
 
 NGX_release := build/nginx/ngx_http_fcfaas_module.so
 NGX_asan    := build/nginx-asan/nginx

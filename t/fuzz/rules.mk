@@ -32,6 +32,20 @@ FUZZ_etcd_reply      := $(FUZZ_FCF)
 FUZZ_etcd_watch      := $(FUZZ_FCF)
 FUZZ_state_file      := $(B)/ngx_fcfaas_module/state/fcs_state.o $(FUZZ_FCF)
 
+# nginx's own parser of request lines, of the source that V=asan is built from
+FUZZ_NGINX_SRC := $(or $(NGINX_SRC),build/nginx-asan/src)/src
+FUZZ_NGINX := $(B)/t/fuzz/nginx/read_uri.o $(B)/t/fuzz/nginx/parse.o
+FUZZ_path_cut := $(B)/ngx_fcfaas_module/path/fcp_path.o $(FUZZ_NGINX)
+
+$(FUZZ_NGINX): CFLAGS += -Ibuild/nginx-asan/obj -w -fno-sanitize=alignment \
+    $(patsubst %,-I$(FUZZ_NGINX_SRC)/%,core event event/modules os/unix http \
+    http/modules http/v2)
+$(FUZZ_NGINX): | $(NGX_asan)
+
+$(B)/t/fuzz/nginx/parse.o:
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $(FUZZ_NGINX_SRC)/http/ngx_http_parse.c
+
 FUZZ_NAMES   := $(patsubst t/fuzz/%.c,%,$(sort $(wildcard t/fuzz/*.c)))
 FUZZ         ?= $(FUZZ_NAMES)
 FUZZ_SECONDS ?= 60
