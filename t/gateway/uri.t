@@ -5,7 +5,8 @@
 # which one matched and what nginx made of the path; and a reader, which says
 # what nginx makes of any path.  For random request lines the function must
 # get, as the reader sees it, exactly what the judge saw, less the segments
-# that the location's rule takes away.
+# that the location's rule takes away.  Some come to their location by a
+# rewrite, an error_page, try_files or as a subrequest of SSI.
 
 use strict;
 use warnings;
@@ -38,25 +39,44 @@ my @locations = (
     [strip2 => '/two/', 'fcfaas echo strip=2;', 2],
     [inside => '~ ^/mid/(?<f_m>[a-z]+)', 'fcfaas $f_m;', undef],
     [whole => '/', 'fcfaas echo;', 0],
+    # a location in another one
+    [nested => '/nest/', 'fcfaas echo strip=1;', 1,
+        [d8 => '/nest/admin/', 'deny all;'],
+        [inner => '~ ^/nest/fn/(?<f_i>[^/]+)', 'fcfaas $f_i;', 3],
+        [kept => '/nest/kept/', '', 1]],
+    # what changes the path, or the location only
+    [undef, '^~ /by/rewrite/', 'rewrite (?s)^/by/rewrite(/.*)$ $1 last;'],
+    [undef, '^~ /by/if/', 'if ($request_method = GET) '
+        . '{ rewrite (?s)^/by/if(/.*)$ $1 last; }'],
+    [undef, '^~ /by/error', 'error_page 404 = @named; return 404;'],
+    [undef, '^~ /by/tried', 'try_files /none @named;'],
+    [named_at => '@named', 'fcfaas echo;', 0],
+    [undef, '= /by/ssi', 'ssi on; default_type text/html; '
+        . 'return 200 \'<!--# include virtual="$arg_p" -->\';'],
 );
-my %cut = map { $_->[0] => $_->[3] } @locations;
+my %cut = map { $_->[0] => $_->[3] } grep { defined $_->[0] }
+    map { ($_, @$_[4 .. $#$_]) } @locations;
 
 sub locations {
-    my ($judge) = @_;
+    my ($judge, @list) = @_;
 
     return join "\n", map {
-        my ($name, $where, $what) = @$_;
+        my ($name, $where, $what, undef, @inner) = @$_;
 
-        if ($judge) {
+        if (!defined $name) {
+            # the same for both
+
+        } elsif ($judge) {
             $what = "return 200 \"$name \$uri\";";
 
-        } elsif ($what =~ /fcfaas/) {
+        } elsif ($what !~ /deny/) {
             $what .= ' proxy_pass http://functions$fcfaas_uri;'
                 . ' proxy_http_version 1.1; proxy_set_header Connection "";';
         }
 
-        "location $where { $what }";
-    } @locations;
+        my $nested = @inner ? locations($judge, @inner) : '';
+        "location $where { $nested $what }";
+    } @list;
 }
 
 my %port = map { $_ => free_port() } qw(g0 j0 r0 g1 j1 r1);
@@ -69,12 +89,12 @@ for my $merge (0, 1) {
     server {
         listen 127.0.0.1:$port{"g$merge"};
         $slashes
-        @{[ locations(0) ]}
+        @{[ locations(0, @locations) ]}
     }
     server {
         listen 127.0.0.1:$port{"j$merge"};
         $slashes
-        @{[ locations(1) ]}
+        @{[ locations(1, @locations) ]}
     }
     server {
         listen 127.0.0.1:$port{"r$merge"};
@@ -96,11 +116,13 @@ $g->wait_known('instances', 4);
 
 my @pieces = (qw(run echo admin secret api pre two t o mid br case Case a b.bak
     x.env . .. ... ..; ;x echo;v=1 echo-admin %2e %2e%2e .%2e %2E. %65cho
-    %61dmin ad%6din %25 %2561dmin %3f %3Fx %23 + %20 %c3%a9 %5c ~ *),
+    %61dmin ad%6din %25 %2561dmin %3f %3Fx %23 + %20 %c3%a9 %5c ~ * %00 %0d%0aX:y nest fn kept),
     '', '', 'admin', 'admin', 'echo', 'echo', 'run', 't', 'o', 'pre');
 my @joints = (('/') x 12, '//', '///', '%2f', '%2F', '/%2f', '/./', '/../',
     '/%2e%2e/', '/.%2f');
 my @tails = (('') x 8, '/', '?', '?x=/admin/', '?a=%20&b#c', '#', '#/admin');
+
+my @by = ('/by/rewrite', '/by/if', '/by/error', '/by/tried', '/by/ssi?p=');
 
 sub pick { $_[rand @_] }
 
@@ -112,11 +134,17 @@ sub random_path {
     if (rand() < 0.7) {
         $path = pick('/run/echo', '/run/echo', '/run/%65cho', '/t/x/echo',
             '/o/echo/echo', '/api', '/pre', '/two/x', '/mid/echo', '/br/echo',
-            '/CASE/echo', '/x/../run/echo', '//run//echo', '/run/echo%2f')
+            '/CASE/echo', '/x/../run/echo', '//run//echo', '/run/echo%2f',
+            '/nest/fn/echo', '/nest/kept', '/nest')
             . pick('', @joints) . substr $path, 1;
     }
 
-    return $path . pick(@pieces) . pick(@tails);
+    $path .= pick(@pieces);
+    return $path . pick(@tails) if rand() < 0.7;
+
+    my $by = pick(@by);
+
+    return $by =~ /p=$/ ? $by . $path : $by . $path . pick(@tails);
 }
 
 sub ask {
@@ -135,7 +163,7 @@ sub without {
 }
 
 my ($sent, $denied, @bad) = (0, 0);
-my %seen;
+my (%seen, %by);
 
 for my $round (1 .. $rounds) {
     my $merge = $round % 2;
@@ -151,6 +179,17 @@ for my $round (1 .. $rounds) {
     }
 
     $seen{$name}++;
+
+    if ($path =~ m{^/by/ssi}) {
+        # refused by SSI itself; else a page of what the subrequest said
+        if ($said =~ /\A\[an error/) {
+            push @bad, "$path: $said, but $uri" if $uri ne $said;
+            next;
+        }
+        # (nginx checks no access rules for one, so a denied one is a file, not
+        # there); a function's answer is a path
+        $got = $name =~ /^d\d$/ ? 403 : 400 if $uri !~ m{\A/};
+    }
 
     if (!exists $cut{$name} || $name =~ /^d\d$/) {
         $denied++;
@@ -171,7 +210,11 @@ for my $round (1 .. $rounds) {
         $segments = $seen =~ m{^/mid/[a-z]+(/|$)} ? 2 : 0;
     }
 
-    my ($rs, $read) = ask("r$merge", $uri);
+    my ($by) = grep { index($path, $_) == 0 } @by;
+    $by{$by}++ if $by;
+
+    # nginx merges no slashes in a subrequest's path
+    my ($rs, $read) = ask($path =~ m{^/by/ssi} ? 'r0' : "r$merge", $uri);
     my $want = without($seen, $segments);
     $sent++;
 
@@ -183,7 +226,9 @@ is_deeply(\@bad, [], 'what locations checked is what functions get')
     or diag("FCF_SEED=$seed, merge_slashes off in even rounds");
 cmp_ok($sent, '>', $rounds / 8, "$sent reached a function");
 cmp_ok($denied, '>', $rounds / 50, "$denied were denied");
-cmp_ok(scalar keys %seen, '>', 9, 'most locations were met');
+cmp_ok(scalar keys %seen, '>', 13, 'most locations were met');
+is_deeply([grep { $rounds > 1000 && !$by{$_} } @by], [],
+    'all ways to them were gone');
 
 $g->stop;
 done_testing;
