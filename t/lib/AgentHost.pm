@@ -65,9 +65,11 @@ sub private_mounts {
 
 sub small_run_dir {
     my ($name, $options) = @_;
-    mkdir "$dir/run-$name" or die $!;
-    system('mount', '-t', 'tmpfs', '-o', $options, 'tmpfs', "$dir/run-$name")
+    my $path = "$dir/run-$name";
+    mkdir $path or die $!;
+    system('mount', '-t', 'tmpfs', '-o', $options, 'tmpfs', $path)
         == 0 or die 'mount';
+    FcfTest::at_end(sub { system('umount', '-l', $path) });
 }
 
 sub fill {
