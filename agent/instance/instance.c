@@ -288,8 +288,9 @@ fca_instances_without_nic(fca_instances_t *all)
     fca_instance_t  *inst;
 
     TAILQ_FOREACH(inst, &all->list, link) {
-        n += inst->state <= FCA_S_CLAIMED
-             || inst->nic_state == FCA_NIC_TAKING;
+        n += inst->nic_state == FCA_NIC_TAKING
+             || (inst->state <= FCA_S_CLAIMED
+                 && inst->nic_state == FCA_NIC_NONE);
     }
 
     return n;

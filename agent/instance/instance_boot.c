@@ -78,19 +78,12 @@ fca_nic_done(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
     fca_instance_event(inst, FCA_E_NIC, NULL);
 }
 
-FCA_ACTION(claimed)
+void
+fca_inst_nic(fca_instance_t *inst)
 {
     fcf_err_t         why;
     uid_t             uid = fca_inst_uid(inst);
     fca_nic_owner_t   owner = { uid, uid };
-
-    (void) err;
-    fca_instance_set(inst, FCA_S_NETWORK, event);
-
-    if (fca_keys_stale(inst->keys)) {
-        /* claimed under a lease that was lost since */
-        fca_keys_put(inst->keys, NULL);
-    }
 
     if (fca_net_take(inst->all->net, uid ? &owner : NULL, fca_nic_done, inst,
                      &why) != 0) {
@@ -99,6 +92,29 @@ FCA_ACTION(claimed)
     }
 
     inst->nic_state = FCA_NIC_TAKING;
+}
+
+/* the slot is awaited still */
+FCA_ACTION(nic_early)
+{
+    (void) inst;
+    (void) event;
+    (void) err;
+}
+
+FCA_ACTION(claimed)
+{
+    (void) err;
+    fca_instance_set(inst, FCA_S_NETWORK, event);
+
+    if (fca_keys_stale(inst->keys)) {
+        /* claimed under a lease that was lost since */
+        fca_keys_put(inst->keys, NULL);
+    }
+
+    if (inst->nic_state == FCA_NIC_HELD) {
+        fca_instance_event(inst, FCA_E_NIC, NULL);
+    }
 }
 
 FCA_ACTION(nic_failed)

@@ -11,8 +11,9 @@
 /* name, timeout in ms; 0: fca_instance_timeout() computes it */
 #define FCA_STATES(X)                                                       \
     X(LOOKING,    "looking",    10000)  /* for its images */                \
-    X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought */      \
-    X(NETWORK,    "network",    10000)  /* a NIC is taken */                \
+    X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought, and a  \
+                                           NIC taken meanwhile */           \
+    X(NETWORK,    "network",    10000)  /* the NIC is awaited still */      \
     X(SPAWN,      "spawn",      15000)  /* the VMM starts */                \
     X(CONFIGURE,  "configure",  15000)                                      \
     X(BOOT,       "boot",       0)      /* until the port accepts */        \
@@ -160,6 +161,8 @@ void fca_instance_count(fca_instance_t *inst, fca_instance_state_e next);
 
 /* instance_keys.c */
 int fca_inst_keys(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
+/* the slot, and with it the NIC: neither needs the other, and each takes as
+ * long */
 void fca_inst_claim(fca_instance_t *inst);
 void fca_inst_put(fca_instance_t *inst, fcf_instance_state_e state);
 void fca_inst_unput(fca_instance_t *inst);
@@ -176,6 +179,8 @@ int fca_inst_look(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 void fca_inst_look_end(fca_instance_t *inst);
 
 /* instance_boot.c */
+/* takes one, which ends in NIC or NIC_FAILED */
+void fca_inst_nic(fca_instance_t *inst);
 void fca_inst_vmm_event(void *arg, fca_vmm_event_e event,
     const fcf_err_t *err);
 /* its port listens and leads to the guest */
@@ -212,6 +217,7 @@ FCA_ACTION(look_timeout);
 FCA_ACTION(claimed);            /* instance_boot.c */
 FCA_ACTION(refused);
 FCA_ACTION(give_back);
+FCA_ACTION(nic_early);
 FCA_ACTION(nic);
 FCA_ACTION(nic_failed);
 FCA_ACTION(spawned);

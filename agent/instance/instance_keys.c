@@ -116,6 +116,13 @@ fca_inst_unput(fca_instance_t *inst)
     inst->job = NULL;
 }
 
+static void
+fca_claim_begin(fca_instance_t *inst)
+{
+    fca_keys_claim(inst->keys);
+    fca_inst_nic(inst);
+}
+
 /* the instance may be gone when Redis answers */
 static void
 fca_claim_extended(void *arg, uint64_t number, int pending)
@@ -134,7 +141,7 @@ fca_claim_extended(void *arg, uint64_t number, int pending)
     }
 
     if (pending) {
-        fca_keys_claim(inst->keys);
+        fca_claim_begin(inst);
     } else {
         fca_keys_refused(inst, FCF_FAILURE_EXPIRED);
     }
@@ -149,5 +156,5 @@ fca_inst_claim(fca_instance_t *inst)
         return;
     }
 
-    fca_keys_claim(inst->keys);
+    fca_claim_begin(inst);
 }

@@ -18,6 +18,9 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
     [FCA_S_CLAIMED] = {
         [FCA_E_CLAIM_OK]   = fca_on_claimed,
         [FCA_E_CLAIM_NO]   = fca_on_refused,
+        [FCA_E_NIC]        = fca_on_nic_early,
+        [FCA_E_NIC_FAILED] = fca_on_nic_failed,
+        [FCA_E_VMM_FAILED] = fca_on_nic_failed,     /* its TAP is lost */
         [FCA_E_ABORT]      = fca_on_give_back,
         [FCA_E_TIMEOUT]    = fca_on_give_back,
     },

@@ -54,10 +54,14 @@ where_it_can_come(void)
        && has(FCA_S_DRAINING, FCA_E_DRAINED)
        && has(FCA_S_STOPPING, FCA_E_DRAINED),
        "the proxy may answer late, and at the end");
-    ok(has(FCA_S_NETWORK, FCA_E_NIC) && has(FCA_S_STOPPING, FCA_E_NIC),
-       "a NIC may come late");
-    ok(has(FCA_S_NETWORK, FCA_E_NIC_FAILED)
+    ok(has(FCA_S_CLAIMED, FCA_E_NIC) && has(FCA_S_NETWORK, FCA_E_NIC)
+       && has(FCA_S_STOPPING, FCA_E_NIC),
+       "a NIC may come before the slot, after it, and late");
+    ok(has(FCA_S_CLAIMED, FCA_E_NIC_FAILED)
+       && has(FCA_S_NETWORK, FCA_E_NIC_FAILED)
        && has(FCA_S_STOPPING, FCA_E_NIC_FAILED), "or not");
+    ok(has(FCA_S_CLAIMED, FCA_E_VMM_FAILED),
+       "the TAP may be lost while the slot is awaited");
     ok(has(FCA_S_STOPPING, FCA_E_SPAWNED)
        && has(FCA_S_STOPPING, FCA_E_CONFIGURED)
        && has(FCA_S_STOPPING, FCA_E_BOOTED), "answers of the VMM, too");
@@ -66,7 +70,8 @@ where_it_can_come(void)
 static void
 where_it_cannot(void)
 {
-    ok(!has(FCA_S_CLAIMED, FCA_E_NIC), "no NIC before a slot");
+    ok(!has(FCA_S_LOOKING, FCA_E_NIC), "no NIC before there are images");
+    ok(!has(FCA_S_CLAIMED, FCA_E_SPAWNED), "no VMM before a slot");
     ok(!has(FCA_S_GONE, FCA_E_EXIT), "no VMM after the end");
     ok(!has(FCA_S_CONFIGURE, FCA_E_ACCEPTED), "no probe before the boot");
     ok(!has(FCA_S_STOPPING, FCA_E_PUT), "no put after the deletion");
