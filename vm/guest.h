@@ -26,7 +26,19 @@
  *                                      oldest kept byte on
  *   {"op":"time","ms":…}               set the clock
  *   {"op":"seed","data":"<base64>"}    mix into the random pool
- * Guest to host, in answer: {"ok":true} or {"ok":false,"error":"…"}; after
+ *   {"op":"snapshot"}                  the guest is about to be paused, and a
+ *                                      snapshot taken of it: its function is
+ *                                      asked by POST FCV_HOOK_SNAPSHOT
+ *   {"op":"wake","ms":…,"data":"<base64>","address":"172.16.0.7",
+ *    "mac":"06:…","hostname":"…"}      this is a clone: clock, random pool and
+ *                                      name are set, the function is told by
+ *                                      POST FCV_HOOK_RESTORE, and once the
+ *                                      host has the answer the address and the
+ *                                      MAC are taken, the control port too
+ * Guest to host, in answer: {"ok":true} or {"ok":false,"error":"…"}; for
+ * snapshot and wake with "reseeds": whether the function said, by a header
+ * FCV_HOOK_RESEEDS, that what it has seeded in user space is seeded anew in a
+ * clone; after
  * logs, as output comes:
  *   {"stream":"stdout"|"stderr","data":"<base64>","dropped":n}
  *   dropped: bytes lost since the frame before, because nobody read.
@@ -45,6 +57,16 @@
 #define FCV_SEED_MAX          4096
 #define FCV_SEED_TEXT         ((FCV_SEED_MAX + 2) / 3 * 4)  /* in base64 */
 #define FCV_STOP_TIMEOUT_MS   5000
+#define FCV_HOSTNAME_MAX      64
+
+/* Hooks of a function around a snapshot, asked for from inside the guest, on
+ * its own port.  One that knows no such path answers what it likes below 500,
+ * or 501; another status, or no answer in time, and there is no snapshot, or the clone
+ * is not used. */
+#define FCV_HOOK_SNAPSHOT     "/.fcfaas/snapshot"
+#define FCV_HOOK_RESTORE      "/.fcfaas/restore"
+#define FCV_HOOK_RESEEDS      "X-Fcfaas-Reseeds"
+#define FCV_HOOK_MS           10000
 
 /* Guest addresses come with a MAC of their own: 06:00 and the IPv4 address. */
 #define FCV_MAC_FMT           "06:00:%02x:%02x:%02x:%02x"
@@ -75,6 +97,13 @@
  *   ignore_stop=1    does not react to op stop
  *   logs=HEX         what op logs is answered with, frames or not
  *   take_mb=N        takes so much memory once it is up
+ *   clone=none       refuses op snapshot
+ *   clone=broken     of a snapshot: refuses the load
+ *   clone=deaf       of a snapshot: its control port says nothing
+ *   clone=refuses    of a snapshot: answers op wake with an error
+ *   clone=ends       of a snapshot: ends when it is to wake
+ *   clone=lost       of a snapshot: does not take its new address
+ *   forgets=1        says that it does not seed user space anew
  */
 #define FCV_INSTANT_MAGIC     "fcfaas-instant\n"
 

@@ -21,9 +21,9 @@ GUEST_IMAGES := $(VM)/initramfs.img $(VM)/runtimes/base.img \
 TARGETS += $(VM)/vmlinux $(GUEST_IMAGES)
 
 INIT_TESTS := $(addprefix $(B)/t/unit/,init_frame init_config init_output \
-              init_listen)
+              init_listen init_hook)
 UNIT_TESTS += $(INIT_TESTS)
-PROVE_FILES += t/agent/guest.t t/agent/runtimes.t
+PROVE_FILES += t/agent/guest.t t/agent/runtimes.t t/agent/clones.t
 
 .PHONY: guest
 guest: $(VM)/vmlinux $(GUEST_IMAGES)
@@ -130,7 +130,9 @@ TARGETS += $(VM)/cgroup_guest
 INIT_ERR := $(B)/contract/fcf_err.o $(B)/contract/fcf_text.o
 
 $(B)/t/unit/init_frame: $(B)/vm/init/frame.o $(INIT_ERR)
-$(B)/t/unit/init_config: $(B)/vm/init/config.o $(B)/vm/init/frame.o $(INIT_ERR)
+$(B)/t/unit/init_config: $(B)/vm/init/config.o $(B)/vm/init/frame.o \
+    $(B)/vm/init/mac.o $(INIT_ERR)
+$(B)/t/unit/init_hook: $(B)/vm/init/hook.o $(INIT_ERR)
 $(B)/t/unit/init_output: $(B)/vm/init/output.o
 $(B)/t/unit/init_listen: $(B)/vm/init/listen.o $(B)/vm/init/oom.o
 

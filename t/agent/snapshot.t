@@ -22,6 +22,7 @@ my $file = spew("$dir/some", 'not looked into');
 my $qemu = grep { -x "$_/qemu-system-x86_64" } split /:/, $ENV{PATH};
 
 instant_life();
+instant_wakes();
 refusals();
 
 SKIP: {
@@ -114,6 +115,67 @@ sub life {
 
 
 sub instant_life { life(instant(), 'instant') }
+
+
+# what a guest does around a snapshot, and how it may fail
+sub instant_wakes {
+    my $to = '172.16.0.7';
+    my $reseeds = { ok => JSON::PP::true, reseeds => JSON::PP::true };
+    my %wake = (op => 'wake', ms => 1000, data => 'c2VlZA==',
+        address => $to, mac => '06:00:ac:10:00:07');
+    my $other = [{ iface_id => 'eth0', host_dev_name => 'tap1' }];
+
+    # the clone of one whose image says so
+    my $clone = sub {
+        my ($how) = @_;
+        my $vm = instant("clone=$how");
+        is_deeply(op(tcp(1024), { op => 'snapshot' }), $reseeds,
+            "$how: asked before");
+        patch($vm, '/vm', { state => 'Paused' });
+        put($vm, '/snapshot/create', %files);
+        quit($vm);
+        $vm = vmm();
+        my $r = load($vm, network_overrides => $other, resume_vm => \1);
+        return $r->{status} == 204 ? $vm : fault($r);
+    };
+
+    my $vm = $clone->('well');
+    my $sock = tcp(1024);
+    like(op($sock, { %wake, address => 'x' })->{error}, qr/address/,
+        'a place that is none');
+    is_deeply(op($sock, \%wake), $reseeds, 'it wakes');
+    is(wait_for(sub { eval { http_get(80, '/', host => $to, netns => $ns,
+        timeout => 1)->{status} } }, 10, 'its new address'), 200,
+        'and answers at its new address');
+    silent('not at the old one');
+    quit($vm);
+
+    $vm = instant('forgets=1');
+    is_deeply(op(tcp(1024), { op => 'snapshot' })->{reseeds}, JSON::PP::false,
+        'one that does not seed anew says so');
+    quit($vm);
+    $vm = instant('clone=none');
+    like(op(tcp(1024), { op => 'snapshot' })->{error}, qr/clone=none/,
+        'one that is to have none');
+    quit($vm);
+
+    like($clone->('broken'), qr/clone=broken/, 'one that cannot be loaded');
+    $vm = $clone->('deaf');
+    $sock = tcp(1024);
+    send_op($sock, \%wake);
+    is(read_frame($sock, 0.5), undef, 'a silent one');
+    quit($vm);
+    $vm = $clone->('refuses');
+    like(op(tcp(1024), \%wake)->{error}, qr/clone=refuses/, 'one that refuses');
+    quit($vm);
+    $vm = $clone->('ends');
+    send_op(tcp(1024), \%wake);
+    exits($vm, 0, 'one that ends instead');
+    $vm = $clone->('lost');
+    is_deeply(op(tcp(1024), \%wake), $reseeds, 'one that answers');
+    is(guest_get('/')->{status}, 200, 'and stays where it was');
+    quit($vm);
+}
 
 
 sub qemu_life {

@@ -9,8 +9,8 @@
 #include "vm/guest.h"
 #include "vm/init/config.h"
 #include "vm/init/frame.h"
+#include "vm/init/mac.h"
 
-#define HOSTNAME_MAX  64
 #define ENV_OWN       8                 /* variables of ours, and the NULL */
 
 
@@ -137,8 +137,6 @@ get_address(const fcv_config_t *conf, const char *name, struct in_addr *out,
 static int
 get_mac(fcv_config_t *conf, fcf_err_t *err)
 {
-    int          i, end;
-    unsigned     byte[ETH_ALEN];
     const char  *text;
 
     text = NULL;
@@ -151,18 +149,9 @@ get_mac(fcv_config_t *conf, fcf_err_t *err)
         return 0;
     }
 
-    end = 0;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1],
-               &byte[2], &byte[3], &byte[4], &byte[5], &end) != ETH_ALEN
-        || end != 17 || text[17] != '\0' || (byte[0] & 1))
-    {
+    if (fcv_mac_parse(text, conf->mac) < 0) {
         return fcf_err_set(err, FCF_E_INVALID,
                            "mac is \"%s\", not a unicast MAC address", text);
-    }
-
-    for (i = 0; i < ETH_ALEN; i++) {
-        conf->mac[i] = (uint8_t) byte[i];
     }
 
     conf->has_mac = 1;
@@ -365,7 +354,7 @@ fcv_config_decode(fcv_config_t *conf, const void *data, size_t len,
     memory_mb = 0;
 
     if (get_json(conf, data, len, err) < 0
-        || get_string(conf, "function_id", 1, HOSTNAME_MAX,
+        || get_string(conf, "function_id", 1, FCV_HOSTNAME_MAX,
                       &conf->function_id, err) < 0
         || get_string(conf, "instance_id", 0, 256, &conf->instance_id,
                       err) < 0
@@ -384,7 +373,7 @@ fcv_config_decode(fcv_config_t *conf, const void *data, size_t len,
     conf->memory_mb = (int) memory_mb;
     conf->hostname = conf->function_id;
 
-    if (get_string(conf, "hostname", 0, HOSTNAME_MAX, &conf->hostname,
+    if (get_string(conf, "hostname", 0, FCV_HOSTNAME_MAX, &conf->hostname,
                    err) < 0
         || get_env(conf, err) < 0)
     {

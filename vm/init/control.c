@@ -13,22 +13,11 @@
 #define LOG_CHUNK  32768                /* base64 and all within a frame */
 
 
-int
-fcv_control_open(fcv_control_t *control, struct in_addr address,
-    struct in_addr peer, const fcv_output_t *output, fcv_control_pt handler,
-    void *arg, fcf_err_t *err)
+static int
+listen_on(fcv_control_t *control, struct in_addr address, fcf_err_t *err)
 {
-    int                 i, on;
+    int                 on;
     struct sockaddr_in  sin;
-
-    control->peer = peer;
-    control->output = output;
-    control->handler = handler;
-    control->arg = arg;
-
-    for (i = 0; i < FCV_CONTROL_CONNS; i++) {
-        control->conns[i].fd = -1;
-    }
 
     on = 1;
     memset(&sin, 0, sizeof(sin));
@@ -48,6 +37,26 @@ fcv_control_open(fcv_control_t *control, struct in_addr address,
     }
 
     return 0;
+}
+
+
+int
+fcv_control_open(fcv_control_t *control, struct in_addr address,
+    struct in_addr peer, const fcv_output_t *output, fcv_control_pt handler,
+    void *arg, fcf_err_t *err)
+{
+    int  i;
+
+    control->peer = peer;
+    control->output = output;
+    control->handler = handler;
+    control->arg = arg;
+
+    for (i = 0; i < FCV_CONTROL_CONNS; i++) {
+        control->conns[i].fd = -1;
+    }
+
+    return listen_on(control, address, err);
 }
 
 
@@ -99,6 +108,7 @@ conn_accept(fcv_control_t *control)
     conn->fd = fd;
     conn->logs = 0;
     conn->broken = 0;
+    conn->waiting = 0;
     conn->pos = 0;
     conn->out_len = 0;
     conn->out_sent = 0;
@@ -116,20 +126,12 @@ set_out(fcv_conn_t *conn, size_t len)
 
 
 static void
-answer(fcv_conn_t *conn, const fcf_err_t *failure)
+answer_json(fcv_conn_t *conn, json_t *json)
 {
     char    *text;
     size_t   len;
-    json_t  *json;
 
     text = (char *) conn->out + FCV_FRAME_HEAD;
-
-    if (failure) {
-        json = json_pack("{s:b, s:s}", "ok", 0, "error", failure->msg);
-    } else {
-        json = json_pack("{s:b}", "ok", 1);
-    }
-
     len = json_dumpb(json, text, FCV_FRAME_MAX, JSON_COMPACT);
     json_decref(json);
 
@@ -139,6 +141,15 @@ answer(fcv_conn_t *conn, const fcf_err_t *failure)
     }
 
     set_out(conn, len);
+}
+
+
+static void
+answer(fcv_conn_t *conn, const fcf_err_t *failure)
+{
+    answer_json(conn, failure ? json_pack("{s:b, s:s}", "ok", 0, "error",
+                                          failure->msg)
+                              : json_pack("{s:b}", "ok", 1));
 }
 
 
@@ -214,6 +225,12 @@ handle_frame(fcv_control_t *control, fcv_conn_t *conn, const char *text,
     }
 
     json_decref(request);
+
+    if (rc == FCV_CONTROL_LATER) {
+        conn->waiting = 1;
+        return;
+    }
+
     answer(conn, rc < 0 ? &err : NULL);
 }
 
@@ -300,7 +317,7 @@ conn_run(fcv_control_t *control, fcv_conn_t *conn)
     size_t  before;
 
     do {
-        if (conn->out_len == 0 && !conn->broken) {
+        if (conn->out_len == 0 && !conn->broken && !conn->waiting) {
             take_frame(control, conn);
         }
 
@@ -381,6 +398,54 @@ fcv_control_ready(fcv_control_t *control, const struct pollfd *fds)
     if (fds[0].revents & POLLIN) {
         conn_accept(control);
     }
+}
+
+
+void
+fcv_control_done(fcv_control_t *control, int reseeds,
+    const fcf_err_t *failure)
+{
+    int          i;
+    fcv_conn_t  *conn;
+
+    for (i = 0; i < FCV_CONTROL_CONNS; i++) {
+        conn = &control->conns[i];
+
+        if (conn->fd < 0 || !conn->waiting) {
+            continue;
+        }
+
+        conn->waiting = 0;
+
+        if (failure) {
+            answer(conn, failure);
+        } else {
+            answer_json(conn, json_pack("{s:b, s:b}", "ok", 1, "reseeds",
+                                        reseeds));
+        }
+
+        if (conn_run(control, conn) < 0) {
+            conn_close(conn);
+        }
+    }
+}
+
+
+int
+fcv_control_move(fcv_control_t *control, struct in_addr address,
+    fcf_err_t *err)
+{
+    int  i;
+
+    for (i = 0; i < FCV_CONTROL_CONNS; i++) {
+        if (control->conns[i].fd >= 0) {
+            conn_close(&control->conns[i]);
+        }
+    }
+
+    close(control->fd);
+
+    return listen_on(control, address, err);
 }
 
 

@@ -17,8 +17,11 @@
 #define FCV_CONTROL_CONNS   8
 #define FCV_CONTROL_FDS     (FCV_CONTROL_CONNS + 1)
 
+#define FCV_CONTROL_LATER   1
+
 /* op: "stop", "time", ...; request: the whole object, borrowed.  -1 and err
- * become {"ok":false}. */
+ * become {"ok":false}; FCV_CONTROL_LATER: fcv_control_done() will answer, and
+ * until then nothing more is read of this connection. */
 typedef int (*fcv_control_pt)(void *arg, const char *op, const json_t *request,
     fcf_err_t *err);
 
@@ -26,6 +29,7 @@ typedef struct {
     int             fd;                 /* -1: free */
     unsigned        logs:1;
     unsigned        broken:1;           /* nothing more is read */
+    unsigned        waiting:1;          /* for fcv_control_done() */
     uint64_t        pos;                /* in the output, if logs */
     size_t          out_len, out_sent;
     uint8_t         out[FCV_FRAME_HEAD + FCV_FRAME_MAX];
@@ -45,6 +49,14 @@ typedef struct {
 int fcv_control_open(fcv_control_t *control, struct in_addr address,
     struct in_addr peer, const fcv_output_t *output, fcv_control_pt handler,
     void *arg, fcf_err_t *err) fcf_must_check;
+
+/* The answer to whoever waits for one; it may have left. */
+void fcv_control_done(fcv_control_t *control, int reseeds,
+    const fcf_err_t *failure);
+/* The port is another address's from now on; who is connected to the old one
+ * is cut off. */
+int fcv_control_move(fcv_control_t *control, struct in_addr address,
+    fcf_err_t *err) fcf_must_check;
 
 /* fills FCV_CONTROL_FDS entries; free ones get -1, which poll(2) ignores */
 void fcv_control_want(const fcv_control_t *control, struct pollfd *fds);

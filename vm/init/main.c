@@ -16,6 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 #include "vm/guest.h"
+#include "vm/init/clone.h"
 #include "vm/init/config.h"
 #include "vm/init/console.h"
 #include "vm/init/control.h"
@@ -39,6 +40,7 @@
 enum {
     FD_SIGNAL = 0,
     FD_OOM,
+    FD_CLONE,
     FD_OUTPUT,                          /* and one more */
     FD_CONTROL = FD_OUTPUT + 2,
     FD_COUNT = FD_CONTROL + FCV_CONTROL_FDS
@@ -51,6 +53,8 @@ typedef struct {
     fcv_output_t    output;
     fcv_control_t   control;
     fcv_life_t      life;
+    fcv_clone_t     clone;
+    fcv_ops_t       ops;
     fcv_watch_t     watch;
     char            deaf[256];          /* why it cannot be reached */
 } guest_t;
@@ -154,13 +158,16 @@ start(guest_t *guest, fcf_err_t *err)
     if (open_signals(guest, err) < 0
         || fcv_control_open(&guest->control, guest->conf.address,
                             guest->conf.gateway, &guest->output, fcv_op,
-                            &guest->life, err) < 0
+                            &guest->ops, err) < 0
         || fcv_function_start(&guest->function, &guest->conf, err) < 0)
     {
         return -1;
     }
 
+    guest->ops.life = &guest->life;
+    guest->ops.clone = &guest->clone;
     fcv_life_init(&guest->life, &guest->function);
+    fcv_clone_init(&guest->clone, &guest->conf, &guest->control);
     fcv_watch_start(&guest->watch, guest->conf.port, fcv_now_ms());
 
     return 0;
@@ -302,26 +309,26 @@ watch_port(guest_t *guest)
 }
 
 
+/* negative: for ever */
+
+static int
+sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+
 /* until a deadline of the function's life, or the next look at its port */
 
 static int
 wait_ms(const guest_t *guest)
 {
-    int  life, watch;
+    int  ms;
 
-    life = fcv_life_wait(&guest->life);
+    ms = sooner(fcv_life_wait(&guest->life), fcv_clone_wait(&guest->clone));
 
-    if (guest->life.state != FCV_LIFE_RUNNING) {
-        return life;
-    }
-
-    watch = fcv_watch_wait(&guest->watch, fcv_now_ms());
-
-    if (life < 0 || watch < 0) {
-        return life < 0 ? watch : life;
-    }
-
-    return life < watch ? life : watch;
+    return guest->life.state != FCV_LIFE_RUNNING
+           ? ms : sooner(ms, fcv_watch_wait(&guest->watch, fcv_now_ms()));
 }
 
 
@@ -353,6 +360,7 @@ turn(guest_t *guest)
         fds[FD_OUTPUT + i].events = POLLIN;
     }
 
+    fcv_clone_want(&guest->clone, &fds[FD_CLONE]);
     fcv_control_want(&guest->control, &fds[FD_CONTROL]);
 
     n = poll(fds, FD_COUNT, wait_ms(guest));
@@ -376,6 +384,7 @@ turn(guest_t *guest)
     }
 
     fcv_control_ready(&guest->control, &fds[FD_CONTROL]);
+    fcv_clone_ready(&guest->clone, &fds[FD_CLONE]);
 
     if (fcv_life_wait(&guest->life) == 0) {
         fcv_life_event(&guest->life, FCV_ON_TIMEOUT);

@@ -12,7 +12,7 @@
 
 #define STOP_MAX_MS  (3600 * 1000)
 
-typedef int (*op_pt)(fcv_life_t *life, const json_t *request, fcf_err_t *err);
+typedef int (*op_pt)(fcv_ops_t *ops, const json_t *request, fcf_err_t *err);
 
 
 int
@@ -32,7 +32,7 @@ fcv_set_clock(int64_t ms, fcf_err_t *err)
 
 
 static int
-op_stop(fcv_life_t *life, const json_t *request, fcf_err_t *err)
+op_stop(fcv_ops_t *ops, const json_t *request, fcf_err_t *err)
 {
     json_int_t     ms;
     const json_t  *value;
@@ -46,19 +46,17 @@ op_stop(fcv_life_t *life, const json_t *request, fcf_err_t *err)
                            STOP_MAX_MS);
     }
 
-    life->stop_ms = ms;
-    fcv_life_event(life, FCV_ON_STOP);
+    ops->life->stop_ms = ms;
+    fcv_life_event(ops->life, FCV_ON_STOP);
 
     return 0;
 }
 
 
-static int
-op_time(fcv_life_t *life, const json_t *request, fcf_err_t *err)
+int
+fcv_op_time(const json_t *request, fcf_err_t *err)
 {
     const json_t  *value;
-
-    (void) life;
 
     value = json_object_get(request, "ms");
 
@@ -129,12 +127,10 @@ fcv_seed(const char *base64, const char *what, fcf_err_t *err)
 }
 
 
-static int
-op_seed(fcv_life_t *life, const json_t *request, fcf_err_t *err)
+int
+fcv_op_seed(const json_t *request, fcf_err_t *err)
 {
     const char  *text;
-
-    (void) life;
 
     text = json_string_value(json_object_get(request, "data"));
 
@@ -142,13 +138,46 @@ op_seed(fcv_life_t *life, const json_t *request, fcf_err_t *err)
 }
 
 
+static int
+op_time(fcv_ops_t *ops, const json_t *request, fcf_err_t *err)
+{
+    (void) ops;
+    return fcv_op_time(request, err);
+}
+
+
+static int
+op_seed(fcv_ops_t *ops, const json_t *request, fcf_err_t *err)
+{
+    (void) ops;
+    return fcv_op_seed(request, err);
+}
+
+
+static int
+op_snapshot(fcv_ops_t *ops, const json_t *request, fcf_err_t *err)
+{
+    (void) request;
+    return fcv_clone_snapshot(ops->clone, err);
+}
+
+
+static int
+op_wake(fcv_ops_t *ops, const json_t *request, fcf_err_t *err)
+{
+    return fcv_clone_wake(ops->clone, request, err);
+}
+
+
 static const struct {
     const char  *name;
     op_pt        run;
-} ops[] = {
+} ops_known[] = {
     { "stop", op_stop },
     { "time", op_time },
     { "seed", op_seed },
+    { "snapshot", op_snapshot },
+    { "wake", op_wake },
 };
 
 
@@ -157,9 +186,9 @@ fcv_op(void *arg, const char *op, const json_t *request, fcf_err_t *err)
 {
     size_t  i;
 
-    for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-        if (strcmp(op, ops[i].name) == 0) {
-            return ops[i].run(arg, request, err);
+    for (i = 0; i < sizeof(ops_known) / sizeof(ops_known[0]); i++) {
+        if (strcmp(op, ops_known[i].name) == 0) {
+            return ops_known[i].run(arg, request, err);
         }
     }
 

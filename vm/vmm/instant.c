@@ -333,11 +333,17 @@ instant_load(int memory_fd, int resume, fcf_err_t *err)
                            "the function image says fail=start");
     }
 
+    if (fcv_instant.conf.clone == FCV_CLONE_BROKEN) {
+        return fcf_err_set(err, FCF_E_REFUSED,
+                           "the function image says clone=broken");
+    }
+
     if (open_network(err) != 0) {
         return -1;
     }
 
     fcv_instant.up = 1;
+    fcv_instant.clone = 1;
     fcv_instant_say("fcfaas instant machine, of a snapshot: %s",
                     fcv_instant.vm->id);
     booted(NULL);

@@ -19,6 +19,7 @@ typedef struct {
     int                  up;            /* the network stands */
     int                  listens;       /* its guest is up */
     int                  paused;
+    int                  clone;         /* of a snapshot */
 } fcv_instant_t;
 
 /* one instance a process, as lwIP is */

@@ -20,6 +20,8 @@ static int set_exit_after(fcv_instant_conf_t *conf, const char *value);
 static int set_ignore_stop(fcv_instant_conf_t *conf, const char *value);
 static int set_logs(fcv_instant_conf_t *conf, const char *value);
 static int set_take_mb(fcv_instant_conf_t *conf, const char *value);
+static int set_clone(fcv_instant_conf_t *conf, const char *value);
+static int set_forgets(fcv_instant_conf_t *conf, const char *value);
 
 static const struct {
     const char  *name;
@@ -35,7 +37,9 @@ static const struct {
     { "exit_after", set_exit_after, "1 to 1000000000" },
     { "ignore_stop", set_ignore_stop, "0 or 1" },
     { "logs", set_logs, "1 to 256 bytes in hex" },
-    { "take_mb", set_take_mb, "0 to 1048576" }
+    { "take_mb", set_take_mb, "0 to 1048576" },
+    { "clone", set_clone, "well, none, broken, deaf, refuses, ends or lost" },
+    { "forgets", set_forgets, "0 or 1" }
 };
 
 
@@ -191,6 +195,47 @@ static int
 set_take_mb(fcv_instant_conf_t *conf, const char *value)
 {
     return parse_number(value, 0, 1048576, &conf->take_mb);
+}
+
+
+static int
+set_clone(fcv_instant_conf_t *conf, const char *value)
+{
+    unsigned  i;
+
+    static const char *const  names[] = {
+        [FCV_CLONE_WELL] = "well",
+        [FCV_CLONE_NONE] = "none",
+        [FCV_CLONE_BROKEN] = "broken",
+        [FCV_CLONE_DEAF] = "deaf",
+        [FCV_CLONE_REFUSES] = "refuses",
+        [FCV_CLONE_ENDS] = "ends",
+        [FCV_CLONE_LOST] = "lost"
+    };
+
+    for (i = 0; i <= FCV_CLONE_LOST; i++) {
+        if (strcmp(names[i], value) == 0) {
+            conf->clone = (fcv_instant_clone_e) i;
+            return 0;
+        }
+    }
+
+    return -1;
+}
+
+
+static int
+set_forgets(fcv_instant_conf_t *conf, const char *value)
+{
+    unsigned  n;
+
+    if (parse_number(value, 0, 1, &n) != 0) {
+        return -1;
+    }
+
+    conf->forgets = (int) n;
+
+    return 0;
 }
 
 

@@ -18,6 +18,17 @@ typedef enum {
     FCV_FAIL_CUT
 } fcv_fail_e;
 
+/* what goes wrong around a snapshot */
+typedef enum {
+    FCV_CLONE_WELL,
+    FCV_CLONE_NONE,                     /* none is to be taken */
+    FCV_CLONE_BROKEN,                   /* the load is refused */
+    FCV_CLONE_DEAF,                     /* its control port is silent */
+    FCV_CLONE_REFUSES,                  /* to wake */
+    FCV_CLONE_ENDS,                     /* when it is to wake */
+    FCV_CLONE_LOST                      /* stays where it was */
+} fcv_instant_clone_e;
+
 typedef struct {
     unsigned    boot_ms;
     unsigned    answer_ms;
@@ -32,6 +43,8 @@ typedef struct {
     char        logs[256];              /* instead of the op's frames */
     size_t      logs_len;
     unsigned    take_mb;                /* memory, once it is up */
+    fcv_instant_clone_e  clone;
+    int         forgets;                /* to seed user space anew */
 } fcv_instant_conf_t;
 
 /* data: the image's first bytes.  An image that does not begin with the magic

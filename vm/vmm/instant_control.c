@@ -7,7 +7,7 @@
 #include "contract/fcf_base64.h"
 #include "vm/guest.h"
 #include "vm/init/frame.h"
-#include "vm/vmm/instant.h"
+#include "vm/vmm/instant_clone.h"
 
 #define FCV_CONTROL_CONNS  8
 #define FCV_LOG_CHUNK      32768
@@ -20,6 +20,7 @@ struct control_s {
     fcv_tcp_t         tcp;              /* first: the owner of it */
     unsigned          logs:1;
     unsigned          ending:1;         /* the machine, once drained */
+    unsigned          tells:1;          /* whether user space is seeded */
     uint64_t          pos;              /* in the output, if logs */
     fcv_frame_in_t    in;
 };
@@ -30,6 +31,9 @@ static int op_stop(control_t *conn, const json_t *request, fcf_err_t *err);
 static int op_logs(control_t *conn, const json_t *request, fcf_err_t *err);
 static int op_time(control_t *conn, const json_t *request, fcf_err_t *err);
 static int op_seed(control_t *conn, const json_t *request, fcf_err_t *err);
+static int op_snapshot(control_t *conn, const json_t *request,
+    fcf_err_t *err);
+static int op_wake(control_t *conn, const json_t *request, fcf_err_t *err);
 
 static const struct {
     const char  *name;
@@ -38,7 +42,9 @@ static const struct {
     { "stop", op_stop },
     { "logs", op_logs },
     { "time", op_time },
-    { "seed", op_seed }
+    { "seed", op_seed },
+    { "snapshot", op_snapshot },
+    { "wake", op_wake }
 };
 
 static control_t  *conns[FCV_CONTROL_CONNS];
@@ -129,6 +135,27 @@ op_seed(control_t *conn, const json_t *request, fcf_err_t *err)
 
 
 static int
+op_snapshot(control_t *conn, const json_t *request, fcf_err_t *err)
+{
+    (void) request;
+
+    conn->tells = 1;
+
+    return fcv_instant_snapshot(err);
+}
+
+
+static int
+op_wake(control_t *conn, const json_t *request, fcf_err_t *err)
+{
+    conn->tells = 1;
+
+    return op_time(conn, request, err) != 0 || op_seed(conn, request, err) != 0
+           ? -1 : fcv_instant_wake(request, err);
+}
+
+
+static int
 dispatch(control_t *conn, const json_t *request, fcf_err_t *err)
 {
     size_t       i;
@@ -172,6 +199,13 @@ answer(control_t *conn, const fcf_err_t *failure)
 
     json = failure ? json_pack("{s:b, s:s}", "ok", 0, "error", failure->msg)
                    : json_pack("{s:b}", "ok", 1);
+
+    if (!failure && conn->tells) {
+        (void) json_object_set_new(json, "reseeds",
+                                   json_boolean(!fcv_instant.conf.forgets));
+    }
+
+    conn->tells = 0;
     text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
     rc = text ? send_frame(conn, text, strlen(text)) : -1;
@@ -202,6 +236,10 @@ handle_frame(control_t *conn, const char *text, size_t len)
     }
 
     json_decref(request);
+
+    if (fcv_instant.clone && fcv_instant.conf.clone == FCV_CLONE_DEAF) {
+        return 0;
+    }
 
     /* a deaf guest says nothing */
 

@@ -160,6 +160,17 @@ fcv_net_open(fcv_loop_t *loop, const fcv_net_conf_t *conf, fcf_err_t *err)
 
 
 void
+fcv_net_move(const unsigned char *mac, struct in_addr address)
+{
+    ip4_addr_t  to;
+
+    to.addr = address.s_addr;
+    memcpy(net.netif.hwaddr, mac, sizeof(net.netif.hwaddr));
+    netif_set_ipaddr(&net.netif, &to);
+}
+
+
+void
 fcv_net_pause(int paused)
 {
     net.paused = paused;

@@ -22,6 +22,9 @@ int fcv_net_open(fcv_loop_t *loop, const fcv_net_conf_t *conf,
     fcf_err_t *err) fcf_must_check;
 /* as fcv_loop_t's tick; before fcv_net_open(): -1 */
 int fcv_net_tick(void);
+/* another MAC and address from now on; connections to the old one are cut.
+ * Not from a connection's callback. */
+void fcv_net_move(const unsigned char *mac, struct in_addr address);
 /* nothing is received, no timer runs; before fcv_net_open(): nothing */
 void fcv_net_pause(int paused);
 

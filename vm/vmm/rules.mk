@@ -16,9 +16,9 @@ $(LLHTTP_LIB): $(addprefix $(B)/llhttp/,api.o http.o llhttp.o)
 VMM_MODEL := schema schema_tables model model_nic model_out snapshot tap
 VMM_MAIN  := main loop http http_conn api api_vm serial backend clocks qemu \
              qemu_args qemu_spawn qemu_snapshot qmp instant instant_net instant_http \
-             instant_conf instant_control
+             instant_conf instant_control instant_clone
 VMM_OBJS  := $(patsubst %,$(B)/vm/vmm/%.o,$(VMM_MODEL) $(VMM_MAIN)) \
-             $(patsubst %,$(B)/vm/init/%.o,config frame output)
+             $(patsubst %,$(B)/vm/init/%.o,config frame mac output)
 
 $(VMM_OBJS): CFLAGS += $(LLHTTP_INC)
 $(B)/vm/vmm/instant_net.o: CFLAGS += -I/usr/include/lwip

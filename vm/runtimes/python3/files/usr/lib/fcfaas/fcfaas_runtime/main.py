@@ -119,8 +119,11 @@ def main():
     sys.path[:0] = [directory, os.path.join(directory, VENDOR)]
 
     module, name = choose(directory)
-    name, target = find(load(directory, module), name)
+    loaded = load(directory, module)
+    name, target = find(loaded, name)
 
+    from fcfaas_runtime import hooks
     from fcfaas_runtime.server import Server
 
+    hooks.module = loaded
     Server(make(name, target, port), port).run()

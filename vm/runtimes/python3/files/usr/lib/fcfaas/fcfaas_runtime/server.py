@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from fcfaas_runtime import hooks
 from fcfaas_runtime.wire import Answer, Body, Connection, Gone, Refused
 
 BACKLOG = 1024
@@ -93,7 +94,8 @@ class Server:
         body = Body(conn, head)
 
         try:
-            self.app.serve(head, body, answer, conn)
+            if not hooks.serve(head, answer, conn):
+                self.app.serve(head, body, answer, conn)
         except Gone:
             return False
         except BaseException:
