@@ -291,5 +291,6 @@ fcf_etcd_build_watch(fcf_buf_t *buf, const char *prefix, int64_t revision,
     }
 
     return rc ? rc : fcf_buf_addf(buf, ",\"start_revision\":\"%" PRId64 "\","
-                                  "\"watch_id\":\"%u\"}}\n", revision, id);
+                                  "\"watch_id\":\"%u\","
+                                  "\"fragment\":true}}\n", revision, id);
 }

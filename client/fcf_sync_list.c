@@ -65,7 +65,9 @@ fcf_sync_on_page(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
         memcpy(list->next, kvs->kvs[kvs->n - 1].key, list->next_len);
     }
 
-    fcf_sync_on_turn(sync);
+    /* taking it apart was a turn's work */
+
+    sync->loop->timer_set(sync->turn_timer, 0);
 }
 
 

@@ -80,7 +80,7 @@ fcf_sync_deliver_events(fcf_sync_t *sync, unsigned budget)
 
     if (sync->event == sync->msg.events.n) {
 
-        if (sync->event != 0
+        if (sync->event != 0 && !sync->msg.partial
             && sync->msg.events.kvs[sync->event - 1].mod_revision
                > prefix->revision)
         {
@@ -89,7 +89,11 @@ fcf_sync_deliver_events(fcf_sync_t *sync, unsigned budget)
         }
 
         sync->in_msg = 0;
-        sync->applied = 1;
+
+        if (!sync->msg.partial) {
+            sync->applied = 1;
+        }
+
         fcf_watch_msg_free(&sync->msg);
     }
 

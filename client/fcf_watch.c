@@ -8,6 +8,7 @@ fcf_watch_init(fcf_watch_t *watch)
 {
     memset(watch, 0, sizeof(fcf_watch_t));
     fcf_buf_init(&watch->buf, FCF_WATCH_MAX);
+    watch->at_least = FCF_WATCH_LONG;
 }
 
 
@@ -46,6 +47,7 @@ fcf_watch_feed(fcf_watch_t *watch, const char *data, size_t len)
     if (rc != 0) {
         watch->at = 0;
         watch->scanned = 0;
+        watch->cutting = 0;
     }
 
     return rc;
@@ -62,7 +64,7 @@ fcf_watch_events(fcf_watch_msg_t *out, const json_t *result, fcf_err_t *err)
 }
 
 
-static int
+int
 fcf_watch_result(fcf_watch_msg_t *out, const json_t *result, fcf_err_t *err)
 {
     const char  *reason;
@@ -73,6 +75,8 @@ fcf_watch_result(fcf_watch_msg_t *out, const json_t *result, fcf_err_t *err)
     {
         return fcf_err_set(err, FCF_E_PROTOCOL, "etcd watch: bad number");
     }
+
+    out->partial = json_is_true(json_object_get(result, "fragment"));
 
     /* before "created": a watch that is refused is said to be both */
 
@@ -178,6 +182,10 @@ fcf_watch_next(fcf_watch_t *watch, int last, fcf_watch_msg_t *out,
     size_t       len;
     fcf_buf_t   *buf;
 
+    if (watch->cutting) {
+        return fcf_watch_piece(watch, out, err);
+    }
+
     buf = &watch->buf;
 
     while (watch->at < buf->len) {
@@ -192,8 +200,13 @@ fcf_watch_next(fcf_watch_t *watch, int last, fcf_watch_msg_t *out,
         }
 
         len = newline ? (size_t) (newline - line) : buf->len - watch->at;
-        watch->at += len + (newline != NULL);
-        watch->scanned = watch->at;
+        watch->scanned = watch->at + len + (newline != NULL);
+
+        if (len >= watch->at_least && fcf_watch_cut(watch) == 0) {
+            return fcf_watch_piece(watch, out, err);
+        }
+
+        watch->at = watch->scanned;
 
         if (!fcf_watch_blank(line, len)) {
             return fcf_watch_line(out, line, len, err);

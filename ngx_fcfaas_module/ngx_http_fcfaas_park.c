@@ -9,8 +9,9 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
-/* requests resumed in one turn of the loop */
-#define NGX_HTTP_FCFAAS_TURN  256
+/* requests resumed or refused in one turn of the loop, and pools looked at */
+#define NGX_HTTP_FCFAAS_TURN    32
+#define NGX_HTTP_FCFAAS_POOLS  128
 
 #define ngx_http_fcfaas_park_waiter(q)                                      \
     (ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue))
@@ -348,17 +349,18 @@ ngx_http_fcfaas_park_kick(ngx_http_fcfaas_pool_t *pool)
 void
 ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev)
 {
-    ngx_uint_t                   left;
+    ngx_uint_t                   left, pools;
     ngx_queue_t                 *q;
     ngx_http_fcfaas_worker_t    *w;
     ngx_http_fcfaas_pool_t      *pool;
 
     w = ngx_queue_data(ev, ngx_http_fcfaas_worker_t, kick_event);
     left = NGX_HTTP_FCFAAS_TURN;
+    pools = NGX_HTTP_FCFAAS_POOLS;
 
     while (!ngx_queue_empty(&w->kicked)) {
 
-        if (left == 0) {
+        if (left == 0 || pools-- == 0) {
             /* what was resumed may have kicked for this turn again */
 
             if (ev->posted) {

@@ -2,7 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 
 
-#define NGX_HTTP_FCFAAS_REFUSED  256            /* in a turn */
+#define NGX_HTTP_FCFAAS_REFUSED  32             /* in a turn */
 
 
 struct ngx_http_fcfaas_refusal_s {

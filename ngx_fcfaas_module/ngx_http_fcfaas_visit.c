@@ -10,7 +10,7 @@
 
 
 /* instances, slots and functions looked at in a turn, and ms between turns */
-#define NGX_HTTP_FCFAAS_VISITS      512
+#define NGX_HTTP_FCFAAS_VISITS      256
 #define NGX_HTTP_FCFAAS_VISIT_TIME    1
 
 

@@ -53,6 +53,10 @@ $(ZONE_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(ZONE_OBJS)
 $(B)/bench/zone_lock: $(B)/bench/zone_lock.o $(ZONE_OBJS)
 	$(CC) -o $@ $^ $(LDFLAGS)
 
+$(B)/bench/turn_time.so: bench/turn_time.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fPIC -shared -o $@ $<
+
 # The pick is tested without nginx too; its steps are counted.
 
 PICK_TEST    := $(B)/t/unit/gateway_pick

@@ -94,7 +94,6 @@ fcz_bind_alone(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
 
     if (!peek) {
         slot->held++;
-        m->untold = 1;
         fcz_slot_list(m, slot);
     }
 
@@ -147,9 +146,11 @@ fcz_bind_locked(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
         return FCZ_OK;
     }
 
+    /* also those for which there was no cell */
+
     slot->held++;
     fcz_slot_list(m, slot);
-    fcz_slot_more(m, slot, i, 1);
+    fcz_slot_more(m, slot, i, slot->held - slot->told);
 
     if (pool->told) {
         fcz_came(m, pool->wait);

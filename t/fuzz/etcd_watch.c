@@ -1,6 +1,6 @@
 /*
  * etcd's watch stream: however it is cut, the same messages come out of it,
- * and the same end.
+ * and the same end; with long lines in pieces, and each line so.
  */
 
 #include "client/fcf_watch.h"
@@ -84,8 +84,10 @@ take(result_t *r, fcf_watch_t *watch, int last, size_t size)
 }
 
 
+/* at_least: bytes of a line that comes in pieces */
 static void
-run(result_t *r, fct_cutter_t cutter, const uint8_t *data, size_t size)
+run(result_t *r, fct_cutter_t cutter, size_t at_least, const uint8_t *data,
+    size_t size)
 {
     int           rc;
     char         *piece;
@@ -94,6 +96,7 @@ run(result_t *r, fct_cutter_t cutter, const uint8_t *data, size_t size)
 
     memset(r, 0, sizeof(result_t));
     fcf_watch_init(&watch);
+    watch.at_least = at_least;
     rc = 0;
 
     for (off = 0; off < size && rc == 0; off += n) {
@@ -116,15 +119,21 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int        cut;
+    size_t     at_least;
     result_t   first, other;
 
-    run(&first, fct_cutter(FCT_WHOLE, data, size), data, size);
+    for (at_least = 1; at_least < 2 * FCF_WATCH_LONG;
+         at_least += FCF_WATCH_LONG)
+    {
+        run(&first, fct_cutter(FCT_WHOLE, data, size), at_least, data, size);
 
-    for (cut = FCT_WHOLE + 1; cut < FCT_NCUTS; cut++) {
-        run(&other, fct_cutter((fct_cut_e) cut, data, size), data, size);
-        FCT_HOLDS(other.messages == first.messages);
-        FCT_HOLDS(other.refused == first.refused);
-        FCT_HOLDS(other.hash == first.hash);
+        for (cut = FCT_WHOLE + 1; cut < FCT_NCUTS; cut++) {
+            run(&other, fct_cutter((fct_cut_e) cut, data, size), at_least,
+                data, size);
+            FCT_HOLDS(other.messages == first.messages);
+            FCT_HOLDS(other.refused == first.refused);
+            FCT_HOLDS(other.hash == first.hash);
+        }
     }
 
     return 0;

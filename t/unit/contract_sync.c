@@ -28,9 +28,9 @@ test_list(void)
 
     is_str(fake_http_body(WATCH),
            "{\"create_request\":{\"key\":\"L2Yv\",\"range_end\":\"L2Yw\","
-           "\"start_revision\":\"11\",\"watch_id\":\"1\"}}\n"
+           "\"start_revision\":\"11\",\"watch_id\":\"1\",\"fragment\":true}}\n"
            "{\"create_request\":{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\","
-           "\"start_revision\":\"11\",\"watch_id\":\"2\"}}\n",
+           "\"start_revision\":\"11\",\"watch_id\":\"2\",\"fragment\":true}}\n",
            "watched from the next revision, in one stream");
     is_str(fake_http_header(WATCH, "Grpc-Metadata-hasleader"), "true",
            "which a member without a leader refuses");
@@ -80,6 +80,23 @@ test_bounded(void)
        "the first watch resumes before it");
     ok(strstr(fake_http_body(WATCH), "\"start_revision\":\"11\"") != NULL,
        "the second where that was");
+    created(1, 20);
+    created(2, 20);
+
+    /* so is one that etcd itself sends in parts */
+
+    fake_http_data(WATCH, "{\"result\":{\"header\":{\"revision\":\"17\"},"
+                   "\"watch_id\":\"1\",\"fragment\":true,\"events\":["
+                   "{\"kv\":{\"key\":\"L2YvYQ==\",\"mod_revision\":\"17\"}}]}}\n");
+    fcf_buf_reset(&seen);
+    fake_loop_settle(loop);
+    saw("+/f/a ", "a part of a transaction");
+    fake_http_fail(WATCH, FCF_E_UNAVAILABLE, 0);
+    fake_loop_settle(loop);
+    fake_loop_advance(loop, FCF_SYNC_BACKOFF_MAX_MS);
+    answer("1", 20, 2, "", 0);
+    ok(strstr(fake_http_body(WATCH), "\"start_revision\":\"17\"") != NULL,
+       "and all of it comes again");
     stop();
 }
 

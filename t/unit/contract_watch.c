@@ -186,6 +186,131 @@ test_chunking(void)
 }
 
 
+/* a line of n events of one revision */
+
+static void
+line_of(fcf_buf_t *line, const char *before, unsigned n, const char *after)
+{
+    unsigned  i;
+
+    fcf_buf_reset(line);
+
+    if (fcf_buf_addf(line, "%s", before) != 0) {
+        abort();
+    }
+
+    for (i = 0; i < n; i++) {
+        if (fcf_buf_addf(line, "%s{\"kv\" : {\"key\":\"eA==\",\"x\":[\"}\\\"]\"],"
+                         "\"mod_revision\":\"%u\"} }", i ? " , " : "", i + 1)
+            != 0)
+        {
+            abort();
+        }
+    }
+
+    if (fcf_buf_addf(line, "%s", after) != 0) {
+        abort();
+    }
+}
+
+
+/* the messages that come of it, as "events+" each, "+" if more may come;
+ * -1: not understood.  All events must be there, in order */
+
+static int
+pieces(const fcf_buf_t *line, fcf_buf_t *out, size_t *events)
+{
+    int              rc;
+    size_t           i;
+    fcf_err_t        err;
+    fcf_watch_t      watch;
+    fcf_watch_msg_t  msg;
+
+    fcf_watch_init(&watch);
+    watch.at_least = 1;
+    fcf_buf_reset(out);
+    *events = 0;
+
+    if (fcf_watch_feed(&watch, line->data, line->len) != 0) {
+        abort();
+    }
+
+    while ((rc = fcf_watch_next(&watch, 0, &msg, &err)) == 1) {
+
+        for (i = 0; i < msg.events.n; i++) {
+            *events += (msg.events.kvs[i].mod_revision
+                        == (int64_t) *events + 1);
+        }
+
+        if (fcf_buf_addf(out, "%d:%zu%s ", (int) msg.watch_id, msg.events.n,
+                         msg.partial ? "+" : "")
+            != 0)
+        {
+            abort();
+        }
+
+        fcf_watch_msg_free(&msg);
+
+        /* what comes meanwhile moves what is left */
+
+        if (fcf_watch_feed(&watch, "\n", 1) != 0) {
+            abort();
+        }
+    }
+
+    fcf_watch_free(&watch);
+
+    return rc;
+}
+
+
+static void
+test_cut(void)
+{
+    size_t     n;
+    fcf_buf_t  line, out;
+
+    static const char  head[] = "{\"result\":{\"header\":{\"revision\":\"9\"},"
+                                "\"watch_id\":\"3\",\"events\":[";
+    static const char  fragment[] =
+        "{\"result\":{\"header\":{\"revision\":\"9\"},"
+        "\"watch_id\":\"3\",\"fragment\":true,\"events\":[";
+
+    fcf_buf_init(&line, 1 << 20);
+    fcf_buf_init(&out, 65536);
+
+    line_of(&line, head, 200, "]}}\n");
+    is_int(pieces(&line, &out, &n), 0, "a long line");
+    is_str(out.data, "3:64+ 3:64+ 3:64+ 3:8 ", "comes in pieces");
+    is_int(n, 200, "with all its events");
+
+    line_of(&line, head, 64, "],\"new\":\"field\"}}\r\n");
+    is_int(pieces(&line, &out, &n), 0, "what follows the events");
+    is_str(out.data, "3:64 ", "is of no interest");
+
+    line_of(&line, fragment, 65, "]}}\n");
+    is_int(pieces(&line, &out, &n), 0, "a fragment of etcd's");
+    is_str(out.data, "3:64+ 3:1+ ", "has no end of its own");
+
+    line_of(&line, "{\"result\":{\"events\":[", 100,
+            "],\"header\":{\"revision\":\"9\"},\"watch_id\":\"3\"}}\n");
+    is_int(pieces(&line, &out, &n), 0, "where the head comes last");
+    is_str(out.data, "3:100 ", "it is read as one");
+
+    line_of(&line, head, 100, ",7]}}\n");
+    is_int(pieces(&line, &out, &n), -1, "a bad event");
+    is_str(out.data, "3:64+ ", "is met when it is its turn");
+
+    line_of(&line, head, 3, "\n");
+    is_int(pieces(&line, &out, &n), -1, "no end of the list");
+    line_of(&line, head, 3, "}\n");
+    is_int(pieces(&line, &out, &n), -1, "another end of it");
+
+    fcf_buf_free(&line);
+    fcf_buf_free(&out);
+}
+
+
 static void
 test_bad(void)
 {
@@ -266,6 +391,7 @@ int
 main(void)
 {
     test_chunking();
+    test_cut();
     test_bad();
     test_full();
 

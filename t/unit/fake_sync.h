@@ -116,6 +116,7 @@ answer(const char *cluster, int revision, int term, const char *kvs, int more)
              cluster, revision, term, kvs, more ? ",\"more\":true" : "");
 
     ok(fake_http_answer(RANGE, 200, body), "a range was asked for");
+    fake_loop_advance(loop, 0);
 }
 
 

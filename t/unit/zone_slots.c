@@ -309,12 +309,18 @@ test_full(void)
 
     is_int(got, 64, "64 are bound all the same");
     is_int(m.events, FCZ_E_FULL, "and that is told");
+    is_int(m.untold, 0, "it is no reason to tell all of them anew");
     m.events = 0;
     is_int(fcz_bind(&m, &slots[63], 1, fcz_ticket(z), 1), FCZ_FULL,
            "their limit holds in this member");
     is_int(m.events, 0, "it is told once");
 
-    for (i = 0; i < 64; i++) {
+    fcz_release(&m, &slots[0]);
+    is_int(fcz_bind(&m, &slots[63], 2, fcz_ticket(z), 1), FCZ_OK, "one more");
+    is_int(slots[63].told, 2, "once there is room both are counted");
+    fcz_release(&m, &slots[63]);
+
+    for (i = 1; i < 64; i++) {
         fcz_release(&m, &slots[i]);
     }
 

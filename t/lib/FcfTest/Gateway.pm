@@ -9,10 +9,10 @@ package FcfTest::Gateway;
 #       http     => '...', server => '...',
 #       agent    => '...',          # in the agent's server {}, before the rest
 #       agents   => 2,              # how many ports it listens on
-#       park_timeout => '10s',
+#       park_timeout => '10s', zone => '1m',
 #       redis    => [...], etcd => [...],       # options of their start
 #   );
-#   # also: main, env (as for FcfTest::Nginx)
+#   # also: main, events, env, log_level, connections (as for FcfTest::Nginx)
 #   $g->nginx; $g->etcd; $g->redis; $g->agent;
 #   $g->port; $g->agent_port; $g->agent_port(1);
 #   $g->get('/run/hello/x', %options_of_http_get);
@@ -49,7 +49,9 @@ sub start {
 
     $self->{nginx} = FcfTest::Nginx->start(name => 'gateway',
         workers => $self->{workers}, http => $self->_http,
-        server  => $self->_server, main => $opt{main}, env => $opt{env});
+        server  => $self->_server,
+        map { exists $opt{$_} ? ($_ => $opt{$_}) : () }
+            qw(main events env log_level connections));
 
     return $self;
 }
@@ -87,7 +89,7 @@ sub _http {
     return <<"    EOC" . ($self->{http} // '');
         fcfaas_etcd $etcd;
         fcfaas_redis $redis;
-        fcfaas_zone fcfaas 1m;
+        fcfaas_zone fcfaas @{[ $self->{zone} // '1m' ]};
         fcfaas_token_file $token;
 
         upstream functions {

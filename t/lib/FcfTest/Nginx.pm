@@ -6,7 +6,7 @@ package FcfTest::Nginx;
 #       http    => "...",           # inside http {}
 #       server  => "...",           # inside a server {} on ->port
 #       main    => "...",           # top level
-#       events  => "...",
+#       events  => "...",  connections => 4096,
 #       workers => 2,               # default 1
 #       log_level => 'info',        # default; 'debug' works too
 #       name    => 'nginx', netns => $ns, listen => '127.0.0.1', port => $port,
@@ -158,7 +158,7 @@ sub _conf {
     $main
 
     events {
-        worker_connections 4096;
+        worker_connections @{[ $self->{connections} // 4096 ]};
         $events
     }
 
