@@ -104,7 +104,6 @@ bridge_refill(fca_net_t *net, fcf_err_t *err)
 
     TAILQ_FOREACH(nic, &net->armed, arm) {
         nic->dirty = 1;
-        net->nics_dirty = 1;
 
         if (fca_link_add_neigh(net->sk, net->ifindex, nic->nic.address,
                                nic->nic.mac, err) != 0)

@@ -224,6 +224,17 @@ nic_of(fca_net_t *net, unsigned ifindex)
 }
 
 
+static void
+guard_touched(fca_net_t *net, fca_net_nic_t *nic)
+{
+    if (!nic->dirty) {
+        nic->dirty = 1;
+        TAILQ_REMOVE(&net->armed, nic, arm);
+        TAILQ_INSERT_HEAD(&net->armed, nic, arm);
+    }
+}
+
+
 /* a link that is none of ours may have become a port of the bridge */
 static void
 guard_stranger(fca_net_t *net, const struct nlmsghdr *msg, unsigned ifindex)
@@ -283,8 +294,7 @@ guard_link_notice(void *arg, const struct nlmsghdr *msg)
         nic = nic_of(net, (unsigned) ifi->ifi_index);
 
         if (nic != NULL) {
-            nic->dirty = 1;
-            net->nics_dirty = 1;
+            guard_touched(net, nic);
 
         } else {
             guard_stranger(net, msg, (unsigned) ifi->ifi_index);
@@ -327,24 +337,22 @@ fca_guard_all(fca_net_t *net)
         nic->dirty = 1;
     }
 
-    net->nics_dirty = 1;
     net->bridge_dirty = 1;
     net->forward_dirty = 1;
 }
 
 
+/* one that is looked at may turn out to need others looked at, too */
 static void
 guard_nics(fca_net_t *net)
 {
     fca_net_nic_t  *nic;
 
-    net->nics_dirty = 0;
-
-    TAILQ_FOREACH(nic, &net->armed, arm) {
-        if (nic->dirty) {
-            nic->dirty = 0;
-            fca_net_nic_guard(net, nic);
-        }
+    while ((nic = TAILQ_FIRST(&net->armed)) != NULL && nic->dirty) {
+        nic->dirty = 0;
+        TAILQ_REMOVE(&net->armed, nic, arm);
+        TAILQ_INSERT_TAIL(&net->armed, nic, arm);
+        fca_net_nic_guard(net, nic);
     }
 }
 
@@ -425,9 +433,7 @@ fca_guard(fca_net_t *net)
         fca_net_bridge_guard(net);
     }
 
-    while (net->nics_dirty) {
-        guard_nics(net);
-    }
+    guard_nics(net);
 
     if (net->forward_dirty) {
         net->forward_dirty = 0;

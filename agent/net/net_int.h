@@ -139,7 +139,8 @@ struct fca_net_s {
     int                made;            /* the bridge is ours to delete */
     int                forward_was_off;
     unsigned           mtu;             /* of the way out */
-    fca_net_list_t     armed;           /* NICs with an element in our sets */
+    fca_net_list_t     armed;           /* NICs with an element in our sets;
+                                           first those that are dirty */
     fca_net_bucket_t   by_ifindex[FCA_NET_BUCKETS];     /* the same */
     char              *rules[FCA_NFT_TABLES];   /* as they are to be */
     uint32_t           own[FCA_NET_OWN_MAX];
@@ -148,8 +149,8 @@ struct fca_net_s {
     int                nft_used;        /* since it was made */
     unsigned           stranger;        /* ifindex of a foreign port */
     unsigned           touched:2, rules_gone:1, rules_dirty:1;
-    unsigned           nics_dirty:1, bridge_dirty:1;
-    unsigned           forward_dirty:1, foreign_changed:1, retry:1;
+    unsigned           bridge_dirty:1, forward_dirty:1;
+    unsigned           foreign_changed:1, retry:1;
     unsigned           flows_one_by_one:1;  /* an older kernel */
     uint64_t           foreign_due;     /* when others' rules may be read */
     uint64_t           address_due;     /* to be looked at; 0: not */

@@ -15,6 +15,7 @@ fca_net_arm(fca_net_t *net, fca_net_nic_t *nic, int armed)
     }
 
     nic->armed = armed;
+    nic->dirty = 0;
 
     if (armed) {
         TAILQ_INSERT_TAIL(&net->armed, nic, arm);
