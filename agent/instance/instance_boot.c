@@ -351,13 +351,13 @@ FCA_ACTION(accepted)
     fcf_err_t  why;
 
     (void) err;
-    fca_instance_set(inst, FCA_S_READY, event);
 
+    /* first, since the port may turn out to be another */
     if (fca_inst_serve(inst, &why) != 0) {
         fca_fail_here(inst, event, FCF_FAILURE_BOOT_FAILED, "%s", why.msg);
         return;
     }
 
-    fca_inst_record(inst);      /* the port may be another */
+    fca_instance_set(inst, FCA_S_READY, event);
     fca_inst_put(inst, FCF_INSTANCE_READY);
 }
