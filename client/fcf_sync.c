@@ -421,6 +421,13 @@ fcf_sync_free(fcf_sync_t *sync)
 }
 
 
+int64_t
+fcf_sync_revision(const fcf_sync_t *sync, size_t prefix)
+{
+    return sync->prefixes[prefix].revision;
+}
+
+
 void
 fcf_sync_stat(const fcf_sync_t *sync, fcf_sync_stat_t *out)
 {

@@ -62,5 +62,7 @@ fcf_sync_t *fcf_sync_new(fcf_etcd_t *etcd, const char *const *prefixes,
 /* before fcf_etcd_free(); calls nothing */
 void fcf_sync_free(fcf_sync_t *sync);
 void fcf_sync_stat(const fcf_sync_t *sync, fcf_sync_stat_t *out);
+/* up to which revision all of this prefix was delivered; 0: no list yet */
+int64_t fcf_sync_revision(const fcf_sync_t *sync, size_t prefix);
 
 #endif /* _FCF_SYNC_H_INCLUDED_ */

@@ -115,8 +115,13 @@ typedef enum {
 
 #define FCF_FAILURE_MESSAGE_MAX  2048       /* with the console's last lines */
 
+/* of a boot under way: said under its request_id with that behind it, so that
+ * it cannot come after the failure that ends it */
+#define FCF_FAILURE_BOOTING  ".boot"
+
 typedef struct {
     fcf_failure_e  error;
+    int            booting;             /* 1: so far, nothing has ended yet */
     char           message[FCF_FAILURE_MESSAGE_MAX];
     char           node_id[FCF_ID_MAX + 1];
     int64_t        version;

@@ -32,7 +32,8 @@ fcf_failure_fields(fcf_failure_t *out, const json_t *obj, fcf_err_t *err)
         || fcf_json_enum(obj, "error", fcf_failures, &error, err) != 0
         || fcf_json_str(obj, "node_id", out->node_id, sizeof(out->node_id),
                         fcf_id_valid, err)
-        || fcf_json_int64(obj, "version", 0, INT64_MAX, &out->version, err))
+        || fcf_json_int64(obj, "version", 0, INT64_MAX, &out->version, err)
+        || fcf_json_int(obj, "booting", 0, 1, &out->booting, err) != 0)
     {
         return -1;
     }
@@ -98,6 +99,10 @@ fcf_failure_encode(const fcf_failure_t *failure)
     }
 
     fcf_json_put_int(&obj, "version", failure->version);
+
+    if (failure->booting) {
+        fcf_json_put_int(&obj, "booting", 1);
+    }
 
     return fcf_json_text(obj);
 }

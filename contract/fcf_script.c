@@ -44,7 +44,8 @@
 
 
 /* Each gateway tells how many wait in it, which counts until it has not told
- * for a while; what somebody else wrote there goes. */
+ * for a while; what somebody else wrote there goes.  A demand and the jobs for
+ * it are of one version; "all" are those of the function. */
 
 const fcf_script_t  fcf_script_ask = {
     "ask",
@@ -53,6 +54,7 @@ const fcf_script_t  fcf_script_ask = {
     "local own, each = tonumber(ARGV[4]), tonumber(ARGV[5])\n"
     "local till = now + tonumber(ARGV[10])\n"
     "local sum, last = own, till\n"
+    "local version = ARGV[3]:match(':%d+$')\n"
     "if own > 0 then\n"
     "    redis.call('HSET', KEYS[3], ARGV[3],\n"
     "        string.format('%d:%.0f', own, till))\n"
@@ -67,18 +69,41 @@ const fcf_script_t  fcf_script_ask = {
              FCF_TEXT(FCF_PENDING_MAX_MS) " then\n"
     "        redis.call('HDEL', KEYS[3], all[i])\n"
     "    elseif all[i] ~= ARGV[3] then\n"
-    "        sum = sum + n\n"
+    "        if all[i]:match(':%d+$') == version then\n"
+    "            sum = sum + n\n"
+    "        end\n"
     "        last = math.max(last, t)\n"
     "    end\n"
     "end\n"
     "redis.call('PEXPIREAT', KEYS[3], string.format('%.0f', last))\n"
-    "local pending = redis.call('ZCARD', KEYS[1])\n"
+    /* an id says by "@<revision>" that its instance is in etcd since then; a
+     * boot that etcd knows of is under way, whatever became of its id here */
+    "local seen = tonumber(ARGV[11])\n"
+    "local boots = {}\n"
+    "for id in ARGV[12]:gmatch('[^,]+') do boots[id] = 'ours' end\n"
+    "for id in ARGV[13]:gmatch('[^,]+') do boots[id] = 'others' end\n"
+    "local pending, others = 0, 0\n"
+    "local function count(of)\n"
+    "    if of == 'others' then\n"
+    "        others = others + 1\n"
+    "    else\n"
+    "        pending = pending + 1\n"
+    "    end\n"
+    "end\n"
+    "for _, entry in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do\n"
+    "    local id, put = entry:match('^(.*)@(%d+)$')\n"
+    "    if not put or tonumber(put) > seen then\n"
+    "        count(boots[id or entry])\n"
+    "        boots[id or entry] = nil\n"
+    "    end\n"
+    "end\n"
+    "for _, of in pairs(boots) do count(of) end\n"
     "local live = tonumber(ARGV[8])\n"
     "local need = math.min(sum, 1)\n"
     "if each > 0 then\n"
     "    need = math.ceil(sum / each)\n"
     "end\n"
-    "if pending + live >= tonumber(ARGV[7])\n"
+    "if pending + others + live >= tonumber(ARGV[7])\n"
     "   or ((own == 0 or pending >= need)\n"
     "       and pending + live >= tonumber(ARGV[6]))\n"
     "then\n"
@@ -109,10 +134,13 @@ const fcf_script_t  fcf_script_settle = {
     "settle",
     FCF_LUA_PURGE
     "local ttl = tonumber(ARGV[2])\n"
-    "if ttl == 0 then\n"
-    "    redis.call('ZREM', KEYS[1], ARGV[1])\n"
-    "else\n"
-    "    redis.call('ZADD', KEYS[1], now + ttl, ARGV[1])\n"
+    "local id = ARGV[1]\n"
+    "if ttl == 0 or ARGV[3] then\n"
+    "    redis.call('ZREM', KEYS[1], id)\n"
+    "end\n"
+    "if ttl > 0 then\n"
+    "    id = ARGV[3] and id .. '@' .. ARGV[3] or id\n"
+    "    redis.call('ZADD', KEYS[1], now + ttl, id)\n"
     "end\n"
     FCF_LUA_EXPIRE
     "return 1\n"

@@ -10,19 +10,25 @@
  * purged by each that has it among its keys.  A key of ours of another type
  * (not the queue: producers write there) is deleted, not stumbled over.
  *
- *  ask      KEYS pending queue demand; ARGV request_id job gateway waiting
- *           concurrency least max live ttl_ms demand_ttl_ms
- *           tells that so many wait in this gateway, for so long.  Adds
- *           request_id and pushes the job if all that wait in all gateways
- *           call for more than is pending (concurrency each, or one if that
- *           is 0), or pending + live < least; but never beyond max.  Returns
- *           1 pushed, 0 not needed.
+ *  ask      KEYS pending queue demand; ARGV request_id job gateway:version
+ *           waiting concurrency least max live ttl_ms demand_ttl_ms seen boots
+ *           others
+ *           tells that so many wait in this gateway for that version, for so
+ *           long.  Adds request_id and pushes the job if all that wait for it
+ *           in all gateways call for more than is pending (concurrency each,
+ *           or one if that is 0), or pending + live < least; but never beyond
+ *           max.  Pending is what is in there, without instances that were
+ *           put up to etcd's revision "seen", and the boots that etcd knows
+ *           of: ids with commas between, "others" of other versions, which
+ *           count for max only.  Returns 1 pushed, 0 not needed.
  *  extend   KEYS pending; ARGV request_id ttl_ms
  *           Returns 1 if the id was still pending (now for ttl_ms more), 0 if
  *           it is overdue or unknown.
- *  settle   KEYS pending; ARGV request_id ttl_ms
+ *  settle   KEYS pending; ARGV request_id ttl_ms [revision]
  *           ttl_ms 0 removes the id, else it stays for ttl_ms at most,
- *           whether or not it was there.  Returns 1.
+ *           whether or not it was there: where revision is given, as
+ *           <request_id>@<revision>, for those who have not seen etcd's
+ *           revision yet with which its instance came.  Returns 1.
  *  hold     KEYS pending demand; ARGV request_id ttl_ms
  *           As extend, for a job that waits for room: the id stays for ttl_ms
  *           at least if a gateway says that requests wait, and goes if all

@@ -259,13 +259,10 @@ typedef struct {
 } ngx_http_fcfaas_spec_t;
 
 
-/* what is asked of Redis for a pool: ngx_http_fcfaas_ask.c */
+/* what this worker asks of Redis for a pool, beside what all of them count in
+ * the zone: ngx_http_fcfaas_ask.c */
 typedef struct {
     ngx_event_t                  timer;
-    ngx_uint_t                   asked;         /* jobs since the last tick */
-    ngx_uint_t                   denied;        /* "wanted" not needed then */
-    ngx_msec_t                   started_at;    /* rate of starts */
-    ngx_uint_t                   started;
     unsigned                     under_way:1;   /* a script call */
 } ngx_http_fcfaas_asking_t;
 
@@ -304,6 +301,7 @@ struct ngx_http_fcfaas_pool_s {
     ngx_uint_t                   nlive;         /* ... and are in etcd */
     ngx_uint_t                   nunproven;     /* are orphans so far */
     ngx_uint_t                   nbooting;      /* slots without an instance */
+    ngx_queue_t                  booting;       /* they; ngx_http_fcfaas_boots.c */
     ngx_http_fcfaas_pick_t       pick;
     fcz_pool_t                   shared;        /* of all workers */
 

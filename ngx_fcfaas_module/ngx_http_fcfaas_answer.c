@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
@@ -365,7 +366,7 @@ ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
     ngx_http_fcfaas_answer_t *a)
 {
     ngx_http_fcfaas_pool_t          *pool;
-    const ngx_http_fcfaas_answer_t  *last;
+    const ngx_http_fcfaas_answer_t  *last, *known;
 
     pool = wt->pool;
 
@@ -373,6 +374,16 @@ ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
         ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
             "etcd_unavailable", "the list of functions has not come yet: "
             "etcd does not answer", 2);
+        return;
+    }
+
+    known = ngx_http_fcfaas_boots_known(wt->want);
+
+    if (known && !ngx_http_fcfaas_slots_ready(pool)) {
+        ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT,
+            "park_timeout", "no instance became ready in time: the one that "
+            "is being started takes no connections yet", 0);
+        a->detail = known->detail;
         return;
     }
 

@@ -29,6 +29,8 @@ static ngx_int_t ngx_http_fcfaas_apply_slot(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
 static ngx_int_t ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
+static void ngx_http_fcfaas_apply_booting(ngx_http_fcfaas_function_t *f,
+    const char *name, const fcf_failure_t *value);
 
 
 typedef ngx_int_t (*ngx_http_fcfaas_apply_pt)(ngx_http_fcfaas_function_t *f,
@@ -216,7 +218,7 @@ static void
 ngx_http_fcfaas_apply_pool(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_http_fcfaas_failure_over(pool);
-    ngx_http_fcfaas_ask_anew(pool);
+    ngx_http_fcfaas_ask_forget(pool);
 }
 
 
@@ -447,6 +449,11 @@ ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
         return NGX_ERROR;
     }
 
+    if (value.booting) {
+        ngx_http_fcfaas_apply_booting(f, key->name, &value);
+        return NGX_OK;
+    }
+
     if (f->worker->listing) {
         /* of a time when nobody who waits now had asked */
         return NGX_OK;
@@ -464,4 +471,29 @@ ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
     ngx_http_fcfaas_pool_release(pool);
 
     return NGX_OK;
+}
+
+
+/* what is said of a boot that goes on */
+static void
+ngx_http_fcfaas_apply_booting(ngx_http_fcfaas_function_t *f, const char *name,
+    const fcf_failure_t *value)
+{
+    size_t  len;
+    char    request_id[sizeof(((fcf_key_t *) NULL)->name)];
+
+    len = ngx_strlen(name);
+
+    if (len <= sizeof(FCF_FAILURE_BOOTING) - 1) {
+        return;
+    }
+
+    len -= sizeof(FCF_FAILURE_BOOTING) - 1;
+
+    if (ngx_strcmp(name + len, FCF_FAILURE_BOOTING) == 0) {
+        ngx_memcpy(request_id, name, len);
+        request_id[len] = '\0';
+
+        ngx_http_fcfaas_boots_said(f, request_id, value);
+    }
 }

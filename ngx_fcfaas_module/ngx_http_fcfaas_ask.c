@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ask_send.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
@@ -12,40 +13,11 @@
 #include "contract/fcf_text.h"
 
 
-/* jobs of one function that this worker may queue in a second */
-#define NGX_HTTP_FCFAAS_STARTS  100
-
-/* a job that no agent took by then is asked for anew */
-#define NGX_HTTP_FCFAAS_JOB_TTL  "30000"
-/* what waits in this gateway counts in others for so long, if not told anew */
-#define NGX_HTTP_FCFAAS_DEMAND_TTL  "5000"
-
 #define NGX_HTTP_FCFAAS_REDIS_AGAIN  200
-
-
-/* of a pool, over all workers of this gateway */
-typedef struct {
-    ngx_uint_t                   waiting;       /* that no free slot takes */
-    ngx_uint_t                   least;         /* instances, in any case */
-    ngx_uint_t                   live;
-    ngx_uint_t                   wanted;        /* instances, in all */
-} ngx_http_fcfaas_demand_t;
-
-
-typedef struct {
-    ngx_http_fcfaas_pool_t      *pool;
-    ngx_uint_t                   wanted;
-    char                         request_id[FCF_REQUEST_ID_MAX + 1];
-} ngx_http_fcfaas_ask_call_t;
 
 
 static void ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_demand_t *demand);
-static ngx_uint_t ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_pool_t *pool);
-static ngx_int_t ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
-    ngx_http_fcfaas_demand_t *demand);
-static char *ngx_http_fcfaas_ask_job(ngx_http_fcfaas_pool_t *pool,
-    const char *request_id);
 static void ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err);
 static ngx_uint_t ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err);
@@ -60,6 +32,8 @@ static void ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_pool_t *pool);
 void
 ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
 {
+    ngx_msec_t                 ms;
+    ngx_uint_t                 again;
     ngx_http_fcfaas_demand_t   demand;
     ngx_http_fcfaas_worker_t  *w;
 
@@ -69,9 +43,10 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
         return;
     }
 
-    if (pool->nwanted
-        || (pool->outdated && pool->function->ntraffic == 0))
-    {
+    again = pool->nwanted
+            || (pool->outdated && pool->function->ntraffic == 0);
+
+    if (again) {
         /* also where nobody waits: "not needed" holds for a moment only */
         ngx_http_fcfaas_ask_later(pool, 0);
     }
@@ -97,17 +72,27 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
 
     ngx_http_fcfaas_ask_demand(pool, &demand);
 
-    if (demand.wanted <= demand.live + pool->asking.asked
-        || demand.wanted <= pool->asking.denied)
+    if (demand.wanted <= demand.live) {
+        return;
+    }
+
+    if (!ngx_http_fcfaas_share_ask(pool, demand.live, demand.wanted, &ms)) {
+
+        if (again) {
+            ngx_http_fcfaas_ask_later(pool, ms + 1);
+        }
+
+        return;
+    }
+
+    /* paid by ngx_http_fcfaas_ask_done(), which runs exactly once */
+    pool->asking.under_way = 1;
+
+    if (ngx_http_fcfaas_ask_send(pool, &demand, ngx_http_fcfaas_ask_done)
+        != NGX_OK)
     {
-        return;
-    }
-
-    if (!ngx_http_fcfaas_ask_rate(pool)) {
-        return;
-    }
-
-    if (ngx_http_fcfaas_ask_send(pool, &demand) != NGX_OK) {
+        pool->asking.under_way = 0;
+        ngx_http_fcfaas_share_asked(pool, FCZ_ASK_FAILED, 0);
         ngx_http_fcfaas_ask_bad(w, "out of memory");
     }
 }
@@ -122,10 +107,18 @@ ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_spec_t  *spec;
 
     spec = &pool->function->spec;
+
+    demand->live = ngx_http_fcfaas_slots_live(pool);
+    demand->wanted = demand->live;
+
+    if (demand->live >= spec->max_instances) {
+        /* whoever waits in whatever worker */
+        return;
+    }
+
     room = ngx_http_fcfaas_slots_free(pool);
     waiting = ngx_http_fcfaas_share_wanted(pool);
 
-    demand->live = ngx_http_fcfaas_slots_live(pool);
     demand->waiting = waiting > room ? waiting - room : 0;
     demand->least = 0;
     missing = 0;
@@ -151,126 +144,6 @@ ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
 }
 
 
-static ngx_uint_t
-ngx_http_fcfaas_ask_rate(ngx_http_fcfaas_pool_t *pool)
-{
-    ngx_http_fcfaas_asking_t  *asking;
-
-    asking = &pool->asking;
-
-    if (asking->started == 0
-        || ngx_http_fcfaas_past(asking->started_at + 1000))
-    {
-        asking->started_at = ngx_current_msec;
-        asking->started = 0;
-    }
-
-    return asking->started++ < NGX_HTTP_FCFAAS_STARTS;
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
-    ngx_http_fcfaas_demand_t *demand)
-{
-    char                        *text;
-    char                         keys[3][FCF_KEY_MAX], gateway[64];
-    u_char                       numbers[5][NGX_INT_T_LEN + 1];
-    ngx_int_t                    rc;
-    ngx_uint_t                   i;
-    const char                  *argv[13];
-    ngx_http_fcfaas_worker_t    *w;
-    ngx_http_fcfaas_ask_call_t  *ask;
-    ngx_http_fcfaas_function_t  *f;
-
-    f = pool->function;
-    w = pool->worker;
-
-    ask = ngx_alloc(sizeof(ngx_http_fcfaas_ask_call_t), w->log);
-    if (ask == NULL) {
-        return NGX_ERROR;
-    }
-
-    ask->pool = pool;
-    ask->wanted = demand->wanted;
-    fcf_request_id_new(ask->request_id);
-
-    text = ngx_http_fcfaas_ask_job(pool, ask->request_id);
-    if (text == NULL) {
-        ngx_free(ask);
-        return NGX_ERROR;
-    }
-
-    *ngx_sprintf(numbers[0], "%ui", demand->waiting) = '\0';
-    *ngx_sprintf(numbers[1], "%ui", f->spec.concurrency) = '\0';
-    *ngx_sprintf(numbers[2], "%ui", demand->least) = '\0';
-    *ngx_sprintf(numbers[3], "%ui", f->spec.max_instances) = '\0';
-    *ngx_sprintf(numbers[4], "%ui", demand->live) = '\0';
-
-    /* the demands of versions are asked for one by one */
-    ngx_http_fcfaas_share_id(w, gateway);
-    *ngx_sprintf((u_char *) gateway + ngx_strlen(gateway), ":%L",
-                 pool->version) = '\0';
-
-    argv[0] = fcf_redis_pending(keys[0], w->prefix, (char *) f->id.data);
-    argv[1] = fcf_redis_queue(keys[1], w->prefix);
-    argv[2] = fcf_redis_demand(keys[2], w->prefix, (char *) f->id.data);
-    argv[3] = ask->request_id;
-    argv[4] = text;
-    argv[5] = gateway;
-
-    for (i = 0; i < 5; i++) {
-        argv[6 + i] = (char *) numbers[i];
-    }
-
-    argv[11] = NGX_HTTP_FCFAAS_JOB_TTL;
-    argv[12] = NGX_HTTP_FCFAAS_DEMAND_TTL;
-
-    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, w->log, 0,
-                   "fcfaas ask: \"%V\" %s waiting %ui wanted %ui live %ui",
-                   &f->id, ask->request_id, demand->waiting, demand->wanted,
-                   demand->live);
-
-    /* paid by ngx_http_fcfaas_ask_done(), which runs exactly once */
-    pool->asking.under_way = 1;
-
-    rc = fcf_redis_script(w->redis, &fcf_script_ask, 3, 13, argv,
-                          ngx_http_fcfaas_ask_done, ask) == 0
-         ? NGX_OK : NGX_ERROR;
-
-    ngx_free(text);
-
-    if (rc != NGX_OK) {
-        pool->asking.under_way = 0;
-        ngx_free(ask);
-    }
-
-    return rc;
-}
-
-
-/* malloc'd; NULL: no memory */
-static char *
-ngx_http_fcfaas_ask_job(ngx_http_fcfaas_pool_t *pool, const char *request_id)
-{
-    fcf_job_t                    job;
-    ngx_http_fcfaas_function_t  *f;
-
-    f = pool->function;
-
-    ngx_memzero(&job, sizeof(fcf_job_t));
-    ngx_memcpy(job.request_id, request_id, sizeof(job.request_id));
-    ngx_memcpy(job.function_id, f->id.data, f->id.len);
-    job.cpu = (int) f->spec.cpu;
-    job.memory_mb = (int) f->spec.memory;
-    job.version = pool->version;
-    job.ours = 1;
-    job.attempt = (int) pool->failing.row + 1;
-
-    return fcf_job_encode(&job);
-}
-
-
 static void
 ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err)
@@ -293,6 +166,7 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
 
     if (err) {
         ngx_http_fcfaas_count(w, ASK_FAILED);
+        ngx_http_fcfaas_share_asked(pool, FCZ_ASK_FAILED, 0);
         ngx_http_fcfaas_ask_bad(w, err->msg);
 
         if (ngx_http_fcfaas_ask_hopeless(err)) {
@@ -308,7 +182,7 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
 
         if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1) {
             ngx_http_fcfaas_count(w, ASKED);
-            pool->asking.asked++;
+            ngx_http_fcfaas_share_asked(pool, FCZ_ASK_PUSHED, ask->wanted);
 
             ngx_log_error(NGX_LOG_INFO, w->log, 0,
                           "fcfaas: asked for an instance of \"%V\": %s, "
@@ -317,7 +191,7 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
 
         } else {
             ngx_http_fcfaas_count(w, NOT_NEEDED);
-            pool->asking.denied = ask->wanted;
+            ngx_http_fcfaas_share_asked(pool, FCZ_ASK_DENIED, ask->wanted);
         }
 
         ngx_http_fcfaas_ask_look(pool);
@@ -392,25 +266,6 @@ ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w, const char *why)
 }
 
 
-void
-ngx_http_fcfaas_ask_minimum(ngx_http_fcfaas_pool_t *pool)
-{
-    if (pool->nwanted == 0) {
-        pool->asking.asked = 0;
-        pool->asking.denied = 0;
-    }
-
-    ngx_http_fcfaas_ask_look(pool);
-}
-
-
-void
-ngx_http_fcfaas_ask_anew(ngx_http_fcfaas_pool_t *pool)
-{
-    pool->asking.denied = 0;
-}
-
-
 ngx_uint_t
 ngx_http_fcfaas_ask_busy(ngx_http_fcfaas_pool_t *pool)
 {
@@ -430,26 +285,30 @@ ngx_http_fcfaas_ask_end(ngx_http_fcfaas_pool_t *pool)
 void
 ngx_http_fcfaas_ask_forget(ngx_http_fcfaas_pool_t *pool)
 {
-    pool->asking.denied = 0;
-
-    if (pool->asking.asked) {
-        pool->asking.asked--;
-    }
+    ngx_http_fcfaas_share_forget(pool);
 }
 
 
 void
 ngx_http_fcfaas_ask_later(ngx_http_fcfaas_pool_t *pool, ngx_msec_t ms)
 {
-    if (pool->asking.timer.timer_set) {
-        return;
-    }
-
     if (ms == 0) {
         ms = pool->worker->redis_bad
              ? NGX_HTTP_FCFAAS_REDIS_AGAIN
              : NGX_HTTP_FCFAAS_ASK_AGAIN
                + ngx_random() % (NGX_HTTP_FCFAAS_ASK_AGAIN / 2);
+    }
+
+    if (pool->asking.timer.timer_set) {
+
+        if ((ngx_msec_int_t) (pool->asking.timer.timer.key
+                              - (ngx_current_msec + ms)) <= 0)
+        {
+            return;
+        }
+
+        /* something comes sooner */
+        ngx_del_timer(&pool->asking.timer);
     }
 
     pool->asking.timer.handler = ngx_http_fcfaas_ask_tick;
@@ -467,9 +326,6 @@ ngx_http_fcfaas_ask_tick(ngx_event_t *ev)
     ngx_http_fcfaas_pool_t      *pool;
 
     pool = ngx_queue_data(ev, ngx_http_fcfaas_pool_t, asking.timer);
-
-    pool->asking.asked = 0;
-    pool->asking.denied = 0;
 
     pool->refs++;
 

@@ -1,6 +1,7 @@
 /*
- * Asking for instances: one job at a time per function and worker, through
- * the script that lets several workers and gateways agree.
+ * Asking for instances: one job at a time per pool and gateway, by whichever
+ * worker sees more waiting than was asked for, through the script that lets
+ * several gateways agree.
  */
 
 #ifndef _NGX_HTTP_FCFAAS_ASK_H_INCLUDED_
@@ -12,22 +13,17 @@
  * again by itself while somebody waits.  Never calls back inline. */
 void ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool);
 
-/* The same, where nobody waits, for the least number of instances. */
-void ngx_http_fcfaas_ask_minimum(ngx_http_fcfaas_pool_t *pool);
-
-/* "Not needed" is no answer any more: the spec is another one. */
-void ngx_http_fcfaas_ask_anew(ngx_http_fcfaas_pool_t *pool);
-
 /* 1 while a call is under way, which the pool has to outlive */
 ngx_uint_t ngx_http_fcfaas_ask_busy(ngx_http_fcfaas_pool_t *pool);
 /* the pool goes */
 void ngx_http_fcfaas_ask_end(ngx_http_fcfaas_pool_t *pool);
 
 /* What was asked for before says nothing any more: an instance or a slot
- * has gone, a boot has failed. */
+ * has gone, a boot has failed, the spec is another one. */
 void ngx_http_fcfaas_ask_forget(ngx_http_fcfaas_pool_t *pool);
 
-/* Lets ask_tick release the function that only a failure keeps. */
+/* Looks again in ms, 0: in a while; sooner if that was said before.  Lets
+ * ask_tick release the function that only a failure keeps. */
 void ngx_http_fcfaas_ask_later(ngx_http_fcfaas_pool_t *pool, ngx_msec_t ms);
 
 #endif /* _NGX_HTTP_FCFAAS_ASK_H_INCLUDED_ */

@@ -22,6 +22,8 @@ typedef struct {
     ngx_uint_t                   generation;
     unsigned                     failed:1;      /* nothing comes of it */
     unsigned                     counted:1;     /* in pool->nbooting */
+    ngx_queue_t                  queue;         /* in pool->booting, then */
+    ngx_http_fcfaas_answer_t     known;         /* status 0: nothing */
     u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
     u_char                       request_id[FCF_REQUEST_ID_MAX + 1];
 } ngx_http_fcfaas_boot_t;
@@ -29,6 +31,8 @@ typedef struct {
 
 static ngx_http_fcfaas_boot_t *ngx_http_fcfaas_boots_find(
     ngx_http_fcfaas_function_t *f, ngx_int_t number);
+static ngx_http_fcfaas_boot_t *ngx_http_fcfaas_boots_by_request(
+    ngx_http_fcfaas_function_t *f, const char *request_id);
 static ngx_http_fcfaas_boot_t *ngx_http_fcfaas_boots_make(
     ngx_http_fcfaas_function_t *f, ngx_int_t number);
 static void ngx_http_fcfaas_boots_count(ngx_http_fcfaas_boot_t *boot,
@@ -145,8 +149,28 @@ ngx_http_fcfaas_boots_count(ngx_http_fcfaas_boot_t *boot, ngx_uint_t there)
 
     counted = !there && !boot->failed;
 
-    boot->pool->nbooting += counted - boot->counted;
+    if (counted == boot->counted) {
+        return;
+    }
+
     boot->counted = counted;
+
+    if (!counted) {
+        boot->pool->nbooting--;
+        ngx_queue_remove(&boot->queue);
+        return;
+    }
+
+    boot->pool->nbooting++;
+
+    /* those of which something is known come first */
+
+    if (boot->known.status) {
+        ngx_queue_insert_head(&boot->pool->booting, &boot->queue);
+
+    } else {
+        ngx_queue_insert_tail(&boot->pool->booting, &boot->queue);
+    }
 }
 
 
@@ -171,9 +195,30 @@ ngx_http_fcfaas_boots_del(ngx_http_fcfaas_function_t *f, ngx_int_t number)
     pool = boot->pool;
     pool->refs--;
 
+    if (boot->known.detail.data) {
+        ngx_free(boot->known.detail.data);
+    }
+
     ngx_free(boot);
 
     return pool;
+}
+
+
+static ngx_http_fcfaas_boot_t *
+ngx_http_fcfaas_boots_by_request(ngx_http_fcfaas_function_t *f,
+    const char *request_id)
+{
+    ngx_http_fcfaas_name_t  *name;
+
+    if (f->boots == NULL) {
+        return NULL;
+    }
+
+    name = ngx_http_fcfaas_names_find(&f->boots->requests,
+                                      (u_char *) request_id);
+
+    return name ? ngx_queue_data(name, ngx_http_fcfaas_boot_t, request) : NULL;
 }
 
 
@@ -182,22 +227,92 @@ ngx_http_fcfaas_boots_failed(ngx_http_fcfaas_function_t *f,
     const char *request_id)
 {
     ngx_http_fcfaas_boot_t  *boot;
-    ngx_http_fcfaas_name_t  *name;
 
-    if (f->boots == NULL) {
+    boot = ngx_http_fcfaas_boots_by_request(f, request_id);
+
+    if (boot) {
+        boot->failed = 1;
+        ngx_http_fcfaas_boots_count(boot, 0);
+    }
+}
+
+
+void
+ngx_http_fcfaas_boots_said(ngx_http_fcfaas_function_t *f,
+    const char *request_id, const fcf_failure_t *failure)
+{
+    size_t                   len;
+    u_char                  *p;
+    ngx_http_fcfaas_boot_t  *boot;
+
+    boot = ngx_http_fcfaas_boots_by_request(f, request_id);
+
+    if (boot == NULL) {
         return;
     }
 
-    name = ngx_http_fcfaas_names_find(&f->boots->requests,
-                                      (u_char *) request_id);
-    if (name == NULL) {
+    len = ngx_strlen(failure->message);
+
+    p = ngx_alloc(len + 1, f->worker->log);
+    if (p == NULL) {
         return;
     }
 
-    boot = ngx_queue_data(name, ngx_http_fcfaas_boot_t, request);
+    ngx_memcpy(p, failure->message, len);
 
-    boot->failed = 1;
-    ngx_http_fcfaas_boots_count(boot, 0);
+    if (boot->known.detail.data) {
+        ngx_free(boot->known.detail.data);
+    }
+
+    boot->known.status = NGX_HTTP_GATEWAY_TIME_OUT;
+    boot->known.error = fcf_failure_name(failure->error);
+    boot->known.detail.data = p;
+    boot->known.detail.len = len;
+
+    if (boot->counted) {
+        ngx_queue_remove(&boot->queue);
+        ngx_queue_insert_head(&boot->pool->booting, &boot->queue);
+    }
+}
+
+
+const ngx_http_fcfaas_answer_t *
+ngx_http_fcfaas_boots_known(ngx_http_fcfaas_pool_t *pool)
+{
+    ngx_http_fcfaas_boot_t  *boot;
+
+    if (ngx_queue_empty(&pool->booting)) {
+        return NULL;
+    }
+
+    boot = ngx_queue_data(ngx_queue_head(&pool->booting),
+                          ngx_http_fcfaas_boot_t, queue);
+
+    return boot->known.status ? &boot->known : NULL;
+}
+
+
+u_char *
+ngx_http_fcfaas_boots_names(ngx_http_fcfaas_pool_t *pool, u_char *p,
+    ngx_uint_t *left)
+{
+    ngx_queue_t             *q;
+    ngx_http_fcfaas_boot_t  *boot;
+
+    for (q = ngx_queue_head(&pool->booting);
+         q != ngx_queue_sentinel(&pool->booting) && *left;
+         q = ngx_queue_next(q))
+    {
+        boot = ngx_queue_data(q, ngx_http_fcfaas_boot_t, queue);
+
+        /* one that nobody asked for is one by any name */
+
+        p = ngx_sprintf(p, "%s,", boot->request_id[0] ? boot->request_id
+                                                      : boot->worker_id);
+        (*left)--;
+    }
+
+    return p;
 }
 
 

@@ -15,6 +15,19 @@ ngx_int_t ngx_http_fcfaas_boots_put(ngx_http_fcfaas_pool_t *pool,
  * next release; NULL: there was no such slot. */
 ngx_http_fcfaas_pool_t *ngx_http_fcfaas_boots_del(
     ngx_http_fcfaas_function_t *f, ngx_int_t number);
+/* What is known so far of a boot under way, by its request. */
+void ngx_http_fcfaas_boots_said(ngx_http_fcfaas_function_t *f,
+    const char *request_id, const fcf_failure_t *failure);
+/* What is known of one of the pool's boots that are under way: NULL, or error
+ * and detail, which live until the next event. */
+const ngx_http_fcfaas_answer_t *ngx_http_fcfaas_boots_known(
+    ngx_http_fcfaas_pool_t *pool);
+/* The names of the pool's boots, each with a comma behind it, at most *left of
+ * them: the end.  At p there is room for NGX_HTTP_FCFAAS_BOOT_NAME each. */
+#define NGX_HTTP_FCFAAS_BOOT_NAME  (FCF_WORKER_ID_MAX + 1)
+u_char *ngx_http_fcfaas_boots_names(ngx_http_fcfaas_pool_t *pool, u_char *p,
+    ngx_uint_t *left);
+
 /* Nothing comes of the boot for that request. */
 void ngx_http_fcfaas_boots_failed(ngx_http_fcfaas_function_t *f,
     const char *request_id);

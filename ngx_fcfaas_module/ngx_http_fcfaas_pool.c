@@ -60,6 +60,7 @@ ngx_http_fcfaas_pool_get(ngx_http_fcfaas_function_t *f, int64_t version)
 
     ngx_http_fcfaas_pick_init(&pool->pick);
     ngx_queue_init(&pool->waiters);
+    ngx_queue_init(&pool->booting);
     ngx_http_fcfaas_share_pool(pool);
 
     for (q = ngx_queue_head(&f->pools);

@@ -6,6 +6,10 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 
 
+/* among the prefixes that are watched */
+#define NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS  0
+
+
 static void ngx_http_fcfaas_registry_begin(void *arg);
 static void ngx_http_fcfaas_registry_end(void *arg);
 static void ngx_http_fcfaas_registry_put(void *arg, const fcf_kv_t *kv);
@@ -33,7 +37,8 @@ ngx_http_fcfaas_registry_start(ngx_http_fcfaas_worker_t *w)
 
     /* instances first: with them what is known already can be served */
 
-    prefixes[0] = fcf_key_functions(functions, w->prefix);
+    prefixes[NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS] =
+                                    fcf_key_functions(functions, w->prefix);
     prefixes[1] = fcf_key_specs(specs, w->prefix);
 
     w->sync = fcf_sync_new(w->etcd, prefixes, 2,
@@ -167,4 +172,15 @@ ngx_http_fcfaas_registry_state(void *arg, fcf_sync_state_e state,
 
     ngx_log_error(level, w->log, 0, "fcfaas: the registry is %s: %s",
                   fcf_sync_state_name(state), why ? why : "");
+}
+
+
+int64_t
+ngx_http_fcfaas_registry_seen(ngx_http_fcfaas_worker_t *w)
+{
+    if (w->listing) {
+        return 0;
+    }
+
+    return fcf_sync_revision(w->sync, NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS);
 }

@@ -14,6 +14,10 @@ ngx_int_t ngx_http_fcfaas_registry_start(ngx_http_fcfaas_worker_t *w);
  * caller's reference goes, and the function with it if that was the last. */
 void ngx_http_fcfaas_registry_done(ngx_http_fcfaas_function_t *f);
 
+/* up to which revision of etcd all that it says of instances is in the table;
+ * 0: not known */
+int64_t ngx_http_fcfaas_registry_seen(ngx_http_fcfaas_worker_t *w);
+
 /* 1 if something may be sent to the function, or made of it */
 ngx_uint_t ngx_http_fcfaas_registry_known(ngx_http_fcfaas_function_t *f);
 

@@ -274,58 +274,6 @@ ngx_http_fcfaas_share_join(ngx_http_fcfaas_waiter_t *wt)
 }
 
 
-ngx_uint_t
-ngx_http_fcfaas_share_wanted(ngx_http_fcfaas_pool_t *pool)
-{
-    fcz_view_t  view;
-
-    fcz_view(&pool->worker->shared, &pool->shared, &view);
-
-    return ngx_max(view.wanted, pool->nwanted);
-}
-
-
-ngx_uint_t
-ngx_http_fcfaas_share_failed(ngx_http_fcfaas_pool_t *pool, uint64_t what,
-    ngx_msec_t *ms)
-{
-    uint64_t    until, now;
-    ngx_uint_t  n;
-
-    n = fcz_failed(&pool->worker->shared, &pool->shared, what, &until);
-    now = fcz_now();
-
-    *ms = until > now ? until - now : 0;
-
-    return n;
-}
-
-
-void
-ngx_http_fcfaas_share_succeeded(ngx_http_fcfaas_pool_t *pool)
-{
-    fcz_succeeded(&pool->worker->shared, &pool->shared);
-}
-
-
-uint64_t
-ngx_http_fcfaas_share_hash(ngx_http_fcfaas_worker_t *w, const char *name)
-{
-    fcz_key_t  key;
-
-    fcz_key(w->shared.zone, &key, "", name);
-
-    return key.part[0];
-}
-
-
-void
-ngx_http_fcfaas_share_id(ngx_http_fcfaas_worker_t *w, char *id)
-{
-    fcz_id(w->shared.zone, id);
-}
-
-
 void
 ngx_http_fcfaas_share_leave(ngx_http_fcfaas_waiter_t *wt)
 {

@@ -47,6 +47,13 @@ void ngx_http_fcfaas_share_join(ngx_http_fcfaas_waiter_t *wt);
 void ngx_http_fcfaas_share_leave(ngx_http_fcfaas_waiter_t *wt);
 /* how many want the pool, wherever they wait, in all workers */
 ngx_uint_t ngx_http_fcfaas_share_wanted(ngx_http_fcfaas_pool_t *pool);
+/* As fcz_ask(): 1 if this worker is to ask, and says by share_asked what came
+ * of it; else it looks again in *ms. */
+ngx_uint_t ngx_http_fcfaas_share_ask(ngx_http_fcfaas_pool_t *pool,
+    ngx_uint_t live, ngx_uint_t wanted, ngx_msec_t *ms);
+void ngx_http_fcfaas_share_asked(ngx_http_fcfaas_pool_t *pool, fcz_ask_e what,
+    ngx_uint_t wanted);
+void ngx_http_fcfaas_share_forget(ngx_http_fcfaas_pool_t *pool);
 /* what this gateway calls its demand in Redis: 33 bytes */
 void ngx_http_fcfaas_share_id(ngx_http_fcfaas_worker_t *w, char *id);
 

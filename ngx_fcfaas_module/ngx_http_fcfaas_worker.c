@@ -368,7 +368,7 @@ ngx_http_fcfaas_worker_minimum(ngx_event_t *ev)
         pool = ngx_http_fcfaas_pool_get(f, 0);
 
         if (pool) {
-            ngx_http_fcfaas_ask_minimum(pool);
+            ngx_http_fcfaas_ask_look(pool);
         }
     }
 

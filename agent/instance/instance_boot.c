@@ -1,5 +1,6 @@
 /* From a slot to a port that accepts, and what goes wrong on the way. */
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -258,6 +259,23 @@ FCA_ACTION(boot_exit)
     fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "the VM ended in state "
              "%s%s%s", fca_state_name(inst->state), err ? ": " : "",
              err ? err->msg : "");
+}
+
+uint64_t
+fca_inst_refused(fca_instance_t *inst)
+{
+    char      console[FCA_CONSOLE_KEEP];
+    uint64_t  now = fca_now(inst->all->loop);
+
+    fca_vmm_console(inst->vmm, console, sizeof(console));
+    fca_failures_so_far(inst->all->failures, inst->function_id,
+                        inst->request_id, inst->spec.version,
+                        FCF_FAILURE_NOT_READY, fca_console_tail(console),
+                        "port %d refuses connections, %" PRIu64 " s after "
+                        "the job was taken", inst->spec.port,
+                        (now - inst->born) / 1000);
+
+    return now + FCA_FAILURES_AGAIN_MS;
 }
 
 /* A refused connection says that the guest's network is up and its function

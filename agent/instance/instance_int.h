@@ -76,6 +76,8 @@ typedef struct {
     fcf_timer_t  *timer;
     unsigned      patience;             /* ms for this try */
     unsigned      refused, silent;      /* how tries ended */
+    uint64_t      tell;                 /* when to say that it is refused; loop
+                                           ms, 0: it was not yet */
 } fca_probe_t;
 
 struct fca_instance_s {
@@ -189,11 +191,17 @@ int fca_inst_serve(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 /* arg: the instance; as fca_route_close() tells */
 void fca_inst_route_closed(void *arg);
 
+/* the guest's port refuses: says so to those who wait, for as long as it does;
+ * returns when to say it again, in loop ms */
+uint64_t fca_inst_refused(fca_instance_t *inst);
+
 /* instance_probe.c */
 void fca_probe_start(fca_instance_t *inst);
 void fca_probe_stop(fca_instance_t *inst);
 
 /* the way back: instance_stop.c */
+/* the last lines of a console that fit beside the reason */
+const char *fca_console_tail(const char *console);
 void fca_stop_begin(fca_instance_t *inst, fca_event_e event);
 void fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
     const char *fmt, ...) fcf_printf_like(4, 5);

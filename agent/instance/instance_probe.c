@@ -12,6 +12,7 @@
 #define FCA_PROBE_MAX_MS    500
 #define FCA_PROBE_AGAIN_MS  3           /* after a refusal */
 #define FCA_PROBE_SLOW_MS   20          /* after many of them */
+#define FCA_PROBE_TELL_MS   1000        /* refused for so long: it is said */
 
 static void fca_probe_try(void *arg);
 
@@ -35,9 +36,25 @@ fca_probe_refused(fca_instance_t *inst)
     fca_probe_t  *probe = &inst->probe;
     fcf_loop_t   *loop = inst->all->loop;
 
+
     fca_probe_close(probe, loop);
     loop->timer_set(probe->timer, ++probe->refused < 100 ? FCA_PROBE_AGAIN_MS
                                                          : FCA_PROBE_SLOW_MS);
+}
+
+/* by the guest itself, not for want of a socket of ours */
+static void
+fca_probe_tell(fca_instance_t *inst)
+{
+    uint64_t      now = fca_now(inst->all->loop);
+    fca_probe_t  *probe = &inst->probe;
+
+    if (probe->tell == 0) {
+        probe->tell = now + FCA_PROBE_TELL_MS;
+
+    } else if (now >= probe->tell) {
+        probe->tell = fca_inst_refused(inst);
+    }
 }
 
 static void
@@ -51,6 +68,10 @@ fca_probe_io(void *arg, unsigned events)
 
     if (getsockopt(inst->probe.fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0 || e)
     {
+        if (e == ECONNREFUSED) {
+            fca_probe_tell(inst);
+        }
+
         fca_probe_refused(inst);
         return;
     }

@@ -21,6 +21,7 @@ FCA_ACTION(registered)
     inst->booting = 0;
     fca_capacity_booted(all->capacity);
     all->loop->timer_stop(inst->extend_timer);
+    inst->job->revision = fca_keys_revision(inst->keys);
     fca_job_finish(inst->job, FCA_JOB_DONE);
     inst->job = NULL;
 

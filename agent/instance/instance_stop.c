@@ -48,7 +48,7 @@ fca_stop_begin(fca_instance_t *inst, fca_event_e event)
 }
 
 /* the last lines that fit beside the reason */
-static const char *
+const char *
 fca_console_tail(const char *console)
 {
     size_t       len;

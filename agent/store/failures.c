@@ -141,43 +141,23 @@ fca_failures_run(void *arg)
     }
 }
 
-void
-fca_failures_put(fca_failures_t *failures, const char *function_id,
-    const char *request_id, int64_t version, fcf_failure_e error,
-    const char *console, const char *fmt, ...)
+/* name: of its key; what the failure is, and where, is to be filled in yet */
+static void
+fca_failures_add(fca_failures_t *failures, fcf_failure_t *failure,
+    const char *function_id, const char *name)
 {
-    int             n;
-    va_list         args;
     fca_failed_t   *f;
-    fcf_failure_t   failure;
-    fca_log_ctx_t   ctx = { .function_id = function_id,
-                            .request_id = request_id };
+    fca_log_ctx_t   ctx = { .function_id = function_id };
 
-    failure.error = error;
-    failure.version = version;
-    snprintf(failure.node_id, sizeof(failure.node_id), "%s",
+    snprintf(failure->node_id, sizeof(failure->node_id), "%s",
              failures->conf.node_id);
-
-    va_start(args, fmt);
-    n = vsnprintf(failure.message, sizeof(failure.message), fmt, args);
-    va_end(args);
-
-    if (console && *console && n >= 0
-        && (size_t) n < sizeof(failure.message))
-    {
-        snprintf(failure.message + n, sizeof(failure.message) - n,
-                 "; console: %s", console);
-    }
-
-    fca_log(FCF_LOG_WARN, &ctx, "failed, %s: %s", fcf_failure_name(error),
-            failure.message);
 
     if (failures->stopped) {
         return;
     }
 
     f = calloc(1, sizeof(*f));
-    if (f == NULL || (f->value = fcf_failure_encode(&failure)) == NULL) {
+    if (f == NULL || (f->value = fcf_failure_encode(failure)) == NULL) {
         free(f);
         fca_log(FCF_LOG_ERROR, &ctx, "no memory for a failure");
         return;
@@ -185,10 +165,73 @@ fca_failures_put(fca_failures_t *failures, const char *function_id,
 
     f->failures = failures;
     f->since = fca_now(failures->loop);
-    fcf_key_failure(f->key, failures->conf.prefix, function_id, request_id);
+    fcf_key_failure(f->key, failures->conf.prefix, function_id, name);
 
     TAILQ_INSERT_TAIL(&failures->queue, f, link);
     failures->loop->timer_set(failures->timer, 0);
+}
+
+static void
+fca_failures_say(fcf_failure_t *failure, const char *console, const char *fmt,
+    va_list args)
+{
+    int  n;
+
+    n = vsnprintf(failure->message, sizeof(failure->message), fmt, args);
+
+    if (console && *console && n >= 0
+        && (size_t) n < sizeof(failure->message))
+    {
+        snprintf(failure->message + n, sizeof(failure->message) - n,
+                 "; console: %s", console);
+    }
+}
+
+void
+fca_failures_put(fca_failures_t *failures, const char *function_id,
+    const char *request_id, int64_t version, fcf_failure_e error,
+    const char *console, const char *fmt, ...)
+{
+    va_list         args;
+    fcf_failure_t   failure = { .error = error, .version = version };
+    fca_log_ctx_t   ctx = { .function_id = function_id,
+                            .request_id = request_id };
+
+    va_start(args, fmt);
+    fca_failures_say(&failure, console, fmt, args);
+    va_end(args);
+
+    fca_log(FCF_LOG_WARN, &ctx, "failed, %s: %s", fcf_failure_name(error),
+            failure.message);
+
+    fca_failures_add(failures, &failure, function_id, request_id);
+}
+
+void
+fca_failures_so_far(fca_failures_t *failures, const char *function_id,
+    const char *request_id, int64_t version, fcf_failure_e error,
+    const char *console, const char *fmt, ...)
+{
+    char            name[FCF_REQUEST_ID_MAX + sizeof(FCF_FAILURE_BOOTING)];
+    va_list         args;
+    fcf_failure_t   failure = { .error = error, .version = version,
+                                .booting = 1 };
+    fca_log_ctx_t   ctx = { .function_id = function_id,
+                            .request_id = request_id };
+
+    va_start(args, fmt);
+    fca_failures_say(&failure, console, fmt, args);
+    va_end(args);
+
+    fca_log(FCF_LOG_INFO, &ctx, "starting, but %s so far: %s",
+            fcf_failure_name(error), failure.message);
+
+    snprintf(name, sizeof(name), "%s" FCF_FAILURE_BOOTING, request_id);
+
+    if (fcf_request_id_valid(name, strlen(name))) {
+        /* else a stranger's, who is not told */
+        fca_failures_add(failures, &failure, function_id, name);
+    }
 }
 
 fca_failures_t *

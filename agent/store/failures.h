@@ -28,6 +28,13 @@ void fca_failures_put(fca_failures_t *failures, const char *function_id,
     const char *request_id, int64_t version, fcf_failure_e error,
     const char *console, const char *fmt, ...) fcf_printf_like(7, 8);
 
+/* The same of a boot that goes on: for those whose time is up before it ends.
+ * To be said again after FCA_FAILURES_AGAIN_MS, for those who come later. */
+#define FCA_FAILURES_AGAIN_MS  5000
+void fca_failures_so_far(fca_failures_t *failures, const char *function_id,
+    const char *request_id, int64_t version, fcf_failure_e error,
+    const char *console, const char *fmt, ...) fcf_printf_like(7, 8);
+
 /* revokes the leases; nothing is put any more */
 void fca_failures_stop(fca_failures_t *failures);
 int fca_failures_stopped(const fca_failures_t *failures);

@@ -33,6 +33,8 @@ struct fca_job_s {
     unsigned                 aside_ms;  /* back there: set aside so long */
     int                      renew;     /* and pending anew */
     char                    *reason;    /* for the dead */
+    int64_t                  revision;  /* of etcd, with its instance; 0: not
+                                           known */
 
     char                     function_id[FCF_ID_MAX + 1];
     char                     request_id[FCF_REQUEST_ID_MAX + 1];

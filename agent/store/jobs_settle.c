@@ -1,5 +1,6 @@
 /* What became of a job, told to Redis until it has it. */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,18 +101,20 @@ fca_job_removed(void *arg, const redisReply *reply, const fcf_err_t *err)
 static int
 fca_job_send_settle(fca_job_t *job)
 {
-    char         pending[FCF_KEY_MAX], ttl[16];
+    int          done = job->outcome == FCA_JOB_DONE && job->revision;
+    char         pending[FCF_KEY_MAX], ttl[16], revision[24];
     fca_jobs_t  *jobs = job->jobs;
-    const char  *argv[] = { pending, job->request_id, ttl };
+    const char  *argv[] = { pending, job->request_id, ttl, revision };
 
     fcf_redis_pending(pending, jobs->conf.prefix, job->function_id);
     snprintf(ttl, sizeof(ttl), "%d",
              job->outcome == FCA_JOB_DONE ? FCF_PENDING_AFTER_PUT_MS
              : job->outcome == FCA_JOB_BACK ? FCA_PENDING_BACK_MS : 0);
+    snprintf(revision, sizeof(revision), "%" PRId64, job->revision);
 
     return fcf_redis_script(jobs->conf.redis, job->outcome == FCA_JOB_BACK
-                            ? &fcf_script_extend : &fcf_script_settle, 1, 3,
-                            argv, fca_job_settled, job);
+                            ? &fcf_script_extend : &fcf_script_settle, 1,
+                            done ? 4 : 3, argv, fca_job_settled, job);
 }
 
 /* a job may be any bytes */

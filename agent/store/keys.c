@@ -41,6 +41,7 @@ fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
 
     if (reply->succeeded) {
         keys->doubt = 0;
+        keys->revision = reply->revision;
         fca_keys_whole(keys);
 
         if (keys->put_wanted) {
@@ -209,6 +210,12 @@ int64_t
 fca_keys_lease(const fca_keys_t *keys)
 {
     return keys->slot_lease;
+}
+
+int64_t
+fca_keys_revision(const fca_keys_t *keys)
+{
+    return keys->revision;
 }
 
 static void

@@ -55,6 +55,8 @@ void fca_keys_adopt(fca_keys_t *keys, int slot);
 /* -1: none yet; and the lease that it was last put under, 0: not known */
 int fca_keys_slot(const fca_keys_t *keys);
 int64_t fca_keys_lease(const fca_keys_t *keys);
+/* etcd's, when it last took a put; 0: not yet */
+int64_t fca_keys_revision(const fca_keys_t *keys);
 /* Puts what there is under the node's lease, repeated until etcd has it.
  * value: of the instance's key from now on, owned; NULL: as it was. */
 void fca_keys_put(fca_keys_t *keys, char *value);

@@ -37,6 +37,7 @@ struct fca_keys_s {
     int                        slot;        /* -1: none */
     int                        slot_tried;  /* may be ours: -1, or k */
     int64_t                    slot_lease;  /* it was put under */
+    int64_t                    revision;    /* of the last put; 0: none */
     char                      *slot_value;
     char                      *value;       /* the instance's; NULL: none yet */
 

@@ -35,7 +35,7 @@
 #include <sys/types.h>
 
 /* of the memory: another one gets another zone */
-#define FCZ_LAYOUT       1
+#define FCZ_LAYOUT       2
 
 #define FCZ_MEMBERS_MAX  128
 #define FCZ_NONE         UINT32_MAX
@@ -50,6 +50,10 @@
 #define FCZ_BEAT_MS      400        /* without a sign of life for longer: its
                                        waiters do not count */
 #define FCZ_TURN          64        /* steps under the mutex at once */
+#define FCZ_ASK_MS       200        /* one that asks and is not heard of for so
+                                       long keeps nobody else from it */
+#define FCZ_ASKED_MS    1000        /* what was asked for counts so long */
+#define FCZ_ASKED_MAX    100        /* and so many are, meanwhile */
 
 typedef struct fcz_s         fcz_t;
 typedef struct fcz_cells_s   fcz_cells_t;
@@ -73,6 +77,21 @@ typedef enum {
 #define FCZ_E_EPOCH    0x08u        /* one died inside the mutex */
 #define FCZ_E_BROKEN   0x10u        /* a count below zero: a bug */
 
+/* what was asked for a pool, and what came of it */
+typedef struct {
+    uint64_t                until;      /* that counts; 0: nothing was */
+    uint32_t                asked;      /* instances */
+    uint32_t                denied;     /* so many, in all, are not needed */
+    uint32_t                started;    /* asked for, whatever became of them */
+    uint32_t                pad;
+} fcz_asks_t;
+
+typedef enum {
+    FCZ_ASK_PUSHED = 0,
+    FCZ_ASK_DENIED,                 /* so many are not needed */
+    FCZ_ASK_FAILED                  /* nobody knows */
+} fcz_ask_e;
+
 typedef struct fcz_pool_s {
     fcz_key_t               key;
     LIST_ENTRY(fcz_pool_s)  link;       /* while "listed" */
@@ -88,6 +107,7 @@ typedef struct fcz_pool_s {
     uint64_t                head;       /* ticket of the oldest of them */
     LIST_ENTRY(fcz_pool_s)  offer;      /* in member->offers */
     uint64_t                offered_at; /* 0: not in there */
+    fcz_asks_t              asks;       /* while they are not the zone's */
     uint8_t                 listed;
 } fcz_pool_t;
 
@@ -230,6 +250,16 @@ void fcz_offers(fcz_member_t *m);
 
 /* What is known of a pool. */
 void fcz_view(fcz_member_t *m, fcz_pool_t *pool, fcz_view_t *view);
+/* So many instances are wanted in all, with those that live: 1 if this member
+ * is to ask for one more, and then says what came of it; 0: that is asked for
+ * already, or somebody else is about it, and it is to be looked at again in
+ * *ms. */
+unsigned fcz_ask(fcz_member_t *m, fcz_pool_t *pool, uint32_t live,
+    uint32_t wanted, uint32_t *ms);
+void fcz_asked(fcz_member_t *m, fcz_pool_t *pool, fcz_ask_e what,
+    uint32_t wanted);
+/* what was asked for says nothing any more */
+void fcz_ask_forget(fcz_member_t *m, fcz_pool_t *pool);
 /* One more failure in a row, told once for each "what" (a name's hash: all
  * members see the same).  From the third on starts are spaced.  Returns how
  * many in a row; until: 0 or when the next start may be, by fcz_now(). */

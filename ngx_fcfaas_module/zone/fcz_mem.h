@@ -69,12 +69,16 @@ typedef struct {
     uint8_t          idle;
     uint8_t          pad[3];
 
+    fcz_asks_t       asks;
+    uint64_t         ask_until;         /* "asker" is believed to be at it */
+    uint32_t         asker;
+
     uint32_t         attempt;
     uint64_t         failed_at;
     uint64_t         failed_until;
     uint64_t         recent[FCZ_RECENT];
     uint32_t         nrecent;
-    uint32_t         pad2[3];
+    uint32_t         pad2;
 } fcz_poolcell_t;
 
 /* the requests of a member that wait for a pool, or want it */

@@ -134,7 +134,8 @@ subtest 'scripts' => sub {
     # gateway, waiting, concurrency, least, max, live
     my $ask = sub {
         my ($id, $job, @numbers) = @_;
-        return "script ask 3 $pend $q $demand $id $job @numbers 60000 5000";
+        return "script ask 3 $pend $q $demand $id $job @numbers 60000 5000"
+            . ' 0 , ,';
     };
 
     # many ask for one
@@ -197,6 +198,43 @@ subtest 'scripts' => sub {
     is($p->ask("script settle 1 $pend other 2000"), 'ok 1', 'unknown: added');
     is($p->ask("script settle 1 $pend $_ 0"), 'ok 1') for 'new', 'other';
     is($redis->cli('EXISTS', $pend), 0, 'settled with 0: removed');
+
+    # settled with the revision of its instance: pending for who is behind
+    my $seen = sub {
+        my ($revision, $boots, $others, @numbers) = @_; ++$n;
+        return $p->ask("script ask 3 $pend $q $demand r-$n j-$n @numbers"
+            . " 60000 5000 $revision $boots $others");
+    };
+    $redis->cli('DEL', $pend, $demand);
+    is($p->ask("script settle 1 $pend up 2000 70"), 'ok 1', 'with a revision');
+    is_deeply($redis->cli('ZRANGE', $pend, 0, -1), ['up@70'], 'kept with it');
+    is($seen->(69, ',', ',', 'g:1', 1, 1, 0, 1, 0), 'ok 0',
+        'pending for who has not seen it');
+    is($seen->(70, ',', ',', 'g:1', 1, 1, 0, 2, 1), 'ok 1',
+        'not beside the instance that it has become');
+
+    # boots that etcd knows of are under way, whatever became of their ids
+    $redis->cli('FLUSHALL');
+    is($seen->(0, 'b1,b2', ',', 'g:1', 2, 1, 0, 9, 0), 'ok 0',
+        'two wait, two boot, after a loss');
+    is($seen->(0, 'b1,b2', ',', 'g:1', 3, 1, 0, 9, 0), 'ok 1', 'three wait');
+    is($seen->(0, 'b1,b2', ',', 'g:1', 9, 1, 0, 3, 0), 'ok 0', 'up to max');
+    $redis->cli('DEL', $pend);
+    $redis->cli('ZADD', $pend, $redis->cli('TIME')->[0] * 1000 + 50000, $_)
+        for 'b1', 'b2';
+    is($seen->(0, 'b1,b2', ',', 'g:1', 2, 1, 0, 9, 0), 'ok 0', 'counted once');
+    is($seen->(0, 'b1,b2', ',', 'g:1', 3, 1, 0, 9, 0), 'ok 1', 'each');
+
+    # those of another version do not serve this one, nor those who wait there
+    $redis->cli('DEL', $pend, $demand);
+    $redis->cli('ZADD', $pend, $redis->cli('TIME')->[0] * 1000 + 50000, 'b1');
+    is($seen->(0, 'b1', ',', 'g:1', 1, 1, 0, 9, 0), 'ok 0', 'one boots');
+    is($seen->(0, ',', 'b1', 'g:2', 1, 1, 0, 1, 0), 'ok 0', 'at max: no more');
+    is($seen->(0, ',', 'b1', 'g:2', 1, 1, 0, 9, 0), 'ok 1',
+        'another version: one for it');
+    is($seen->(0, ',', 'b1', 'g:2', 1, 1, 0, 9, 0), 'ok 0',
+        'and no more for who waits for the first');
+    $redis->cli('DEL', $pend, $demand);
 
     # a dead node's jobs come back in order, and before the others
     $redis->cli('DEL', $q);

@@ -176,6 +176,9 @@ static const struct {
     { &failure, "{\"error\":\"no_image\",\"message\":\"no such file\","
                 "\"node_id\":\"n1\",\"version\":1}", NULL },
     { &failure, "{\"error\":\"duplicate\"}", NULL },
+    { &failure, "{\"error\":\"not_ready\",\"booting\":1}", NULL },
+    { &failure, "{\"error\":\"not_ready\",\"booting\":true}",
+      "failure: booting: not an integer" },
     { &failure, "{\"message\":\"x\"}", "failure: error: missing" },
     { &failure, "{\"error\":\"bad_luck\"}",
       "failure: error: unknown value \"bad_luck\"" },

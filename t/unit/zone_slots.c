@@ -264,6 +264,59 @@ test_asking(void)
 }
 
 
+/* one asks for all; who dies at it keeps nobody from it */
+static void
+test_asked(void)
+{
+    uint32_t  ms;
+    uint64_t  from;
+
+    ms = 0;
+    is_int(fcz_ask(&a.m, &a.pool, 0, 2, &ms), 1, "a is to ask for two");
+    is_int(fcz_ask(&b.m, &b.pool, 0, 2, &ms), 0, "b is not, meanwhile");
+    ok(ms > 0 && ms <= FCZ_ASK_MS, "and looks again when a must have");
+
+    fcz_asked(&a.m, &a.pool, FCZ_ASK_PUSHED, 2);
+    is_int(fcz_ask(&b.m, &b.pool, 0, 1, &ms), 0, "one is asked for");
+    ok(ms > FCZ_ASK_MS && ms <= FCZ_ASKED_MS, "for a while");
+    is_int(fcz_ask(&b.m, &b.pool, 1, 2, &ms), 0, "beside one that lives");
+    is_int(fcz_ask(&b.m, &b.pool, 0, 2, &ms), 1, "b asks for the second");
+    fcz_asked(&b.m, &b.pool, FCZ_ASK_DENIED, 2);
+    is_int(fcz_ask(&c.m, &c.pool, 0, 2, &ms), 0, "which is not needed");
+    is_int(fcz_ask(&c.m, &c.pool, 0, 3, &ms), 1, "a third may be");
+    fcz_asked(&c.m, &c.pool, FCZ_ASK_FAILED, 3);
+    is_int(fcz_ask(&a.m, &a.pool, 0, 3, &ms), 1, "not known: another asks");
+    fcz_asked(&a.m, &a.pool, FCZ_ASK_DENIED, 3);
+
+    fcz_ask_forget(&b.m, &b.pool);
+    is_int(fcz_ask(&b.m, &b.pool, 0, 1, &ms), 1, "forgotten: asked again");
+
+    /* b is never heard of again */
+    from = fcz_now();
+
+    while (!fcz_ask(&c.m, &c.pool, 0, 1, &ms) && fcz_now() < from + 5000) {
+        (void) poll(NULL, 0, (int) ms);
+    }
+
+    ok(fcz_now() < from + 5000, "and by another when that one is dead");
+    fcz_asked(&c.m, &c.pool, FCZ_ASK_DENIED, 1);
+    is_int(fcz_ask(&b.m, &b.pool, 0, 1, &ms), 0, "who has an answer");
+    fcz_ask_forget(&c.m, &c.pool);
+
+    /* nobody starts what has just failed three times, whoever comes anew */
+    (void) fcz_failed(&a.m, &a.pool, 21, &from);
+    (void) fcz_failed(&a.m, &a.pool, 22, &from);
+    (void) fcz_failed(&a.m, &a.pool, 23, &from);
+    is_int(fcz_ask(&b.m, &b.pool, 0, 1, &ms), 0, "failed three times: later");
+    ok(ms > FCZ_ASK_MS && ms <= 1000, "when the next start may be");
+    is_int(fcz_ask(&b.m, &b.pool, 1, 2, &ms), 1, "not where one lives");
+    fcz_asked(&b.m, &b.pool, FCZ_ASK_FAILED, 2);
+    fcz_succeeded(&a.m, &a.pool);
+    is_int(fcz_ask(&b.m, &b.pool, 0, 1, &ms), 1, "nor after a success");
+    fcz_asked(&b.m, &b.pool, FCZ_ASK_FAILED, 1);
+}
+
+
 static void
 test_leaving(void)
 {
@@ -351,6 +404,7 @@ main(void)
     test_absent();
     test_limits();
     test_asking();
+    test_asked();
     test_leaving();
     test_full();
 

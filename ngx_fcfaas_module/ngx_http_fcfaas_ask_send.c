@@ -1,0 +1,209 @@
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ask_send.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
+
+
+/* a job that no agent took by then is asked for anew */
+#define NGX_HTTP_FCFAAS_JOB_TTL  "30000"
+/* what waits in this gateway counts in others for so long, if not told anew */
+#define NGX_HTTP_FCFAAS_DEMAND_TTL  "5000"
+
+/* boots that are told by name, of this version and of others: only after a
+ * loss of Redis does it not know them itself */
+#define NGX_HTTP_FCFAAS_BOOTS_TOLD  256
+
+#define NGX_HTTP_FCFAAS_ASK_KEYS    3
+#define NGX_HTTP_FCFAAS_ASK_ARGS    16
+
+
+typedef struct {
+    ngx_http_fcfaas_ask_call_t      *call;
+    const ngx_http_fcfaas_demand_t  *demand;
+    char                            *job;
+    u_char                          *boots;
+    u_char                          *others;
+    fcf_redis_pt                     done;
+} ngx_http_fcfaas_ask_parts_t;
+
+
+static char *ngx_http_fcfaas_ask_job(ngx_http_fcfaas_pool_t *pool,
+    const char *request_id);
+static u_char *ngx_http_fcfaas_ask_boots(ngx_http_fcfaas_pool_t *pool,
+    u_char **others);
+static ngx_int_t ngx_http_fcfaas_ask_script(ngx_http_fcfaas_ask_parts_t *parts);
+
+
+ngx_int_t
+ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
+    const ngx_http_fcfaas_demand_t *demand, fcf_redis_pt done)
+{
+    ngx_int_t                    rc;
+    ngx_http_fcfaas_ask_parts_t  parts;
+
+    parts.call = ngx_alloc(sizeof(ngx_http_fcfaas_ask_call_t),
+                           pool->worker->log);
+    if (parts.call == NULL) {
+        return NGX_ERROR;
+    }
+
+    parts.call->pool = pool;
+    parts.call->wanted = demand->wanted;
+    fcf_request_id_new(parts.call->request_id);
+
+    parts.demand = demand;
+    parts.done = done;
+    parts.job = ngx_http_fcfaas_ask_job(pool, parts.call->request_id);
+    parts.boots = ngx_http_fcfaas_ask_boots(pool, &parts.others);
+
+    rc = parts.job && parts.boots ? ngx_http_fcfaas_ask_script(&parts)
+                                  : NGX_ERROR;
+
+    if (parts.job) {
+        ngx_free(parts.job);
+    }
+
+    if (parts.boots) {
+        ngx_free(parts.boots);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_free(parts.call);
+    }
+
+    return rc;
+}
+
+
+/* malloc'd; NULL: no memory */
+static char *
+ngx_http_fcfaas_ask_job(ngx_http_fcfaas_pool_t *pool, const char *request_id)
+{
+    fcf_job_t                    job;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = pool->function;
+
+    ngx_memzero(&job, sizeof(fcf_job_t));
+    ngx_memcpy(job.request_id, request_id, sizeof(job.request_id));
+    ngx_memcpy(job.function_id, f->id.data, f->id.len);
+    job.cpu = (int) f->spec.cpu;
+    job.memory_mb = (int) f->spec.memory;
+    job.version = pool->version;
+    job.ours = 1;
+    job.attempt = (int) pool->failing.row + 1;
+
+    return fcf_job_encode(&job);
+}
+
+
+/* the boots of this pool, and behind them those of the function's others;
+ * NULL: no memory */
+static u_char *
+ngx_http_fcfaas_ask_boots(ngx_http_fcfaas_pool_t *pool, u_char **others)
+{
+    u_char                  *names, *p;
+    ngx_uint_t               n, left;
+    ngx_queue_t             *q, *pools;
+    ngx_http_fcfaas_pool_t  *other;
+
+    pools = &pool->function->pools;
+    n = 0;
+
+    for (q = ngx_queue_head(pools);
+         q != ngx_queue_sentinel(pools);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_http_fcfaas_pool_t, queue);
+        n += other->nbooting;
+    }
+
+    n = ngx_min(n, 2 * NGX_HTTP_FCFAAS_BOOTS_TOLD);
+
+    names = ngx_alloc(n * NGX_HTTP_FCFAAS_BOOT_NAME + 2, pool->worker->log);
+    if (names == NULL) {
+        return NULL;
+    }
+
+    left = NGX_HTTP_FCFAAS_BOOTS_TOLD;
+    p = ngx_http_fcfaas_boots_names(pool, names, &left);
+    *p++ = '\0';
+
+    *others = p;
+    left = NGX_HTTP_FCFAAS_BOOTS_TOLD;
+
+    for (q = ngx_queue_head(pools);
+         q != ngx_queue_sentinel(pools);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_http_fcfaas_pool_t, queue);
+
+        if (other != pool) {
+            p = ngx_http_fcfaas_boots_names(other, p, &left);
+        }
+    }
+
+    *p = '\0';
+
+    return names;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_ask_script(ngx_http_fcfaas_ask_parts_t *parts)
+{
+    char                             keys[NGX_HTTP_FCFAAS_ASK_KEYS]
+                                         [FCF_KEY_MAX];
+    char                             gateway[64];
+    u_char                           numbers[6][NGX_INT64_LEN + 1];
+    ngx_uint_t                       i;
+    const char                      *argv[NGX_HTTP_FCFAAS_ASK_ARGS];
+    ngx_http_fcfaas_pool_t          *pool;
+    ngx_http_fcfaas_worker_t        *w;
+    ngx_http_fcfaas_function_t      *f;
+    const ngx_http_fcfaas_demand_t  *demand;
+
+    pool = parts->call->pool;
+    demand = parts->demand;
+    f = pool->function;
+    w = pool->worker;
+
+    *ngx_sprintf(numbers[0], "%ui", demand->waiting) = '\0';
+    *ngx_sprintf(numbers[1], "%ui", f->spec.concurrency) = '\0';
+    *ngx_sprintf(numbers[2], "%ui", demand->least) = '\0';
+    *ngx_sprintf(numbers[3], "%ui", f->spec.max_instances) = '\0';
+    *ngx_sprintf(numbers[4], "%ui", demand->live) = '\0';
+    *ngx_sprintf(numbers[5], "%L", ngx_http_fcfaas_registry_seen(w)) = '\0';
+
+    /* the demands of versions are asked for one by one */
+    ngx_http_fcfaas_share_id(w, gateway);
+    *ngx_sprintf((u_char *) gateway + ngx_strlen(gateway), ":%L",
+                 pool->version) = '\0';
+
+    argv[0] = fcf_redis_pending(keys[0], w->prefix, (char *) f->id.data);
+    argv[1] = fcf_redis_queue(keys[1], w->prefix);
+    argv[2] = fcf_redis_demand(keys[2], w->prefix, (char *) f->id.data);
+    argv[3] = parts->call->request_id;
+    argv[4] = parts->job;
+    argv[5] = gateway;
+
+    for (i = 0; i < 5; i++) {
+        argv[6 + i] = (char *) numbers[i];
+    }
+
+    argv[11] = NGX_HTTP_FCFAAS_JOB_TTL;
+    argv[12] = NGX_HTTP_FCFAAS_DEMAND_TTL;
+    argv[13] = (char *) numbers[5];
+    argv[14] = (char *) parts->boots;
+    argv[15] = (char *) parts->others;
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, w->log, 0,
+                   "fcfaas ask: \"%V\" %s waiting %ui wanted %ui live %ui",
+                   &f->id, parts->call->request_id, demand->waiting,
+                   demand->wanted, demand->live);
+
+    return fcf_redis_script(w->redis, &fcf_script_ask,
+                            NGX_HTTP_FCFAAS_ASK_KEYS, NGX_HTTP_FCFAAS_ASK_ARGS,
+                            argv, parts->done, parts->call) == 0
+           ? NGX_OK : NGX_ERROR;
+}
