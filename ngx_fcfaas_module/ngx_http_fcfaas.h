@@ -388,7 +388,7 @@ struct ngx_http_fcfaas_worker_s {
     ngx_uint_t                   nfunctions;
     ngx_uint_t                   nnamed;
     ngx_uint_t                   nspecs;
-    size_t                       memory;        /* of those who wait */
+    ngx_uint_t                   nbusy;         /* requests in instances */
     ngx_uint_t                   ninstances;
     ngx_uint_t                   generation;
 

@@ -4,6 +4,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_memory.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
 /* more attempts of one request than that are of no use, and each costs some
@@ -47,7 +48,8 @@ ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
     ctx->waiter.memory = ngx_http_fcfaas_memory(ctx->request);
 
     if ((ctx->conf->park_memory
-         && pool->worker->memory + ctx->waiter.memory > ctx->conf->park_memory)
+         && pool->worker->stat->parked_bytes + ctx->waiter.memory
+            > ctx->conf->park_memory)
         || ngx_http_fcfaas_share_admit(&ctx->waiter, flcf->park_limit,
                                        ctx->conf->park_limit_total)
            != NGX_OK)

@@ -43,6 +43,12 @@ static const struct {
       offsetof(ngx_http_fcfaas_stat_t, field), ms },
     NGX_HTTP_FCFAAS_X("parked", "gauge", parked, 0,
                       "Requests that wait now.")
+    NGX_HTTP_FCFAAS_X("parked_bytes", "gauge", parked_bytes, 0,
+                      "What they hold in memory.")
+    NGX_HTTP_FCFAAS_X("busy", "gauge", busy, 0,
+                      "Requests inside instances.")
+    NGX_HTTP_FCFAAS_X("alone", "gauge", alone, 0,
+                      "1 while it counts requests in instances for itself.")
     NGX_HTTP_FCFAAS_X("functions", "gauge", functions, 0,
                       "Functions that are known.")
     NGX_HTTP_FCFAAS_X("specs", "gauge", specs, 0,
@@ -157,14 +163,21 @@ ngx_http_fcfaas_metrics_zone(ngx_http_fcfaas_metrics_t *m)
     ngx_http_fcfaas_metrics_family(m, "fcfaas_zone_cells", "gauge",
                                    "Cells of fcfaas_zone: of instances that "
                                    "requests are in, of pools that are "
-                                   "waited for.");
+                                   "waited for, of what workers hold of the "
+                                   "former, and wait for of the latter.");
     ngx_http_fcfaas_metrics_add(m,
                  "fcfaas_zone_cells{kind=\"instance\",state=\"used\"} %uD\n"
                  "fcfaas_zone_cells{kind=\"instance\",state=\"free\"} %uD\n"
                  "fcfaas_zone_cells{kind=\"pool\",state=\"used\"} %uD\n"
-                 "fcfaas_zone_cells{kind=\"pool\",state=\"free\"} %uD\n",
+                 "fcfaas_zone_cells{kind=\"pool\",state=\"free\"} %uD\n"
+                 "fcfaas_zone_cells{kind=\"ledger\",state=\"used\"} %uD\n"
+                 "fcfaas_zone_cells{kind=\"ledger\",state=\"free\"} %uD\n"
+                 "fcfaas_zone_cells{kind=\"wait\",state=\"used\"} %uD\n"
+                 "fcfaas_zone_cells{kind=\"wait\",state=\"free\"} %uD\n",
                  stat.slots, stat.slots_max - stat.slots,
-                 stat.pools, stat.pools_max - stat.pools);
+                 stat.pools, stat.pools_max - stat.pools,
+                 stat.ledgers, stat.ledgers_max - stat.ledgers,
+                 stat.waits, stat.waits_max - stat.waits);
 
     ngx_http_fcfaas_metrics_family(m, "fcfaas_zone_epoch", "gauge",
                                    "Which epoch of counts it is: another "

@@ -72,7 +72,7 @@ ngx_http_fcfaas_park_enter(ngx_http_fcfaas_waiter_t *wt)
     ngx_http_fcfaas_park_insert(pool, wt);
     ngx_http_fcfaas_share_join(wt);
 
-    pool->worker->memory += wt->memory;
+    pool->worker->stat->parked_bytes += wt->memory;
     pool->worker->stat->parked++;
 }
 
@@ -95,7 +95,7 @@ ngx_http_fcfaas_park_exit(ngx_http_fcfaas_waiter_t *wt)
     wt->want->nwanted--;
     wt->want->nundeclared -= wt->undeclared;
 
-    pool->worker->memory -= wt->memory;
+    pool->worker->stat->parked_bytes -= wt->memory;
     pool->worker->stat->parked--;
 }
 

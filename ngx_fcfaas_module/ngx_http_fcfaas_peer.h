@@ -28,6 +28,7 @@ struct ngx_http_fcfaas_peer_s {
     unsigned                     ended:1;       /* the waiter's answer
                                                    is to be sent */
     unsigned                     busy:1;        /* nginx's own way out */
+    unsigned                     cacheable:1;   /* see _wait.c */
     u_char                       name_data[NGX_SOCKADDR_STRLEN];
 };
 

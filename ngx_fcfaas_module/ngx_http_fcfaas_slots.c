@@ -190,6 +190,7 @@ ngx_http_fcfaas_slots_bind(ngx_http_fcfaas_pool_t *pool,
     }
 
     ngx_http_fcfaas_pick_take(&pool->pick, cell);
+    pool->worker->nbusy++;
 
     return ngx_http_fcfaas_slots_of(cell);
 }
@@ -276,6 +277,7 @@ ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
     ngx_http_fcfaas_share_give(instance);
     ngx_http_fcfaas_slots_room(instance);
 
+    instance->pool->worker->nbusy--;
     ngx_http_fcfaas_pick_give(&instance->pool->pick, cell);
     ngx_http_fcfaas_table_instance_release(instance);
 }

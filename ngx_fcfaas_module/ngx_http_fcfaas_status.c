@@ -10,8 +10,12 @@
 static ngx_int_t ngx_http_fcfaas_status_send(ngx_http_request_t *r,
     ngx_buf_t *b);
 static u_char *ngx_http_fcfaas_status_counters(u_char *p, uint64_t *totals);
+static u_char *ngx_http_fcfaas_status_zone(u_char *p,
+    ngx_http_fcfaas_main_conf_t *fmcf);
+static u_char *ngx_http_fcfaas_status_cells(u_char *p, const char *name,
+    uint32_t used, uint32_t max);
 static u_char *ngx_http_fcfaas_status_worker(u_char *p,
-    ngx_http_fcfaas_stat_t *stat);
+    ngx_http_fcfaas_stat_t *stat, ngx_http_fcfaas_worker_t *w);
 
 
 ngx_int_t
@@ -22,6 +26,8 @@ ngx_http_fcfaas_status_handler(ngx_http_request_t *r)
     ngx_uint_t                i;
     ngx_http_fcfaas_stats_t  *all;
 
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
     }
@@ -31,9 +37,9 @@ ngx_http_fcfaas_status_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    all = ngx_http_fcfaas_worker_stats(
-              ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module),
-              r->pool);
+    fmcf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
+
+    all = ngx_http_fcfaas_worker_stats(fmcf, r->pool);
     if (all == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -47,6 +53,7 @@ ngx_http_fcfaas_status_handler(ngx_http_request_t *r)
     b->last = ngx_sprintf(b->last, "{\"parked\":%ui,\"oldest_parked_ms\":%ui",
                           all->parked, all->oldest_parked);
     b->last = ngx_http_fcfaas_status_counters(b->last, all->totals);
+    b->last = ngx_http_fcfaas_status_zone(b->last, fmcf);
     b->last = ngx_sprintf(b->last, ",\"workers\":[");
 
     for (i = 0; i < all->n; i++) {
@@ -54,7 +61,8 @@ ngx_http_fcfaas_status_handler(ngx_http_request_t *r)
             *b->last++ = ',';
         }
 
-        b->last = ngx_http_fcfaas_status_worker(b->last, &all->stats[i]);
+        b->last = ngx_http_fcfaas_status_worker(b->last, &all->stats[i],
+                                                fmcf->worker);
     }
 
     b->last = ngx_sprintf(b->last, "]}\n");
@@ -118,12 +126,57 @@ ngx_http_fcfaas_status_counters(u_char *p, uint64_t *totals)
 }
 
 
+/* what the workers have in common; nothing, where this one is not a member */
 static u_char *
-ngx_http_fcfaas_status_worker(u_char *p, ngx_http_fcfaas_stat_t *stat)
+ngx_http_fcfaas_status_zone(u_char *p, ngx_http_fcfaas_main_conf_t *fmcf)
 {
+    fcz_stat_t  stat;
+
+    if (fmcf->worker == NULL) {
+        return p;
+    }
+
+    fcz_stat(&fmcf->worker->shared, &stat);
+
+    p = ngx_sprintf(p, ",\"zone\":{\"size\":%uz,\"epoch\":%uD,\"members\":%uD,"
+                    "\"unsettled\":%uD,\"waiting\":%uD", fmcf->zone_size,
+                    stat.epoch, stat.members, stat.unsettled, stat.waiting);
+
+    p = ngx_http_fcfaas_status_cells(p, "instances", stat.slots,
+                                     stat.slots_max);
+    p = ngx_http_fcfaas_status_cells(p, "pools", stat.pools, stat.pools_max);
+    p = ngx_http_fcfaas_status_cells(p, "ledgers", stat.ledgers,
+                                     stat.ledgers_max);
+    p = ngx_http_fcfaas_status_cells(p, "waits", stat.waits, stat.waits_max);
+
+    return ngx_sprintf(p, "}");
+}
+
+
+static u_char *
+ngx_http_fcfaas_status_cells(u_char *p, const char *name, uint32_t used,
+    uint32_t max)
+{
+    return ngx_sprintf(p, ",\"%s\":{\"used\":%uD,\"free\":%uD}", name, used,
+                       max - used);
+}
+
+
+static u_char *
+ngx_http_fcfaas_status_worker(u_char *p, ngx_http_fcfaas_stat_t *stat,
+    ngx_http_fcfaas_worker_t *w)
+{
+    uint64_t  silent;
+
+    silent = w ? fcz_silent(&w->shared, stat->member) : 0;
+
     p = ngx_sprintf(p, "{\"pid\":%P,\"worker\":%ui,\"parked\":%ui,"
+                    "\"parked_bytes\":%ui,\"busy\":%ui,\"alone\":%s,"
+                    "\"silent_ms\":%uL,"
                     "\"functions\":%ui,\"specs\":%ui,\"instances\":%ui",
                     stat->pid, stat->worker, stat->parked,
+                    stat->parked_bytes, stat->busy,
+                    stat->alone ? "true" : "false", silent,
                     stat->functions, stat->specs, stat->instances);
 
     p = ngx_sprintf(p, ",\"etcd\":{\"state\":\"%s\",\"healthy\":%s,"

@@ -49,6 +49,12 @@ ngx_http_fcfaas_wait(ngx_http_fcfaas_peer_t *fp, ngx_peer_connection_t *pc)
         return NGX_ERROR;
     }
 
+#if (NGX_HTTP_CACHE)
+    /* nginx goes on for its cache when the client leaves: not with waiting */
+    fp->cacheable = fp->upstream->cacheable;
+    fp->upstream->cacheable = 0;
+#endif
+
     ctx->waiter.wake = ngx_http_fcfaas_wait_wake;
     ctx->waiter.refuse = ngx_http_fcfaas_wait_refuse;
 
@@ -216,6 +222,13 @@ void
 ngx_http_fcfaas_wait_over(ngx_http_fcfaas_peer_t *fp)
 {
     fp->upstream->conf = fp->conf;
+
+#if (NGX_HTTP_CACHE)
+    if (fp->cacheable) {
+        fp->cacheable = 0;
+        fp->upstream->cacheable = 1;
+    }
+#endif
 }
 
 

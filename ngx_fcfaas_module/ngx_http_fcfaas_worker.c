@@ -288,6 +288,9 @@ ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w)
     fcf_sync_stat(w->sync, &sync);
     fcf_redis_stat(w->redis, &redis);
 
+    stat->busy = w->nbusy;
+    stat->member = w->shared.index;
+    stat->alone = w->shared.alone || w->shared.index == FCZ_NONE;
     stat->functions = w->nfunctions;
     stat->specs = w->nspecs;
     stat->instances = w->ninstances;

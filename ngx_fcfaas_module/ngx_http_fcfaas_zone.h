@@ -13,7 +13,7 @@
 #define NGX_HTTP_FCFAAS_WORKERS_MAX  FCZ_MEMBERS_MAX
 
 /* of this struct and the rest below; FCZ_LAYOUT is the zone's own */
-#define NGX_HTTP_FCFAAS_ZONE_LAYOUT  1
+#define NGX_HTTP_FCFAAS_ZONE_LAYOUT  2
 
 #define NGX_HTTP_FCFAAS_COUNTERS(X)                                         \
     X(WARM,         "requests", "warm")                                     \
@@ -56,7 +56,11 @@ struct ngx_http_fcfaas_stat_s {
     uint64_t                     counters[NGX_HTTP_FCFAAS_NCOUNTERS];
 
     ngx_uint_t                   parked;
+    ngx_uint_t                   parked_bytes;  /* what they hold in memory */
     ngx_uint_t                   oldest_parked; /* its age, ms */
+    ngx_uint_t                   busy;          /* requests in instances */
+    ngx_uint_t                   member;        /* of the zone, or FCZ_NONE */
+    ngx_uint_t                   alone;         /* counts for itself */
     ngx_uint_t                   functions;
     ngx_uint_t                   specs;
     ngx_uint_t                   instances;

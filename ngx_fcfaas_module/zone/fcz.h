@@ -156,6 +156,11 @@ typedef struct {
     uint32_t                 epoch;
     uint32_t                 slots, slots_max;      /* cells in use */
     uint32_t                 pools, pools_max;
+    uint32_t                 ledgers, ledgers_max;  /* of a member's holdings */
+    uint32_t                 waits, waits_max;      /* of a member's waiters */
+    uint32_t                 members;
+    uint32_t                 unsettled;             /* have not told */
+    uint32_t                 waiting;               /* requests */
 } fcz_stat_t;
 
 /* milliseconds of the machine's monotonic clock */
@@ -198,6 +203,9 @@ int fcz_bell(fcz_member_t *m);
  * that it lives, gives back what the dead left, tells what is untold. */
 void fcz_beat(fcz_member_t *m);
 void fcz_stat(fcz_member_t *m, fcz_stat_t *stat);
+/* milliseconds since the member of this index gave a sign of life; 0 if there
+ * is none */
+uint64_t fcz_silent(fcz_member_t *m, uint32_t index);
 
 void fcz_pool_init(fcz_pool_t *pool, const fcz_key_t *key);
 /* before its memory goes: nothing waits there any more */

@@ -329,7 +329,8 @@ fcz_told(fcz_member_t *m, uint32_t epoch)
 void
 fcz_stat(fcz_member_t *m, fcz_stat_t *stat)
 {
-    fcz_t  *zone;
+    fcz_t     *zone;
+    uint32_t   i;
 
     zone = m->zone;
 
@@ -338,4 +339,39 @@ fcz_stat(fcz_member_t *m, fcz_stat_t *stat)
     stat->slots_max = zone->cells.max;
     stat->pools = fcz_read(&zone->pools.used);
     stat->pools_max = zone->pools.max;
+    stat->ledgers = fcz_read(&zone->ledgers.used);
+    stat->ledgers_max = zone->ledgers.max;
+    stat->waits = fcz_read(&zone->waits.used);
+    stat->waits_max = zone->waits.max;
+    stat->unsettled = fcz_read(&zone->unsettled);
+    stat->waiting = fcz_read(&zone->waiting);
+
+    stat->members = 0;
+
+    for (i = 0; i < FCZ_MEMBERS_MAX; i++) {
+        stat->members += fcz_read(&zone->entries[i].pid) != 0;
+    }
+}
+
+
+uint64_t
+fcz_silent(fcz_member_t *m, uint32_t index)
+{
+    uint64_t      now, beat;
+    fcz_entry_t  *e;
+
+    if (index >= FCZ_MEMBERS_MAX) {
+        return 0;
+    }
+
+    e = &m->zone->entries[index];
+
+    if (fcz_read(&e->pid) == 0) {
+        return 0;
+    }
+
+    beat = fcz_read(&e->beat);
+    now = fcz_now();
+
+    return now > beat ? now - beat : 0;
 }

@@ -1,4 +1,5 @@
-# A client that leaves while it is parked frees its place at once.
+# A client that leaves while it waits, in the phase or in the balancer, frees
+# its place at once.
 
 use strict;
 use warnings;
@@ -9,8 +10,28 @@ use Test::More;
 
 my $g = FcfTest::Gateway->start(park_timeout => '60s',
     location => 'fcfaas_park_limit 20000;',
+    http => 'proxy_cache_path cache keys_zone=c:1m;', server => <<'EOC',
+    # one that a cache may answer waits in the balancer
+    location ~ ^/balancer/(?<f_b>[^/]+) {
+        fcfaas $f_b;
+        fcfaas_park_timeout 60s;
+        proxy_cache c;
+        proxy_cache_methods GET HEAD POST;
+        proxy_cache_key $request_id;
+        proxy_pass http://functions$fcfaas_uri;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+    }
+
+    # so does a subrequest
+    location /guarded/ {
+        auth_request /run/hello;
+        try_files /none =204;
+    }
+EOC
     env => { ASAN_OPTIONS => 'quarantine_size_mb=4' });
-$g->spec('hello');
+$g->spec($_) for qw(hello warm);
+$g->warm('warm');
 
 my %leave = (
     'close'      => sub { $_[0]->close },
@@ -24,24 +45,34 @@ my %request = (
     # beyond the socket's buffers
     'with a large body'  => [method => 'POST', body => 'x' x 1000000],
     'keepalive'          => [keepalive => 1],
-    'pipelined'          => [raw => ("GET /run/hello HTTP/1.1\r\nHost: a\r\n\r\n"
-        x 2)],
+    'pipelined'          => [raw => 1],
 );
 
-for my $how (sort keys %leave) {
-    for my $what (sort keys %request) {
-        my @q = map { $g->send('/run/hello', @{ $request{$what} }) } 1 .. 5;
+for my $case (map { my $how = $_; map { my $what = $_; map {
+    [$how, $what, $_] } qw(/run /balancer /guarded) } sort keys %request }
+    sort keys %leave)
+{
+    my ($how, $what, $where) = @$case;
+    my %opt = @{ $request{$what} };
+    $opt{raw} = "GET $where/hello HTTP/1.1\r\nHost: a\r\n\r\n" x 2
+        if $opt{raw};
 
-        $g->wait_parked(5);
-        $leave{$how}->($_) for @q;
+    # the body of one that is asked about is not read before
+    next if $where eq '/guarded' && $what eq 'with a large body';
 
-        my $gone = eval { $g->wait_parked(0, 3); 1 };
-        ok($gone, "$what, $how: nobody is parked any more") or diag($@);
+    my @q = map { $g->send("$where/hello", %opt) } 1 .. 5;
 
-        next if $gone;
-        eval { $_->close } for @q;
-        eval { $g->wait_parked(0, 3) };
-    }
+    $g->wait_parked(5);
+    $leave{$how}->($_) for @q;
+
+    my $name = "$where, $what, $how";
+    my $gone = eval { $g->wait_parked(0, 3); 1 };
+    ok($gone, "$name: nobody is parked any more") or diag($@);
+
+    eval { $_->close } for @q;
+    ok(eval { $g->wait_quiet; 1 }, "$name: nothing is left of them")
+        or diag($@);
+    is($g->get('/run/warm')->{status}, 200, "$name: others are served");
 }
 
 # one that stays among those that leave is served

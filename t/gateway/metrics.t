@@ -65,6 +65,11 @@ subtest 'what is counted' => sub {
         $before + 23, 'each has waited so long');
     cmp_ok($m->value('fcfaas_zone_cells', kind => 'instance',
         state => 'free'), '>', 0, 'zone');
+    cmp_ok($m->value('fcfaas_zone_cells', kind => $_, state => 'free'), '>', 0,
+        "zone: $_") for qw(pool ledger wait);
+    is($m->sum('fcfaas_worker_alone'), 0, 'no worker is alone');
+    is($m->sum('fcfaas_worker_busy'), 0, 'nor busy');
+    cmp_ok($m->sum('fcfaas_worker_parked_bytes'), '>', 0, 'what waits is held');
     cmp_ok($m->value('fcfaas_zone_epoch'), '>=', 0, 'its epoch');
     is($m->sum('fcfaas_worker_watch_state', state => 'live'), 2, 'live');
     is($m->sum('fcfaas_worker_redis_connected'), 2, 'Redis');

@@ -46,6 +46,7 @@ use Test::More ();
 use Time::HiRes qw(sleep clock_gettime CLOCK_MONOTONIC);
 
 use FcfTest::Http;
+use FcfTest::Http2;
 use FcfTest::Netns;
 use FcfTest::Proc;
 use FcfTest::Etcd;

@@ -368,6 +368,10 @@ test_full(void)
            "their limit holds in this member");
     is_int(m.events, 0, "it is told once");
 
+    fcz_stat(&m, &stat);
+    is_int(stat.ledgers, 16, "a ledger entry for each that is counted");
+    is_int(stat.members, 1, "one member");
+
     fcz_release(&m, &slots[0]);
     is_int(fcz_bind(&m, &slots[63], 2, fcz_ticket(z), 1), FCZ_OK, "one more");
     is_int(slots[63].told, 2, "once there is room both are counted");
@@ -379,6 +383,8 @@ test_full(void)
 
     fcz_stat(&m, &stat);
     is_int(stat.slots, 16, "idle ones stay known");
+    is_int(stat.ledgers, 0, "but not as held");
+    is_int((int) fcz_silent(&m, FCZ_NONE), 0, "no member: not silent");
 
     for (i = 0, got = 0; i < 64; i++) {
         got += fcz_bind(&m, &slots[i], 1, fcz_ticket(z), 1) == FCZ_OK

@@ -19,6 +19,9 @@ package FcfTest::Gateway;
 #   $g->send('/run/hello');         # a FcfTest::Http that goes on
 #   $g->status;                     # fcfaas_status, decoded
 #   $g->parked;                     # how many wait
+#   $g->wait_quiet;                 # until nothing is counted any more: nobody
+#                                   # waits, none is in an instance, and
+#                                   # nothing is held for them
 #   $g->wait_known('instances', 2, $timeout);   # until each worker knows of
 #                                   # so many; or 'specs', 'functions'
 #   $g->spec(...);                  # $etcd's; waits until it is known
@@ -149,6 +152,27 @@ sub wait_parked {
     my ($self, $n, $timeout) = @_;
     FcfTest::wait_for(sub { $self->parked == $n }, $timeout // 5,
         "$n parked requests");
+}
+
+
+sub wait_quiet {
+    my ($self, $timeout) = @_;
+    my %left;
+
+    eval {
+        FcfTest::wait_for(sub {
+            my $s = $self->status;
+            my $zone = $s->{zone};
+            %left = (waiting => $zone->{waiting},
+                (map { $_ => $zone->{$_}{used} } 'ledgers', 'waits'));
+
+            for my $worker (@{ $s->{workers} }) {
+                $left{$_} += $worker->{$_} for qw(parked parked_bytes busy);
+            }
+
+            !grep { $_ } values %left;
+        }, $timeout // 5, 'nothing to be counted');
+    } or die join(', ', map { "$_: $left{$_}" } sort keys %left) . ": $@";
 }
 
 
