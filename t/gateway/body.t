@@ -173,6 +173,7 @@ for my $case (['/run', 'short'], ['/run', $large], ['/stream', 'short'],
     if ($path eq '/stream' && length($body // '') > 10000) {
         my $r = $q->response;
         is($r->{status}, 503, "$what: 503");
+        is($r->{headers}{'x-fcfaas-error'}, 'body_gone', "$what: why");
         is($r->{headers}{'retry-after'}, '1', "$what: with Retry-After");
         ok(!exists $r->{headers}{'x-fcfaas-unsent'}, "$what: only that");
 

@@ -51,8 +51,18 @@ sub conf {
 }
 
 
+# directive => 1
+my (%good, %bad);
+
+sub note_names {
+    my ($names, %c) = @_;
+    $names->{$_} = 1 for map { /\b(fcfaas\w*)/g } grep { defined } values %c;
+}
+
+
 sub good {
     my ($name, @c) = @_;
+    note_names(\%good, @c ? @c : %default);
     my ($ok, $out) = FcfTest::Nginx->check(conf(@c));
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -62,6 +72,7 @@ sub good {
 
 sub bad {
     my ($name, $re, @c) = @_;
+    note_names(\%bad, @c);
     my ($ok, $out) = FcfTest::Nginx->check(conf(@c));
     my ($line) = grep { /\[emerg\]/ } split /\n/, $out;
 
@@ -170,6 +181,53 @@ bad('a server before it', qr/no "server" beside it/,
     upstream => 'server 127.0.0.1:1; fcfaas;');
 bad('a server behind it', qr/"server" has no use beside "fcfaas"/,
     upstream => 'fcfaas; server 127.0.0.1:1;');
+
+good('prefix', http => 'fcfaas_prefix two.;');
+bad('prefix twice', qr/is duplicate/,
+    http => 'fcfaas_prefix a; fcfaas_prefix b;');
+bad('prefix of a server', qr/fcfaas_prefix.*not allowed here/,
+    server => 'fcfaas_prefix a;');
+my $state = tmpdir() . '/registry';
+good('state file', http => "fcfaas_state_file $state;");
+good('state file, at other times',
+    http => "fcfaas_state_file $state interval=5s;");
+bad('state file, whenever', qr/"interval=x" in "fcfaas_state_file"/,
+    http => "fcfaas_state_file $state interval=x;");
+bad('state file, and more', qr/"often" in "fcfaas_state_file"/,
+    http => "fcfaas_state_file $state often;");
+bad('state file twice', qr/is duplicate/,
+    http => "fcfaas_state_file $state; fcfaas_state_file $state;");
+bad('a limit for all', qr/fcfaas_park_limit_total/,
+    http => 'fcfaas_park_limit_total many;');
+bad('a limit for all of none', qr/between 1 and/,
+    http => 'fcfaas_park_limit_total 0;');
+bad('a limit for all of a location', qr/not allowed here/,
+    location => 'fcfaas $function_id; fcfaas_park_limit_total 1;');
+bad('a park limit of none', qr/between 1 and/,
+    location => 'fcfaas $function_id; fcfaas_park_limit 0;');
+good('metrics', server => 'location /m { fcfaas_metrics; }');
+bad('status of what', qr/invalid number of arguments in "fcfaas_status"/,
+    server => 'location /s { fcfaas_status all; }');
+bad('status of a server', qr/"fcfaas_status" directive is not allowed here/,
+    server => 'fcfaas_status;');
+
+# each of the module's has stood in one of each kind
+my ($table) = slurp(root() . '/ngx_fcfaas_module/ngx_http_fcfaas_module.c')
+    =~ /ngx_command_t[^{]*\{(.*?)\n\};/s;
+my %known = map { $_ => 1 } $table =~ /\{ ngx_string\("(\w+)"\)/g;
+$good{fcfaas_status} = 1;       # in all of them
+
+cmp_ok(scalar keys %known, '>', 15, 'the table of directives');
+is(join(' ', grep { !$good{$_} } sort keys %known), '', 'none without a good');
+is(join(' ', grep { !$bad{$_} } sort keys %known), '', 'none without a bad');
+
+# and those of several levels have been inherited
+my $inherited = slurp(root() . '/t/gateway/inherited.t');
+my @levels = map { /ngx_string\("(\w+)"\)/ ? $1 : () }
+    grep { /NGX_HTTP_SRV_CONF/ } split /\n(?=    \{)/, $table;
+cmp_ok(scalar @levels, '>', 6, 'those of several levels');
+is(join(' ', grep { $inherited !~ /\b$_ / } @levels), '',
+    'none without an inherited value');
 
 my ($ok, $out) = FcfTest::Nginx->check(conf(
     server => 'location /alone { fcfaas hello; }'));
