@@ -196,6 +196,7 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     all->closed = fca_agent_route_closed;
     all->failed = fca_agent_failed;
     all->well = fca_agent_well;
+    all->doubt = fca_agent_doubt;
     all->arg = agent;
 
     fca_host_routes(&routes, conf, &agent->loop, &agent->uv);

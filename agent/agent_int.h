@@ -27,6 +27,7 @@ void fca_agent_vm_ended(void *arg, const fca_instance_view_t *view);
 void fca_agent_route_closed(void *arg, const fca_instance_view_t *view);
 void fca_agent_failed(void *arg, const char *why);
 void fca_agent_well(void *arg);
+int fca_agent_doubt(void *arg, const char *function_id, const char *why);
 
 /* net/net.h */
 void fca_agent_nic_lost(void *arg, const fca_nic_t *nic, const fcf_err_t *why);

@@ -149,6 +149,15 @@ fca_agent_failed(void *arg, const char *why)
     }
 }
 
+int
+fca_agent_doubt(void *arg, const char *function_id, const char *why)
+{
+    fca_t  *agent = arg;
+
+    return agent->phase == FCA_RUNNING
+           && fca_health_guest(agent->health, function_id, why);
+}
+
 void
 fca_agent_well(void *arg)
 {
@@ -172,6 +181,11 @@ fca_agent_place(void *arg, fca_job_t *job)
     fca_t  *agent = arg;
 
     if (!fca_health_good(agent->health)) {
+        /* it may have begun to doubt itself at the job before */
+        if (!fca_agent_all_ill(agent)) {
+            return FCA_JOB_WAITS;
+        }
+
         fca_place_ill(&agent->all, job, fca_health_reason(agent->health));
         return FCA_JOB_MINE;
     }

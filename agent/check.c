@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -134,9 +135,33 @@ fca_check_ports(fca_check_t *check, const fca_conf_t *conf)
                   conf->port_last);
 }
 
+static void
+fca_check_admin(fca_check_t *check, const fca_conf_t *conf)
+{
+    int        fd;
+    fcf_err_t  err;
+
+    if (conf->admin.sin_port == 0) {
+        return;
+    }
+
+    fd = fca_listen(conf->admin.sin_addr, ntohs(conf->admin.sin_port), &err);
+
+    if (fd == -1) {
+        fca_check_say(check, "admin", "set admin to an address of this host "
+                      "and a port that nobody else listens on", "%s",
+                      err.msg);
+        return;
+    }
+
+    close(fd);
+    fca_check_say(check, "admin", NULL, "its port is free");
+}
+
 typedef struct {
-    fca_check_t  *check;
-    const char   *what, *remedy, *where;
+    fca_check_t       *check;
+    const char        *what, *remedy, *where;
+    const fca_conf_t  *conf;
 } fca_check_peer_t;
 
 static void
@@ -154,11 +179,33 @@ fca_check_peer(fca_check_peer_t *peer, const fcf_err_t *err)
     uv_stop(&peer->check->uv);
 }
 
+/* An agent of that name at this address may be the one that is checked. */
+static void
+fca_check_node(const fca_check_peer_t *peer, const fcf_kv_t *kv)
+{
+    fcf_worker_t    worker;
+    struct in_addr  address;
+
+    if (fcf_worker_decode(&worker, kv->value, kv->value_len, NULL) != 0
+        || inet_pton(AF_INET, worker.address, &address) != 1
+        || address.s_addr == peer->conf->advertise.s_addr)
+    {
+        return;
+    }
+
+    fca_check_say(peer->check, "node_id", "give each agent a node_id of its "
+                  "own", "node_id = \"%s\": in use by an agent at %s",
+                  peer->conf->node_id, worker.address);
+}
+
 static void
 fca_check_etcd_done(void *arg, const fcf_etcd_reply_t *reply,
     const fcf_err_t *err)
 {
-    (void) reply;
+    if (err == NULL && reply->nkvs > 0) {
+        fca_check_node(arg, &reply->kvs[0]);
+    }
+
     fca_check_peer(arg, err);
 }
 
@@ -193,7 +240,7 @@ fca_check_etcd(fca_check_t *check, const fca_conf_t *conf)
     fcf_etcd_conf_t   c;
     fca_check_peer_t  peer = { check, "etcd", "start etcd, or set etcd, "
                                "etcd_user and etcd_ca to what it wants",
-                               conf->etcd.items[0] };
+                               conf->etcd.items[0], conf };
 
     fca_host_etcd(&c, conf);
     etcd = fcf_etcd_new(&check->loop, &c, &err);
@@ -220,7 +267,7 @@ fca_check_redis(fca_check_t *check, const fca_conf_t *conf)
     fcf_redis_conf_t  c;
     fca_check_peer_t  peer = { check, "redis", "start Redis (6.2 or later), "
                                "or set redis and redis_password_file to what "
-                               "it wants", conf->redis.items[0] };
+                               "it wants", conf->redis.items[0], conf };
 
     fca_host_redis(&c, conf);
     redis = fcf_redis_new(&check->loop, &c, &err);
@@ -315,8 +362,11 @@ fca_check_guest(fca_check_t *check, fca_conf_t *conf)
     }
 
     if (fca_trial(conf, conf->trial_timeout, &result, &err) != 0) {
-        fca_check_say(check, "guest", "see that /dev/kvm is usable, or set "
-                      "vmm to the stand-in with vmm_args = --backend qemu",
+        fca_check_say(check, "guest", result.unreached
+                      ? "let guests and this host reach each other over the "
+                        "bridge (nft list ruleset shows who is in the way)"
+                      : "see that /dev/kvm is usable, or set vmm to the "
+                        "stand-in with vmm_args = --backend qemu",
                       "%s boots no guest: %s", conf->vmm, err.msg);
         return;
     }
@@ -347,6 +397,7 @@ fca_check(fca_conf_t *conf)
     fca_check_tun(&check);
     fca_check_net(&check, conf);
     fca_check_ports(&check, conf);
+    fca_check_admin(&check, conf);
     fca_check_host(&check, conf);
 
     if (fca_conf_secrets(conf, &err) != 0) {

@@ -24,6 +24,7 @@
 #define FCA_CHECK_FDS_VM     9
 #define FCA_CHECK_FDS_REST   256
 #define FCA_CHECK_FREE_MB    64         /* below this a disk is full */
+#define FCA_CHECK_FREE_FILES 256        /* a VM has some two dozen */
 
 /* the directory itself, or the nearest above it that is there */
 static void
@@ -55,6 +56,19 @@ fca_check_free_mb(const char *path)
     return (unsigned long long) fs.f_bavail * fs.f_frsize / (1024 * 1024);
 }
 
+/* ~0: it does not count them */
+static unsigned long long
+fca_check_free_files(const char *path)
+{
+    struct statvfs  fs;
+
+    if (statvfs(path, &fs) != 0 || fs.f_files == 0) {
+        return ~0ULL;
+    }
+
+    return (unsigned long long) fs.f_favail;
+}
+
 static int
 fca_check_in_memory(const char *path)
 {
@@ -70,7 +84,7 @@ fca_check_dir(fca_check_t *check, const char *name, const char *dir)
     int                  fd;
     char                 path[4096], file[4096 + 16];
     struct stat          st;
-    unsigned long long   mb;
+    unsigned long long   mb, files;
 
     fca_check_existing(path, sizeof(path), dir);
     snprintf(file, sizeof(file), "%s/.fcfaas-XXXXXX", path);
@@ -98,6 +112,14 @@ fca_check_dir(fca_check_t *check, const char *name, const char *dir)
         fca_check_say(check, name, "make room there, or set it to where there "
                       "is some", "%s = \"%s\": %llu MB are free", name, dir,
                       mb);
+        return;
+    }
+
+    files = fca_check_free_files(path);
+    if (files < FCA_CHECK_FREE_FILES) {
+        fca_check_say(check, name, "remove files there, or set it to where "
+                      "more can be made", "%s = \"%s\": %llu files can be "
+                      "made, and no more", name, dir, files);
         return;
     }
 
@@ -134,14 +156,19 @@ fca_check_images(fca_check_t *check, const char *name, const char *dir)
 static void
 fca_check_runtime(fca_check_t *check, const fca_conf_t *conf)
 {
-    char  path[4096];
+    char         path[4096];
+    struct stat  st;
+    const char  *why;
 
     snprintf(path, sizeof(path), "%s/base.img", conf->runtimes);
 
-    if (access(path, R_OK) != 0) {
+    why = stat(path, &st) != 0 || access(path, R_OK) != 0 ? strerror(errno)
+          : !S_ISREG(st.st_mode) ? "not a regular file"
+          : st.st_size == 0 ? "an empty file" : NULL;
+    if (why) {
         fca_check_say(check, "runtime", "put the runtime images there (make "
                       "builds them below build/vm/runtimes)", "%s: %s", path,
-                      strerror(errno));
+                      why);
         return;
     }
 

@@ -18,6 +18,10 @@ struct fca_health_s {
     void             *arg;
     fca_health_e      state;
     unsigned          failures;         /* in a row */
+    unsigned          functions;        /* in a row whose guests did not come
+                                           up, each another than before */
+    char              function_id[FCF_ID_MAX + 1];      /* the last of them */
+    int               proven;           /* a guest has come up since */
     unsigned          checks;           /* failed in a row */
     int               checking, stopping;
     fca_selfcheck_t  *check;
@@ -43,14 +47,23 @@ fca_health_set(fca_health_t *health, fca_health_e state)
     health->changed(health->arg);
 }
 
+/* A VM that comes up now was on its way before: no more than that. */
+void
+fca_health_well(fca_health_t *health)
+{
+    health->failures = 0;
+    health->functions = 0;
+    health->proven = 1;
+}
+
 static void
 fca_health_recovered(fca_health_t *health)
 {
     fca_log(FCF_LOG_INFO, NULL, health->state == FCA_ILL
             ? "this node is well again: a VM could be started"
             : "this node is well: it was not the host's fault");
-    health->failures = 0;
     health->checks = 0;
+    fca_health_well(health);
     fca_health_set(health, FCA_WELL);
 }
 
@@ -100,25 +113,45 @@ fca_health_checked(void *arg, const fcf_err_t *err)
     fca_health_set(health, FCA_ILL);
 }
 
-void
-fca_health_failed(fca_health_t *health, const char *why)
+static void
+fca_health_doubt(fca_health_t *health, unsigned failures, const char *why)
 {
-    if (++health->failures < FCA_HEALTH_PATIENCE || health->state != FCA_WELL)
-    {
+    if (failures < FCA_HEALTH_PATIENCE || health->state != FCA_WELL) {
         return;
     }
 
     fca_log(FCF_LOG_WARN, NULL, "%u starts in a row failed, the last one: "
-            "%s; checking this host", health->failures, why);
+            "%s; checking this host", failures, why);
     health->all->loop->timer_set(health->timer, 0);
     fca_health_set(health, FCA_DOUBT);
 }
 
-/* A VM that comes up now was on its way before: no more than that. */
 void
-fca_health_well(fca_health_t *health)
+fca_health_failed(fca_health_t *health, const char *why)
 {
-    health->failures = 0;
+    fca_health_doubt(health, ++health->failures, why);
+}
+
+int
+fca_health_guest(fca_health_t *health, const char *function_id,
+    const char *why)
+{
+    int  proven;
+
+    proven = health->proven;
+    health->proven = 0;
+
+    if (health->functions == 0
+        || strcmp(health->function_id, function_id) != 0)
+    {
+        health->functions++;
+        snprintf(health->function_id, sizeof(health->function_id), "%s",
+                 function_id);
+    }
+
+    fca_health_doubt(health, health->functions, why);
+
+    return !proven;
 }
 
 int

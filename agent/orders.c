@@ -73,6 +73,23 @@ peer_say(fca_peer_t *peer, const char *fmt, ...)
 }
 
 
+/* who waits for the last VM's end would wait for ever */
+static void
+orders_resumed(fca_orders_t *orders)
+{
+    fca_peer_t  *peer, *next;
+
+    for (peer = TAILQ_FIRST(&orders->peers); peer; peer = next) {
+        next = TAILQ_NEXT(peer, link);
+
+        if (peer->waits) {
+            (void) peer_say(peer, "error not emptied: it was told to take "
+                            "jobs again");
+            peer_close(peer);
+        }
+    }
+}
+
 /* 1: there is more to come for it */
 static int
 peer_order(fca_peer_t *peer)
@@ -89,6 +106,7 @@ peer_order(fca_peer_t *peer)
 
     if (strcmp(peer->line, "resume") == 0) {
         h->drain(h->arg, 0);
+        orders_resumed(peer->orders);
         (void) peer_say(peer, "ok");
         return 0;
     }

@@ -8,6 +8,8 @@
 
 /* a version not heard of is awaited */
 #define FCA_PLACE_AHEAD_MS  500
+/* a proxy that died is there again by then */
+#define FCA_PLACE_PROXY_MS  500
 /* how old what the host has left may be */
 #define FCA_PLACE_LOOK_MS   50
 
@@ -86,6 +88,18 @@ fca_place_too_big(fca_instances_t *all, fca_job_t *job, const fcf_spec_t *spec)
              all->capacity->memory_mb);
 
     return fca_place_refuse(all, job, FCF_FAILURE_NO_CAPACITY, why);
+}
+
+static fca_verdict_e
+fca_place_no_proxy(fca_instances_t *all, fca_job_t *job)
+{
+    if (fca_now(all->loop) - job->since < FCA_PLACE_PROXY_MS) {
+        return FCA_JOB_WAITS;
+    }
+
+    all->failed(all->arg, FCA_NO_PROXY);
+
+    return fca_place_refuse(all, job, FCF_FAILURE_BOOT_FAILED, FCA_NO_PROXY);
 }
 
 static void
@@ -187,6 +201,10 @@ fca_place(fca_instances_t *all, fca_job_t *job)
     /* it was tried here; the last that is left tries again, and says why not */
     if (job->refused && fca_job_refuse(job)) {
         return FCA_JOB_AWAY;
+    }
+
+    if (all->routes && !fca_routes_live(all->routes)) {
+        return fca_place_no_proxy(all, job);
     }
 
     fca_place_look(all);

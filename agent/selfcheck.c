@@ -4,10 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/base/loop.h"
+#include "agent/reach.h"
 #include "agent/selfcheck.h"
 #include "agent/vmm/guest_config.h"
+#include "vm/guest.h"
 
 #define FCA_SELFCHECK_LOOK_MS  1000
+#define FCA_SELFCHECK_BOOT_MS  20       /* once the guest boots */
 #define FCA_SELFCHECK_MAX_MS   20000
 
 struct fca_selfcheck_s {
@@ -16,10 +19,16 @@ struct fca_selfcheck_s {
     void              *arg;
     fcf_timer_t       *timer;
     uint64_t           since;
+    uint32_t           uid;             /* of the pool; 0: none */
     fca_nic_t          nic;
     int                has_nic;
     int                nic_busy;        /* is being taken, or given back */
+    fca_vmm_conf_t     conf;            /* the agent's, with args */
+    char               args[FCA_KERNEL_ARGS_MAX
+                            + sizeof(" " FCV_TRIAL_WHOLE)];
     fca_vmm_t         *vmm;
+    int                booted;
+    fca_reach_t        reach;
     fca_image_look_t  *look;
     char              *image;           /* to boot; NULL: there is none */
     int                decided;
@@ -31,6 +40,13 @@ static void
 fca_selfcheck_end(fca_selfcheck_t *check)
 {
     check->all->loop->timer_stop(check->timer);
+    fca_reach_end(&check->reach);
+
+    if (check->uid) {
+        fca_pool_give(check->all->uids, check->uid, 0);
+        check->uid = 0;
+    }
+
     free(check->image);
     check->image = NULL;
     check->done(check->arg, check->err.code != FCF_OK ? &check->err : NULL);
@@ -63,7 +79,7 @@ fca_selfcheck_back(fca_selfcheck_t *check)
     }
 }
 
-/* err NULL: well */
+/* err NULL: well; what NULL: it says all */
 static void
 fca_selfcheck_decide(fca_selfcheck_t *check, const char *what,
     const fcf_err_t *err)
@@ -76,7 +92,10 @@ fca_selfcheck_decide(fca_selfcheck_t *check, const char *what,
 
     if (err) {
         check->err = *err;
-        fcf_err_wrap(&check->err, "%s", what);
+
+        if (what) {
+            fcf_err_wrap(&check->err, "%s", what);
+        }
     }
 }
 
@@ -86,7 +105,8 @@ fca_selfcheck_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
     fca_selfcheck_t  *check = arg;
 
     if (event == FCA_VMM_EXITED) {
-        fca_selfcheck_decide(check, "the VMM", err);
+        fca_selfcheck_decide(check, check->booted ? "the guest ended"
+                             : "the VMM", err);
         fca_vmm_free(check->vmm);
         check->vmm = NULL;
         fca_selfcheck_back(check);
@@ -103,6 +123,11 @@ fca_selfcheck_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
         fca_vmm_configure(check->vmm);
         return;
 
+    case FCA_VMM_BOOTED:
+        check->booted = 1;
+        check->all->loop->timer_set(check->timer, FCA_SELFCHECK_BOOT_MS);
+        return;
+
     case FCA_VMM_CONFIGURED:
         if (check->image) {
             fca_vmm_boot(check->vmm);
@@ -116,6 +141,25 @@ fca_selfcheck_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
                              event == FCA_VMM_FAILED ? err : NULL);
         fca_selfcheck_back(check);
     }
+}
+
+/* its user and group in a jail, else root's */
+static uid_t
+fca_selfcheck_uid(const fca_selfcheck_t *check)
+{
+    return check->uid ? (uid_t) check->all->conf->jail_uid_first + check->uid
+                        - 1 : 0;
+}
+
+/* what init is told by */
+static void
+fca_selfcheck_conf(fca_selfcheck_t *check)
+{
+    check->conf = *check->all->vmm;
+    snprintf(check->args, sizeof(check->args), "%s%s%s",
+             check->conf.kernel_args, *check->conf.kernel_args ? " " : "",
+             FCV_TRIAL_WHOLE);
+    check->conf.kernel_args = check->args;
 }
 
 /* Any runtime's image serves for both drives: what is in the second is not
@@ -146,14 +190,16 @@ fca_selfcheck_spawn(fca_selfcheck_t *check, fcf_err_t *err)
         .memory_mb = FCF_DEFAULT_MEMORY_MB, .config_json = config,
         .nic = &check->nic, .gateway = conf->bridge_address,
         .prefix_len = conf->bridge_prefix_len,
+        .uid = fca_selfcheck_uid(check),
     };
 
     if (check->image) {
         spec.runtime_image = spec.function_image = check->image;
     }
 
-    check->vmm = fca_vmm_spawn(check->all->vmm, &spec, fca_selfcheck_vmm,
-                               check, err);
+    fca_selfcheck_conf(check);
+    check->vmm = fca_vmm_spawn(&check->conf, &spec, fca_selfcheck_vmm, check,
+                               err);
     free(config);
 }
 
@@ -209,7 +255,9 @@ static void
 fca_selfcheck_looked(void *arg, const fca_images_t *images,
     const fcf_err_t *err)
 {
+    uid_t             uid;
     fcf_err_t         why;
+    fca_nic_owner_t   owner;
     fca_selfcheck_t  *check = arg;
 
     check->look = NULL;
@@ -224,8 +272,11 @@ fca_selfcheck_looked(void *arg, const fca_images_t *images,
         check->image = strdup(images->runtime);
     }
 
-    if (fca_net_take(check->all->net, NULL, fca_selfcheck_nic, check, &why)
-        != 0)
+    uid = fca_selfcheck_uid(check);
+    owner = (fca_nic_owner_t) { uid, uid };
+
+    if (fca_net_take(check->all->net, uid ? &owner : NULL, fca_selfcheck_nic,
+                     check, &why) != 0)
     {
         fca_selfcheck_decide(check, "network", &why);
         fca_selfcheck_back(check);
@@ -242,10 +293,19 @@ fca_selfcheck_begin(fca_selfcheck_t *check, fcf_err_t *err)
     uint64_t          number;
     fca_instances_t  *all = check->all;
 
+    if (all->routes && !fca_routes_live(all->routes)) {
+        return fcf_err_set(err, FCF_E_UNAVAILABLE, FCA_NO_PROXY);
+    }
+
     if (fca_state_number(all->state, &number, err) != 0
         || fca_selfcheck_port(all, err) != 0)
     {
         return -1;
+    }
+
+    check->uid = all->uids ? fca_pool_take(all->uids, fca_now(all->loop)) : 0;
+    if (all->uids && check->uid == 0) {
+        return fcf_err_set(err, FCF_E_LIMIT, "no user is free for a jail");
     }
 
     snprintf(check->worker_id, sizeof(check->worker_id), "%s-%" PRIu64,
@@ -266,11 +326,44 @@ fca_selfcheck_unlook(fca_selfcheck_t *check)
     }
 }
 
+static void
+fca_selfcheck_guest(fca_selfcheck_t *check)
+{
+    int        rc;
+    fcf_err_t  err;
+
+    rc = fca_reach(&check->reach, check->vmm, &check->nic, &err);
+    if (rc != 0) {
+        fca_selfcheck_decide(check, "the guest", rc < 0 ? &err : NULL);
+        fca_selfcheck_back(check);
+    }
+}
+
+static int
+fca_selfcheck_late(const fca_selfcheck_t *check)
+{
+    return !check->decided && (check->vmm || check->look)
+           && fca_now(check->all->loop) - check->since
+              >= FCA_SELFCHECK_MAX_MS;
+}
+
+static void
+fca_selfcheck_too_late(fca_selfcheck_t *check)
+{
+    fcf_err_t  err;
+
+    fcf_err_set(&err, FCF_E_TIMEOUT, "%s", check->booted
+                ? fca_reach_late(&check->reach) : "did not end in time");
+    fca_selfcheck_decide(check, check->booted ? NULL : check->vmm ? "the VMM"
+                         : "looking for images", &err);
+    fca_selfcheck_unlook(check);
+    fca_selfcheck_back(check);
+}
+
 /* Either its end is due, or it has to be seen that something goes on. */
 static void
 fca_selfcheck_timer(void *arg)
 {
-    fcf_err_t         err;
     fca_selfcheck_t  *check = arg;
 
     if (check->decided && !check->vmm && !check->nic_busy) {
@@ -278,17 +371,17 @@ fca_selfcheck_timer(void *arg)
         return;
     }
 
-    if (!check->decided && (check->vmm || check->look)
-        && fca_now(check->all->loop) - check->since >= FCA_SELFCHECK_MAX_MS)
-    {
-        fcf_err_set(&err, FCF_E_TIMEOUT, "did not end in time");
-        fca_selfcheck_decide(check, check->vmm ? "the VMM"
-                             : "looking for images", &err);
-        fca_selfcheck_unlook(check);
-        fca_selfcheck_back(check);
+    if (check->booted && check->vmm && !check->decided) {
+        fca_selfcheck_guest(check);
     }
 
-    check->all->loop->timer_set(check->timer, FCA_SELFCHECK_LOOK_MS);
+    if (fca_selfcheck_late(check)) {
+        fca_selfcheck_too_late(check);
+    }
+
+    check->all->loop->timer_set(check->timer, check->booted && !check->decided
+                                ? FCA_SELFCHECK_BOOT_MS
+                                : FCA_SELFCHECK_LOOK_MS);
 }
 
 fca_selfcheck_t *
@@ -302,6 +395,7 @@ fca_selfcheck_new(fca_instances_t *all, fca_selfcheck_pt done, void *arg,
         check->all = all;
         check->done = done;
         check->arg = arg;
+        fca_reach_init(&check->reach);
         check->timer = all->loop->timer_new(all->loop, fca_selfcheck_timer,
                                             check);
         if (check->timer) {
@@ -323,6 +417,7 @@ fca_selfcheck_start(fca_selfcheck_t *check)
 
     check->decided = 0;
     check->has_nic = 0;
+    check->booted = 0;
     check->err.code = FCF_OK;
     check->since = fca_now(loop);
     loop->timer_set(check->timer, FCA_SELFCHECK_LOOK_MS);

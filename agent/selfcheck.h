@@ -1,6 +1,7 @@
 /* Whether this host can start a VM, by starting one: a number, a port, a
  * network device, files, the VMM's process and its API, up to the guest's
- * start.  Nothing is asked of a function. */
+ * start, and until it is reached over the bridge.  Nothing is asked of a
+ * function. */
 
 #ifndef _FCA_SELFCHECK_H_INCLUDED_
 #define _FCA_SELFCHECK_H_INCLUDED_

@@ -1,15 +1,13 @@
 #include <dirent.h>
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "agent/base/dir.h"
 #include "agent/base/loop.h"
 #include "agent/host.h"
 #include "agent/limits.h"
+#include "agent/reach.h"
 #include "agent/trial.h"
 #include "agent/vmm/guest_config.h"
 #include "vm/guest.h"
@@ -34,10 +32,9 @@ typedef struct {
     fca_nic_t            nic;
     int                  has_nic;
     fca_vmm_t           *vmm;
-    int                  probe;         /* a connection to the guest, or -1 */
+    fca_reach_t          reach;
     uint64_t             born, timeout;
     fca_trial_result_t  *result;
-    int                  up;            /* the word was said */
     int                  good, killed, decided;
     fcf_err_t            err;
 } fca_trial_t;
@@ -75,72 +72,19 @@ fca_trial_failed(fca_trial_t *trial, const char *what, const fcf_err_t *err)
     fca_trial_decide(trial, 0);
 }
 
-/* Nothing listens there: that the guest refuses is an answer too.  Over the
- * bridge, or not at all. */
-static void
-fca_trial_connect(fca_trial_t *trial)
-{
-    fcf_err_t            err;
-    struct sockaddr_in   addr = { .sin_family = AF_INET,
-                                  .sin_port = htons(FCV_CONTROL_PORT),
-                                  .sin_addr = trial->nic.address };
-
-    trial->probe = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                          0);
-
-    if (trial->probe == -1
-        || fca_nic_bind(&trial->nic, trial->probe, &err) != 0
-        || (connect(trial->probe, (struct sockaddr *) &addr, sizeof(addr)) != 0
-            && errno != EINPROGRESS))
-    {
-        fcf_err_sys(&trial->err, errno, "connecting to the guest");
-        fca_trial_decide(trial, 0);
-    }
-}
-
-static void
-fca_trial_reached(fca_trial_t *trial)
-{
-    int            e = 0;
-    socklen_t      len = sizeof(e);
-    struct pollfd  pfd = { trial->probe, POLLOUT, 0 };
-
-    if (poll(&pfd, 1, 0) <= 0) {
-        return;
-    }
-
-    getsockopt(trial->probe, SOL_SOCKET, SO_ERROR, &e, &len);
-    close(trial->probe);
-    trial->probe = -1;
-
-    if (e == 0 || e == ECONNREFUSED) {
-        fca_trial_decide(trial, 1);
-    }
-}
-
-/* After the word: a kernel alone has done all it can. */
 static void
 fca_trial_guest(fca_trial_t *trial)
 {
-    char  console[FCA_CONSOLE_KEEP];
+    int  rc;
 
-    if (!trial->up) {
-        fca_vmm_console(trial->vmm, console, sizeof(console));
-        trial->up = strstr(console, FCV_TRIAL_WORD) != NULL;
-    }
-
-    if (!trial->up || trial->decided) {
+    if (trial->decided) {
         return;
     }
 
-    if (!trial->has_nic) {
-        fca_trial_decide(trial, 1);
-
-    } else if (trial->probe == -1) {
-        fca_trial_connect(trial);
-
-    } else {
-        fca_trial_reached(trial);
+    rc = fca_reach(&trial->reach, trial->vmm,
+                   trial->has_nic ? &trial->nic : NULL, &trial->err);
+    if (rc != 0) {
+        fca_trial_decide(trial, rc > 0);
     }
 }
 
@@ -183,10 +127,8 @@ fca_trial_look(void *arg)
     if (!trial->decided
         && trial->loop.now(&trial->loop) - trial->born >= trial->timeout)
     {
-        fca_trial_failed(trial, trial->up
-                         ? "the guest came up, but is not reached over the "
-                           "bridge" : "the guest did not come up in time",
-                         NULL);
+        trial->result->unreached = trial->reach.up;
+        fca_trial_failed(trial, fca_reach_late(&trial->reach), NULL);
     }
 
     if (trial->decided && trial->vmm && !trial->killed) {
@@ -420,9 +362,7 @@ fca_trial_open(fca_trial_t *trial, fcf_err_t *err)
 static void
 fca_trial_close(fca_trial_t *trial)
 {
-    if (trial->probe != -1) {
-        close(trial->probe);
-    }
+    fca_reach_end(&trial->reach);
 
     if (trial->http) {
         fcf_http_free(trial->http);
@@ -463,7 +403,7 @@ fca_trial(const fca_conf_t *conf, int timeout_s, fca_trial_result_t *result,
     memset(result, 0, sizeof(*result));
     trial.conf = conf;
     trial.result = result;
-    trial.probe = -1;
+    fca_reach_init(&trial.reach);
     trial.run.lock = trial.run.before_lock = -1;
     snprintf(trial.id, sizeof(trial.id), "trial-%d", (int) getpid());
     trial.timeout = (uint64_t) timeout_s * 1000;

@@ -14,6 +14,8 @@
 
 typedef struct {
     unsigned    ms;                     /* until the guest was there */
+    int         unreached;              /* the guest came up, but no answer of
+                                           its came over the bridge */
     const char *alone;                  /* why without drives and network, or
                                            NULL */
     char        version[FCA_VMM_VERSION_MAX];   /* the VMM's, "" if unknown */

@@ -20,6 +20,13 @@ GUEST_IMAGES := $(VM)/initramfs.img $(VM)/runtimes/base.img \
 
 TARGETS += $(VM)/vmlinux $(GUEST_IMAGES)
 
+# what t/agent/isolation.t lets run in a guest beside init
+$(B)/t/unit/guest_raw: t/unit/guest_raw.c
+	@mkdir -p $(@D)
+	$(GUEST_LD) $(GUEST_CFLAGS) -o $@ $<
+
+TARGETS += $(B)/t/unit/guest_raw
+
 INIT_TESTS := $(addprefix $(B)/t/unit/,init_frame init_config init_output \
               init_listen init_hook)
 UNIT_TESTS += $(INIT_TESTS)

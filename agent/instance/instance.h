@@ -23,6 +23,7 @@
 #include "agent/vmm/vmm.h"
 
 #define FCA_BOOT_ID_LEN  36
+#define FCA_NO_PROXY     "there is no proxy to serve VMs"
 
 typedef struct fca_instance_s  fca_instance_t;
 
@@ -81,6 +82,10 @@ typedef struct {
     /* one did not start, perhaps for this host's fault; one is ready */
     void                         (*failed)(void *arg, const char *why);
     void                         (*well)(void *arg);
+    /* a guest of this function ran and did not come up: the function's fault,
+     * or that of all that the host lets it run on.  1: nothing says which */
+    int                          (*doubt)(void *arg, const char *function_id,
+                                     const char *why);
     void                          *arg;
 
     TAILQ_HEAD(, fca_instance_s)   list;

@@ -9,6 +9,8 @@
 #include "agent/instance/instance_int.h"
 
 #define FCA_PORT_TRIES  16
+/* for a proxy that died to be there again */
+#define FCA_PROXY_MS    2000
 
 static const char *
 fca_why(const fcf_err_t *err)
@@ -256,9 +258,9 @@ FCA_ACTION(nic_timeout)
 
 FCA_ACTION(boot_exit)
 {
-    fca_fail(inst, event, FCF_FAILURE_BOOT_FAILED, "the VM ended in state "
-             "%s%s%s", fca_state_name(inst->state), err ? ": " : "",
-             err ? err->msg : "");
+    fca_fail_guest(inst, event, FCF_FAILURE_BOOT_FAILED, "the VM ended in "
+                   "state %s%s%s", fca_state_name(inst->state),
+                   err ? ": " : "", err ? err->msg : "");
 }
 
 uint64_t
@@ -294,8 +296,23 @@ FCA_ACTION(boot_timeout)
         return;
     }
 
-    fca_fail(inst, event, FCF_FAILURE_BOOT_TIMEOUT, "state %s has not ended, "
-             "%u s after the job was taken", fca_state_name(inst->state), s);
+    fca_fail_guest(inst, event, FCF_FAILURE_BOOT_TIMEOUT, "state %s has not "
+                   "ended, %u s after the job was taken",
+                   fca_state_name(inst->state), s);
+}
+
+/* Etcd has not taken its key, or there is no proxy. */
+FCA_ACTION(ready_timeout)
+{
+    (void) err;
+
+    if (inst->proxy_awaited) {
+        fca_fail_here(inst, event, FCF_FAILURE_BOOT_FAILED, "%s", FCA_NO_PROXY);
+        return;
+    }
+
+    fca_fail(inst, event, FCF_FAILURE_BOOT_TIMEOUT, "its key is not in etcd "
+             "after %u s", fca_state_ms(FCA_S_READY) / 1000);
 }
 
 FCA_ACTION(slot_lost)
@@ -377,5 +394,23 @@ FCA_ACTION(accepted)
     }
 
     fca_instance_set(inst, FCA_S_READY, event);
+
+    if (fca_routes_live(inst->all->routes)) {
+        fca_inst_put(inst, FCF_INSTANCE_READY);
+        return;
+    }
+
+    /* who is sent here waits as long as the proxy is away */
+    inst->proxy_awaited = 1;
+    inst->all->loop->timer_set(inst->timer, FCA_PROXY_MS);
+    fca_route_drain(inst->route, 0, fca_inst_route_drained, inst);
+}
+
+FCA_ACTION(opened)
+{
+    (void) event;
+    (void) err;
+    inst->proxy_awaited = 0;
+    inst->all->loop->timer_set(inst->timer, fca_state_ms(FCA_S_READY));
     fca_inst_put(inst, FCF_INSTANCE_READY);
 }

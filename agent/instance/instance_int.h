@@ -125,6 +125,7 @@ struct fca_instance_s {
     unsigned                      hurry:1;
     unsigned                      record_said:1;    /* it is behind */
     unsigned                      drain_put:1;  /* etcd knows of it */
+    unsigned                      proxy_awaited:1;  /* ready, but for it */
     unsigned                      drain_on:1;   /* the proxy is to drain */
     unsigned                      drain_asked:1;    /* and will answer */
     unsigned                      port_only:1;  /* a dead guest's: nothing
@@ -190,6 +191,7 @@ int fca_inst_serve(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 
 /* arg: the instance; as fca_route_close() tells */
 void fca_inst_route_closed(void *arg);
+void fca_inst_route_drained(void *arg);
 
 /* the guest's port refuses: says so to those who wait, for as long as it does;
  * returns when to say it again, in loop ms */
@@ -212,6 +214,11 @@ void fca_fail_here(fca_instance_t *inst, fca_event_e event,
 
 /* another node's turn, too, but no fault of this host's */
 void fca_fail_elsewhere(fca_instance_t *inst, fca_event_e event,
+    fcf_failure_e error, const char *fmt, ...) fcf_printf_like(4, 5);
+
+/* for what may be its function's fault as well: another node's turn, if this
+ * one has not shown that guests come up, and not many have tried */
+void fca_fail_guest(fca_instance_t *inst, fca_event_e event,
     fcf_failure_e error, const char *fmt, ...) fcf_printf_like(4, 5);
 
 /* the actions of the table */
@@ -238,6 +245,8 @@ FCA_ACTION(nic_timeout);
 FCA_ACTION(boot_exit);
 FCA_ACTION(boot_timeout);
 FCA_ACTION(accepted);
+FCA_ACTION(opened);
+FCA_ACTION(ready_timeout);
 FCA_ACTION(slot_lost);
 FCA_ACTION(registered);         /* instance_serve.c */
 FCA_ACTION(tick);

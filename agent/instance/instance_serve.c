@@ -15,6 +15,12 @@ FCA_ACTION(registered)
     fca_instances_t  *all = inst->all;
 
     (void) err;
+
+    /* its slot alone, under another lease */
+    if (inst->proxy_awaited) {
+        return;
+    }
+
     fca_instance_set(inst, FCA_S_REGISTERED, event);
 
     inst->graceful = 1;
@@ -151,8 +157,8 @@ fca_still_idle(const fca_instance_t *inst)
            && atomic_load(&stat->requests) == inst->requests;
 }
 
-static void
-fca_route_drained(void *arg)
+void
+fca_inst_route_drained(void *arg)
 {
     fca_instance_t  *inst = arg;
 
@@ -174,7 +180,7 @@ FCA_ACTION(idle_over)
 
     if (!inst->drain_on && !inst->drain_asked) {
         inst->drain_on = inst->drain_asked = 1;
-        fca_route_drain(inst->route, 1, fca_route_drained, inst);
+        fca_route_drain(inst->route, 1, fca_inst_route_drained, inst);
     }
 }
 

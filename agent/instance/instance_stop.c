@@ -12,6 +12,9 @@
 #include "agent/instance/instance_int.h"
 #include "vm/guest.h"
 
+/* nodes that a guest is tried on, if it comes up on none */
+#define FCA_GUEST_NODES  3
+
 /* how long the port of a VM that is gone answers "draining", or "gone" */
 #define FCA_LINGER_MS     1000
 /* how long requests in flight may take */
@@ -127,6 +130,26 @@ fca_fail_here(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
 
     inst->all->failed(inst->all->arg, why);
     fca_fail_elsewhere(inst, event, error, "%s", why);
+}
+
+void
+fca_fail_guest(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
+    const char *fmt, ...)
+{
+    char     why[512];
+    va_list  args;
+
+    va_start(args, fmt);
+    vsnprintf(why, sizeof(why), fmt, args);
+    va_end(args);
+
+    if (inst->all->doubt(inst->all->arg, inst->function_id, why)
+        && inst->job && inst->job->nrefused + 1 < FCA_GUEST_NODES)
+    {
+        fca_fail_elsewhere(inst, event, error, "%s", why);
+    } else {
+        fca_fail(inst, event, error, "%s", why);
+    }
 }
 
 void

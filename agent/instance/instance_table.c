@@ -68,11 +68,12 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
 
     [FCA_S_READY] = {
         [FCA_E_PUT]        = fca_on_registered,
+        [FCA_E_DRAINED]    = fca_on_opened,
         [FCA_E_VMM_FAILED] = fca_on_vmm_failed,
         [FCA_E_EXIT]       = fca_on_boot_exit,
         [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
         [FCA_E_ABORT]      = fca_on_give_back,
-        [FCA_E_TIMEOUT]    = fca_on_boot_timeout,
+        [FCA_E_TIMEOUT]    = fca_on_ready_timeout,
     },
 
     [FCA_S_REGISTERED] = {

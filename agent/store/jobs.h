@@ -43,6 +43,7 @@ struct fca_job_s {
     int                      ours;
     int64_t                  not_before;    /* 0, or by Redis' clock */
     int                      refused;   /* by this node, before */
+    unsigned                 nrefused;  /* by how many nodes */
 };
 
 typedef enum {

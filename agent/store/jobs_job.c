@@ -102,6 +102,7 @@ fca_job_new(fca_jobs_t *jobs, const char *text, size_t len)
     job->ours = decoded.ours;
     job->not_before = decoded.not_before;
     job->refused = fca_job_refused(&decoded, jobs->conf.node_id);
+    job->nrefused = decoded.nrefused;
 
     return job;
 }

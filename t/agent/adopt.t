@@ -373,11 +373,14 @@ subtest 'its function is removed, or renewed, meanwhile' => sub {
 };
 
 # one line each, and what it ended with
-sub order {
-    my (@words) = @_;
-    my $p = FcfTest::Proc->spawn(name => 'order-' . int rand 1e9,
-        argv => [build_dir() . '/agent/fcfaas-agent', @words,
+sub ordered {
+    return FcfTest::Proc->spawn(name => 'order-' . int rand 1e9,
+        argv => [build_dir() . '/agent/fcfaas-agent', @_,
             '--conf=/dev/null', "--state_dir=$dir/state-a"]);
+}
+
+sub order {
+    my $p = ordered(@_);
     my $status = $p->wait(20);
     return ($status >> 8, $p->output);
 }
@@ -398,6 +401,19 @@ subtest 'drained on purpose' => sub {
     is($redis->cli('LLEN', QUEUE), 1, 'the job waits for another node');
     is((order('resume'))[0], 0, 'resume');
     ok((instance('hello'))[0], 'and it takes jobs again');
+
+    # a VM that takes its time to end
+    image('slow', ignore_stop => 1);
+    job('slow', 'req-slow');
+    instance('slow');
+    my $waits = ordered('drain', '--wait');
+    $waits->line_matching(qr/draining: \d VMs/, 10);
+    is((order('resume'))[0], 0, 'resume, while somebody waits for the end');
+    is($waits->wait(10), 256, 'who waits no longer');
+    like($waits->output, qr/not emptied: it was told to take jobs again/,
+        'and is told why');
+    nothing_left_of('slow', 'a');
+
     is((order('nonsense'))[0], 1, 'an unknown word is an option\'s error');
     is((order('resume', '--wait'))[0], 1, '--wait is for drain');
     is((order('drain'))[0], 0, 'drained again');

@@ -18,9 +18,10 @@ my $said;                               # all that the last check said
 sub check {
     my (%set) = @_;
     my $want = delete $set{want} // 256;
+    my @in = @{delete $set{in} // []};
     my %all = (settings('k'), %set);
     my $proc = FcfTest::Proc->spawn(name => 'check-' . (++$AgentHost::life),
-        argv => [build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
+        argv => [@in, build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
             '--check', '--trial-timeout=20', map { "--$_=$all{$_}" } keys %all]);
     my $status = $proc->wait(30) // die 'the check does not end';
     is($status, $want, 'the status tells whether there is a lack');
@@ -84,8 +85,26 @@ SKIP: {
         rmdir "$top/fcf-check-$$";
     }
 }
+only('runtime', qr{whole/base.img: an empty file}, runtimes => "$dir/whole")
+    if mkdir("$dir/whole") && spew("$dir/whole/base.img", '');
+only('runtime', qr{odd/base.img: not a regular file}, runtimes => "$dir/odd",
+    more => ['guest']) if mkdir("$dir/odd") && mkdir "$dir/odd/base.img";
 only('limits', qr/max_vms = "65000" needs 585256 descriptors/,
     max_vms => 65000);
+only('limits', qr/the hard limit is 1000/, in => ['prlimit', '--nofile=1000']);
+SKIP: {
+    my @root = ('unshare', '-U', '--map-root-user');
+    my $none = 'echo 0 > /proc/sys/user/max_inotify_instances';
+    system("@root sh -c '$none' 2>/dev/null") == 0
+        or skip 'no user namespaces', 1;
+    only('limits', qr/no inotify instance is left/, more => ['guest',
+        'network'], in => [@root, 'sh', '-c', $none . '; exec "$0" "$@"']);
+}
+subtest 'fewer addresses than VMs' => sub {
+    check(want => 0, bridge_address => '172.16.0.1/29');
+    like($said, qr{^note +room +max_vms = "1000", but 172\.16\.0\.1/29 has 5 }m,
+        'is said');
+};
 only('state_dir', qr{state_dir = "/proc/nothing": writing in /proc:},
     state_dir => '/proc/nothing', more => ['guest']);
 only('state_dir', qr{state_dir = "/etc/passwd": /etc/passwd is no directory},
@@ -103,6 +122,13 @@ only('run_dir', qr{run_dir = "/etc/passwd": /etc/passwd is no directory},
     run_dir => '/etc/passwd', more => ['guest']);
 only('run_dir', qr{run_dir = "\Q$dir\E/small/s": [01] MB are free},
     run_dir => "$dir/small/s");
+mkdir "$dir/few";
+system('mount', '-t', 'tmpfs', '-o', 'size=100m,nr_inodes=200', 'none',
+    "$dir/few") == 0 or die "mount: $?";
+END { system('umount', "$dir/few") if $dir && -e "$dir/few/here" }
+spew("$dir/few/here", '');
+only($_, qr{$_ = "\Q$dir\E/few/s": \d+ files can be made, and no more},
+    $_ => "$dir/few/s") for qw(state_dir run_dir);
 subtest 'run_dir on a disk, and in memory' => sub {
     my $disk = root() . '/build';
     plan skip_all => 'no disk here' if qx(stat -f -c %T $disk) =~ /tmpfs/;
@@ -132,6 +158,20 @@ $ns->run('nft', 'add table ip filter; add chain ip filter FORWARD '
 only('firewall', qr/FORWARD/, egress => 'internet');
 $ns->run('nft', 'delete table ip filter');
 
+for (['input', 'iif lo'], ['output', 'oif lo']) {
+    my ($hook, $lo) = @$_;
+    $ns->run('nft', "add table inet f; add chain inet f c { type filter hook "
+        . "$hook priority 0; policy drop; }; add rule inet f c $lo accept");
+    only('firewall', qr/chain c of table inet f drops what it does not know/,
+        more => ['guest']);
+    like($said, qr/^FAIL +guest .* -- let guests and this host reach each/m,
+        "$hook: the guest's remedy");
+    $ns->run('nft', 'delete table inet f');
+}
+
+only('admin', qr/10\.9\.8\.7:9180/, admin => '10.9.8.7:9180',
+    admin_token_file => "$dir/token");
+
 only('ports', qr/10\.9\.8\.7:30000/, advertise => '10.9.8.7');
 {
     my $port = free_port();
@@ -139,7 +179,16 @@ only('ports', qr/10\.9\.8\.7:30000/, advertise => '10.9.8.7');
         LocalPort => $port, Proto => 'tcp') or die "listen: $!";
     only('ports', qr/0 of $port to $port are free/, port_first => $port,
         port_last => $port);
+    only('admin', qr/127\.0\.0\.1:$port/, admin => "127.0.0.1:$port");
 }
+
+$etcd->put('/workers/k', { address => '10.1.2.3', cpu => 1, memory_mb => 1,
+    cpu_free => 1, memory_mb_free => 1, vms => 0, agent_version => '0',
+    state => 'ready' });
+only('node_id', qr/node_id = "k": in use by an agent at 10\.1\.2\.3/);
+$etcd->put('/workers/k', 'garbage');
+check(want => 0);
+$etcd->del('/workers/k');
 
 $etcd->pause;
 only('etcd', qr/etcd +|no answer|timed? ?out/i);

@@ -3,7 +3,8 @@
 # What a real guest reaches, asked from inside it: another guest, the host,
 # etcd and Redis there, the cloud's metadata, the LAN and the internet, under
 # both egress settings, while the host's firewall is reloaded again and again,
-# and through a DNAT rule of somebody's.
+# and through a DNAT rule of somebody's; and with frames of its own making, as
+# if it were somebody else.
 
 use strict;
 use warnings;
@@ -98,6 +99,21 @@ END
 
 my $function = function_image();
 
+# init, and beside it one that sends what it is told to
+sub raw_initrd {
+    my $dir = tmpdir() . '/raw';
+
+    mkdir $dir or die "$dir: $!";
+    system("cd $dir && cpio -id --quiet init <$images/initramfs.img && mv init "
+        . "init.real && cp @{[build_dir()]}/t/unit/guest_raw init && { cat "
+        . "$images/initramfs.img; printf '%s\\n' init init.real | cpio -o "
+        . '--quiet -H newc; } >initrd') == 0 or die 'cpio';
+
+    return "$dir/initrd";
+}
+
+my $raw_initrd = raw_initrd();
+
 sub boot {
     my ($nic) = @_;
     my $name = 'iso' . ++$count;
@@ -126,7 +142,7 @@ sub boot {
 
     $put->('/machine-config', vcpu_count => 1, mem_size_mib => 128);
     $put->('/boot-source', kernel_image_path => "$images/vmlinux",
-        initrd_path => "$images/initramfs.img",
+        initrd_path => $raw_initrd,
         boot_args => 'console=ttyS0 quiet reboot=k panic=-1');
     $put->("/drives/$_->[0]", drive_id => $_->[0], path_on_host => $_->[1],
         is_read_only => \1, is_root_device => \0)
@@ -193,6 +209,151 @@ sub nowhere {
     is(came(), 0, 'and nothing came there');
 }
 
+# --- frames of its own making
+
+use constant MARK => '(the mark.)';
+
+# what is seen on any interface of the node but the guest's own, or on one; not
+# what the host refuses the guest with, which quotes it
+sub eyes {
+    my ($vm, $where) = @_;
+    socket(my $s, 17, SOCK_RAW, unpack 'S', pack 'n', 3) or die "socket: $!";
+    my $own = NetHost::links()->{$vm->{tap}}{ifindex};
+    my $there = $where ? NetHost::links()->{$where}{ifindex} : 0;
+
+    return sub {
+        my @seen;
+
+        while (defined(my $from = recv $s, my $frame, 4096, MSG_DONTWAIT)) {
+            my ($ifindex) = unpack 'x4 i', $from;
+            push @seen, $frame if $ifindex != $own
+                && (!$there || $ifindex == $there)
+                && index($frame, $vm->{mac} . NetHost::GW_MAC()) != 0;
+        }
+
+        return @seen;
+    };
+}
+
+# A marked frame is sent, then one that must pass.  They cannot overtake each
+# other: how often the first was seen until the second was.
+sub passes {
+    my ($vm, $frame, $where) = @_;
+    my ($mark, $fence) = map { sprintf '%011d', rand 1e11 } 1, 2;
+    my ($seen, $bridge) = (eyes($vm, $where), eyes($vm));
+    my ($n, $through) = (0, 0);
+
+    $frame .= MARK if index($frame, MARK) < 0;
+    substr($frame, index($frame, MARK), length MARK) = $mark;
+
+    for ($frame, NetHost::arp($vm) . $fence) {
+        $vm->{raw}->print(unpack('H*', $_) . "\n");
+        my $sent = $vm->{raw}->getline // 'nothing';
+        die "sent: $sent" if $sent != length;
+    }
+
+    wait_for(sub {
+        $through ||= grep { index($_, $fence) >= 0 } $bridge->();
+        $n += grep { index($_, $mark) >= 0 } $seen->();
+        $through }, 20, 'the second one');
+
+    return $n;
+}
+
+sub udp {
+    my ($g, $dst, $sport, $dport) = @_;
+    return NetHost::ip_frame($g, $dst, 17,
+        pack('n4', $sport, $dport, 8 + length MARK, 0) . MARK);
+}
+
+# with its IP header's sum
+sub again {
+    my ($f) = @_;
+    my $head = 4 * (ord(substr $f, 14, 1) & 15);
+    substr($f, 24, 2) = "\0\0";
+    substr($f, 24, 2) = pack 'n', NetHost::sum(substr $f, 14, $head);
+    return $f;
+}
+
+sub forged {
+    my ($egress, $a, $b) = @_;
+    my $gw = '172.16.0.1';
+    my ($am, $bm) = map { $_->{mac} } $a, $b;
+    my $all = "\xff" x 6;
+    my $llc = sub { $_[0] . $am . pack('n', 64) . $_[1] };
+    my %as_b = (%$a, src => $b->{addr});
+
+    $a->{raw} = NetHost::until(sub { IO::Socket::INET->new(
+        PeerAddr => $a->{addr}, PeerPort => 81, Timeout => 1) })
+        or die 'nobody sends frames';
+    $a->{raw}->autoflush(1);
+
+    is(passes($a, NetHost::arp($a)) > 0, 1, "$egress: its own ARP passes");
+    is(passes($a, udp($a, '1.1.1.1', 7, 7), $way) > 0, $egress ne 'none',
+        "$egress: to the internet its own");
+
+    my @forged = (
+        ['another MAC', udp({ %$a, from => $bm }, '1.1.1.1', 7, 7)],
+        ['another\'s address', udp(\%as_b, '1.1.1.1', 7, 7)],
+        ['both of another\'s', udp({ %as_b, from => $bm }, '1.1.1.1', 7, 7)],
+        ['the host\'s address', udp({ %$a, src => $gw }, '1.1.1.1', 7, 7)],
+        ['an address of nobody', udp({ %$a, src => '172.16.0.77' }, $gw, 7,
+            7)],
+        ['one of outside', udp({ %$a, src => '8.8.8.2' }, $gw, 7, 7)],
+        ['loopback', udp({ %$a, src => '127.0.0.1' }, $gw, 7, 7)],
+        ['DHCP, without an address', udp({ %$a, src => '0.0.0.0', to => $all },
+            '255.255.255.255', 68, 67)],
+        ['broadcast', udp({ %$a, to => $all }, '172.16.0.255', 7, 7)],
+        ['multicast', udp({ %$a, to => "\x01\0\x5e\0\0\xfb" },
+            '224.0.0.251', 5353, 5353)],
+        ['straight to another guest', udp({ %$a, to => $bm }, $b->{addr}, 7,
+            7)],
+        ['ARP: the host\'s address is here', NetHost::arp($a, $gw)],
+        ['ARP: another\'s is', NetHost::arp($a, $b->{addr})],
+        ['ARP: of another MAC', NetHost::arp($a, undef, $bm)],
+        ['ARP: from another MAC', NetHost::arp({ %$a, mac => $bm })],
+        ['ARP: told to another guest', (NetHost::arp($a, $gw)
+            =~ s/^.{6}/$bm/sr)],
+        ['ARP: by RARP', $all . $am . pack('n n n C C n', 0x8035, 1, 0x800, 6,
+            4, 3) . $am . "\0" x 4 . $am . "\0" x 4],
+        ['IPv6: a router', "\x33\x33\0\0\0\1" . $am . "\x86\xdd"
+            . pack('N n C C', 0x60000000, 16, 58, 255) . "\xfe\x80" . "\0" x 13
+            . "\1" . "\xff\x02" . "\0" x 13 . "\1" . "\x86" . "\0" x 15],
+        ['IPv6: to another guest', $bm . $am . "\x86\xdd"
+            . pack('N n C C', 0x60000000, 8, 17, 64) . "\xfe\x80" . "\0" x 13
+            . "\1" . "\xfe\x80" . "\0" x 13 . "\2" . pack('n4', 7, 7, 8, 0)],
+        ['in a VLAN', (udp(\%as_b, $gw, 7, 7) =~ s/^(.{12})/$1\x81\0\0\x01/sr)],
+        ['in two of them', (udp(\%as_b, $gw, 7, 7)
+            =~ s/^(.{12})/$1\x88\xa8\0\x01\x81\0\0\x01/sr)],
+        ['in VLAN 0, which is none', (udp(\%as_b, $gw, 7, 7)
+            =~ s/^(.{12})/$1\x81\0\0\0/sr)],
+        ['PPPoE', $all . $am . "\x88\x63\x11\x09\0\0\0\x10" . "\0" x 16],
+        ['LLDP', "\x01\x80\xc2\0\0\x0e" . $am . "\x88\xcc" . "\0" x 46],
+        ['a spanning tree\'s', $llc->("\x01\x80\xc2\0\0\0",
+            "\x42\x42\x03" . "\0" x 35)],
+        ['SNAP', $llc->($bm, "\xaa\xaa\x03\0\0\0\x08\0" . "\0" x 40)],
+        ['a pause', "\x01\x80\xc2\0\0\1" . $am . "\x88\x08\0\1\xff\xff"
+            . "\0" x 42],
+        ['no protocol at all', $bm . $am . "\x88\xb5" . "\0" x 46],
+        ['a loop back to itself', $am . $am . "\x08\0" . "\0" x 46],
+        ['the host\'s own MAC', udp({ %$a, from => NetHost::GW_MAC() },
+            '1.1.1.1', 7, 7)],
+        ['fragments of another\'s', again(udp(\%as_b, '1.1.1.1', 7, 7)
+            =~ s/^(.{20})../$1\x20\0/sr)],
+        ['options, and another\'s', again(udp(\%as_b, '1.1.1.1', 7, 7)
+            =~ s/^(.{14})./$1\x46/sr)],
+    );
+
+    is(passes($a, $_->[1]), 0, "$egress: $_->[0]: nobody sees it") for @forged;
+
+    my %known = map { /^(\S+) .*lladdr (\S+)/ ? ($1 => $2) : () }
+        split /\n/, NetHost::sh('ip neigh show dev fcn-br');
+    is($known{$_->{addr}}, join(':', unpack '(H2)6', $_->{mac}),
+        "$egress: whose address it is has not changed") for $a, $b;
+    is(try_from($b, '127.0.0.1:80'), 1, "$egress: the other guest answers");
+    came();
+}
+
 sub all_of {
     my ($egress) = @_;
     my $h = NetHost::start({ egress => $egress });
@@ -205,6 +366,8 @@ sub all_of {
     is(try_from($a, '1.1.1.1:80'), $egress eq 'none' ? 0 : 1,
         "$egress: the internet");
     is(came(), $egress eq 'none' ? 0 : 1, 'as they see it');
+
+    forged($egress, $a, $b);
 
     # somebody's rule that leads into the LAN, and one to this host
     $node->run('nft', 'add table ip other; add chain ip other pre { type nat '

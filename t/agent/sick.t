@@ -43,7 +43,24 @@ spew("$dir/no-kernel", 'x');
 sick('its kernel is gone', qr/no-kernel/, kernel => "$dir/no-kernel");
 sick('advertise is not on this host', qr/listening|10\.9\.9\.9/,
     advertise => '10.9.9.9');
+
+# guests run there, and that is all
+mkdir "$dir/$_" for qw(broken panics);
+spew("$dir/broken/base.img", "fcfaas-instant\nfail=panic\n\n" . "\0" x 4096);
+spew("$dir/panics/" . function($_) . '.img', slurp("$dir/broken/base.img"))
+    for 1 .. N;
+sick('its runtime is broken', qr/the guest ended/, runtimes => "$dir/broken",
+    functions => "$dir/panics");
+$ns->run('nft', 'add table bridge cut; add chain bridge cut in { type filter '
+    . 'hook input priority 0; policy accept; }; add rule bridge cut in '
+    . 'iifname "tx*" drop');
+sick('its guests are not reached', qr/not reached over the bridge/,
+    boot_timeout_s => 2);
+$ns->run('nft', 'delete table bridge cut');
+
+no_proxy();
 full_disk();
+the_function();
 
 done_testing();
 
@@ -92,7 +109,7 @@ sub sick {
         if ($reason) {
             my $worker = wait_for(sub {
                 my $w = $etcd->get_json('/workers/x');
-                $w->{state} eq 'ill' && $w }, 10, 'it to say so');
+                $w->{state} eq 'ill' && $w }, 40, 'it to say so');
             like($worker->{reason}, $reason, 'the sick one says why');
             $bad->line_matching(qr/this node is ill.*$reason/, 5);
         }
@@ -102,6 +119,65 @@ sub sick {
         is(scalar($etcd->keys('/functions/')), 2 * N, 'a slot for each');
         ok($bad->stop, 'it ends');
         is(scalar(vmms('x')), 0, 'no VMM of it is left');
+        none_left();
+    };
+}
+
+sub no_proxy {
+    subtest 'its proxy ends, and cannot be started any more' => sub {
+        link build_dir() . '/agent/fcfaas-proxy', "$dir/proxy-x"
+            or system('cp', build_dir() . '/agent/fcfaas-proxy',
+                "$dir/proxy-x") == 0 or die 'cp';
+        my $bad = started('x', settings('x', proxy => "$dir/proxy-x",
+            bridge_address => '172.17.0.1/24', log_level => 'info'));
+        my ($proxy) = grep { (readlink("/proc/$_/exe") // '')
+            eq "$dir/proxy-x" } map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
+
+        unlink "$dir/proxy-x";
+        kill 'KILL', $proxy;
+        eighty();
+        is(scalar(vmms('x')), 0, 'none of them where nobody serves it');
+
+        # with nobody else there who waits is told
+        $good->pause;
+        our_job(function(1), 'req-alone', 0);
+        wait_for(sub { $etcd->get_json('/workers/x')->{state} eq 'ill' }, 30,
+            'it to say so');
+        $good->resume;
+        like($etcd->get_json('/workers/x')->{reason}, qr/no proxy/, 'and why');
+
+        system('cp', build_dir() . '/agent/fcfaas-proxy', "$dir/proxy-x");
+        wait_for(sub { $etcd->get_json('/workers/x')->{state} eq 'ready' },
+            40, 'it to be well again');
+        ok($bad->stop, 'it ends');
+        none_left();
+    };
+}
+
+# told apart from a node that fails every function
+sub the_function {
+    subtest 'a function that comes up nowhere' => sub {
+        my $other = started('x', settings('x',
+            bridge_address => '172.17.0.1/24', log_level => 'info'));
+        image('panics', fail => 'panic');
+
+        our_job('panics', 'req-panics', 0);
+        like(failure('panics', 'req-panics')->{message}, qr/Kernel panic/,
+            'is told, and how');
+
+        # a guest has come up since on whichever node takes the next
+        our_job(function($_), "req-up-$_", 0) for 1 .. 20;
+        wait_for(sub { grep({ m{/instances/} } $etcd->keys('/functions/'))
+            == 20 && vmms('g') && vmms('x') }, 30, 'VMs on both');
+        my $before = () = ($good->output . $other->output)
+            =~ /another node may try/g;
+        our_job('panics', 'req-panics2', 0);
+        ok(failure('panics', 'req-panics2'), 'and then at once');
+        is(scalar(() = ($good->output . $other->output)
+            =~ /another node may try/g), $before, 'by the first that tried');
+        is($etcd->get_json("/workers/$_")->{state}, 'ready', "$_ is well")
+            for qw(g x);
+        ok($other->stop, 'it ends');
         none_left();
     };
 }
