@@ -98,6 +98,40 @@ my ($new, $j) = instance('hello');
 isnt($new, $key, 'another VM');
 is(call('hello', $j->{proxy_port})->{status}, 200, 'serves');
 
+# --- taken while a slot is awaited
+
+image($_) for qw(early lost);
+
+# the TAP that a function has whose slot etcd does not give yet
+sub early {
+    my ($function) = @_;
+    my $up = sub { $ns->run('ip', '-o', 'link', 'show', 'up', 'master',
+        'br-a') =~ /: (ta\d+):/g };
+    my %others = map { $_ => 1 } $up->();
+
+    $etcd->pause;
+    our_job($function, "req-$function", 0);
+    return wait_for(sub { (grep { !$others{$_} } $up->())[0] }, 10, 'a TAP');
+}
+
+early('early');
+is(scalar(vmms('a')), 1, 'a TAP comes without a slot, no VMM does');
+$etcd->resume;
+my ($early, $e) = instance('early');
+is(call('early', $e->{proxy_port})->{status}, 200, 'it serves');
+my ($worker) = $early =~ m{([^/]+)$};
+kill 'KILL', grep { readlink("/proc/$_/cwd") =~ m{/\Q$worker\E$} } vmms('a');
+nothing_left_of('early', 'a', 1);
+
+my $lost = early('lost');
+$ns->run('ip', 'link', 'del', $lost);
+$agent->line_matching(qr/its TAP \Q$lost\E was deleted; replacing it/, 10);
+$etcd->resume;
+like(failure('lost', 'req-lost')->{message}, qr/TAP \Q$lost\E was deleted/,
+    'that it is lost is told');
+nothing_left_of('lost', 'a', 1);
+unlike($agent->output, qr/is not possible in state/, 'no illegal event');
+
 # --- a second agent
 
 my $second = agent('b', settings('b', bridge => 'br-a'));
