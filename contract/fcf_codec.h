@@ -95,6 +95,26 @@ int fcf_spec_serves(const fcf_spec_t *spec, int64_t version);
 int fcf_spec_decode(fcf_spec_t *out, const char *text, size_t len,
     fcf_err_t *err) fcf_must_check;
 char *fcf_spec_encode(const fcf_spec_t *spec);
+/* the fields that a spec or a version may have, up to a NULL */
+extern const char *const  fcf_spec_fields[];
+
+#define FCF_BY_MAX      128
+#define FCF_SOURCE_MAX  512
+
+/* What a version's key says beyond its spec: who made it, when, of what.
+ * Text of others: "" if absent. */
+typedef struct {
+    int64_t   at_ms;                /* Unix time, 0 if absent */
+    char      by[FCF_BY_MAX];
+    char      source[FCF_SOURCE_MAX];
+} fcf_deployed_t;
+
+int fcf_deployed_decode(fcf_deployed_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+/* A version's value: the spec's text with all its fields, known or not, and
+ * this.  NULL also if the spec is no JSON object. */
+char *fcf_version_encode(const char *spec, size_t len,
+    const fcf_deployed_t *deployed);
 
 #define FCF_FAILURES(X)                                                     \
     X(NO_IMAGE,     "no_image")         /* final */                         \

@@ -78,6 +78,14 @@ char *fcf_key_specs(char *buf, const char *prefix);          /* /specs/     */
 char *fcf_key_functions(char *buf, const char *prefix);      /* /functions/ */
 char *fcf_key_workers(char *buf, const char *prefix);        /* /workers/   */
 char *fcf_key_spec(char *buf, const char *prefix, const char *function_id);
+/* all versions of it; one */
+char *fcf_key_versions(char *buf, const char *prefix,
+    const char *function_id);
+char *fcf_key_version(char *buf, const char *prefix, const char *function_id,
+    int64_t version);
+/* all that agents say of it */
+char *fcf_key_function(char *buf, const char *prefix,
+    const char *function_id);
 char *fcf_key_instance(char *buf, const char *prefix, const char *function_id,
     const char *worker_id);
 char *fcf_key_slot(char *buf, const char *prefix, const char *function_id,

@@ -6,6 +6,12 @@
 
 #define FCF_SPEC_BOOT_MAX_S  3600
 
+const char *const  fcf_spec_fields[] = {
+    "version", "previous", "cpu", "memory_mb", "concurrency", "min_instances",
+    "max_instances", "idle_timeout_s", "boot_timeout_s", "timeout_s", "port",
+    "runtime", "code", "traffic", "deployed", NULL
+};
+
 
 void
 fcf_spec_default(fcf_spec_t *out)
@@ -164,7 +170,7 @@ fcf_spec_serves(const fcf_spec_t *spec, int64_t version)
 
 
 static int
-fcf_spec_fields(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
+fcf_spec_take(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
 {
     if (fcf_json_int64(obj, "version", 1, INT64_MAX, &out->version, err) != 0
         || fcf_json_int64(obj, "previous", 0, INT64_MAX, &out->previous, err)
@@ -216,7 +222,7 @@ fcf_spec_decode(fcf_spec_t *out, const char *text, size_t len, fcf_err_t *err)
         return fcf_err_wrap(err, "spec");
     }
 
-    rc = fcf_spec_fields(out, obj, err);
+    rc = fcf_spec_take(out, obj, err);
 
     json_decref(obj);
 
@@ -289,6 +295,74 @@ fcf_spec_encode(const fcf_spec_t *spec)
 
     fcf_json_put_int(&code, "size", spec->code_size);
     fcf_json_put(&obj, "code", code);
+
+    return fcf_json_text(obj);
+}
+
+
+int
+fcf_deployed_decode(fcf_deployed_t *out, const char *text, size_t len,
+    fcf_err_t *err)
+{
+    int            rc;
+    json_t        *obj;
+    const json_t  *deployed;
+
+    memset(out, 0, sizeof(fcf_deployed_t));
+
+    obj = fcf_json_parse(text, len, err);
+
+    if (obj == NULL) {
+        return fcf_err_wrap(err, "version");
+    }
+
+    rc = 0;
+    deployed = json_object_get(obj, "deployed");
+
+    if (deployed != NULL && !json_is_object(deployed)) {
+        rc = fcf_err_set(err, FCF_E_INVALID, "deployed: not an object");
+
+    } else if (deployed != NULL
+               && (fcf_json_int64(deployed, "at_ms", 0, INT64_MAX,
+                                  &out->at_ms, err) != 0
+                   || fcf_json_str(deployed, "by", out->by, sizeof(out->by),
+                                   NULL, err) != 0
+                   || fcf_json_str(deployed, "source", out->source,
+                                   sizeof(out->source), NULL, err) != 0))
+    {
+        rc = fcf_err_wrap(err, "deployed");
+    }
+
+    json_decref(obj);
+
+    return (rc == 0) ? 0 : fcf_err_wrap(err, "version");
+}
+
+
+char *
+fcf_version_encode(const char *spec, size_t len,
+    const fcf_deployed_t *deployed)
+{
+    json_t  *obj, *it;
+
+    obj = fcf_json_parse(spec, len, NULL);
+
+    if (obj == NULL) {
+        return NULL;
+    }
+
+    it = json_object();
+
+    fcf_json_put_int(&it, "at_ms", deployed->at_ms);
+    fcf_json_put_str(&it, "by", deployed->by);
+    fcf_json_put_str(&it, "source", deployed->source);
+
+    /* what is spec's alone */
+
+    (void) json_object_del(obj, "previous");
+    (void) json_object_del(obj, "traffic");
+
+    fcf_json_put(&obj, "deployed", it);
 
     return fcf_json_text(obj);
 }

@@ -128,7 +128,7 @@ sub lock_owner {
 # Everything but the logs, and the lock, which the caller holds.
 sub clear_run_dir {
     remove_tree(map { "$set{RUN_DIR}/$_" }
-        qw(address conf data functions pid settings token));
+        qw(address conf data fcfaas fcfaas.conf functions pid settings token));
 }
 
 

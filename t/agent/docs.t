@@ -72,6 +72,18 @@ subtest 'the settings in agent.conf.example' => sub {
     }
 };
 
+subtest 'the settings of fcfaas in README.md' => sub {
+    my ($text) = slurp(root() . '/cli/conf.c')
+        =~ /fcc_settings\[\] = \{\n(.*?)\n\};/s or die 'no table';
+    my %known = $text =~ /FCC_SETTING\((\w+), (?:NULL|"([^"]*)"),/g;
+    my %told = map { unticked($_->[0]) => unticked($_->[1]) }
+        table('setting of `fcfaas`');
+
+    cmp_ok(scalar keys %known, '>', 5, 'the settings are found');
+    is_deeply(\%told, { map { $_ => $known{$_} // '' } keys %known },
+        'all, with their defaults, and no other');
+};
+
 subtest 'the directives' => sub {
     my $code = slurp(root() . '/ngx_fcfaas_module/ngx_http_fcfaas_module.c');
     my ($table) = $code =~ /ngx_command_t[^{]*\{(.*?)\n\};/s;

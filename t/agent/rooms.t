@@ -56,7 +56,7 @@ sub rooms {
     }
 
     my @all = keys %rooms;
-    $rooms{'agent/'} = [grep { !/^(agent|ngx_fcfaas_module|run)\/$/ } @all];
+    $rooms{'agent/'} = [grep { !/^(agent|cli|ngx_fcfaas_module|run)\/$/ } @all];
 
     return %rooms;
 }

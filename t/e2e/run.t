@@ -60,6 +60,13 @@ like($again->proc->output,
     qr{^fcfaas: already runs: http://127\.0\.0\.1:8080/}m, 'and says where');
 is($s->get('/run/hello')->{status}, 200, 'the first still serves');
 
+# the command, with this system's settings, from anywhere
+my $command = $s->run_dir . '/fcfaas';
+is(system("cd / && '$command' ls --json >" . tmpdir() . '/ls'), 0, 'fcfaas ls');
+is_deeply([map { $_->{name} } @{ json_decode(slurp(tmpdir() . '/ls')) }],
+    ['echo', 'hello'], 'names the examples');
+like(`cd / && '$command' invoke hello/a`, qr{^GET /a$}m, 'fcfaas invoke');
+
 # a function of one's own
 my $dir = tmpdir() . '/mine';
 mkdir $dir;

@@ -54,6 +54,7 @@ use FcfTest::Redis;
 use FcfTest::Nginx;
 use FcfTest::Gateway;
 use FcfTest::Guest;
+use FcfTest::Cli;
 use FcfTest::Counter;
 use FcfTest::Load;
 use FcfTest::Service;

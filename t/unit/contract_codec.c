@@ -270,6 +270,46 @@ test_defaults(void)
 }
 
 
+/* a version: a spec with all its fields, and who made it of what */
+static void
+test_versions(void)
+{
+    char            *text;
+    fcf_err_t        err;
+    fcf_spec_t       s;
+    fcf_deployed_t   in, out;
+
+    static const char  old[] = "{\"version\":3,\"previous\":2,\"cpu\":4,"
+        "\"traffic\":[],\"hint\":\"x\"}";
+
+    memset(&in, 0, sizeof(in));
+    in.at_ms = 1700000000000;
+    strcpy(in.by, "ada@here");
+    strcpy(in.source, "/src/\xc3\xa4");
+
+    text = fcf_version_encode(old, strlen(old), &in);
+    is_str(text, "{\"version\":3,\"cpu\":4,\"hint\":\"x\",\"deployed\":"
+           "{\"at_ms\":1700000000000,\"by\":\"ada@here\",\"source\":"
+           "\"/src/\xc3\xa4\"}}", "what is the spec's alone is left out");
+    is_int(fcf_spec_decode(&s, text, strlen(text), &err), 0,
+           "a version is a spec");
+    is_int(s.cpu, 4, "with its fields");
+    memset(&out, 0x5a, sizeof(out));
+    is_int(fcf_deployed_decode(&out, text, strlen(text), &err), 0,
+           "decoded again");
+    ok(memcmp(&in, &out, sizeof(in)) == 0, "to the same");
+    free(text);
+
+    is_int(fcf_deployed_decode(&out, old, strlen(old), &err), 0, "none said");
+    ok(out.at_ms == 0 && out.by[0] == '\0' && out.source[0] == '\0',
+       "is nothing");
+    is_int(fcf_deployed_decode(&out, "{\"deployed\":1}", 14, &err), -1,
+           "no object");
+    is_str(err.msg, "version: deployed: not an object", "is told");
+    ok(fcf_version_encode("[1]", 3, &in) == NULL, "of no spec no version");
+}
+
+
 static void
 test_messages(void)
 {
@@ -415,6 +455,7 @@ main(void)
     }
 
     test_defaults();
+    test_versions();
     test_messages();
     test_limits();
 

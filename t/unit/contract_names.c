@@ -136,6 +136,18 @@ test_round_trips(const char *prefix)
 
     ok(below(fcf_key_slot(buf, prefix, "f", 7),
              fcf_key_functions(end, prefix)), "below /functions/");
+    is_int(parsed(fcf_key_version(buf, prefix, X63 "y",
+                                  123456789012345678)).number,
+           123456789012345678, "a version's key is taken apart");
+    ok(below(fcf_key_version(buf, prefix, "f", 3),
+             fcf_key_versions(end, prefix, "f")),
+       "it lies below the function's versions");
+    ok(below(fcf_key_slot(buf, prefix, "f", 3),
+             fcf_key_function(end, prefix, "f")),
+       "a slot lies below the function");
+    ok(!below(fcf_key_slot(buf, prefix, "f-g", 3),
+              fcf_key_function(end, prefix, "f")),
+       "and not below one whose name begins so");
     ok(below(fcf_key_spec(buf, prefix, "f"), fcf_key_specs(end, prefix)),
        "below /specs/");
     ok(below(fcf_key_worker(buf, prefix, "n"), fcf_key_workers(end, prefix)),

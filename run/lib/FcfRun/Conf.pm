@@ -9,7 +9,7 @@ use Exporter qw(import);
 use FcfRun qw(%set root);
 use FcfRun::Nginx qw(load_modules);
 
-our @EXPORT_OK = qw(nginx_conf agent_conf);
+our @EXPORT_OK = qw(nginx_conf agent_conf cli_conf);
 
 
 # Workers run as root because RUN_DIR may lie where nobody else can go; it
@@ -91,6 +91,15 @@ sub nginx_conf {
             }
         }
     }
+    EOC
+}
+
+
+# of fcfaas, the command
+sub cli_conf {
+    return <<"    EOC" =~ s/^ {4}//gmr;
+    etcd = http://127.0.0.1:$set{ETCD_PORT}
+    gateway = http://127.0.0.1:$set{GATEWAY_PORT}/run
     EOC
 }
 

@@ -1,0 +1,13 @@
+/* "did you mean" */
+
+#ifndef _FCC_NEAREST_H_INCLUDED_
+#define _FCC_NEAREST_H_INCLUDED_
+
+#include <stddef.h>
+
+/* the word of a list, up to the NULL, that a typing error most likely meant;
+ * NULL: none is near */
+const char *fcc_nearest(const char *word,
+    const char *(*list)(void *arg, size_t i), void *arg);
+
+#endif /* _FCC_NEAREST_H_INCLUDED_ */

@@ -1,0 +1,376 @@
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/fcc.h"
+#include "cli/nearest.h"
+
+#define FCC_LONG_MAX     64
+#define FCC_OPT_HELP     1000
+#define FCC_OPT_JSON     1001
+#define FCC_OPT_CONF     1002
+#define FCC_OPT_SETTING  2000
+#define FCC_OPT_VERB     3000
+
+/* what getopt_long() is told: names, and for the letters of a verb's own
+ * options the same numbers */
+typedef struct {
+    struct option        list[FCC_LONG_MAX];
+    char                 names[FCC_LONG_MAX][40];
+    char                 letters[64];
+    int                  n;
+    const fcc_option_t  *own;
+} fcc_longs_t;
+
+
+static void
+fcc_longs_add(fcc_longs_t *longs, const char *name, int arg, int number)
+{
+    char  *c;
+
+    if (longs->n == FCC_LONG_MAX - 1) {
+        abort();                        /* the tables have outgrown it */
+    }
+
+    (void) snprintf(longs->names[longs->n], sizeof(longs->names[0]), "%s",
+                    name);
+
+    for (c = longs->names[longs->n]; *c != '\0'; c++) {
+        *c = *c == '_' ? '-' : *c;
+    }
+
+    longs->list[longs->n] = (struct option) {
+        .name = longs->names[longs->n],
+        .has_arg = arg ? required_argument : no_argument,
+        .val = number,
+    };
+
+    longs->n++;
+}
+
+
+static void
+fcc_longs_make(fcc_longs_t *longs, const fcc_option_t *own)
+{
+    int     i;
+    char   *letters;
+    size_t  k;
+
+    memset(longs, 0, sizeof(fcc_longs_t));
+    longs->own = own;
+
+    /* ":": a missing argument is told apart; "+": up to the verb */
+
+    letters = longs->letters;
+    letters += sprintf(letters, own == NULL ? "+:hj" : ":hj");
+
+    fcc_longs_add(longs, "help", 0, FCC_OPT_HELP);
+    fcc_longs_add(longs, "json", 0, FCC_OPT_JSON);
+    fcc_longs_add(longs, "conf", 1, FCC_OPT_CONF);
+
+    for (k = 0; k < fcc_nsettings; k++) {
+        fcc_longs_add(longs, fcc_settings[k].name, 1,
+                      FCC_OPT_SETTING + (int) k);
+    }
+
+    for (i = 0; own != NULL && own[i].name != NULL; i++) {
+
+        fcc_longs_add(longs, own[i].name, own[i].arg != NULL,
+                      FCC_OPT_VERB + i);
+
+        if (own[i].letter != 0) {
+            letters += sprintf(letters, "%c%s", own[i].letter,
+                               own[i].arg != NULL ? ":" : "");
+        }
+    }
+}
+
+
+static const char *
+fcc_long_name(void *arg, size_t i)
+{
+    const fcc_longs_t  *longs = arg;
+
+    return i < (size_t) longs->n ? longs->names[i] : NULL;
+}
+
+
+static int
+fcc_unknown_option(fcc_longs_t *longs, const char *word, int letter,
+    fcf_err_t *err)
+{
+    char         name[64];
+    const char  *nearest;
+
+    if (letter != 0 && letter < 256 && strncmp(word, "--", 2) != 0) {
+        return fcf_err_set(err, FCF_E_INVALID, "-%c: there is no such option",
+                           letter);
+    }
+
+    (void) snprintf(name, sizeof(name), "%.*s",
+                    (int) strcspn(word + 2, "="), word + 2);
+    nearest = fcc_nearest(name, fcc_long_name, longs);
+
+    return fcf_err_set(err, FCF_E_INVALID, "--%s: there is no such option"
+                       "%s%s%s", name, nearest ? "; did you mean --" : "",
+                       nearest ? nearest : "", nearest ? "?" : "");
+}
+
+
+static int
+fcc_own_option(fcc_t *fcc, const fcc_longs_t *longs, int c, fcf_err_t *err)
+{
+    int  i;
+
+    i = c - FCC_OPT_VERB;
+
+    if (c < 256) {
+        for (i = 0; longs->own[i].letter != c; i++) { /* void */ }
+    }
+
+    if (fcc->nopts == FCC_OPTS_MAX) {
+        return fcf_err_set(err, FCF_E_INVALID, "more than %d options",
+                           FCC_OPTS_MAX);
+    }
+
+    fcc->opts[fcc->nopts].option = &longs->own[i];
+    fcc->opts[fcc->nopts++].value = optarg != NULL ? optarg : "";
+
+    return 0;
+}
+
+
+/* FCC_GO_ON, FCC_DONE: help was shown, -1 */
+static int
+fcc_parse(fcc_t *fcc, int argc, char **argv, const fcc_option_t *own,
+    const char **file, fcf_err_t *err)
+{
+    int          c;
+    fcc_longs_t  longs;
+
+    fcc_longs_make(&longs, own);
+    optind = 0;
+    opterr = 0;
+
+    while ((c = getopt_long(argc, argv, longs.letters, longs.list, NULL))
+           != -1)
+    {
+        if (c == FCC_OPT_HELP || c == 'h') {
+            if (fcc->verb != NULL) {
+                fcc_help_verb(stdout, fcc->verb);
+            } else {
+                fcc_help(stdout);
+            }
+
+            return FCC_DONE;
+        }
+
+        if (c == FCC_OPT_JSON || c == 'j') {
+            fcc->json = 1;
+
+        } else if (c == FCC_OPT_CONF) {
+            *file = optarg;
+
+        } else if (c == '?') {
+            return fcc_unknown_option(&longs, argv[optind - 1], optopt, err);
+
+        } else if (c == ':') {
+            return fcf_err_set(err, FCF_E_INVALID, "%s: an argument is "
+                               "missing", argv[optind - 1]);
+
+        } else if (c >= FCC_OPT_SETTING && c < FCC_OPT_VERB) {
+            if (fcc_conf_flag(&fcc->conf, (size_t) (c - FCC_OPT_SETTING),
+                              optarg, err) != 0)
+            {
+                return -1;
+            }
+
+        } else if (fcc_own_option(fcc, &longs, c, err) != 0) {
+            return -1;
+        }
+    }
+
+    return FCC_GO_ON;
+}
+
+
+static const char *
+fcc_verb_name(void *arg, size_t i)
+{
+    (void) arg;
+    return fcc_verbs[i] != NULL ? fcc_verbs[i]->name : NULL;
+}
+
+
+static int
+fcc_verb_find(fcc_t *fcc, const char *name, fcf_err_t *err)
+{
+    size_t       i;
+    const char  *nearest;
+
+    for (i = 0; fcc_verbs[i] != NULL; i++) {
+        if (strcmp(fcc_verbs[i]->name, name) == 0) {
+            fcc->verb = fcc_verbs[i];
+            return 0;
+        }
+    }
+
+    nearest = fcc_nearest(name, fcc_verb_name, NULL);
+
+    return fcf_err_set(err, FCF_E_INVALID, "\"%s\": there is no such command"
+                       "%s%s%s", name, nearest ? "; did you mean \"" : "",
+                       nearest ? nearest : "", nearest ? "\"?"
+                       : "; fcfaas help shows them all");
+}
+
+
+/* "help", "help VERB" */
+static int
+fcc_help_command(fcc_t *fcc, int argc, char **argv, fcf_err_t *err)
+{
+    if (argc < 2) {
+        fcc_help(stdout);
+        return FCC_DONE;
+    }
+
+    if (fcc_verb_find(fcc, argv[1], err) != 0) {
+        return -1;
+    }
+
+    fcc_help_verb(stdout, fcc->verb);
+
+    return FCC_DONE;
+}
+
+
+static int
+fcc_count(const fcc_t *fcc, fcf_err_t *err)
+{
+    const fcc_verb_t  *verb;
+
+    verb = fcc->verb;
+
+    if (fcc->nargs < verb->min) {
+        return fcf_err_set(err, FCF_E_INVALID, "usage: fcfaas %s %s",
+                           verb->name, verb->args);
+    }
+
+    if (fcc->nargs > verb->max) {
+        return fcf_err_set(err, FCF_E_INVALID, "\"%s\": one argument too "
+                           "many; usage: fcfaas %s %s",
+                           fcc->args[verb->max], verb->name, verb->args);
+    }
+
+    return 0;
+}
+
+
+int
+fcc_options(fcc_t *fcc, int argc, char **argv, fcf_err_t *err)
+{
+    int                         rc;
+    const char                 *file;
+    static const fcc_option_t   none[] = { { NULL, 0, NULL, NULL } };
+
+    file = NULL;
+    rc = fcc_parse(fcc, argc, argv, NULL, &file, err);
+
+    if (rc != FCC_GO_ON) {
+        return rc;
+    }
+
+    if (optind == argc) {
+        fcc_help(stderr);
+        return FCC_USAGE;
+    }
+
+    argc -= optind;
+    argv += optind;
+
+    if (strcmp(argv[0], "help") == 0) {
+        return fcc_help_command(fcc, argc, argv, err);
+    }
+
+    if (fcc_verb_find(fcc, argv[0], err) != 0) {
+        return -1;
+    }
+
+    rc = fcc_parse(fcc, argc, argv,
+                   fcc->verb->options != NULL ? fcc->verb->options : none,
+                   &file, err);
+
+    if (rc != FCC_GO_ON) {
+        return rc;
+    }
+
+    fcc->args = argv + optind;
+    fcc->nargs = argc - optind;
+
+    if (fcc_count(fcc, err) != 0 || fcc_conf_load(&fcc->conf, file, err) != 0
+        || fcc_conf_check(&fcc->conf, err) != 0)
+    {
+        return -1;
+    }
+
+    return FCC_GO_ON;
+}
+
+
+const char *
+fcc_opt(const fcc_t *fcc, const char *name)
+{
+    size_t       i;
+    const char  *value;
+
+    value = NULL;
+
+    for (i = 0; i < fcc->nopts; i++) {
+        if (strcmp(fcc->opts[i].option->name, name) == 0) {
+            value = fcc->opts[i].value;
+        }
+    }
+
+    return value;
+}
+
+
+int
+fcc_opt_int(const fcc_t *fcc, const char *name, int min, int max, int *out,
+    fcf_err_t *err)
+{
+    long         n;
+    char        *end;
+    const char  *value;
+
+    value = fcc_opt(fcc, name);
+
+    if (value == NULL) {
+        return 0;
+    }
+
+    errno = 0;
+    n = strtol(value, &end, 10);
+
+    if (!isdigit((unsigned char) *value) || *end != '\0' || errno != 0
+        || n < min || n > max)
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "--%s %s: must be a whole "
+                           "number from %d to %d", name, value, min, max);
+    }
+
+    *out = (int) n;
+
+    return 0;
+}
+
+
+int
+fcc_name_check(const char *name, fcf_err_t *err)
+{
+    return fcf_id_valid(name, strlen(name)) ? 0
+           : fcf_err_set(err, FCF_E_INVALID, "\"%s\" cannot be a function's "
+                         "name: a-z, 0-9, \".\", \"_\" and \"-\" inside, 64 "
+                         "at most", name);
+}

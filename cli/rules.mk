@@ -1,0 +1,11 @@
+# fcfaas, the command people type.
+
+CLI_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cli/*.c)))
+CLI_BIN  := $(B)/cli/fcfaas
+CLI_LIBS := -lcurl -lhiredis -ljansson
+
+TARGETS     += $(CLI_BIN)
+PROVE_FILES += $(sort $(wildcard t/cli/*.t))
+
+$(CLI_BIN): $(CLI_OBJS) $(B)/contract/libfcf.a
+	$(CC) -o $@ $^ $(LDFLAGS) $(CLI_LIBS)
