@@ -274,6 +274,8 @@ typedef struct {
     ngx_msec_t                   until;         /* valid while held */
     ngx_http_fcfaas_answer_t     answer;        /* status 0: none yet */
     unsigned                     held:1;        /* it answers newcomers */
+    unsigned                     spaced:1;      /* ... as long as the zone has
+                                                   it that starts are */
 } ngx_http_fcfaas_failing_t;
 
 

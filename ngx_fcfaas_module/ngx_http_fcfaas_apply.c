@@ -29,8 +29,6 @@ static ngx_int_t ngx_http_fcfaas_apply_slot(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
 static ngx_int_t ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err);
-static void ngx_http_fcfaas_apply_booting(ngx_http_fcfaas_function_t *f,
-    const char *name, const fcf_failure_t *value);
 
 
 typedef ngx_int_t (*ngx_http_fcfaas_apply_pt)(ngx_http_fcfaas_function_t *f,
@@ -203,7 +201,10 @@ ngx_http_fcfaas_apply_spec_value(ngx_http_fcfaas_function_t *f,
         ngx_http_fcfaas_boots_declared(f);
     }
 
-    ngx_http_fcfaas_pool_each(f, ngx_http_fcfaas_apply_pool);
+    if (!f->worker->listing) {
+        ngx_http_fcfaas_pool_each(f, ngx_http_fcfaas_apply_pool);
+    }
+
     ngx_http_fcfaas_apply_minimum(f);
 
     ngx_http_fcfaas_visit_instances(f);
@@ -217,7 +218,10 @@ ngx_http_fcfaas_apply_spec_value(ngx_http_fcfaas_function_t *f,
 static void
 ngx_http_fcfaas_apply_pool(ngx_http_fcfaas_pool_t *pool)
 {
-    ngx_http_fcfaas_failure_over(pool);
+    if (pool->failing.row || pool->failing.held) {
+        ngx_http_fcfaas_failure_over(pool);
+    }
+
     ngx_http_fcfaas_ask_forget(pool);
 }
 
@@ -348,10 +352,6 @@ ngx_http_fcfaas_apply_instance_value(ngx_http_fcfaas_function_t *f,
         ngx_http_fcfaas_apply_say(instance, "is there");
     }
 
-    if (!instance->draining) {
-        ngx_http_fcfaas_failure_end(instance->pool);
-    }
-
     return NGX_OK;
 }
 
@@ -450,50 +450,31 @@ ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
     }
 
     if (value.booting) {
-        ngx_http_fcfaas_apply_booting(f, key->name, &value);
+        ngx_http_fcfaas_boots_said(f, key->name, &value);
         return NGX_OK;
     }
 
-    if (f->worker->listing) {
-        /* of a time when nobody who waits now had asked */
-        return NGX_OK;
-    }
+    /* in a list it comes before the spec */
 
-    pool = ngx_http_fcfaas_pool_home(f, value.version);
+    pool = f->worker->listing ? ngx_http_fcfaas_pool_get(f, value.version)
+                              : ngx_http_fcfaas_pool_home(f, value.version);
     if (pool == NULL) {
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }
 
     pool->refs++;
-    ngx_http_fcfaas_failure(pool, key->name, &value);
+
+    if (f->worker->listing) {
+        /* of a time when nobody who waits now had asked */
+        ngx_http_fcfaas_failure_before(pool, &value);
+
+    } else {
+        ngx_http_fcfaas_failure(pool, key->name, &value);
+    }
+
     pool->refs--;
 
     ngx_http_fcfaas_pool_release(pool);
 
     return NGX_OK;
-}
-
-
-/* what is said of a boot that goes on */
-static void
-ngx_http_fcfaas_apply_booting(ngx_http_fcfaas_function_t *f, const char *name,
-    const fcf_failure_t *value)
-{
-    size_t  len;
-    char    request_id[sizeof(((fcf_key_t *) NULL)->name)];
-
-    len = ngx_strlen(name);
-
-    if (len <= sizeof(FCF_FAILURE_BOOTING) - 1) {
-        return;
-    }
-
-    len -= sizeof(FCF_FAILURE_BOOTING) - 1;
-
-    if (ngx_strcmp(name + len, FCF_FAILURE_BOOTING) == 0) {
-        ngx_memcpy(request_id, name, len);
-        request_id[len] = '\0';
-
-        ngx_http_fcfaas_boots_said(f, request_id, value);
-    }
 }

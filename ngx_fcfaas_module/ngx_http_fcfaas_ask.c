@@ -117,7 +117,7 @@ ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
     }
 
     room = ngx_http_fcfaas_slots_free(pool);
-    waiting = ngx_http_fcfaas_share_wanted(pool);
+    waiting = ngx_http_fcfaas_share_wanted(pool, &demand->failed);
 
     demand->waiting = waiting > room ? waiting - room : 0;
     demand->least = 0;
@@ -187,7 +187,7 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
             ngx_log_error(NGX_LOG_INFO, w->log, 0,
                           "fcfaas: asked for an instance of \"%V\": %s, "
                           "attempt %ui", &pool->function->id,
-                          ask->request_id, pool->failing.row + 1);
+                          ask->request_id, ask->attempt);
 
         } else {
             ngx_http_fcfaas_count(w, NOT_NEEDED);

@@ -27,8 +27,7 @@ typedef struct {
 } ngx_http_fcfaas_ask_parts_t;
 
 
-static char *ngx_http_fcfaas_ask_job(ngx_http_fcfaas_pool_t *pool,
-    const char *request_id);
+static char *ngx_http_fcfaas_ask_job(const ngx_http_fcfaas_ask_call_t *call);
 static u_char *ngx_http_fcfaas_ask_boots(ngx_http_fcfaas_pool_t *pool,
     u_char **others);
 static ngx_int_t ngx_http_fcfaas_ask_script(ngx_http_fcfaas_ask_parts_t *parts);
@@ -49,11 +48,12 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
 
     parts.call->pool = pool;
     parts.call->wanted = demand->wanted;
+    parts.call->attempt = demand->failed + 1;
     fcf_request_id_new(parts.call->request_id);
 
     parts.demand = demand;
     parts.done = done;
-    parts.job = ngx_http_fcfaas_ask_job(pool, parts.call->request_id);
+    parts.job = ngx_http_fcfaas_ask_job(parts.call);
     parts.boots = ngx_http_fcfaas_ask_boots(pool, &parts.others);
 
     rc = parts.job && parts.boots ? ngx_http_fcfaas_ask_script(&parts)
@@ -77,21 +77,21 @@ ngx_http_fcfaas_ask_send(ngx_http_fcfaas_pool_t *pool,
 
 /* malloc'd; NULL: no memory */
 static char *
-ngx_http_fcfaas_ask_job(ngx_http_fcfaas_pool_t *pool, const char *request_id)
+ngx_http_fcfaas_ask_job(const ngx_http_fcfaas_ask_call_t *call)
 {
     fcf_job_t                    job;
     ngx_http_fcfaas_function_t  *f;
 
-    f = pool->function;
+    f = call->pool->function;
 
     ngx_memzero(&job, sizeof(fcf_job_t));
-    ngx_memcpy(job.request_id, request_id, sizeof(job.request_id));
+    ngx_memcpy(job.request_id, call->request_id, sizeof(job.request_id));
     ngx_memcpy(job.function_id, f->id.data, f->id.len);
     job.cpu = (int) f->spec.cpu;
     job.memory_mb = (int) f->spec.memory;
-    job.version = pool->version;
+    job.version = call->pool->version;
     job.ours = 1;
-    job.attempt = (int) pool->failing.row + 1;
+    job.attempt = (int) call->attempt;
 
     return fcf_job_encode(&job);
 }

@@ -13,11 +13,13 @@ typedef struct {
     ngx_uint_t                   least;         /* instances, in any case */
     ngx_uint_t                   live;
     ngx_uint_t                   wanted;        /* instances, in all */
+    ngx_uint_t                   failed;        /* starts, in a row */
 } ngx_http_fcfaas_demand_t;
 
 typedef struct {
     ngx_http_fcfaas_pool_t      *pool;
     ngx_uint_t                   wanted;
+    ngx_uint_t                   attempt;       /* 1: none has failed */
     char                         request_id[FCF_REQUEST_ID_MAX + 1];
 } ngx_http_fcfaas_ask_call_t;
 

@@ -238,12 +238,28 @@ ngx_http_fcfaas_boots_failed(ngx_http_fcfaas_function_t *f,
 
 
 void
-ngx_http_fcfaas_boots_said(ngx_http_fcfaas_function_t *f,
-    const char *request_id, const fcf_failure_t *failure)
+ngx_http_fcfaas_boots_said(ngx_http_fcfaas_function_t *f, const char *name,
+    const fcf_failure_t *failure)
 {
+    char                     request_id[FCF_REQUEST_ID_MAX + 1];
     size_t                   len;
     u_char                  *p;
     ngx_http_fcfaas_boot_t  *boot;
+
+    len = ngx_strlen(name);
+
+    if (len < sizeof(FCF_FAILURE_BOOTING) || len > FCF_REQUEST_ID_MAX) {
+        return;
+    }
+
+    len -= sizeof(FCF_FAILURE_BOOTING) - 1;
+
+    if (ngx_strcmp(name + len, FCF_FAILURE_BOOTING) != 0) {
+        return;
+    }
+
+    ngx_memcpy(request_id, name, len);
+    request_id[len] = '\0';
 
     boot = ngx_http_fcfaas_boots_by_request(f, request_id);
 

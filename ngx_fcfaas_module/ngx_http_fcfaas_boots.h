@@ -15,9 +15,10 @@ ngx_int_t ngx_http_fcfaas_boots_put(ngx_http_fcfaas_pool_t *pool,
  * next release; NULL: there was no such slot. */
 ngx_http_fcfaas_pool_t *ngx_http_fcfaas_boots_del(
     ngx_http_fcfaas_function_t *f, ngx_int_t number);
-/* What is known so far of a boot under way, by its request. */
+/* What is known so far of a boot under way: name is its request's with
+ * FCF_FAILURE_BOOTING behind it. */
 void ngx_http_fcfaas_boots_said(ngx_http_fcfaas_function_t *f,
-    const char *request_id, const fcf_failure_t *failure);
+    const char *name, const fcf_failure_t *failure);
 /* What is known of one of the pool's boots that are under way: NULL, or error
  * and detail, which live until the next event. */
 const ngx_http_fcfaas_answer_t *ngx_http_fcfaas_boots_known(

@@ -70,6 +70,34 @@ ngx_http_fcfaas_failure(ngx_http_fcfaas_pool_t *pool, const char *request_id,
 
 
 void
+ngx_http_fcfaas_failure_before(ngx_http_fcfaas_pool_t *pool,
+    const fcf_failure_t *failure)
+{
+    ngx_uint_t  row;
+    ngx_msec_t  ms;
+
+    if (pool->failing.held
+        || ngx_http_fcfaas_failure_kinds[failure->error]
+           != NGX_HTTP_FCFAAS_TRANSIENT)
+    {
+        return;
+    }
+
+    row = ngx_http_fcfaas_share_failing(pool, &ms);
+
+    if (ms) {
+        pool->failing.row = row;
+        ngx_http_fcfaas_failure_keep(pool, fcf_failure_name(failure->error),
+                                     failure->message);
+        pool->failing.held = 1;
+        pool->failing.spaced = 1;
+        pool->failing.until = ngx_current_msec + ms;
+        ngx_http_fcfaas_ask_later(pool, ms + 1);
+    }
+}
+
+
+void
 ngx_http_fcfaas_failure_unreachable(ngx_http_fcfaas_instance_t *instance)
 {
     char                         text[128];
@@ -94,18 +122,10 @@ ngx_http_fcfaas_failure_unreachable(ngx_http_fcfaas_instance_t *instance)
 void
 ngx_http_fcfaas_failure_over(ngx_http_fcfaas_pool_t *pool)
 {
-    if (pool->failing.row) {
-        ngx_http_fcfaas_share_succeeded(pool);
-    }
+    /* others may have counted what this worker has not seen */
+    ngx_http_fcfaas_share_succeeded(pool);
 
     pool->failing.row = 0;
-    pool->failing.held = 0;
-}
-
-
-void
-ngx_http_fcfaas_failure_end(ngx_http_fcfaas_pool_t *pool)
-{
     pool->failing.held = 0;
 }
 
@@ -128,6 +148,7 @@ ngx_http_fcfaas_failure_count(ngx_http_fcfaas_pool_t *pool, const char *name)
     }
 
     failing->held = 1;
+    failing->spaced = 1;
     failing->until = ngx_current_msec + ms;
     ngx_http_fcfaas_ask_later(pool, ms + 1);
 
@@ -172,6 +193,7 @@ ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_pool_t *pool,
 
     } else if (kind == NGX_HTTP_FCFAAS_FINAL) {
         pool->failing.held = 1;
+        pool->failing.spaced = 0;
         pool->failing.until = ngx_current_msec + NGX_HTTP_FCFAAS_NEGATIVE;
         ngx_http_fcfaas_ask_later(pool, NGX_HTTP_FCFAAS_NEGATIVE + 1);
     }
@@ -213,11 +235,20 @@ ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_pool_t *pool, const char *error,
 const ngx_http_fcfaas_answer_t *
 ngx_http_fcfaas_failure_now(ngx_http_fcfaas_pool_t *pool)
 {
+    ngx_msec_t  ms;
+
     if (!pool->failing.held) {
         return NULL;
     }
 
-    if (ngx_http_fcfaas_past(pool->failing.until)) {
+    ms = 1;
+
+    if (pool->failing.spaced) {
+        /* another worker may have seen it answer */
+        (void) ngx_http_fcfaas_share_failing(pool, &ms);
+    }
+
+    if (ms == 0 || ngx_http_fcfaas_past(pool->failing.until)) {
         pool->failing.held = 0;
         return NULL;
     }

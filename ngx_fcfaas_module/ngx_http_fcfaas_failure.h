@@ -8,6 +8,10 @@
  * a reference to the pool. */
 void ngx_http_fcfaas_failure(ngx_http_fcfaas_pool_t *pool,
     const char *request_id, const fcf_failure_t *failure);
+/* One that was before this worker's first list, or before this list: it is told
+ * to whoever comes while starts are still spaced for it. */
+void ngx_http_fcfaas_failure_before(ngx_http_fcfaas_pool_t *pool,
+    const fcf_failure_t *failure);
 /* An instance came up, and its port took no connection ever. */
 void ngx_http_fcfaas_failure_unreachable(ngx_http_fcfaas_instance_t *instance);
 /* An instance has answered: the row is over. */
@@ -20,8 +24,6 @@ const ngx_http_fcfaas_answer_t *ngx_http_fcfaas_failure_now(
 /* The last one, if it came at that time or later; NULL: there is none. */
 const ngx_http_fcfaas_answer_t *ngx_http_fcfaas_failure_since(
     ngx_http_fcfaas_pool_t *pool, ngx_msec_t time);
-/* An instance is there: newcomers are not told of failures any more. */
-void ngx_http_fcfaas_failure_end(ngx_http_fcfaas_pool_t *pool);
 /* Frees what it keeps; the pool goes. */
 void ngx_http_fcfaas_failure_forget(ngx_http_fcfaas_pool_t *pool);
 

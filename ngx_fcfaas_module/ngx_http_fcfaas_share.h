@@ -45,8 +45,10 @@ ngx_int_t ngx_http_fcfaas_share_admit(ngx_http_fcfaas_waiter_t *wt,
 /* it is in the queue of its pool now; it is not any more */
 void ngx_http_fcfaas_share_join(ngx_http_fcfaas_waiter_t *wt);
 void ngx_http_fcfaas_share_leave(ngx_http_fcfaas_waiter_t *wt);
-/* how many want the pool, wherever they wait, in all workers */
-ngx_uint_t ngx_http_fcfaas_share_wanted(ngx_http_fcfaas_pool_t *pool);
+/* how many want the pool, wherever they wait, and how many of its starts have
+ * failed in a row, in all workers */
+ngx_uint_t ngx_http_fcfaas_share_wanted(ngx_http_fcfaas_pool_t *pool,
+    ngx_uint_t *failed);
 /* As fcz_ask(): 1 if this worker is to ask, and says by share_asked what came
  * of it; else it looks again in *ms. */
 ngx_uint_t ngx_http_fcfaas_share_ask(ngx_http_fcfaas_pool_t *pool,
@@ -62,6 +64,9 @@ void ngx_http_fcfaas_share_id(ngx_http_fcfaas_worker_t *w, char *id);
  * until the next may be, 0 at once. */
 ngx_uint_t ngx_http_fcfaas_share_failed(ngx_http_fcfaas_pool_t *pool,
     uint64_t what, ngx_msec_t *ms);
+/* What others have told of failures: as share_failed, without one more. */
+ngx_uint_t ngx_http_fcfaas_share_failing(ngx_http_fcfaas_pool_t *pool,
+    ngx_msec_t *ms);
 void ngx_http_fcfaas_share_succeeded(ngx_http_fcfaas_pool_t *pool);
 uint64_t ngx_http_fcfaas_share_hash(ngx_http_fcfaas_worker_t *w,
     const char *name);

@@ -2,11 +2,13 @@
 
 
 ngx_uint_t
-ngx_http_fcfaas_share_wanted(ngx_http_fcfaas_pool_t *pool)
+ngx_http_fcfaas_share_wanted(ngx_http_fcfaas_pool_t *pool, ngx_uint_t *failed)
 {
     fcz_view_t  view;
 
     fcz_view(&pool->worker->shared, &pool->shared, &view);
+
+    *failed = view.failed;
 
     return ngx_max(view.wanted, pool->nwanted);
 }
@@ -60,6 +62,21 @@ ngx_http_fcfaas_share_failed(ngx_http_fcfaas_pool_t *pool, uint64_t what,
     *ms = until > now ? until - now : 0;
 
     return n;
+}
+
+
+ngx_uint_t
+ngx_http_fcfaas_share_failing(ngx_http_fcfaas_pool_t *pool, ngx_msec_t *ms)
+{
+    uint64_t    now;
+    fcz_view_t  view;
+
+    fcz_view(&pool->worker->shared, &pool->shared, &view);
+    now = fcz_now();
+
+    *ms = view.failed_until > now ? view.failed_until - now : 0;
+
+    return view.failed;
 }
 
 

@@ -73,7 +73,7 @@ typedef enum {
 #define FCZ_E_ALONE    0x01u        /* the mutex is held by one that stands
                                        still: "alone_by" */
 #define FCZ_E_TOGETHER 0x02u        /* and that is over */
-#define FCZ_E_FULL     0x04u        /* the zone is full; once */
+#define FCZ_E_FULL     0x04u        /* the zone is full; once in its life */
 #define FCZ_E_EPOCH    0x08u        /* one died inside the mutex */
 #define FCZ_E_BROKEN   0x10u        /* a count below zero: a bug */
 
@@ -142,7 +142,6 @@ typedef struct {
     uint32_t                 events;
     uint8_t                  alone;
     uint8_t                  untold;    /* something was done alone */
-    uint8_t                  full_told;
 } fcz_member_t;
 
 /* what is known of a pool over all members */
@@ -150,6 +149,8 @@ typedef struct {
     uint32_t                 waiting;
     uint32_t                 wanted;        /* who want it, wherever they wait */
     uint32_t                 busy;
+    uint32_t                 failed;        /* starts in a row */
+    uint64_t                 failed_until;  /* no start before, by fcz_now() */
 } fcz_view_t;
 
 typedef struct {

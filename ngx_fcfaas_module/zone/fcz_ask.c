@@ -12,7 +12,7 @@
 static fcz_poolcell_t *fcz_ask_cell(fcz_member_t *m, fcz_pool_t *pool,
     unsigned locked);
 static unsigned fcz_ask_held(fcz_member_t *m, fcz_poolcell_t *p,
-    uint32_t live, uint64_t now, uint32_t *ms);
+    uint64_t now, uint32_t *ms);
 static unsigned fcz_failed_known(fcz_poolcell_t *p, uint64_t what);
 
 
@@ -40,6 +40,8 @@ fcz_view(fcz_member_t *m, fcz_pool_t *pool, fcz_view_t *view)
         view->waiting = p->waiting;
         view->wanted = p->wanted;
         view->busy = p->busy;
+        view->failed = p->attempt;
+        view->failed_until = p->failed_until;
     }
 
     fcz_unlock(m);
@@ -73,7 +75,7 @@ fcz_ask(fcz_member_t *m, fcz_pool_t *pool, uint32_t live, uint32_t wanted,
         mine = 0;
 
     } else {
-        mine = p == NULL || !fcz_ask_held(m, p, live, now, ms);
+        mine = p == NULL || !fcz_ask_held(m, p, now, ms);
     }
 
     if (mine && p) {
@@ -103,15 +105,14 @@ fcz_ask_cell(fcz_member_t *m, fcz_pool_t *pool, unsigned locked)
 
 /* somebody else is about it, or nobody is to be before a while is over */
 static unsigned
-fcz_ask_held(fcz_member_t *m, fcz_poolcell_t *p, uint32_t live, uint64_t now,
-    uint32_t *ms)
+fcz_ask_held(fcz_member_t *m, fcz_poolcell_t *p, uint64_t now, uint32_t *ms)
 {
     if (p->asker != m->index && p->ask_until > now) {
         *ms = (uint32_t) (p->ask_until - now);
         return 1;
     }
 
-    if (live == 0 && p->failed_until > now) {
+    if (p->failed_until > now) {
         *ms = (uint32_t) (p->failed_until - now);
         return 1;
     }

@@ -392,8 +392,8 @@ fcz_mem_no_room(fcz_member_t *m, uint32_t i)
 void
 fcz_mem_full(fcz_member_t *m)
 {
-    if (!m->full_told) {
-        m->full_told = 1;
+    if (!m->zone->full_told) {
+        m->zone->full_told = 1;
         m->events |= FCZ_E_FULL;
     }
 }

@@ -122,6 +122,7 @@ struct fcz_s {
     uint32_t         epoch;             /* read without the mutex too */
     uint32_t         unsettled;         /* members that have not told */
     uint32_t         waiting;
+    uint32_t         full_told;
     uint64_t         settle_until;
 
     fcz_array_t      cells;

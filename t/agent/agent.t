@@ -89,6 +89,22 @@ subtest 'a guest whose port never accepts' => sub {
     nothing_left_of('silent', 'a', 1);
 };
 
+subtest 'a guest whose port refuses' => sub {
+    image('refuses', fail => 'silent', say => 'listens elsewhere');
+    $etcd->spec('refuses', boot_timeout_s => 10);
+    our_job('refuses', 'req-6', 1);
+    my $so_far = failure('refuses', 'req-6.boot');
+    is($so_far->{error}, 'not_ready', 'is said while the boot goes on');
+    is($so_far->{booting}, 1, 'to be no end of it');
+    like($so_far->{message},
+        qr/^port 80 refuses connections, .*listens elsewhere/s,
+        'with what it said');
+    my $f = failure('refuses', 'req-6', 20);
+    is($f->{error}, 'not_ready', 'which comes, with the same reason');
+    is($f->{booting}, undef, 'and is the end');
+    nothing_left_of('refuses', 'a', 1);
+};
+
 subtest 'malformed jobs' => sub {
     $redis->cli('LPUSH', QUEUE, $_) for 'not json', '{"request_id":"x"}',
         '{"request_id":"r","function_id":"../x","cpu":1,"memory_mb":128}';
