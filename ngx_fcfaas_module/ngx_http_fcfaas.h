@@ -308,12 +308,15 @@ struct ngx_http_fcfaas_pool_s {
     fcz_pool_t                   shared;        /* of all workers */
 
     unsigned                     in_kicked:1;
-    unsigned                     behind:1;      /* others come first */
+    unsigned                     in_behind:1;   /* others come first */
     unsigned                     outdated:1;    /* others serve for it */
 
     ngx_queue_t                  queue;         /* in function->pools */
     ngx_queue_t                  waiters;       /* oldest first */
     ngx_queue_t                  waiting;       /* in worker->waiting */
+    ngx_uint_t                   looked;        /* in this round; see
+                                                   _share_bell.c */
+    ngx_queue_t                  behind;        /* in worker->behind */
     ngx_queue_t                  kicked;        /* in worker->kicked */
     ngx_http_fcfaas_refusal_t   *refusal;       /* of the rest of waiters */
     ngx_event_t                  retry_timer;   /* an avoided instance may
@@ -365,6 +368,13 @@ typedef struct {
 } ngx_http_fcfaas_visit_t;
 
 
+/* so many of a kind in a millisecond, and with that in a turn */
+typedef struct {
+    ngx_msec_t                   at;
+    ngx_uint_t                   n;
+} ngx_http_fcfaas_pace_t;
+
+
 /* one per worker process; made by init_process, ended by exit_process */
 struct ngx_http_fcfaas_worker_s {
     ngx_http_fcfaas_main_conf_t *conf;
@@ -383,6 +393,7 @@ struct ngx_http_fcfaas_worker_s {
     fcf_io_t                    *share_io;
     ngx_event_t                  share_timer;
     ngx_msec_t                   share_looked;
+    ngx_uint_t                   share_round;
 
     uint64_t                     serial;        /* of the last instance */
     ngx_http_fcfaas_function_t **buckets;
@@ -395,6 +406,8 @@ struct ngx_http_fcfaas_worker_s {
     ngx_uint_t                   generation;
 
     ngx_queue_t                  waiting;       /* pools with waiters */
+    ngx_queue_t                  behind;        /* of them, those where others
+                                                   came first */
     ngx_queue_t                  kicked;        /* to look at, this turn */
     ngx_queue_t                  minimum;       /* with min_instances */
     ngx_uint_t                   nminima;       /* how many of them */
@@ -410,6 +423,9 @@ struct ngx_http_fcfaas_worker_s {
     ngx_event_t                  minimum_event;
     ngx_uint_t                   nminimum;      /* left of this round */
 
+    ngx_http_fcfaas_pace_t       ticks;         /* of asking */
+    ngx_http_fcfaas_pace_t       refusals;
+
     ngx_msec_t                   redis_bad_since;
     unsigned                     redis_bad:1;
     unsigned                     listed:1;      /* a whole list was seen */
@@ -424,6 +440,18 @@ extern ngx_module_t  ngx_http_fcfaas_module;
 /* a time of the monotonic clock has come; right across its wrap-around */
 #define ngx_http_fcfaas_past(t)                                             \
     ((ngx_msec_int_t) (ngx_current_msec - (t)) >= 0)
+
+/* how many of the kind there were in this millisecond, before this one */
+static ngx_inline ngx_uint_t
+ngx_http_fcfaas_pace(ngx_http_fcfaas_pace_t *pace)
+{
+    if (pace->at != ngx_current_msec) {
+        pace->at = ngx_current_msec;
+        pace->n = 0;
+    }
+
+    return pace->n++;
+}
 
 /* stands where nginx expects the connection of a bare timer, and says to its
  * debug log that there is none */

@@ -14,6 +14,8 @@
 
 
 #define NGX_HTTP_FCFAAS_REDIS_AGAIN  200
+/* pools that ask in a millisecond because their time has come */
+#define NGX_HTTP_FCFAAS_TICKS         32
 
 
 static void ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
@@ -323,9 +325,18 @@ ngx_http_fcfaas_ask_later(ngx_http_fcfaas_pool_t *pool, ngx_msec_t ms)
 static void
 ngx_http_fcfaas_ask_tick(ngx_event_t *ev)
 {
+    ngx_uint_t                   n;
     ngx_http_fcfaas_pool_t      *pool;
 
     pool = ngx_queue_data(ev, ngx_http_fcfaas_pool_t, asking.timer);
+
+    n = ngx_http_fcfaas_pace(&pool->worker->ticks);
+
+    if (n >= NGX_HTTP_FCFAAS_TICKS) {
+        /* thousands began to wait at once: each has a turn of its own */
+        ngx_add_timer(ev, n / NGX_HTTP_FCFAAS_TICKS);
+        return;
+    }
 
     pool->refs++;
 

@@ -8,6 +8,9 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
+#define ngx_http_fcfaas_park_waiter(q)                                      \
+    (ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue))
+
 /* Joins the queue of its pool, with the deadline that its park timeout
  * leaves; the caller has set wake and refuse.  Its place is that of its
  * arrival, however late it joins. */
@@ -28,6 +31,8 @@ void ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w);
  * changed.  Safe anywhere, cheap when nobody waits. */
 void ngx_http_fcfaas_park_kick(ngx_http_fcfaas_pool_t *pool);
 void ngx_http_fcfaas_park_kick_handler(ngx_event_t *ev);
+/* Kicks it when an instance that is avoided may be tried again. */
+void ngx_http_fcfaas_park_retry(ngx_http_fcfaas_pool_t *pool);
 /* whether somebody who waits may have a new instance: the function is
  * declared, or a waiter's location does not ask for that */
 ngx_uint_t ngx_http_fcfaas_park_allowed(ngx_http_fcfaas_pool_t *pool);

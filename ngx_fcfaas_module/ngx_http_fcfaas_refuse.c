@@ -2,7 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 
 
-#define NGX_HTTP_FCFAAS_REFUSED  32             /* in a turn */
+#define NGX_HTTP_FCFAAS_REFUSED  32             /* in a turn, of all pools */
 
 
 struct ngx_http_fcfaas_refusal_s {
@@ -28,8 +28,12 @@ ngx_http_fcfaas_refuse_all(ngx_http_fcfaas_pool_t *pool, ngx_msec_t before,
 
     pool->refs++;
 
-    (void) ngx_http_fcfaas_refuse_turn(pool, before, answer,
-                                       NGX_HTTP_FCFAAS_REFUSED);
+    while (ngx_http_fcfaas_refuse_more(pool, before)
+           && ngx_http_fcfaas_pace(&pool->worker->refusals)
+              < NGX_HTTP_FCFAAS_REFUSED)
+    {
+        (void) ngx_http_fcfaas_refuse_turn(pool, before, answer, 1);
+    }
 
     if (ngx_http_fcfaas_refuse_more(pool, before)) {
 

@@ -14,6 +14,14 @@ ngx_int_t ngx_http_fcfaas_share_start(ngx_http_fcfaas_worker_t *w);
 void ngx_http_fcfaas_share_stop(ngx_http_fcfaas_worker_t *w);
 void ngx_http_fcfaas_share_end(ngx_http_fcfaas_worker_t *w);
 
+/* ngx_http_fcfaas_share_bell.c: the zone is looked at again in ms at the
+ * latest; what it has to say is logged.  A pool is behind while others come
+ * first: it is looked at when they had their time. */
+void ngx_http_fcfaas_share_soon(ngx_http_fcfaas_worker_t *w, ngx_msec_t ms);
+void ngx_http_fcfaas_share_events(ngx_http_fcfaas_worker_t *w);
+void ngx_http_fcfaas_share_behind(ngx_http_fcfaas_pool_t *pool);
+void ngx_http_fcfaas_share_ahead(ngx_http_fcfaas_pool_t *pool);
+
 /* With their memory: the handles in it.  Of an instance "shared.pool" is that
  * of the pool where it is now. */
 void ngx_http_fcfaas_share_pool(ngx_http_fcfaas_pool_t *pool);

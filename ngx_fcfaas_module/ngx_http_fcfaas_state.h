@@ -19,6 +19,9 @@ typedef struct {
     ngx_http_fcfaas_worker_t    *worker;
     ngx_fd_t                     fd;            /* NGX_INVALID_FILE: none */
     ngx_uint_t                   bucket;        /* the next one */
+    ngx_http_fcfaas_function_t  *function;      /* with a reference, or NULL */
+    u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
+                                                /* its last instance */
     ngx_uint_t                   nbuckets;      /* of the table then */
     ngx_err_t                    err;           /* of the first failure */
     const char                  *failed;        /* what failed, or NULL */

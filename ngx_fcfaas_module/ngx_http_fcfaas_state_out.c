@@ -4,12 +4,14 @@
 #include <fcntl.h>
 
 
-/* bytes written in a turn, and buckets looked at */
-#define NGX_HTTP_FCFAAS_STATE_TURN     (4 * NGX_HTTP_FCFAAS_STATE_BUF)
-#define NGX_HTTP_FCFAAS_STATE_BUCKETS  1024
+/* buckets, functions and instances that a turn goes through */
+#define NGX_HTTP_FCFAAS_STATE_STEPS  1024
 
 
+static void ngx_http_fcfaas_state_next(ngx_http_fcfaas_state_out_t *out);
 static void ngx_http_fcfaas_state_function(ngx_http_fcfaas_state_out_t *out,
+    ngx_http_fcfaas_function_t *f);
+static void ngx_http_fcfaas_state_enter(ngx_http_fcfaas_state_out_t *out,
     ngx_http_fcfaas_function_t *f);
 static void ngx_http_fcfaas_state_spec(ngx_http_fcfaas_state_out_t *out,
     ngx_http_fcfaas_function_t *f);
@@ -28,6 +30,7 @@ static void ngx_http_fcfaas_state_fail(ngx_http_fcfaas_state_out_t *out,
 void
 ngx_http_fcfaas_state_begin(ngx_http_fcfaas_state_out_t *out)
 {
+    ngx_http_fcfaas_state_enter(out, NULL);
     ngx_memzero(&out->info, sizeof(fcs_info_t));
 
     out->info.hash = FCS_HASH;
@@ -54,13 +57,10 @@ ngx_http_fcfaas_state_begin(ngx_http_fcfaas_state_out_t *out)
 ngx_int_t
 ngx_http_fcfaas_state_turn(ngx_http_fcfaas_state_out_t *out)
 {
-    off_t                        until;
-    ngx_uint_t                   n;
-    ngx_http_fcfaas_worker_t    *w;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_uint_t                 n;
+    ngx_http_fcfaas_worker_t  *w;
 
     w = out->worker;
-    until = out->offset + NGX_HTTP_FCFAAS_STATE_TURN;
 
     if (out->fd != NGX_INVALID_FILE && out->nbuckets != w->nbuckets) {
         /* the table has grown, and its order with it */
@@ -68,22 +68,21 @@ ngx_http_fcfaas_state_turn(ngx_http_fcfaas_state_out_t *out)
         ngx_http_fcfaas_state_begin(out);
     }
 
-    for (n = 0;
-         n < NGX_HTTP_FCFAAS_STATE_BUCKETS && out->bucket < out->nbuckets
-         && out->offset < until && out->failed == NULL;
-         n++)
-    {
-        for (f = w->buckets[out->bucket++]; f; f = f->next) {
-            ngx_http_fcfaas_state_function(out, f);
+    for (n = 0; n < NGX_HTTP_FCFAAS_STATE_STEPS && out->failed == NULL; n++) {
+
+        if (out->function) {
+            ngx_http_fcfaas_state_next(out);
+
+        } else if (out->bucket < out->nbuckets) {
+            ngx_http_fcfaas_state_enter(out, w->buckets[out->bucket++]);
+
+        } else if (ngx_http_fcfaas_state_finish(out) == NGX_OK) {
+            return NGX_OK;
         }
     }
 
-    if (out->failed == NULL && out->bucket < out->nbuckets) {
+    if (out->failed == NULL) {
         return NGX_AGAIN;
-    }
-
-    if (out->failed == NULL && ngx_http_fcfaas_state_finish(out) == NGX_OK) {
-        return NGX_OK;
     }
 
     ngx_http_fcfaas_state_drop(out);
@@ -95,6 +94,8 @@ ngx_http_fcfaas_state_turn(ngx_http_fcfaas_state_out_t *out)
 void
 ngx_http_fcfaas_state_drop(ngx_http_fcfaas_state_out_t *out)
 {
+    ngx_http_fcfaas_state_enter(out, NULL);
+
     if (out->fd != NGX_INVALID_FILE) {
         (void) ngx_close_file(out->fd);
         out->fd = NGX_INVALID_FILE;
@@ -103,13 +104,54 @@ ngx_http_fcfaas_state_drop(ngx_http_fcfaas_state_out_t *out)
 }
 
 
+/* the next instance of the function at hand, or the function after it */
+static void
+ngx_http_fcfaas_state_next(ngx_http_fcfaas_state_out_t *out)
+{
+    ngx_http_fcfaas_instance_t  *instance;
+
+    instance = ngx_http_fcfaas_table_instance_after(out->function,
+                                                    out->worker_id);
+    if (instance == NULL) {
+        ngx_http_fcfaas_state_enter(out, out->function->next);
+        return;
+    }
+
+    ngx_memcpy(out->worker_id, instance->worker_id, sizeof(out->worker_id));
+    ngx_http_fcfaas_state_instance(out, instance);
+}
+
+
+/* from the one before to this one (NULL: none), which is held on to: all that
+ * is in it may take several turns */
+static void
+ngx_http_fcfaas_state_enter(ngx_http_fcfaas_state_out_t *out,
+    ngx_http_fcfaas_function_t *f)
+{
+    ngx_http_fcfaas_function_t  *before;
+
+    before = out->function;
+    out->function = f;
+    out->worker_id[0] = '\0';
+
+    if (f) {
+        f->refs++;
+        ngx_http_fcfaas_state_function(out, f);
+    }
+
+    if (before) {
+        before->refs--;
+        ngx_http_fcfaas_table_release(before);
+    }
+}
+
+
 static void
 ngx_http_fcfaas_state_function(ngx_http_fcfaas_state_out_t *out,
     ngx_http_fcfaas_function_t *f)
 {
-    char                        *p;
-    ngx_uint_t                   i;
-    ngx_http_fcfaas_instance_t  *instance;
+    char        *p;
+    ngx_uint_t   i;
 
     if (f->declared) {
         ngx_http_fcfaas_state_spec(out, f);
@@ -119,14 +161,6 @@ ngx_http_fcfaas_state_function(ngx_http_fcfaas_state_out_t *out,
         p = ngx_http_fcfaas_state_room(out);
         out->used += fcs_put_version(p, (char *) f->id.data,
                                      f->versions[i].version);
-    }
-
-    for (instance = ngx_http_fcfaas_table_instance_after(f, (u_char *) "");
-         instance;
-         instance = ngx_http_fcfaas_table_instance_after(f,
-                                                       instance->worker_id))
-    {
-        ngx_http_fcfaas_state_instance(out, instance);
     }
 }
 

@@ -24,6 +24,7 @@ ngx_int_t
 ngx_http_fcfaas_table_init(ngx_http_fcfaas_worker_t *w)
 {
     ngx_queue_init(&w->waiting);
+    ngx_queue_init(&w->behind);
     ngx_queue_init(&w->kicked);
     ngx_queue_init(&w->minimum);
     ngx_queue_init(&w->probes);

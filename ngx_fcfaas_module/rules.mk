@@ -65,12 +65,14 @@ PICK_INCLUDE := -It/unit/nginx -I/usr/share/nginx/src/src/core
 
 $(PICK_TEST).o: CFLAGS += $(PICK_INCLUDE)
 
-$(PICK_TEST)_counted.o: ngx_fcfaas_module/ngx_http_fcfaas_pick.c
+$(PICK_TEST)_counted/%.o: ngx_fcfaas_module/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(PICK_INCLUDE) -fsanitize-coverage=trace-pc -MMD -MP \
 	    -c -o $@ $<
 
-$(PICK_TEST): $(PICK_TEST).o $(PICK_TEST)_counted.o
+$(PICK_TEST): $(PICK_TEST).o \
+    $(PICK_TEST)_counted/ngx_http_fcfaas_pick.o \
+    $(PICK_TEST)_counted/ngx_http_fcfaas_pick_next.o
 	$(CC) -o $@ $^ $(LDFLAGS)
 
 # So is the state file.
