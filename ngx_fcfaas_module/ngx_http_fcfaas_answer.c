@@ -370,7 +370,7 @@ ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
 
     pool = wt->pool;
 
-    if (!pool->worker->listed) {
+    if (!pool->worker->listed && !ngx_http_fcfaas_slots_ready(pool)) {
         ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
             "etcd_unavailable", "the list of functions has not come yet: "
             "etcd does not answer", 2);

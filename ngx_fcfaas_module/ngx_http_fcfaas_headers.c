@@ -71,7 +71,7 @@ ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
 
     b = r->upstream->request_bufs->buf;
 
-    p = ngx_strlchr(b->pos, b->last, LF);
+    p = memchr(b->pos, LF, b->last - b->pos);
 
     if (p == NULL || p - b->pos < (ssize_t) sizeof(version) + 1
         || ngx_strncmp(p - 1 - sizeof(version), version, sizeof(version) - 1)

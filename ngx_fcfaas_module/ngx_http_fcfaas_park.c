@@ -16,6 +16,9 @@ static void ngx_http_fcfaas_park_insert(ngx_http_fcfaas_pool_t *pool,
 static ngx_uint_t ngx_http_fcfaas_park_later(ngx_queue_t *q,
     ngx_http_fcfaas_waiter_t *wt);
 static ngx_msec_t ngx_http_fcfaas_park_time(ngx_http_fcfaas_waiter_t *wt);
+static ngx_msec_t ngx_http_fcfaas_park_left(ngx_http_fcfaas_waiter_t *wt);
+static ngx_uint_t ngx_http_fcfaas_park_unlisted(ngx_http_fcfaas_pool_t *pool);
+static ngx_msec_t ngx_http_fcfaas_park_more(ngx_http_fcfaas_waiter_t *wt);
 static void ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev);
 static void ngx_http_fcfaas_park_retry_handler(ngx_event_t *ev);
 
@@ -230,21 +233,60 @@ ngx_http_fcfaas_park_count(ngx_http_fcfaas_waiter_t *wt)
 }
 
 
-/* what is left of the park timeout; before the first list, the time etcd has
- * to answer at all */
+/* what is left of the park timeout; before the first list, where there is no
+ * instance to wait for, the time etcd has to answer at all */
 static ngx_msec_t
 ngx_http_fcfaas_park_time(ngx_http_fcfaas_waiter_t *wt)
 {
-    ngx_msec_t  waited, left;
+    ngx_msec_t  left;
 
-    waited = wt->waited + (ngx_current_msec - wt->since);
-    left = wt->timeout > waited ? wt->timeout - waited : 1;
+    left = ngx_http_fcfaas_park_left(wt);
 
-    if (!wt->pool->worker->listed) {
-        return ngx_min(left, NGX_HTTP_FCFAAS_GRACE);
+    if (ngx_http_fcfaas_park_unlisted(wt->pool)) {
+        left = ngx_min(left, NGX_HTTP_FCFAAS_GRACE);
     }
 
-    return left;
+    return ngx_max(left, 1);
+}
+
+
+static ngx_uint_t
+ngx_http_fcfaas_park_unlisted(ngx_http_fcfaas_pool_t *pool)
+{
+    return !pool->worker->listed && !ngx_http_fcfaas_slots_ready(pool);
+}
+
+
+static ngx_msec_t
+ngx_http_fcfaas_park_left(ngx_http_fcfaas_waiter_t *wt)
+{
+    ngx_msec_t  waited;
+
+    waited = wt->waited + (ngx_current_msec - wt->since);
+
+    return wt->timeout > waited ? wt->timeout - waited : 0;
+}
+
+
+/* ms that it waits on, though its time is over: etcd has answered meanwhile,
+ * and a long list takes its time */
+static ngx_msec_t
+ngx_http_fcfaas_park_more(ngx_http_fcfaas_waiter_t *wt)
+{
+    ngx_msec_t       left;
+    fcf_sync_stat_t  stat;
+
+    left = ngx_http_fcfaas_park_left(wt);
+
+    if (!ngx_http_fcfaas_park_unlisted(wt->pool)) {
+        return left;
+    }
+
+    fcf_sync_stat(wt->pool->worker->sync, &stat);
+
+    return stat.idle_ms < NGX_HTTP_FCFAAS_GRACE
+           ? ngx_min(left, NGX_HTTP_FCFAAS_GRACE - (ngx_msec_t) stat.idle_ms)
+           : 0;
 }
 
 
@@ -282,12 +324,20 @@ ngx_http_fcfaas_park_listed(ngx_http_fcfaas_worker_t *w)
 static void
 ngx_http_fcfaas_park_timer_handler(ngx_event_t *ev)
 {
+    ngx_msec_t                 ms;
     ngx_http_fcfaas_pool_t    *pool;
     ngx_http_fcfaas_answer_t   answer;
     ngx_http_fcfaas_waiter_t  *wt;
 
     wt = ngx_queue_data(ev, ngx_http_fcfaas_waiter_t, timer);
     pool = wt->pool;
+
+    ms = ngx_http_fcfaas_park_more(wt);
+
+    if (ms) {
+        ngx_add_timer(ev, ms);
+        return;
+    }
 
     ngx_http_fcfaas_answer_timeout(wt, &answer);
 

@@ -84,7 +84,7 @@ ngx_http_fcfaas_pick_random(ngx_http_fcfaas_rank_t *rank,
 
     for (k = 0; k < 2 && rank->nroom > k; k++) {
 
-        i = (ngx_uint_t) ngx_random() % rank->nroom;
+        i = rank->nroom > 1 ? (ngx_uint_t) ngx_random() % rank->nroom : 0;
 
         for (n = 0; n <= nskips + 1 && n < rank->nroom; n++) {
 

@@ -6,7 +6,7 @@ GATEWAY_TESTS := $(sort $(wildcard t/*.t t/gateway/*.t))
 E2E_TESTS     := $(sort $(wildcard t/e2e/*.t))
 
 .PHONY: test test-deps test-build test-unit test-gateway test-other test-e2e \
-    test-all soak
+    test-all soak reloads
 
 test: test-deps
 	@mkdir -p build
@@ -44,6 +44,13 @@ test-e2e: targets
 # hours of a node's life in some ten minutes
 soak: targets
 	@FCF_BUILD=$(B) FCF_SOAK=10000 FCF_TEST_TIMEOUT=3600 t/suite t/agent/soak.t
+
+# FCF_RELOADS and FCF_RELOAD_SPECS say otherwise
+reloads: targets
+	@FCF_BUILD=$(B) FCF_RELOADS=$${FCF_RELOADS:-1000} \
+	    FCF_RELOAD_SPECS=$${FCF_RELOAD_SPECS:-100000} \
+	    FCF_TEST_TIMEOUT=3600 t/suite t/gateway/reloads.t \
+	    t/gateway/reloads_many.t t/gateway/reloads_away.t
 
 test-all: targets tests-built
 	$(FCF_SUITE) $(UNIT_TESTS) $(GATEWAY_TESTS) $(PROVE_FILES) $(E2E_TESTS)

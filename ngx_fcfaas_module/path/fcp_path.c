@@ -19,15 +19,22 @@ static int fcp_hex(unsigned char ch);
 size_t
 fcp_path_len(const fcp_str_t *uri)
 {
-    size_t  i;
+    size_t                len;
+    const unsigned char  *p;
 
-    for (i = 0; i < uri->len; i++) {
-        if (uri->data[i] == '?' || uri->data[i] == '#') {
-            break;
-        }
+    len = uri->len;
+
+    if (len) {
+        p = memchr(uri->data, '?', len);
+        len = p ? (size_t) (p - uri->data) : len;
     }
 
-    return i;
+    if (len) {
+        p = memchr(uri->data, '#', len);
+        len = p ? (size_t) (p - uri->data) : len;
+    }
+
+    return len;
 }
 
 

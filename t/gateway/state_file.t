@@ -65,6 +65,9 @@ subtest 'etcd is away' => sub {
 
 subtest 'etcd comes back' => sub {
     $g->etcd->start_again;
+    # the file knows that much: what is not listed yet cannot be seen to go
+    wait_for(sub { !grep { $_->{etcd}{state} ne 'live' }
+        @{ $g->status->{workers} } }, 15, 'the list');
     $g->wait_known('specs', 2, 15);
     $g->etcd->del('/specs/cold');
     $g->etcd->no_instance('warm', 'n1-2');

@@ -1,0 +1,149 @@
+package FcfTest::Reloads;
+
+# Many reloads under load: no request fails, old workers leave once the last
+# one parked in them is served, and nothing grows.
+#
+#   FcfTest::Reloads::run(
+#       reloads => 50,              # FCF_RELOADS, if set, in its place
+#       specs   => 5000,            # declared besides; FCF_RELOAD_SPECS
+#       away    => 1,               # etcd is, all the time
+#   );                              # and ends the test
+
+use strict;
+use warnings;
+
+use FcfTest;
+use MIME::Base64 qw(encode_base64);
+use Test::More;
+
+
+sub run {
+    my (%opt) = @_;
+    my $reloads = $ENV{FCF_RELOADS} // $opt{reloads};
+    my $specs = $opt{specs} && ($ENV{FCF_RELOAD_SPECS} // $opt{specs});
+    my $asan = FcfTest::Nginx::asan();
+
+    # one for each time that some are to wait: what has gone from etcd while a
+    # worker listed is tried on for as long as its port answers
+    my @names = ('warm', map { "cold-$_" } grep { $_ % 5 == 0 } 1 .. $reloads);
+    push @names, map { "f-$_" } 1 .. $specs // 0;
+
+    my $g = _gateway(@names);
+    $g->etcd->stop if $opt{away};
+
+    my $master = $g->nginx->proc->pid;
+    my $load = FcfTest::Load->start(port => $g->port, path => '/run/warm',
+        interval_ms => 4, again => 1);
+    my ($bad, $slowest, @was) = (0, 0);
+
+    for my $n (1 .. $reloads) {
+        # some wait over each fifth of them, and are served by the old workers
+        my @parked;
+
+        if ($n % 5 == 0 && !$opt{away}) {
+            # new workers may still be listing: then others hold them
+            $g->wait_parked(0, 30);
+            @parked = map { $g->send("/run/cold-$n") } 1 .. 3;
+            $g->wait_parked(3, 30);
+        }
+
+        my %old = map { $_ => 1 } _children($master);
+        $g->nginx->reload;
+        $bad++ if $g->get('/run/warm')->{status} != 200;
+
+        if (@parked) {
+            $g->instance("cold-$n");
+            for my $r (map { $_->response(30) } @parked) {
+                next if $r->{status} == 200;
+                $bad++;
+                diag("reload $n: $r->{status} $r->{body}");
+            }
+            $_->close for @parked;
+        }
+
+        my $since = now();
+        wait_for(sub { !grep { $old{$_} } _children($master) }, 30,
+            'old workers to leave');
+        $slowest = now() - $since if now() - $since > $slowest;
+
+        push @was, _master_is($master)
+            if $n == 1 || $n % 10 == 0 || $n == $reloads;
+    }
+
+    my $n = $load->end;
+    note("$n->{sent} requests, $n->{again} sent again over a new connection, ",
+        sprintf('slowest %d ms, slowest leaving %.2f s', $n->{slowest_ms},
+            $slowest));
+    is($bad, 0, "$reloads reloads: none of the others failed");
+    is($n->{lost}, 0, 'no request is lost') or diag(explain($n->{why}));
+    is(join(' ', keys %{ $n->{status} }), '200', 'every one is served')
+        or diag(explain($n->{status}));
+    is($n->{answered}, $n->{sent}, 'all of them');
+    cmp_ok($n->{sent}, '>=', $reloads, 'and there were some');
+    cmp_ok($slowest, '<', $asan ? 10 : 2, 'old workers leave at once');
+
+    # it may not have closed its end to the last ones yet
+    cmp_ok($was[-1]{fds} - $was[0]{fds}, '<=', 4, 'nor descriptors');
+    my $grown = $was[-1]{kb} - $was[int(@was / 2)]{kb};
+    cmp_ok($grown, '<', $asan ? 4000 : 300, 'the master does not grow: '
+        . join(' ', map { $_->{kb} } @was[0, int(@was / 2), -1]) . ' kB');
+
+    my @workers = $g->nginx->workers;
+    is(scalar(_children($master)), scalar @workers, 'no old worker is left');
+    wait_for(sub { $g->parked == 0 }, 5, 'nobody counts as parked');
+    pass('nobody counts as parked');
+
+    $g->stop;
+    done_testing;
+}
+
+
+sub _gateway {
+    my (@names) = @_;
+    my $n = @names;
+    my $dir = tmpdir() . '/state';
+    mkdir $dir;
+    chmod 0777, $dir;
+
+    my $g = FcfTest::Gateway->start(workers => 2, park_timeout => '60s',
+        http => 'keepalive_requests 1000000;'
+            . "fcfaas_state_file $dir/registry interval=1s;",
+        env => {
+            ASAN_OPTIONS => 'quarantine_size_mb=1:detect_odr_violation=0' });
+
+    while (my @some = splice @names, 0, 100) {
+        $g->etcd->call('/v3/kv/txn', { success => [map { { requestPut => {
+            key => encode_base64("/specs/$_", ''), value => 'e30=' } } }
+            @some] });
+    }
+
+    $g->instance('warm');
+    $g->wait_known('specs', $n, 300);
+    $g->ready('warm');
+
+    # so many functions, and the instance
+    wait_for(sub {
+        open my $fh, '<:raw', "$dir/registry" or return;
+        read $fh, my $head, 144;
+        my @n = unpack 'x40 LL', $head;
+        return $n[0] == $n && $n[1] == 1;
+    }, 120, 'the state file');
+
+    return $g;
+}
+
+
+sub _children {
+    my ($master) = @_;
+    return split ' ', slurp("/proc/$master/task/$master/children");
+}
+
+
+sub _master_is {
+    my ($master) = @_;
+    my ($kb) = slurp("/proc/$master/status") =~ /^RssAnon:\s+(\d+)/m;
+    my @fds = glob "/proc/$master/fd/*";
+    return { kb => $kb, fds => scalar @fds };
+}
+
+1;
