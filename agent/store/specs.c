@@ -93,13 +93,16 @@ fca_specs_put_peer(fca_specs_t *specs, const char *id, const fcf_kv_t *kv)
 
         peer = &specs->peers[specs->npeers++];
         snprintf(peer->id, sizeof(peer->id), "%.*s", FCF_ID_MAX, id);
-        peer->ready = 1;
+        peer->ready = kv->lease != 0;
     }
 
     peer->list = specs->list;
 
-    /* rubbish there says nothing of the node, which puts its own back */
-    if (fcf_worker_decode(&worker, kv->value, kv->value_len, NULL) == 0) {
+    /* rubbish there says nothing of the node, which puts its own back; nor
+     * does what stands under no lease, as no node's own does */
+    if (kv->lease != 0
+        && fcf_worker_decode(&worker, kv->value, kv->value_len, NULL) == 0)
+    {
         peer->ready = worker.state == FCF_WORKER_READY;
     }
 }

@@ -131,6 +131,20 @@ subtest 'the key of the node' => sub {
     goes_on('garbage under its key');
 };
 
+subtest 'keys of nodes that there are not' => sub {
+    $etcd->put("/workers/ghost$_->[0]", $_->[1]) for ['', { address =>
+        '10.1.2.3', cpu => 1000, memory_mb => 1 << 30, cpu_free => 1000,
+        memory_mb_free => 1 << 30, vms => 0, agent_version => '0',
+        state => 'ready' }], ['2', 'garbage'];
+
+    # told by the one node that lives, not left to those
+    job('hello', 'req-big', memory_mb => 1_000_000);
+    is(failure('hello', 'req-big')->{error}, 'no_capacity',
+        'nobody waits for them');
+    $etcd->del("/workers/ghost$_") for '', 2;
+    goes_on('nodes that there are not');
+};
+
 subtest 'keys of its VMs' => sub {
     my ($key, $i) = instance('hello');
     my $value = $etcd->get($key);
