@@ -131,10 +131,12 @@ fca_place_spec(const fca_instances_t *all, const fca_job_t *job,
 
     spec = fca_specs_get(all->specs, job->function_id);
 
-    if (spec) {
-        other = job->version != 0 && job->version != spec->version
-                ? fca_specs_version(all->specs, job->function_id,
-                                    job->version) : NULL;
+    /* the first version is started before its function is declared */
+    other = job->version != 0 && (!spec || job->version != spec->version)
+            ? fca_specs_version(all->specs, job->function_id, job->version)
+            : NULL;
+
+    if (other || spec) {
         *out = other ? *other : *spec;
         return;
     }

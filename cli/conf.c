@@ -25,9 +25,19 @@ const fcc_setting_t  fcc_settings[] = {
     FCC_SETTING(etcd_ca, NULL, "FILE", "who may sign etcd's certificate"),
     FCC_SETTING(etcd_cert, NULL, "FILE", "our certificate for etcd"),
     FCC_SETTING(etcd_key, NULL, "FILE", "its key"),
-    FCC_SETTING(prefix, "", "TEXT", "stands before every key"),
+    FCC_SETTING(prefix, "", "TEXT", "stands before every etcd and Redis key"),
+    FCC_SETTING(redis, "127.0.0.1:6379", "ADDRESS...",
+                "Redis addresses, numeric, or unix:/path"),
+    FCC_SETTING(redis_user, NULL, "NAME", "Redis user"),
+    FCC_SETTING(redis_password_file, NULL, "FILE",
+                "file with the Redis password"),
+    FCC_SETTING(redis_db, "0", "N", "Redis database"),
     FCC_SETTING(gateway, "http://127.0.0.1:8080/run", "URL",
                 "where functions are called, without their names"),
+    FCC_SETTING(functions, "/var/lib/fcfaas/functions", "DIR",
+                "directory of function images, where agents look"),
+    FCC_SETTING(runtimes, "/usr/lib/fcfaas/runtimes", "DIR",
+                "directory of runtime images, for checks; need not be there"),
 };
 
 const size_t  fcc_nsettings = sizeof(fcc_settings) / sizeof(fcc_settings[0]);
@@ -328,8 +338,12 @@ fcc_conf_password(char **out, const char *name, const char *path,
 int
 fcc_conf_check(fcc_conf_t *conf, fcf_err_t *err)
 {
+    char  *end;
+
     if (fcc_conf_list(conf->etcds, &conf->netcds, conf->etcd, "etcd",
-                      fcf_etcd_endpoint_check, err) != 0)
+                      fcf_etcd_endpoint_check, err) != 0
+        || fcc_conf_list(conf->redises, &conf->nredises, conf->redis, "redis",
+                         fcf_redis_addr_check, err) != 0)
     {
         return -1;
     }
@@ -342,6 +356,15 @@ fcc_conf_check(fcc_conf_t *conf, fcf_err_t *err)
                            "braces", conf->prefix, FCF_PREFIX_MAX);
     }
 
+    conf->db = (int) strtol(conf->redis_db, &end, 10);
+
+    if (!isdigit((unsigned char) *conf->redis_db) || *end != '\0'
+        || strlen(conf->redis_db) > 5)
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "redis_db = \"%s\": must be a "
+                           "number", conf->redis_db);
+    }
+
     if (strncmp(conf->gateway, "http://", 7) != 0
         && strncmp(conf->gateway, "https://", 8) != 0)
     {
@@ -350,7 +373,10 @@ fcc_conf_check(fcc_conf_t *conf, fcf_err_t *err)
     }
 
     return fcc_conf_password(&conf->etcd_password, "etcd_password_file",
-                             conf->etcd_password_file, err);
+                             conf->etcd_password_file, err) != 0
+           || fcc_conf_password(&conf->redis_password, "redis_password_file",
+                                conf->redis_password_file, err) != 0
+           ? -1 : 0;
 }
 
 
@@ -365,5 +391,6 @@ fcc_conf_free(fcc_conf_t *conf)
 
     free(conf->conf);
     free(conf->etcd_password);
+    free(conf->redis_password);
     memset(conf, 0, sizeof(fcc_conf_t));
 }

@@ -9,6 +9,7 @@
 #define _FCC_CONF_H_INCLUDED_
 
 #include "client/fcf_etcd.h"
+#include "client/fcf_redis.h"
 
 #define FCC_LIST_MAX  16
 
@@ -18,12 +19,15 @@ typedef struct {
     char         *etcd, *etcd_user, *etcd_password_file;
     char         *etcd_ca, *etcd_cert, *etcd_key;
     char         *prefix;
+    char         *redis, *redis_user, *redis_password_file, *redis_db;
     char         *gateway;
+    char         *functions, *runtimes;
 
     /* made of these by fcc_conf_check() */
-    const char   *etcds[FCC_LIST_MAX];
-    size_t        netcds;
-    char         *etcd_password;
+    const char   *etcds[FCC_LIST_MAX], *redises[FCC_LIST_MAX];
+    size_t        netcds, nredises;
+    char         *etcd_password, *redis_password;
+    int           db;
 } fcc_conf_t;
 
 typedef struct {

@@ -233,7 +233,7 @@ fcc_version_cmp(const void *a, const void *b)
 static void
 fcc_describe_versions(const fcc_t *fcc, const fcc_described_t *d)
 {
-    char             ago[32];
+    char             ago[32], name[32];
     size_t           i, n;
     fcf_key_t       *keys, **order;
     fcf_deployed_t   by;
@@ -265,11 +265,12 @@ fcc_describe_versions(const fcc_t *fcc, const fcc_described_t *d)
             memset(&by, 0, sizeof(by));
         }
 
-        (void) printf("version %" PRId64, order[n]->number);
-        fcc_line("", "%s%s%s%s%s%s%s",
-                 order[n]->number == d->spec.version ? " (current)" : "",
-                 by.at_ms ? ", " : "",
-                 by.at_ms ? fcc_ago(ago, sizeof(ago), by.at_ms) : "",
+        (void) snprintf(name, sizeof(name), "version %" PRId64,
+                        order[n]->number);
+        fcc_line(name, "%s%s%s%s%s%s",
+                 order[n]->number == d->spec.version ? "current, " : "",
+                 by.at_ms ? fcc_ago(ago, sizeof(ago), by.at_ms)
+                          : "declared by hand",
                  by.by[0] ? " ago by " : "", by.by,
                  by.source[0] ? ", of " : "", by.source);
     }

@@ -1,6 +1,6 @@
 /*
  * fcfaas, the command people type: settings, connections, and a table of
- * verbs.  It speaks to etcd and gateways as their clients do, waits for
+ * verbs.  It speaks to etcd, Redis and gateways as their clients do, waits for
  * each answer, and ends.  Results go to standard output, everything else to
  * standard error.
  */
@@ -20,7 +20,8 @@ typedef enum {
     FCC_DONE = 0,
     FCC_NO,                 /* not there, refused, failed */
     FCC_USAGE,              /* the command line or a setting is wrong */
-    FCC_AWAY,               /* etcd or the gateway does not answer */
+    FCC_AWAY,               /* etcd, Redis or the gateway does not
+                               answer */
     FCC_AUTH                /* credentials refused */
 } fcc_exit_e;
 
@@ -66,7 +67,7 @@ extern const fcc_verb_t *const  fcc_verbs[];
 
 extern const fcc_verb_t  fcc_verb_ls, fcc_verb_describe, fcc_verb_ps,
                          fcc_verb_nodes, fcc_verb_invoke, fcc_verb_rm,
-                         fcc_verb_scale;
+                         fcc_verb_scale, fcc_verb_deploy, fcc_verb_rollback;
 
 /* options.c: the whole command line; -1, or FCC_DONE, or what to end with
  * without running a verb */

@@ -66,7 +66,7 @@ fcc_help(FILE *out)
                    "of the environment, as FCFAAS_ETCD_USER.\n\n"
                    "It ends with 0 when all is done; 1: not there, refused or "
                    "failed; 2: the\ncommand line or a setting is wrong; 3: "
-                   "etcd or the gateway does not\nanswer; 4: "
+                   "etcd, Redis or the gateway does not\nanswer; 4: "
                    "credentials refused.\n");
 }
 

@@ -3,12 +3,6 @@
 
 .PHONY: run stop deploy deps help
 
-SPEC_CHECK := $(B)/run/spec_check
-TARGETS    += $(SPEC_CHECK)
-
-$(SPEC_CHECK): $(B)/run/spec_check.o $(B)/contract/libfcf.a
-	$(CC) -o $@ $^ $(LDFLAGS) -ljansson
-
 run: deps
 	@mkdir -p build
 	@echo 'fcfaas: building (its output: build/build.log)'

@@ -92,6 +92,25 @@ endef
 
 $(foreach name,$(RUNTIMES),$(eval $(call runtime_rule,$(name))))
 
+# what is wanted where functions become images, beside the runtime's image:
+# which files it starts, and what prepares code
+
+runtime_part = $(firstword $(wildcard vm/runtimes/$(1)/$(2) \
+    $(foreach like,$(shell cat vm/runtimes/$(1)/like 2>/dev/null),\
+    vm/runtimes/$(like)/$(2))))
+
+define runtime_part_rule
+$(VM)/runtimes/$(1).$(2): $(call runtime_part,$(1),$(2))
+	@mkdir -p $$(@D)
+	cp $$< $$@
+
+TARGETS += $(VM)/runtimes/$(1).$(2)
+endef
+
+$(foreach name,$(RUNTIMES),$(foreach part,entries prepare,\
+    $(if $(call runtime_part,$(name),$(part)),\
+    $(eval $(call runtime_part_rule,$(name),$(part))))))
+
 $(VM)/functions/hello.img: $(wildcard vm/functions/hello/*)
 	@mkdir -p $(@D)
 	vm/mkfunction vm/functions/hello $@

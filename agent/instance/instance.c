@@ -375,6 +375,11 @@ fca_instances_spec(fca_instances_t *all, const char *function_id)
             continue;
         }
 
+        if (spec) {
+            /* a first version may have been started before that */
+            inst->declared = 1;
+        }
+
         if (spec && fcf_spec_serves(spec, inst->spec.version)) {
             /* once it is as others it goes as others */
             inst->named = 0;

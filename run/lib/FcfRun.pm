@@ -1,9 +1,9 @@
 package FcfRun;
 
-# What run/up, run/down and run/deploy share: the settings, the directory of
+# What run/up and run/down share: the settings, the directory of
 # one running system, and its lock.
 #
-# RUN_DIR holds everything: lock (held while it runs), address, settings,
+# RUN_DIR holds everything: lock (held while it runs), address,
 # conf/, log/, data/, functions/, and pid/<service> with "pid starttime".
 
 use strict;
@@ -16,7 +16,7 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path remove_tree);
 
 our @EXPORT_OK = qw(%set root tell fail slurp spew try_lock own_lock
-    lock_owner clear_run_dir remember recall etcdctl);
+    lock_owner clear_run_dir);
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
 sub root { $root }
@@ -128,32 +128,7 @@ sub lock_owner {
 # Everything but the logs, and the lock, which the caller holds.
 sub clear_run_dir {
     remove_tree(map { "$set{RUN_DIR}/$_" }
-        qw(address conf data fcfaas fcfaas.conf functions pid settings token));
-}
-
-
-# Where the running system is found, by whoever has not its settings.
-sub remember {
-    spew("$set{RUN_DIR}/settings",
-        join '', map { "$_=$set{$_}\n" } qw(GATEWAY_PORT ETCD_PORT));
-}
-
-sub recall {
-    my $text = slurp("$set{RUN_DIR}/settings") // return;
-
-    $set{$1} = $2 while $text =~ /^(\w+)=(\d+)$/mg;
-}
-
-
-# etcdctl(@arguments): what it printed; dies where it fails
-sub etcdctl {
-    local $ENV{ETCDCTL_API} = 3;
-
-    my @cmd = ('etcdctl', '--endpoints', "http://127.0.0.1:$set{ETCD_PORT}");
-    open my $fh, '-|', @cmd, @_ or die "etcdctl: $!\n";
-    my $out = do { local $/; <$fh> } // '';
-    close $fh or die "etcdctl $_[0] failed; does it run?  (make run)\n";
-    return $out;
+        qw(address conf data fcfaas fcfaas.conf functions pid token));
 }
 
 1;

@@ -63,6 +63,18 @@ like(slurp($agent->log), qr{/specs/side/versions/3.*cpu: 0}, 'is told');
 
 $etcd->del('/specs/side');
 wait_for(sub { !instances('side') }, 20, 'none after its deletion');
+
+# a version whose function is not declared yet
+image('fresh');
+$etcd->put('/specs/fresh/versions/1', { concurrency => 9 });
+our_job('fresh', 'req-7', 1);
+wait_for(sub { instances('fresh') }, 20, 'an instance of what is to come');
+is($etcd->get_json((instances('fresh'))[0])->{concurrency}, 9,
+    'made by its own spec');
+$etcd->spec('fresh', version => 1);
+$etcd->del('/specs/fresh');
+wait_for(sub { !instances('fresh') }, 20, 'it goes as others do');
+nothing_left_of('fresh', 'a');
 nothing_left_of('side', 'a');
 
 done_testing;

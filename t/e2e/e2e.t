@@ -48,7 +48,7 @@ subtest 'bytes as they are' => sub {
 
 subtest '100 at once on a cold function' => sub {
     $s->deploy(root() . '/build/vm/functions/echo', 'herd',
-        '{"concurrency":100}');
+        '{"concurrency":100}', '--no-wait');
 
     my $before = $s->vmms;
     my $r = curl('-Z', '--parallel-immediate', '--parallel-max', 100,
@@ -110,7 +110,7 @@ subtest 'what goes wrong, told at once' => sub {
 
 
 subtest 'Redis stopped' => sub {
-    $s->deploy(root() . '/vm/functions/hello', 'later', '{}');
+    $s->deploy(root() . '/vm/functions/hello', 'later', '{}', '--no-wait');
     $s->signal('redis', 'STOP');
 
     my $r = $s->curl('/run/later', '-D', tmpdir() . '/head');

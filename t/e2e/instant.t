@@ -11,11 +11,8 @@ my $n = 50;
 my $s = FcfTest::System->start(vmm => 'instant',
     env => { MAX_VMS => 60 })->up(120);
 
-for my $i (1 .. $n) {
-    link $s->run_dir . '/functions/hello.img',
-        $s->run_dir . "/functions/f$i.img" or die "link: $!";
-    $s->etcd->spec("f$i", memory_mb => 128);
-}
+my $code = $s->etcd->get_json('/specs/hello')->{code};
+$s->etcd->spec("f$_", memory_mb => 128, code => $code) for 1 .. $n;
 
 wait_for(sub {
     !grep { $_->{specs} < $n } @{ $s->status->{workers} };

@@ -77,10 +77,10 @@ chmod 0755, "$dir/bootstrap";
 isnt($s->make('deploy', $dir, 'Bad_'), 0, 'a bad name');
 like($s->last_output, qr/"Bad_" cannot be a function's name/, 'is told');
 isnt($s->make('deploy', $dir, 'mine', '[1]'), 0, 'a bad SPEC');
-like($s->last_output, qr/SPEC is not a JSON object/, 'is told');
+like($s->last_output, qr/is not a JSON object/, 'is told');
 isnt($s->make('deploy', $dir, 'mine', '{"concurrency":"x"}'), 0,
     'a SPEC that nobody would take');
-like($s->last_output, qr/^spec: concurrency: not an integer$/m, 'is told');
+like($s->last_output, qr/^fcfaas: spec: concurrency: not an integer$/m, 'is told');
 is($s->etcd->get('/specs/mine'), undef, 'and not declared');
 is_deeply([glob $s->run_dir . '/functions/mine*'], [], 'nor is its image kept');
 
@@ -101,7 +101,7 @@ my $odd = system_of('odd', GATEWAY_PORT => 8099, ETCD_PORT => 12399,
 delete @{ $odd->{env} }{qw(GATEWAY_PORT ETCD_PORT)};
 is($odd->make('deploy', $dir), 0, 'deploy finds the ports by itself')
     or diag($odd->last_output);
-like($odd->last_output, qr{curl http://127\.0\.0\.1:8099/run/mine$}m,
+like($odd->last_output, qr{current: http://127\.0\.0\.1:8099/run/mine$}m,
     'and names the right one');
 is($odd->get('/run/mine')->{status}, 200, 'served there');
 is($odd->make('stop'), 0, 'make stop ends it');

@@ -99,7 +99,10 @@ sub nginx_conf {
 sub cli_conf {
     return <<"    EOC" =~ s/^ {4}//gmr;
     etcd = http://127.0.0.1:$set{ETCD_PORT}
+    redis = 127.0.0.1:$set{REDIS_PORT}
     gateway = http://127.0.0.1:$set{GATEWAY_PORT}/run
+    functions = $set{RUN_DIR}/functions
+    runtimes = @{[ root() ]}/build/vm/runtimes
     EOC
 }
 

@@ -8,6 +8,7 @@ package FcfTest::Cli;
 #       conf => { etcd => $etcd->endpoint, ... },
 #       cwd  => $dir,
 #       user => 65534,              # whose rights it has
+#       env  => { TMPDIR => $dir },
 #   );
 #   my $r = $cli->run('ls', '--json');      # {status} {out} {err}
 #   $cli->run({ in => 'text', env => { FCFAAS_ETCD => ... } }, 'invoke', ...);
@@ -59,7 +60,7 @@ sub start {
         chdir $self->{cwd} if defined $self->{cwd};
         delete @ENV{grep { /^FCFAAS_/ } keys %ENV};
         %ENV = (%ENV, HOME => '/nowhere', FCFAAS_CONF => $self->conf_path,
-            %{ $opt->{env} // {} });
+            %{ $self->{env} // {} }, %{ $opt->{env} // {} });
 
         if (defined $self->{user}) {
             $) = "$self->{user} $self->{user}";

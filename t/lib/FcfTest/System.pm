@@ -16,7 +16,7 @@ package FcfTest::System;
 #   $s->etcd; $s->redis;            # attached FcfTest objects
 #   $s->pid('agent');               # of a service; undef while it has none
 #   $s->signal('etcd', 'STOP');
-#   $s->deploy($dir, $name, $spec_json);
+#   $s->deploy($dir, $name, $spec_json, @options_of_fcfaas_deploy);
 #   $s->instances('hello');         # their worker ids
 #   $s->vmms;  $s->vmms($worker_id);        # pids of the VMM processes
 #   $s->taps;                       # names of the TAPs

@@ -1,0 +1,250 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+
+#define FCC_SAID_MAX    512
+#define FCC_TREE_FDS    32
+
+static volatile sig_atomic_t  fcc_signal;
+
+
+/* keeps the last two lines of what comes: often the first says why, and the
+ * other what came of it */
+static void
+fcc_last_lines(int fd, char *said, size_t size)
+{
+    char    *text, before[FCC_SAID_MAX], last[FCC_SAID_MAX];
+    FILE    *in;
+    size_t   room;
+
+    before[0] = last[0] = '\0';
+    text = NULL;
+    room = 0;
+    in = fdopen(fd, "r");
+
+    while (in != NULL && getline(&text, &room, in) > 0) {
+
+        text[strcspn(text, "\r\n")] = '\0';
+
+        if (*text != '\0') {
+            memcpy(before, last, sizeof(before));
+            (void) snprintf(last, sizeof(last), "%s", text);
+        }
+    }
+
+    (void) snprintf(said, size, "%.200s%s%.200s", before,
+                    before[0] != '\0' ? "; " : "", last);
+
+    free(text);
+
+    if (in != NULL) {
+        (void) fclose(in);
+    } else {
+        (void) close(fd);
+    }
+}
+
+
+static void
+fcc_exec(const char *const *argv, int out, int said)
+{
+    int  null;
+
+    null = open("/dev/null", O_RDWR);
+
+    (void) signal(SIGPIPE, SIG_DFL);
+    (void) dup2(null, STDIN_FILENO);
+    (void) dup2(out >= 0 ? out : null, STDOUT_FILENO);
+    (void) dup2(said, STDERR_FILENO);
+
+    /* would be in the way of the times that we give */
+    (void) unsetenv("SOURCE_DATE_EPOCH");
+
+    (void) execvp(argv[0], (char *const *) argv);
+
+    (void) dprintf(STDERR_FILENO, "cannot be run: %s\n", strerror(errno));
+    _exit(127);
+}
+
+
+/* how it ended, with its last words */
+static int
+fcc_command_end(pid_t pid, const char *name, const char *said,
+    fcf_err_t *err)
+{
+    int  status;
+
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) { /* void */ }
+
+    if (fcc_interrupted(err) != 0) {
+        return -1;
+    }
+
+    return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ? 0
+           : fcf_err_set(err, FCF_E_REFUSED, "%s: %s", name,
+                         *said != '\0' ? said : "failed");
+}
+
+
+int
+fcc_command_lines(const char *const *argv,
+    void (*line)(void *arg, char *text), void *arg, fcf_err_t *err)
+{
+    int      fds[2];
+    char    *text;
+    FILE    *out;
+    pid_t    pid;
+    size_t   size;
+    ssize_t  n;
+
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        return fcf_err_sys(err, errno, "pipe");
+    }
+
+    pid = fork();
+
+    if (pid == 0) {
+        fcc_exec(argv, fds[1], fds[1]);
+    }
+
+    (void) close(fds[1]);
+    out = pid < 0 ? NULL : fdopen(fds[0], "r");
+
+    if (out == NULL) {
+        (void) close(fds[0]);
+        return fcf_err_sys(err, errno, "fork");
+    }
+
+    text = NULL;
+    size = 0;
+
+    while ((n = getline(&text, &size, out)) > 0) {
+        text[strcspn(text, "\n")] = '\0';
+        line(arg, text);
+    }
+
+    free(text);
+    (void) fclose(out);
+
+    return fcc_command_end(pid, argv[0], "", err);
+}
+
+
+int
+fcc_command(const char *const *argv, fcf_err_t *err)
+{
+    int    fds[2];
+    char   said[FCC_SAID_MAX];
+    pid_t  pid;
+
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        return fcf_err_sys(err, errno, "pipe");
+    }
+
+    pid = fork();
+
+    if (pid == 0) {
+        fcc_exec(argv, -1, fds[1]);
+    }
+
+    (void) close(fds[1]);
+
+    if (pid < 0) {
+        (void) close(fds[0]);
+        return fcf_err_sys(err, errno, "fork");
+    }
+
+    fcc_last_lines(fds[0], said, sizeof(said));
+
+    return fcc_command_end(pid, argv[0], said, err);
+}
+
+
+char *
+fcc_join(const char *dir, const char *name)
+{
+    char  *path;
+
+    return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+
+char *
+fcc_temp_dir(fcf_err_t *err)
+{
+    char        *path;
+    const char  *tmp;
+
+    tmp = getenv("TMPDIR");
+    path = fcc_join(tmp != NULL && *tmp != '\0' ? tmp : "/tmp",
+                    "fcfaas-XXXXXX");
+
+    if (path == NULL || mkdtemp(path) == NULL) {
+        fcf_err_sys(err, errno, "a directory in TMPDIR");
+        free(path);
+        return NULL;
+    }
+
+    return path;
+}
+
+
+static int
+fcc_remove_one(const char *path, const struct stat *st, int type,
+    struct FTW *ftw)
+{
+    (void) st;
+    (void) ftw;
+
+    (void) (type == FTW_DP || type == FTW_D || type == FTW_DNR
+            ? rmdir(path) : unlink(path));
+
+    return 0;
+}
+
+
+void
+fcc_remove_tree(const char *path)
+{
+    if (path != NULL) {
+        (void) nftw(path, fcc_remove_one, FCC_TREE_FDS, FTW_DEPTH | FTW_PHYS);
+    }
+}
+
+
+static void
+fcc_on_signal(int number)
+{
+    fcc_signal = number;
+}
+
+
+void
+fcc_catch_signals(void)
+{
+    struct sigaction  action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = fcc_on_signal;
+
+    (void) sigaction(SIGINT, &action, NULL);
+    (void) sigaction(SIGTERM, &action, NULL);
+    (void) sigaction(SIGHUP, &action, NULL);
+}
+
+
+int
+fcc_interrupted(fcf_err_t *err)
+{
+    return fcc_signal == 0 ? 0
+           : fcf_err_set(err, FCF_E_REFUSED, "interrupted");
+}

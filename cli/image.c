@@ -1,0 +1,135 @@
+/* The image: squashfs, made by mksquashfs without root and without mounting,
+ * the same bytes for the same files wherever and whenever; as vm/mkimage makes
+ * it.  It is written beside where it will be, and renamed when it is whole. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/source.h"
+#include "cli/sha256.h"
+
+
+/* digest and size of a file, which is on the disk then */
+static int
+fcc_image_digest(const char *path, char *hex, int64_t *size, fcf_err_t *err)
+{
+    int            fd, rc;
+    char           piece[65536];
+    ssize_t        n;
+    fcc_sha256_t   sha;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return fcf_err_sys(err, errno, "%s", path);
+    }
+
+    fcc_sha256_init(&sha);
+    *size = 0;
+
+    while ((n = read(fd, piece, sizeof(piece))) > 0) {
+        fcc_sha256_add(&sha, piece, (size_t) n);
+        *size += n;
+    }
+
+    rc = n < 0 || fsync(fd) != 0 ? fcf_err_sys(err, errno, "%s", path) : 0;
+
+    (void) close(fd);
+    fcc_sha256_hex(&sha, hex);
+
+    return rc;
+}
+
+
+static int
+fcc_image_make(const fcc_source_t *source, const char *out, fcf_err_t *err)
+{
+    const char *const  argv[] = {
+        "mksquashfs", source->dir, out, "-quiet", "-no-progress", "-noappend",
+        "-all-root", "-noI", "-noD", "-noF", "-noX", "-no-xattrs",
+        "-no-exports", "-no-hardlinks", "-reproducible", "-mkfs-time", "0",
+        "-all-time", "0", "-action", "chmod(u=rwX,go=rX)@true", NULL
+    };
+
+    return fcc_command(argv, err);
+}
+
+
+static int
+fcc_sync_dir(const char *path, fcf_err_t *err)
+{
+    int  fd, rc;
+
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    rc = fd < 0 || fsync(fd) != 0 ? fcf_err_sys(err, errno, "%s", path) : 0;
+
+    if (fd >= 0) {
+        (void) close(fd);
+    }
+
+    return rc;
+}
+
+
+/* one that is there already is left alone, unless it is not what its name
+ * says */
+static int
+fcc_image_place(fcc_source_t *source, const fcc_conf_t *conf, const char *made,
+    fcf_err_t *err)
+{
+    int      rc, there;
+    char    *path, hex[FCC_SHA256_HEX + 1];
+    int64_t  size;
+
+    if (asprintf(&path, "%s/%s.img", conf->functions, source->sha256) < 0) {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    there = fcc_image_digest(path, hex, &size, NULL) == 0
+            && strcmp(hex, source->sha256) == 0;
+
+    rc = there || rename(made, path) == 0
+         ? 0 : fcf_err_sys(err, errno, "%s", path);
+
+    free(path);
+
+    return rc == 0 ? fcc_sync_dir(conf->functions, err) : rc;
+}
+
+
+int
+fcc_image_put(fcc_source_t *source, const fcc_conf_t *conf, fcf_err_t *err)
+{
+    int    rc;
+    char  *made;
+
+    if (access(conf->functions, W_OK | X_OK) != 0) {
+        return fcf_err_sys(err, errno, "functions = \"%s\": images cannot be "
+                           "put there", conf->functions);
+    }
+
+    if (asprintf(&made, "%s/.new-%ld", conf->functions, (long) getpid()) < 0) {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    rc = fcc_image_make(source, made, err);
+
+    if (rc == 0) {
+        (void) chmod(made, 0644);
+        rc = fcc_image_digest(made, source->sha256, &source->size, err);
+    }
+
+    if (rc == 0) {
+        rc = fcc_image_place(source, conf, made, err);
+    }
+
+    (void) unlink(made);
+    free(made);
+
+    return rc == 0 ? 0 : fcf_err_wrap(err, "the image of %s", source->given);
+}

@@ -1,0 +1,58 @@
+/*
+ * A version of a function on its way to be the current one: what is there is
+ * read once, and each step is a transaction that demands it unchanged, so that
+ * of two who do this at once one hears that it lost.
+ */
+
+#ifndef _FCC_ROLLOUT_H_INCLUDED_
+#define _FCC_ROLLOUT_H_INCLUDED_
+
+#include "cli/call.h"
+
+#define FCC_VERSIONS_KEPT  10
+
+typedef struct {
+    fcc_t          *fcc;
+    const char     *name;
+
+    fcc_reply_t     there;              /* the spec's key; none: not declared */
+    json_t         *old;                /* what it says; NULL: nothing */
+    fcf_spec_t      old_spec;           /* the same; if old */
+    fcc_reply_t     versions;
+    int64_t         newest;             /* version; 0: none */
+
+    int64_t         version;            /* that is to be current */
+    json_t         *spec;               /* and what it is */
+    fcf_spec_t      decoded;
+    int             percent;            /* of the requests; 100: it becomes
+                                           current */
+} fcc_rollout_t;
+
+/* Reads what is there. */
+int fcc_rollout_open(fcc_rollout_t *rollout, fcc_t *fcc, const char *name,
+    fcf_err_t *err) fcf_must_check;
+void fcc_rollout_close(fcc_rollout_t *rollout);
+
+/* What a version's key says; NULL: there is none. */
+const fcf_kv_t *fcc_rollout_version(const fcc_rollout_t *rollout,
+    int64_t version);
+/* Puts rollout->spec as the version; with "current" it becomes that at once. */
+int fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
+    fcf_err_t *err) fcf_must_check;
+/* The version gets its share, or becomes current; the oldest ones go. */
+int fcc_rollout_serve(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
+/* How it ended: for people, or programs. */
+int fcc_rollout_print(const fcc_rollout_t *rollout, const char *state,
+    fcf_err_t *err);
+
+/* ready.c: one instance of the version is asked for, and waited for; says on
+ * standard error what happens.  -1: it did not come up, *err says why. */
+int fcc_ready(fcc_rollout_t *rollout, int timeout_s, fcf_err_t *err)
+    fcf_must_check;
+
+/* spec.c: the new spec: of what is there, of --spec and of the flags */
+int fcc_spec_merge(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
+/* two values say the same but for number, history, shares and who made it */
+int fcc_spec_same(const json_t *a, const json_t *b);
+
+#endif /* _FCC_ROLLOUT_H_INCLUDED_ */

@@ -1,0 +1,43 @@
+/* What a function is made of: a directory, or a zip or tar of one, looked at
+ * and made an image of. */
+
+#ifndef _FCC_SOURCE_H_INCLUDED_
+#define _FCC_SOURCE_H_INCLUDED_
+
+#include <stdint.h>
+#include "cli/fcc.h"
+
+typedef struct {
+    const char   *given;                /* as on the command line */
+    char         *label;                /* its absolute path */
+    char         *dir;                  /* what is looked at */
+    char         *temp;                 /* NULL: nothing was unpacked */
+    const char   *runtime;
+    char         *runtime_img;          /* NULL: not to be seen from here */
+    unsigned      files;
+    int64_t       bytes;
+    char          sha256[65];           /* of the image */
+    int64_t       size;
+} fcc_source_t;
+
+/* Unpacks and checks it.  conf says where runtimes are. */
+int fcc_source_open(fcc_source_t *source, const fcc_conf_t *conf,
+    const char *given, const char *runtime, fcf_err_t *err) fcf_must_check;
+void fcc_source_close(fcc_source_t *source);
+
+/* tree.c: every file is one that an image can have, no link leads out; counts
+ * them */
+int fcc_tree_check(fcc_source_t *source, fcf_err_t *err) fcf_must_check;
+/* a copy: files, directories and links */
+int fcc_tree_copy(const char *from, const char *to, fcf_err_t *err)
+    fcf_must_check;
+
+/* entry.c: there is something that the runtime can start */
+int fcc_entry_check(const fcc_source_t *source, const fcc_conf_t *conf,
+    fcf_err_t *err) fcf_must_check;
+
+/* image.c: makes it, puts it into the directory of images, by its digest */
+int fcc_image_put(fcc_source_t *source, const fcc_conf_t *conf,
+    fcf_err_t *err) fcf_must_check;
+
+#endif /* _FCC_SOURCE_H_INCLUDED_ */
