@@ -34,6 +34,8 @@ const fcc_setting_t  fcc_settings[] = {
     FCC_SETTING(redis_db, "0", "N", "Redis database"),
     FCC_SETTING(gateway, "http://127.0.0.1:8080/run", "URL",
                 "where functions are called, without their names"),
+    FCC_SETTING(admin_token_file, NULL, "FILE",
+                "file with the token of agents' admin listeners"),
     FCC_SETTING(functions, "/var/lib/fcfaas/functions", "DIR",
                 "directory of function images, where agents look"),
     FCC_SETTING(runtimes, "/usr/lib/fcfaas/runtimes", "DIR",
@@ -376,6 +378,8 @@ fcc_conf_check(fcc_conf_t *conf, fcf_err_t *err)
                              conf->etcd_password_file, err) != 0
            || fcc_conf_password(&conf->redis_password, "redis_password_file",
                                 conf->redis_password_file, err) != 0
+           || fcc_conf_password(&conf->admin_token, "admin_token_file",
+                                conf->admin_token_file, err) != 0
            ? -1 : 0;
 }
 
@@ -392,5 +396,6 @@ fcc_conf_free(fcc_conf_t *conf)
     free(conf->conf);
     free(conf->etcd_password);
     free(conf->redis_password);
+    free(conf->admin_token);
     memset(conf, 0, sizeof(fcc_conf_t));
 }

@@ -21,12 +21,13 @@ typedef struct {
     char         *prefix;
     char         *redis, *redis_user, *redis_password_file, *redis_db;
     char         *gateway;
+    char         *admin_token_file;
     char         *functions, *runtimes;
 
     /* made of these by fcc_conf_check() */
     const char   *etcds[FCC_LIST_MAX], *redises[FCC_LIST_MAX];
     size_t        netcds, nredises;
-    char         *etcd_password, *redis_password;
+    char         *etcd_password, *redis_password, *admin_token;
     int           db;
 } fcc_conf_t;
 

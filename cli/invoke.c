@@ -6,50 +6,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/fcc.h"
-#include "client/fcf_http.h"
-#include "contract/fcf_buf.h"
+#include "cli/http.h"
 
 #define FCC_INVOKE_DATA_MAX  (64 * 1024 * 1024)
 #define FCC_INVOKE_CONNECT   5000
 
-typedef struct {
-    int         done;                   /* 1: well, -1: failed */
-    long        status;
-    int         write_errno;
-    fcf_err_t  *err;
-} fcc_invoke_t;
-
-
 static int
 fcc_invoke_data(void *arg, const char *data, size_t len)
 {
-    fcc_invoke_t  *invoke = arg;
+    int  *write_errno = arg;
 
     if (fwrite(data, 1, len, stdout) != len || fflush(stdout) != 0) {
-        invoke->write_errno = errno;
+        *write_errno = errno;
         return 1;
     }
 
     return 0;
-}
-
-
-static void
-fcc_invoke_done(void *arg, long status, const char *body, size_t len,
-    const fcf_err_t *err)
-{
-    fcc_invoke_t  *invoke = arg;
-
-    (void) body;
-    (void) len;
-
-    invoke->status = status;
-    invoke->done = err == NULL ? 1 : -1;
-
-    if (err != NULL) {
-        *invoke->err = *err;
-    }
 }
 
 
@@ -171,49 +143,17 @@ fcc_invoke_headers(const fcc_t *fcc, const char **headers)
 
 
 static int
-fcc_invoke_wait(fcc_t *fcc, const fcf_http_call_t *call, fcc_invoke_t *invoke)
-{
-    fcf_http_t  *http;
-
-    http = fcf_http_new(&fcc->loop, invoke->err);
-
-    if (http == NULL) {
-        return -1;
-    }
-
-    if (fcf_http_start(http, call, invoke->err) == NULL) {
-        invoke->done = -1;
-    }
-
-    while (invoke->done == 0) {
-        if (fcc_poll_turn(fcc->poll, -1) != 0) {
-            invoke->done = fcf_err_set(invoke->err, FCF_E_UNAVAILABLE,
-                                       "nothing more comes of it");
-        }
-    }
-
-    fcf_http_free(http);
-
-    if (invoke->write_errno != 0) {
-        return fcf_err_sys(invoke->err, invoke->write_errno,
-                           "standard output");
-    }
-
-    return invoke->done == 1 ? 0 : fcf_err_wrap(invoke->err, "%s", call->url);
-}
-
-
-static int
 fcc_invoke(fcc_t *fcc, fcf_err_t *err)
 {
-    int              rc, timeout_s;
+    int              rc, timeout_s, write_errno;
+    long             status;
     char             url[8192];
     fcf_buf_t        data;
     const char      *headers[FCC_OPTS_MAX + 1], *method;
-    fcc_invoke_t     invoke = { 0, 0, 0, err };
     fcf_http_call_t  call;
 
     timeout_s = 0;
+    write_errno = 0;
 
     if (fcc_opt_int(fcc, "timeout", 1, FCF_TIMEOUT_S_MAX, &timeout_s, err)
         || fcc_invoke_url(fcc, url, sizeof(url), err) != 0)
@@ -243,16 +183,18 @@ fcc_invoke(fcc_t *fcc, fcf_err_t *err)
         .timeout_ms = (unsigned) timeout_s * 1000,
         .once = 1,
         .on_data = fcc_invoke_data,
-        .on_done = fcc_invoke_done,
-        .arg = &invoke,
+        .arg = &write_errno,
     };
 
-    rc = fcc_invoke_wait(fcc, &call, &invoke);
+    rc = fcc_http(fcc, &call, &status, NULL, err);
     fcf_buf_free(&data);
 
-    if (rc == 0 && invoke.status >= 400) {
-        return fcf_err_set(err, FCF_E_REFUSED, "%s: status %ld", url,
-                           invoke.status);
+    if (write_errno != 0) {
+        return fcf_err_sys(err, write_errno, "standard output");
+    }
+
+    if (rc == 0 && status >= 400) {
+        return fcf_err_set(err, FCF_E_REFUSED, "%s: status %ld", url, status);
     }
 
     return rc;

@@ -33,6 +33,7 @@ our %set = map { $_->[0] => _setting(@$_) } (
     [ETCD_PORT      => 12379],
     [ETCD_PEER_PORT => 12380],
     [REDIS_PORT     => 16379],
+    [ADMIN_PORT     => 19180],      # the agent's admin listener
     [VM_PORT_FIRST  => 30000],      # one port a microVM
     [VM_PORT_LAST   => 30999],
     [BRIDGE         => 'fc-bridge0'],

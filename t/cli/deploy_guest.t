@@ -39,4 +39,8 @@ is($r->{status}, 1, 'one that listens on 127.0.0.1');
 like($r->{err}, qr/127\.0\.0\.1/, 'is told that');
 is($cli->ok('invoke', 'mine')->{out}, "yes\n", 'and the good one serves on');
 
+like($cli->ok('logs', 'mine', '--version', 1)->{out}, qr/no such luck/,
+    'what the first one printed is kept')
+    or diag($cli->run('logs', 'mine')->{out});
+
 done_testing;

@@ -94,7 +94,7 @@ is($spec->{memory_mb}, 256, 'with what SPEC says');
 
 # settings are those of the system that runs; etcd's own are not heard
 my $odd = system_of('odd', GATEWAY_PORT => 8099, ETCD_PORT => 12399,
-    ETCD_PEER_PORT => 12398, REDIS_PORT => 16399, VM_PORT_FIRST => 31000,
+    ETCD_PEER_PORT => 12398, REDIS_PORT => 16399, ADMIN_PORT => 19199, VM_PORT_FIRST => 31000,
     VM_PORT_LAST => 31099, BRIDGE => 'fc-odd', TAP_PREFIX => 'odd',
     BRIDGE_ADDRESS => '172.17.0.1/24', ETCD_NAME => 'other',
     ETCDCTL_ENDPOINTS => 'http://127.0.0.1:1')->up(120);

@@ -119,6 +119,7 @@ sub agent_conf {
     token_file = $set{RUN_DIR}/token
     advertise = 127.0.0.1
     allow = 127.0.0.1/32
+    admin = 127.0.0.1:$set{ADMIN_PORT}
 
     state_dir = $set{RUN_DIR}/data/agent
     run_dir = $set{RUN_DIR}/data/vms

@@ -1,0 +1,75 @@
+#include "cli/http.h"
+
+typedef struct {
+    const fcf_http_call_t  *call;
+    int                     done;       /* 1: well, -1: failed */
+    long                    status;
+    fcf_buf_t              *body;
+    fcf_err_t              *err;
+} fcc_http_t;
+
+
+static int
+fcc_http_data(void *arg, const char *data, size_t len)
+{
+    fcc_http_t  *http = arg;
+
+    return http->call->on_data != NULL
+           ? http->call->on_data(http->call->arg, data, len)
+           : fcf_buf_add(http->body, data, len);
+}
+
+
+static void
+fcc_http_done(void *arg, long status, const char *body, size_t len,
+    const fcf_err_t *err)
+{
+    fcc_http_t  *http = arg;
+
+    (void) body;
+    (void) len;
+
+    http->status = status;
+    http->done = err == NULL ? 1 : -1;
+
+    if (err != NULL) {
+        *http->err = *err;
+    }
+}
+
+
+int
+fcc_http(fcc_t *fcc, const fcf_http_call_t *call, long *status,
+    fcf_buf_t *body, fcf_err_t *err)
+{
+    fcc_http_t        http = { call, 0, 0, body, err };
+    fcf_http_t       *client;
+    fcf_http_call_t   ours;
+
+    ours = *call;
+    ours.on_data = fcc_http_data;
+    ours.on_done = fcc_http_done;
+    ours.arg = &http;
+
+    client = fcf_http_new(&fcc->loop, err);
+
+    if (client == NULL) {
+        return -1;
+    }
+
+    if (fcf_http_start(client, &ours, err) == NULL) {
+        http.done = -1;
+    }
+
+    while (http.done == 0) {
+        if (fcc_poll_turn(fcc->poll, -1) != 0) {
+            http.done = fcf_err_set(err, FCF_E_UNAVAILABLE,
+                                    "nothing more comes of it");
+        }
+    }
+
+    fcf_http_free(client);
+    *status = http.status;
+
+    return http.done == 1 ? 0 : fcf_err_wrap(err, "%s", call->url);
+}

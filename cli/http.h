@@ -1,0 +1,15 @@
+/* One HTTP request, waited for. */
+
+#ifndef _FCC_HTTP_H_INCLUDED_
+#define _FCC_HTTP_H_INCLUDED_
+
+#include "cli/fcc.h"
+#include "client/fcf_http.h"
+#include "contract/fcf_buf.h"
+
+/* on_done of the call is ours.  Its body goes to on_data, or into *body, to be
+ * freed, which may be NULL then.  -1: there was no whole answer. */
+int fcc_http(fcc_t *fcc, const fcf_http_call_t *call, long *status,
+    fcf_buf_t *body, fcf_err_t *err) fcf_must_check;
+
+#endif /* _FCC_HTTP_H_INCLUDED_ */
