@@ -402,6 +402,8 @@ struct ngx_http_fcfaas_worker_s {
     ngx_uint_t                   nnamed;
     ngx_uint_t                   nspecs;
     ngx_uint_t                   nbusy;         /* requests in instances */
+    ngx_msec_t                   began;         /* this worker */
+    ngx_uint_t                   kept;          /* a state file was taken */
     ngx_uint_t                   ninstances;
     ngx_uint_t                   generation;
 

@@ -18,6 +18,7 @@ extern ngx_module_t  ngx_http_proxy_module;
 ngx_int_t
 ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
 {
+    ngx_uint_t                       limited;
     ngx_http_fcfaas_pool_t          *pool;
     ngx_http_fcfaas_loc_conf_t      *flcf;
     const ngx_http_fcfaas_answer_t  *failure;
@@ -47,11 +48,15 @@ ngx_http_fcfaas_admit(ngx_http_fcfaas_ctx_t *ctx)
 
     ctx->waiter.memory = ngx_http_fcfaas_memory(ctx->request);
 
+    /* a moment's wait of warm ones */
+    limited = !ngx_http_fcfaas_slots_unsure(pool);
+
     if ((ctx->conf->park_memory
          && pool->worker->stat->parked_bytes + ctx->waiter.memory
             > ctx->conf->park_memory)
-        || ngx_http_fcfaas_share_admit(&ctx->waiter, flcf->park_limit,
-                                       ctx->conf->park_limit_total)
+        || ngx_http_fcfaas_share_admit(&ctx->waiter,
+                                 limited ? flcf->park_limit : 0,
+                                 limited ? ctx->conf->park_limit_total : 0)
            != NGX_OK)
     {
         ngx_http_fcfaas_answer_limit(&ctx->waiter.answer);

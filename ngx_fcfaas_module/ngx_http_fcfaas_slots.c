@@ -10,6 +10,8 @@
 #define NGX_HTTP_FCFAAS_DUE  64
 /* instances found full in the zone before the next turn */
 #define NGX_HTTP_FCFAAS_TAKES  8
+/* within which a new worker's first list may come */
+#define NGX_HTTP_FCFAAS_LIST_TIME  1500
 
 #define ngx_http_fcfaas_slots_of(c)                                         \
     (ngx_queue_data(c, ngx_http_fcfaas_instance_t, cell))
@@ -161,10 +163,50 @@ ngx_http_fcfaas_slots_failed(void *data, ngx_http_fcfaas_cell_t *cell)
 }
 
 
+ngx_uint_t
+ngx_http_fcfaas_slots_unsure(ngx_http_fcfaas_pool_t *pool)
+{
+    ngx_uint_t                   n;
+    ngx_queue_t                 *q;
+    ngx_http_fcfaas_pool_t      *p;
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_function_t  *f;
+
+    f = pool->function;
+    w = pool->worker;
+
+    if (w->listed
+        || ngx_http_fcfaas_past(w->began + NGX_HTTP_FCFAAS_LIST_TIME))
+    {
+        return 0;
+    }
+
+    if (!w->kept && f->declared) {
+        return 0;
+    }
+
+    n = 0;
+
+    for (q = ngx_queue_head(&f->pools);
+         q != ngx_queue_sentinel(&f->pools);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_http_fcfaas_pool_t, queue);
+        n += p->nlisted != 0;
+    }
+
+    return w->kept ? n > 1 : n > 0;
+}
+
+
 static ngx_http_fcfaas_cell_t *
 ngx_http_fcfaas_slots_next(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt)
 {
+    if (ngx_http_fcfaas_slots_unsure(pool)) {
+        return NULL;
+    }
+
     ngx_http_fcfaas_slots_expire(pool);
 
     if (wt == NULL || wt->nfailed == 0) {

@@ -27,6 +27,12 @@ void ngx_http_fcfaas_slots_add(ngx_http_fcfaas_instance_t *instance);
 void ngx_http_fcfaas_slots_del(ngx_http_fcfaas_instance_t *instance);
 void ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance);
 
+/* A new worker lists instances before specs: in between it does not know what
+ * the function takes at once, for how long, and which of two versions requests
+ * are for.  From a state file it knows the latter as it was.  So they wait for
+ * the list, if that comes soon, and not for room. */
+ngx_uint_t ngx_http_fcfaas_slots_unsure(ngx_http_fcfaas_pool_t *pool);
+
 /* 1 if bind would find one for this request, in the zone too */
 ngx_uint_t ngx_http_fcfaas_slots_peek(ngx_http_fcfaas_pool_t *pool,
     ngx_http_fcfaas_waiter_t *wt);

@@ -291,6 +291,7 @@ ngx_http_fcfaas_state_apply(ngx_http_fcfaas_worker_t *w, u_char *data,
 
     w->generation++;
     w->listing = 1;
+    w->kept = 1;
 
     fcs_each((char *) data, len, &handler, w);
 

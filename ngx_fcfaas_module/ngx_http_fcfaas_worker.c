@@ -121,6 +121,10 @@ ngx_http_fcfaas_worker_create(ngx_cycle_t *cycle,
 
     ngx_http_fcfaas_visit_init(w);
 
+    /* nginx has not looked at the clock since it was started */
+    ngx_time_update();
+    w->began = ngx_current_msec;
+
     w->stat = ngx_http_fcfaas_zone_join(fmcf->shm_zone, w->pool);
     if (w->stat == NULL) {
         return NULL;

@@ -31,12 +31,12 @@ __DATA__
 spec("slow", timeout_s => 1);
 instance("slow");
 --- tcp_listen eval: $ENV{TEST_NGINX_AGENT}
---- tcp_reply_delay: 2500ms
+--- tcp_reply_delay: 6000ms
 --- tcp_reply eval
 "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 --- request
 GET /run/slow
---- timeout: 2
+--- timeout: 12
 --- error_code: 504
 --- response_headers
 X-Fcfaas-Error: timeout
@@ -44,7 +44,7 @@ X-Fcfaas-Error: timeout
 
 === TEST 2: in time
 --- etcd
-spec("slow", timeout_s => 3);
+spec("slow", timeout_s => 20);
 instance("slow");
 --- tcp_listen eval: $ENV{TEST_NGINX_AGENT}
 --- tcp_reply_delay: 1200ms
@@ -52,6 +52,7 @@ instance("slow");
 "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 --- request
 GET /run/slow
+--- timeout: 15
 --- response_body
 ok
 
@@ -73,7 +74,7 @@ instance("slow");
 "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 --- request
 GET /run/slow
---- timeout: 6
+--- timeout: 15
 --- response_body
 ok
 
@@ -105,7 +106,7 @@ instance("slow");
 instance("slow", worker => "n1-2", port => $ENV{TEST_NGINX_AGENT2});
 --- request
 GET /run/slow
---- timeout: 4
+--- timeout: 15
 --- error_code: 504
 --- response_headers
 X-Fcfaas-Error: timeout
@@ -141,7 +142,7 @@ spec("page"); instance("page");
 ["^made\$", ".*", "^made\$"]
 --- response_headers_like eval
 ["X-Cache: MISS", "", "X-Cache: HIT"]
---- timeout: 2
+--- timeout: 10
 
 
 === TEST 6: a stale answer where there is no instance
@@ -179,4 +180,4 @@ spec("page"); instance("page");
 ["X-Cache: MISS", "", "", "X-Cache: STALE"]
 --- error_code eval
 [200, 200, 503, 200]
---- timeout: 6
+--- timeout: 15

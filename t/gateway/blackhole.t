@@ -24,7 +24,8 @@ while (now() < $end) {
     $slowest = $r->{time} if $r->{time} > $slowest;
 }
 
-cmp_ok($slowest, '<', 0.25, "etcd stopped: slowest plain answer $slowest s");
+# one that did would be held up for the two seconds that a probe is given
+cmp_ok($slowest, '<', 1, "etcd stopped: slowest plain answer $slowest s");
 $g->etcd->resume;
 $g->ready('hello');
 

@@ -7,7 +7,8 @@
 #   load.pl PORT PATH INTERVAL_MS PATIENCE_S [AGAIN]
 #
 # With AGAIN a request over a kept connection that turns out to have been
-# closed is sent once more over a new one, as HTTP's clients do ("again").
+# closed is sent once more over a new one, as HTTP's clients do ("again"); with
+# n so it is over new ones, n times, as where workers are killed.
 #
 # When its standard input ends it sends no more, waits for what is under way,
 # and prints one JSON object: sent, answered, status => { 200 => n }, lost
@@ -56,11 +57,12 @@ sub ask {
     my ($fresh) = @_;
     my $c = conn($fresh);
     $n{sent}++ unless $fresh;
+    $c->{again} = $fresh // 0;
     @$c{qw(buf since no)} = ('', now(), $n{sent});
     return lost($c, 'cannot connect') unless $c->{fh};
 
     if ((syswrite($c->{fh}, $request) // -1) != length $request) {
-        return once_more() if $again && $c->{used};
+        return once_more($c) if $again && $c->{used};
         return lost($c, "cannot write: $!");
     }
 
@@ -68,8 +70,9 @@ sub ask {
 }
 
 sub once_more {
+    my ($c) = @_;
     $n{again}++;
-    ask(1);
+    ask(1 + $c->{again});
 }
 
 # the length of the whole answer, once its head is here
@@ -109,7 +112,8 @@ sub readable {
     }
 
     delete $busy{$c->{fd}};
-    return once_more() if $again && $c->{used} && $c->{buf} eq '';
+    return once_more($c) if $again && $c->{buf} eq ''
+        && ($c->{used} || $c->{again} < $again - 1);
     lost($c, length $c->{buf} ? 'cut short' : 'closed');
 }
 
