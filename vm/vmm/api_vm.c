@@ -208,38 +208,6 @@ fcv_api_vm_done(fcv_api_t *api, int failed, fcf_err_t *err)
 }
 
 
-/* the object with this id among those of a list, or NULL */
-
-static json_t *
-find_drive(fcv_api_t *api, const char *id)
-{
-    unsigned  i;
-
-    for (i = 0; i < api->model.ndrives; i++) {
-        if (strcmp(fcv_str(api->model.drives[i].json, "drive_id"), id) == 0) {
-            return api->model.drives[i].json;
-        }
-    }
-
-    return NULL;
-}
-
-
-static json_t *
-find_nic(fcv_api_t *api, const char *id)
-{
-    unsigned  i;
-
-    for (i = 0; i < api->model.nnics; i++) {
-        if (strcmp(fcv_str(api->model.nics[i].json, "iface_id"), id) == 0) {
-            return api->model.nics[i].json;
-        }
-    }
-
-    return NULL;
-}
-
-
 static int
 update(json_t *obj, const json_t *change, fcf_err_t *err)
 {
@@ -259,22 +227,27 @@ update(json_t *obj, const json_t *change, fcf_err_t *err)
 int
 fcv_api_patch_drive(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 {
-    json_t      *drive;
-    const char  *path;
+    json_t             *drive;
+    unsigned            pos;
+    const char         *path;
+    const fcv_model_t  *model;
 
     (void) reply;
+
+    model = &call->api->model;
 
     if (!is_started(call->api)) {
         return fcf_err_set(err, FCF_E_INVALID, "%s", fcv_before_start);
     }
 
-    drive = find_drive(call->api, call->sub);
+    pos = fcv_model_find_drive(model, call->sub);
 
-    if (drive == NULL) {
+    if (pos == model->ndrives) {
         return fcf_err_set(err, FCF_E_INVALID, "Drive update error: there is "
                            "no drive %s.", call->sub);
     }
 
+    drive = model->drives[pos].json;
     path = fcv_str(call->body, "path_on_host");
 
     if (path && strcmp(path, fcv_str(drive, "path_on_host")) != 0) {
@@ -290,20 +263,23 @@ fcv_api_patch_drive(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 int
 fcv_api_patch_nic(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 {
-    json_t  *nic;
+    unsigned            pos;
+    const fcv_model_t  *model;
 
     (void) reply;
+
+    model = &call->api->model;
 
     if (!is_started(call->api)) {
         return fcf_err_set(err, FCF_E_INVALID, "%s", fcv_before_start);
     }
 
-    nic = find_nic(call->api, call->sub);
+    pos = fcv_model_find_nic(model, call->sub);
 
-    if (nic == NULL) {
+    if (pos == model->nnics) {
         return fcf_err_set(err, FCF_E_INVALID, "Network update error: there "
                            "is no interface %s.", call->sub);
     }
 
-    return update(nic, call->body, err);
+    return update(model->nics[pos].json, call->body, err);
 }

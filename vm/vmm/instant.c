@@ -200,32 +200,26 @@ instant_init(fcv_vm_t *vm, fcf_err_t *err)
 }
 
 
+/* Up to where the guest would begin: config_fd holds who it is. */
 static int
-check_drives(const fcv_model_t *model, fcf_err_t *err)
+set_up(const char *what, int config_fd, fcf_err_t *err)
 {
+    const fcv_model_t  *model;
+
+    model = fcv_instant.vm->model;
+
     if (model->ndrives <= FCV_DRIVE_CONFIG) {
         return fcf_err_set(err, FCF_E_INVALID,
                            "%u drives: the instant backend needs runtime, "
                            "function and config drive", model->ndrives);
     }
 
-    return 0;
-}
-
-
-static int
-instant_start(fcf_err_t *err)
-{
-    const fcv_model_t  *model;
-
-    model = fcv_instant.vm->model;
-
-    if (check_drives(model, err) != 0) {
-        return -1;
+    if (config_fd == -1) {
+        config_fd = model->drives[FCV_DRIVE_CONFIG].fd;
     }
 
     if (read_function(&model->drives[FCV_DRIVE_FUNCTION], err) != 0
-        || read_config(model->drives[FCV_DRIVE_CONFIG].fd, err) != 0)
+        || read_config(config_fd, err) != 0)
     {
         return -1;
     }
@@ -235,16 +229,24 @@ instant_start(fcf_err_t *err)
                            "the function image says fail=start");
     }
 
-    if (!fcv_instant.up) {
-        if (open_network(err) != 0) {
-            return -1;
-        }
-
-        fcv_instant.up = 1;
+    if (open_network(err) != 0) {
+        return -1;
     }
 
-    fcv_instant_say("fcfaas instant machine, no guest: %s",
+    fcv_instant_say("fcfaas instant machine, %s: %s", what,
                     fcv_instant.vm->id);
+    fcv_instant.announce = 1;
+
+    return 0;
+}
+
+
+static int
+instant_start(fcf_err_t *err)
+{
+    if (set_up("no guest", -1, err) != 0) {
+        return -1;
+    }
 
     if (fcv_instant.conf.say[0]) {
         fcv_instant_say("%s", fcv_instant.conf.say);
@@ -257,8 +259,6 @@ instant_start(fcf_err_t *err)
         booted(NULL);
     }
 
-    fcv_instant.announce = 1;
-
     return 0;
 }
 
@@ -268,7 +268,6 @@ instant_pause(int paused, fcf_err_t *err)
 {
     (void) err;
 
-    fcv_instant.paused = paused;
     fcv_net_pause(paused);
     fcv_instant.announce = 1;
 
@@ -317,40 +316,20 @@ instant_save(int memory_fd, fcf_err_t *err)
 static int
 instant_load(int memory_fd, int resume, fcf_err_t *err)
 {
-    const fcv_model_t  *model;
-
-    model = fcv_instant.vm->model;
-
-    if (check_drives(model, err) != 0
-        || read_function(&model->drives[FCV_DRIVE_FUNCTION], err) != 0
-        || read_config(memory_fd, err) != 0)
-    {
+    if (set_up("of a snapshot", memory_fd, err) != 0) {
         return -1;
     }
 
-    if (fcv_instant.conf.fail == FCV_FAIL_START) {
-        return fcf_err_set(err, FCF_E_REFUSED,
-                           "the function image says fail=start");
-    }
-
     if (fcv_instant.conf.clone == FCV_CLONE_BROKEN) {
+        fcv_instant.announce = 0;
         return fcf_err_set(err, FCF_E_REFUSED,
                            "the function image says clone=broken");
     }
 
-    if (open_network(err) != 0) {
-        return -1;
-    }
-
-    fcv_instant.up = 1;
     fcv_instant.clone = 1;
-    fcv_instant_say("fcfaas instant machine, of a snapshot: %s",
-                    fcv_instant.vm->id);
     booted(NULL);
-    fcv_instant.announce = 1;
 
     if (!resume) {
-        fcv_instant.paused = 1;
         fcv_net_pause(1);
     }
 

@@ -8,6 +8,7 @@
 #include "vm/vmm/backend.h"
 #include "vm/vmm/instant_conf.h"
 #include "vm/vmm/instant_net.h"
+#include "vm/vmm/instant_tcp.h"
 
 typedef struct {
     fcv_vm_t            *vm;
@@ -15,10 +16,8 @@ typedef struct {
     fcv_config_t         config;        /* the config drive */
     fcv_output_t         output;        /* what the function "wrote" */
     uint64_t             answered;
-    int                  announce;      /* started is to be called */
-    int                  up;            /* the network stands */
+    int                  announce;      /* done is to be called */
     int                  listens;       /* its guest is up */
-    int                  paused;
     int                  clone;         /* of a snapshot */
 } fcv_instant_t;
 

@@ -348,6 +348,41 @@ insert_drive(fcv_model_t *model, unsigned pos, const fcv_drive_t *drive)
 }
 
 
+/* list: of structs that begin with their json */
+static unsigned
+find(const void *list, size_t size, unsigned n, const char *field,
+    const char *id)
+{
+    unsigned       i;
+    const json_t  *json;
+
+    for (i = 0; i < n; i++) {
+        memcpy(&json, (const char *) list + i * size, sizeof(json));
+
+        if (strcmp(fcv_str(json, field), id) == 0) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+unsigned
+fcv_model_find_drive(const fcv_model_t *model, const char *id)
+{
+    return find(model->drives, sizeof(fcv_drive_t), model->ndrives,
+                "drive_id", id);
+}
+
+
+unsigned
+fcv_model_find_nic(const fcv_model_t *model, const char *id)
+{
+    return find(model->nics, sizeof(fcv_nic_t), model->nnics, "iface_id", id);
+}
+
+
 int
 fcv_model_put_drive(fcv_model_t *model, json_t *obj, fcf_err_t *err)
 {
@@ -356,12 +391,7 @@ fcv_model_put_drive(fcv_model_t *model, json_t *obj, fcf_err_t *err)
     fcv_drive_t   drive;
 
     id = fcv_str(obj, "drive_id");
-
-    for (pos = 0; pos < model->ndrives; pos++) {
-        if (strcmp(fcv_str(model->drives[pos].json, "drive_id"), id) == 0) {
-            break;
-        }
-    }
+    pos = fcv_model_find_drive(model, id);
 
     if (check_drive(model, obj, pos, err) != 0) {
         goto refused;

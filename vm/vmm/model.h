@@ -25,7 +25,7 @@
     "i8042.nomux i8042.nopnp i8042.dumbkbd"
 
 typedef struct {
-    json_t         *json;
+    json_t         *json;               /* first, in both */
     int             fd;
 } fcv_drive_t;
 
@@ -63,6 +63,10 @@ int fcv_model_put_serial(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_entropy(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_logger(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_metrics(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+
+/* the place of that id; ndrives or nnics if there is none */
+unsigned fcv_model_find_drive(const fcv_model_t *model, const char *id);
+unsigned fcv_model_find_nic(const fcv_model_t *model, const char *id);
 
 /* what Firecracker looks at, and opens, at the start only */
 int fcv_model_check_start(const fcv_model_t *model, fcf_err_t *err);

@@ -105,12 +105,7 @@ fcv_model_put_nic(fcv_model_t *model, json_t *obj, fcf_err_t *err)
     const char   *id;
 
     id = fcv_str(obj, "iface_id");
-
-    for (pos = 0; pos < model->nnics; pos++) {
-        if (strcmp(fcv_str(model->nics[pos].json, "iface_id"), id) == 0) {
-            break;
-        }
-    }
+    pos = fcv_model_find_nic(model, id);
 
     memset(&nic, 0, sizeof(fcv_nic_t));
     nic.json = obj;

@@ -100,19 +100,7 @@ fcv_qmp_close(fcv_qmp_t *qmp)
 int
 fcv_qmp_send(fcv_qmp_t *qmp, const char *text, fcf_err_t *err)
 {
-    size_t   len;
-    ssize_t  n;
-
-    len = strlen(text);
-    n = qmp->source.fd == -1 ? -1 : send(qmp->source.fd, text, len,
-                                         MSG_NOSIGNAL|MSG_DONTWAIT);
-
-    if (n != (ssize_t) len) {
-        return fcf_err_set(err, FCF_E_UNAVAILABLE,
-                           "QEMU does not take commands");
-    }
-
-    return 0;
+    return fcv_qmp_send_fd(qmp, text, -1, err);
 }
 
 
@@ -130,19 +118,22 @@ fcv_qmp_send_fd(fcv_qmp_t *qmp, const char *text, int fd, fcf_err_t *err)
     } control;
 
     memset(&msg, 0, sizeof(msg));
-    memset(&control, 0, sizeof(control));
     iov.iov_base = (char *) (uintptr_t) text;
     iov.iov_len = strlen(text);
     msg.msg_iov = &iov;
     msg.msg_iovlen = 1;
-    msg.msg_control = control.room;
-    msg.msg_controllen = sizeof(control.room);
 
-    cmsg = CMSG_FIRSTHDR(&msg);
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+    if (fd != -1) {
+        memset(&control, 0, sizeof(control));
+        msg.msg_control = control.room;
+        msg.msg_controllen = sizeof(control.room);
+
+        cmsg = CMSG_FIRSTHDR(&msg);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+    }
 
     n = qmp->source.fd == -1 ? -1 : sendmsg(qmp->source.fd, &msg,
                                             MSG_NOSIGNAL|MSG_DONTWAIT);

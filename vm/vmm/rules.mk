@@ -15,13 +15,14 @@ $(LLHTTP_LIB): $(addprefix $(B)/llhttp/,api.o http.o llhttp.o)
 
 VMM_MODEL := schema schema_tables model model_nic model_out snapshot tap
 VMM_MAIN  := main loop http http_conn api api_vm serial backend clocks qemu \
-             qemu_args qemu_spawn qemu_snapshot qmp instant instant_net instant_http \
-             instant_conf instant_control instant_clone
+             qemu_args qemu_spawn qemu_snapshot qmp instant instant_net \
+             instant_tcp instant_http instant_conf instant_control \
+             instant_clone
 VMM_OBJS  := $(patsubst %,$(B)/vm/vmm/%.o,$(VMM_MODEL) $(VMM_MAIN)) \
              $(patsubst %,$(B)/vm/init/%.o,config frame mac output)
 
 $(VMM_OBJS): CFLAGS += $(LLHTTP_INC)
-$(B)/vm/vmm/instant_net.o: CFLAGS += -I/usr/include/lwip
+$(B)/vm/vmm/instant_net.o $(B)/vm/vmm/instant_tcp.o: CFLAGS += -I/usr/include/lwip
 
 $(B)/vm/vmm/fcfaas-vmm: $(VMM_OBJS) $(B)/contract/libfcf.a $(LLHTTP_LIB)
 	$(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ -l:libjansson.a -llwip
