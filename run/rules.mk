@@ -27,7 +27,7 @@ help:
 	@echo 'make deploy DIR=path [NAME=name] [SPEC={...}]   adds a function'
 	@echo 'make deps        only installs what make run needs'
 	@echo 'make test        every test; test-unit, test-gateway, test-other,'
-	@echo '                 test-e2e: a part'
+	@echo '                 test-e2e: a part; test-kernel: on the small kernel'
 	@echo 'make clean       stops it and removes build/'
 	@echo 'Settings of make run, with defaults:'
 	@sed -n 's/^ *\[\([A-Z_]*\) *=> *\(.*\)\],/    \1 = \2/p' \

@@ -6,7 +6,7 @@ GATEWAY_TESTS := $(sort $(wildcard t/*.t t/gateway/*.t))
 E2E_TESTS     := $(sort $(wildcard t/e2e/*.t))
 
 .PHONY: test test-deps test-build test-unit test-gateway test-other test-e2e \
-    test-all soak reloads
+    test-all test-kernel soak reloads
 
 test: test-deps
 	@mkdir -p build
@@ -40,6 +40,20 @@ test-other: targets
 
 test-e2e: targets
 	$(FCF_SUITE) $(E2E_TESTS)
+
+# what boots guests, on the small kernel: it is built once, some ten minutes;
+# make test runs t/agent/kernel.t alone, where it has been
+KERNEL_TESTS := t/agent/kernel.t t/agent/guest.t t/agent/runtimes.t \
+                t/agent/standin.t t/agent/snapshot.t t/e2e/e2e.t
+
+test-kernel:
+	run/deps test
+	@$(MAKE) --no-print-directory V=asan targets
+	@$(MAKE) --no-print-directory V=release targets
+	@date '+test-kernel: %T, the kernel'
+	@$(MAKE) --no-print-directory kernel
+	@date '+test-kernel: %T, the tests'
+	@FCF_BUILD=build/asan FCF_KERNEL=small t/suite $(KERNEL_TESTS)
 
 # hours of a node's life in some ten minutes
 soak: targets

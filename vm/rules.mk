@@ -15,7 +15,8 @@ INIT_OBJS := $(INIT_SRCS:%.c=$(GUEST_OBJ)/%.o)
 
 FUNCTIONS := $(patsubst vm/functions/%/,%,$(wildcard vm/functions/*/))
 
-GUEST_IMAGES := $(VM)/initramfs.img $(VM)/runtimes/base.img \
+GUEST_IMAGES := $(VM)/initramfs.img $(VM)/initramfs-small.img \
+                $(VM)/runtimes/base.img \
                 $(FUNCTIONS:%=$(VM)/functions/%.img)
 
 TARGETS += $(VM)/vmlinux $(GUEST_IMAGES)
@@ -50,14 +51,13 @@ $(VM)/vmlinux: $(VM)/version
 	vm/kernel/fetch $(VM)
 	@touch $@
 
-# a small one for boot speed, by hand: make -C vm kernel
+# a small one for boot speed, by hand: make -C vm kernel.  Always asked of the
+# script, which knows what has been built before.
 
 .PHONY: kernel
-kernel: $(VM)/vmlinux-small
-
-$(VM)/vmlinux-small: vm/kernel/build vm/kernel/microvm.config
+kernel: $(VM)/initramfs-small.img
 	@mkdir -p $(VM)
-	vm/kernel/build $(VM)/kernels $@
+	vm/kernel/build $(VM)/kernels $(VM)/vmlinux-small
 
 # init
 
@@ -67,6 +67,10 @@ $(VM)/init: $(INIT_OBJS) vm/rules.mk
 
 $(VM)/initramfs.img: $(VM)/init $(VM)/version vm/init/pack
 	vm/init/pack $(VM)/init $(VM)/modules $@
+
+# for a kernel that has all it needs inside
+$(VM)/initramfs-small.img: $(VM)/init vm/init/pack
+	vm/init/pack $(VM)/init '' $@
 
 # runtimes and functions
 

@@ -16,7 +16,7 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path remove_tree);
 
 our @EXPORT_OK = qw(%set root tell fail slurp spew try_lock own_lock
-    lock_owner clear_run_dir);
+    lock_owner clear_run_dir kernel_files);
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
 sub root { $root }
@@ -46,6 +46,8 @@ our %set = map { $_->[0] => _setting(@$_) } (
     [PARK_TIMEOUT   => '60s'],
     [WORKERS        => 2],
     [RUN_VMM        => 'auto'],     # firecracker, qemu, instant
+    [KERNEL         => 'auto'],     # debian, small, or an ELF's path
+    [LOG_LEVEL      => 'info'],     # the agent's
     [RUN_BUILD      => "$root/build/release"],
     [RUN_DETACH     => 0],          # return when it is up
     [RUN_CALLS      => 1],          # make the two example calls
@@ -67,6 +69,19 @@ for my $name (grep { /_PORT/ } keys %set) {
 
 fail("RUN_VMM=$set{RUN_VMM} is none of auto, firecracker, qemu, instant")
     unless $set{RUN_VMM} =~ /^(?:auto|firecracker|qemu|instant)$/;
+
+# auto: the small one where it has been built (make -C vm kernel).  Another
+# than Debian's has what it needs inside, or brings no guest up.
+sub kernel_files {
+    my $vm = "$root/build/vm";
+    my $name = $set{KERNEL};
+
+    $name = -e "$vm/vmlinux-small" ? 'small' : 'debian' if $name eq 'auto';
+
+    return ("$vm/vmlinux", "$vm/initramfs.img") if $name eq 'debian';
+    return ($name eq 'small' ? "$vm/vmlinux-small"
+        : $name =~ m{^/} ? $name : "$root/$name", "$vm/initramfs-small.img");
+}
 
 # etcd and etcdctl refuse to start with one that contradicts an option
 delete @ENV{grep { /^ETCD(?:CTL)?_/ } keys %ENV};

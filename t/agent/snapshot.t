@@ -180,7 +180,7 @@ sub instant_wakes {
 
 sub qemu_life {
     my $vm = vmm(backend => 'qemu');
-    is(configure($vm, initrd => "$images/initramfs.img",
+    is(configure($vm, initrd => $initrd,
         function => "$images/functions/hello.img"), '', 'configured');
     is(start($vm)->{status}, 204, 'started');
     wait_for(sub {

@@ -267,7 +267,7 @@ sub real_guest {
 
     POSIX::mkfifo($vm->{console}, 0600) or die if $opt{fifo};
 
-    is(configure($vm, initrd => "$images/initramfs.img",
+    is(configure($vm, initrd => $initrd,
         function => "$images/functions/hello.img", vcpus => $opt{vcpus}), '',
         'configured');
     is(start($vm)->{status}, 204, 'started');

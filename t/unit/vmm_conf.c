@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,14 +124,19 @@ test_cmdline(void)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        got = fcv_qemu_cmdline(cases[i].args, NULL, 5);
+        got = fcv_qemu_cmdline(cases[i].args, NULL, 0, 5);
         is_str(got, cases[i].want, "cmdline \"%s\"", cases[i].args);
         free(got);
     }
 
-    got = fcv_qemu_cmdline("root=/dev/vdb -- b", "root=/dev/vda ro", 5);
+    got = fcv_qemu_cmdline("root=/dev/vdb -- b", "root=/dev/vda ro", 0, 5);
     is_str(got, "root=/dev/vdb root=/dev/vda ro tsc_early_khz=5 tsc=reliable "
            "no_timer_check -- b", "the root device's own words count");
+    free(got);
+
+    got = fcv_qemu_cmdline("quiet", NULL, 1, 5);
+    is_str(got, "quiet tsc_early_khz=5 tsc=reliable no_timer_check "
+           "nolapic_timer", "without ACPI the PIT ticks");
     free(got);
 }
 
@@ -226,6 +232,85 @@ test_args(void)
 }
 
 
+/* a kernel of which only these words matter */
+static int
+kernel(const char *words)
+{
+    int  fd;
+
+    fd = memfd_create("kernel", MFD_CLOEXEC);
+
+    if (fd == -1 || write(fd, words, strlen(words)) == -1) {
+        perror("memfd");
+        exit(1);
+    }
+
+    return fd;
+}
+
+
+static const char *
+machine_of(fcv_model_t *model, const char *words)
+{
+    fcf_err_t         err;
+    fcv_args_t        args;
+    static char       out[200];
+    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1 };
+
+    if (model->kernel_fd != -1) {
+        (void) close(model->kernel_fd);
+    }
+
+    model->kernel_fd = kernel(words);
+    is_int(fcv_qemu_args(&args, model, &conf, &err), 0, "with: %s", words);
+    snprintf(out, sizeof(out), "%s | %s",
+             strstr(arg_of(&args, "-M", 0), "acpi="),
+             strstr(arg_of(&args, "-append", 0), "nolapic_timer")
+             ? "PIT" : "APIC");
+    fcv_args_free(&args);
+
+    return out;
+}
+
+
+static void
+test_plain(void)
+{
+    fcf_err_t     err;
+    fcv_model_t   model;
+    const char   *acpi = "acpi=on,ioapic2=on | APIC";
+    const char   *plain = "acpi=off,ioapic2=off | PIT";
+    const char   *knows = "virtio_mmio.device and Intel MultiProcessor "
+                          "Specification v1";
+
+    is_int(fcv_model_init(&model, &err), 0, "model");
+    model.boot = json_pack("{s:s}", "kernel_image_path", "/k");
+
+    is_str(machine_of(&model, knows), plain, "it can do without ACPI");
+    is_str(machine_of(&model, "virtio_mmio.device"), acpi, "no MP table");
+    is_str(machine_of(&model, "Intel MultiProcessor Specification"), acpi,
+           "no devices by name");
+    is_str(machine_of(&model, ""), acpi, "an empty one");
+
+    json_object_set_new(model.boot, "boot_args", json_string("a -- b"));
+    is_str(machine_of(&model, knows), acpi, "words for init");
+    json_object_set_new(model.boot, "boot_args", json_string("a"));
+    json_object_set_new(model.machine, "vcpu_count", json_integer(2));
+    is_str(machine_of(&model, knows), acpi, "two vCPUs");
+    json_object_set_new(model.machine, "vcpu_count", json_integer(1));
+
+    for (model.ndrives = 0; model.ndrives < 9; model.ndrives++) {
+        model.drives[model.ndrives].json = json_pack("{s:s}", "path_on_host",
+                                                     "/d");
+        model.drives[model.ndrives].fd = -1;
+    }
+
+    is_str(machine_of(&model, knows), acpi, "more devices than it can name");
+
+    fcv_model_done(&model);
+}
+
+
 /* A FIFO that nobody reads takes what fits and never blocks. */
 static void
 test_serial(void)
@@ -268,6 +353,7 @@ main(void)
     test_refused();
     test_cmdline();
     test_args();
+    test_plain();
 
     return tap_done();
 }

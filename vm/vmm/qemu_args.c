@@ -1,9 +1,7 @@
-#include <elf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "contract/fcf_buf.h"
 #include "vm/vmm/qemu_args.h"
@@ -11,12 +9,11 @@
 
 #define FCV_TRANSPORTS   24             /* virtio-mmio places of microvm with
                                            its second I/O APIC */
+#define FCV_TRANSPORTS_PLAIN  8         /* without */
 
 /* MiB of translated code.  In 8 Debian's kernel does not fit: it boots three
  * times as long; 64 gain nothing. */
 #define FCV_TB_SIZE      "32"
-
-#define FCV_BZIMAGE_MAGIC  0x202        /* where "HdrS" stands */
 
 
 void
@@ -75,24 +72,45 @@ has_word(const char *text, const char *word)
 }
 
 
+/* where " -- " stands, or NULL */
+static const char *
+words_of_init(const char *boot_args)
+{
+    return strncmp(boot_args, "-- ", 3) == 0 ? boot_args
+                                              : strstr(boot_args, " -- ");
+}
+
+
+/*
+ * What a kernel in software emulation needs besides, and none on Firecracker:
+ *   tsc_early_khz    the guest's TSC is the host's, whose rate was measured;
+ *                    a kernel that measures it by the PIT fails under load
+ *   tsc=reliable     a guest that did not run for a while would take its TSC
+ *                    for a broken one, and go by jiffies
+ *   no_timer_check   nor is the timer's interrupt to be counted within a time
+ *   nolapic_timer    (plain) the PIT ticks, and 0.2 s of measuring the local
+ *                    APIC's timer are saved
+ */
+
 char *
-fcv_qemu_cmdline(const char *boot_args, const char *root,
+fcv_qemu_cmdline(const char *boot_args, const char *root, int plain,
     unsigned long tsc_khz)
 {
     int          rc;
     char         tsc[40];
-    size_t       i, head;
+    size_t       i, n, head;
     fcf_buf_t    out;
     const char  *dash;
 
-    const char *const  extra[] = { tsc, "tsc=reliable", "no_timer_check" };
+    const char *const  extra[] = { tsc, "tsc=reliable", "no_timer_check",
+                                   "nolapic_timer" };
 
+    n = sizeof(extra) / sizeof(extra[0]) - (plain ? 0 : 1);
     snprintf(tsc, sizeof(tsc), "tsc_early_khz=%lu", tsc_khz);
 
     /* what follows "--" is init's, not the kernel's */
 
-    dash = strncmp(boot_args, "-- ", 3) == 0 ? boot_args
-                                              : strstr(boot_args, " -- ");
+    dash = words_of_init(boot_args);
     head = dash ? (size_t) (dash - boot_args) : strlen(boot_args);
 
     fcf_buf_init(&out, 2 * FCV_CMDLINE_MAX);
@@ -104,7 +122,7 @@ fcv_qemu_cmdline(const char *boot_args, const char *root,
         rc = fcf_buf_addf(&out, "%s%s", out.len ? " " : "", root);
     }
 
-    for (i = 0; i < sizeof(extra) / sizeof(extra[0]) && rc == 0; i++) {
+    for (i = 0; i < n && rc == 0; i++) {
         char  word[40];
 
         snprintf(word, sizeof(word), "%.*s", (int) strcspn(extra[i], "="),
@@ -128,9 +146,30 @@ fcv_qemu_cmdline(const char *boot_args, const char *root,
 }
 
 
+/*
+ * Whether the machine can do without ACPI, which saves its firmware's tables
+ * and the local APIC's timer: 0.3 s of a boot.  QEMU then names the devices to
+ * the kernel at the very end of its command line, where none of init's words
+ * may stand.
+ */
+
+static int
+is_plain(const fcv_model_t *model)
+{
+    unsigned  devices;
+
+    devices = model->ndrives + model->nnics + (model->entropy ? 1 : 0);
+
+    return fcv_int(model->machine, "vcpu_count") == 1
+           && devices <= FCV_TRANSPORTS_PLAIN
+           && words_of_init(fcv_model_boot_args(model)) == NULL
+           && fcv_qemu_kernel_is_plain(model);
+}
+
+
 static int
 add_machine(fcv_args_t *args, const fcv_model_t *model,
-    const fcv_qemu_conf_t *conf)
+    const fcv_qemu_conf_t *conf, int plain)
 {
     long long  vcpus;
 
@@ -142,7 +181,8 @@ add_machine(fcv_args_t *args, const fcv_model_t *model,
            || add(args, "-display") || add(args, "none")
            || add(args, "-M")
            || add(args, "microvm,x-option-roms=off,pit=on,pic=on,rtc=on,"
-                  "isa-serial=on,acpi=on,ioapic2=on")
+                  "isa-serial=on,%s", plain ? "acpi=off,ioapic2=off"
+                                            : "acpi=on,ioapic2=on")
            || add(args, "-accel")
            || add(args, "tcg,thread=%s,tb-size=" FCV_TB_SIZE,
                   vcpus > 1 ? "multi" : "single")
@@ -191,7 +231,7 @@ root_words(const fcv_model_t *model, int *failed)
 
 static int
 add_kernel(fcv_args_t *args, const fcv_model_t *model,
-    const fcv_qemu_conf_t *conf)
+    const fcv_qemu_conf_t *conf, int plain)
 {
     int          rc;
     char        *root, *cmdline;
@@ -199,7 +239,7 @@ add_kernel(fcv_args_t *args, const fcv_model_t *model,
 
     root = root_words(model, &rc);
     cmdline = rc ? NULL : fcv_qemu_cmdline(fcv_model_boot_args(model), root,
-                                           conf->tsc_khz);
+                                           plain, conf->tsc_khz);
     free(root);
 
     if (cmdline == NULL) {
@@ -288,12 +328,14 @@ int
 fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     const fcv_qemu_conf_t *conf, fcf_err_t *err)
 {
-    int       rc;
+    int       rc, plain;
     unsigned  i, bus;
 
     args->argc = 0;
+    plain = is_plain(model);
 
-    rc = add_machine(args, model, conf) || add_kernel(args, model, conf);
+    rc = add_machine(args, model, conf, plain)
+         || add_kernel(args, model, conf, plain);
 
     if (rc == 0 && conf->incoming_fd != -1) {
         rc = add(args, "-incoming") || add(args, "fd:%d", conf->incoming_fd);
@@ -301,7 +343,7 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
 
     /* the guest finds the places from the last to the first */
 
-    bus = FCV_TRANSPORTS;
+    bus = plain ? FCV_TRANSPORTS_PLAIN : FCV_TRANSPORTS;
 
     for (i = 0; i < model->ndrives && rc == 0; i++) {
         rc = add_drive(args, &model->drives[i], i, --bus);
@@ -325,71 +367,4 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     }
 
     return 0;
-}
-
-
-/* Firecracker loads each part of an ELF where it wants to be: there must be
- * memory there.  Silence about what is no ELF64 of x86: QEMU has words. */
-static int
-check_fits(const fcv_model_t *model, fcf_err_t *err)
-{
-    unsigned    i;
-    uint64_t    end, memory;
-    Elf64_Ehdr  head;
-    Elf64_Phdr  part;
-
-    memory = (uint64_t) fcv_int(model->machine, "mem_size_mib") << 20;
-
-    if (pread(model->kernel_fd, &head, sizeof(head), 0) != sizeof(head)
-        || head.e_ident[EI_CLASS] != ELFCLASS64
-        || head.e_phentsize != sizeof(part))
-    {
-        return 0;
-    }
-
-    for (i = 0; i < head.e_phnum; i++) {
-
-        if (pread(model->kernel_fd, &part, sizeof(part),
-                  (off_t) (head.e_phoff + i * sizeof(part)))
-            != sizeof(part))
-        {
-            return 0;
-        }
-
-        end = part.p_paddr + part.p_memsz;
-
-        if (part.p_type == PT_LOAD && (end < part.p_paddr || end > memory)) {
-            return fcf_err_set(err, FCF_E_INVALID,
-                               "Kernel Loader: kernel %s does not fit into "
-                               "%lld MiB of memory",
-                               fcv_str(model->boot, "kernel_image_path"),
-                               fcv_int(model->machine, "mem_size_mib"));
-        }
-    }
-
-    return 0;
-}
-
-
-int
-fcv_qemu_check_kernel(const fcv_model_t *model, fcf_err_t *err)
-{
-    char     head[FCV_BZIMAGE_MAGIC + 4];
-    ssize_t  n;
-
-    n = pread(model->kernel_fd, head, sizeof(head), 0);
-
-    if (n >= 4 && memcmp(head, "\177ELF", 4) == 0) {
-        return check_fits(model, err);
-    }
-
-    if (n == sizeof(head)
-        && memcmp(head + FCV_BZIMAGE_MAGIC, "HdrS", 4) == 0)
-    {
-        return 0;
-    }
-
-    return fcf_err_set(err, FCF_E_INVALID,
-                       "kernel %s: neither ELF nor bzImage",
-                       fcv_str(model->boot, "kernel_image_path"));
 }

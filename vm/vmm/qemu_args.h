@@ -31,12 +31,16 @@ int fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
  * kernel of old. */
 int fcv_qemu_check_kernel(const fcv_model_t *model, fcf_err_t *err)
     fcf_must_check;
+/* It finds its devices without ACPI: it knows virtio_mmio.device= and the MP
+ * table.  Debian's does not, that of vm/kernel does; nor is this seen of one
+ * that is compressed. */
+int fcv_qemu_kernel_is_plain(const fcv_model_t *model);
 void fcv_args_free(fcv_args_t *args);
 
 /* The kernel's command line with what names the root device (root, may be
- * NULL) and what only emulation needs; the caller frees it.  NULL: out of
- * memory. */
-char *fcv_qemu_cmdline(const char *boot_args, const char *root,
+ * NULL) and what only emulation needs; plain: of a machine without ACPI.  The
+ * caller frees it.  NULL: out of memory. */
+char *fcv_qemu_cmdline(const char *boot_args, const char *root, int plain,
     unsigned long tsc_khz);
 
 #endif /* _FCV_QEMU_ARGS_H_INCLUDED_ */

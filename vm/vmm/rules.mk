@@ -15,9 +15,9 @@ $(LLHTTP_LIB): $(addprefix $(B)/llhttp/,api.o http.o llhttp.o)
 
 VMM_MODEL := schema schema_tables model model_nic model_out snapshot tap
 VMM_MAIN  := main loop http http_conn api api_vm serial backend clocks qemu \
-             qemu_args qemu_spawn qemu_snapshot qmp instant instant_net \
-             instant_tcp instant_http instant_conf instant_control \
-             instant_clone
+             qemu_args qemu_kernel qemu_spawn qemu_snapshot qmp instant \
+             instant_net instant_tcp instant_http instant_conf \
+             instant_control instant_clone
 VMM_OBJS  := $(patsubst %,$(B)/vm/vmm/%.o,$(VMM_MODEL) $(VMM_MAIN)) \
              $(patsubst %,$(B)/vm/init/%.o,config frame mac output)
 
@@ -35,7 +35,7 @@ $(B)/t/unit/vmm_api: $(B)/t/unit/vmm_api.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                      $(B)/vm/vmm/api.o $(B)/vm/vmm/api_vm.o $(VMM_TEST)
 $(B)/t/unit/vmm_conf: $(B)/t/unit/vmm_conf.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                       $(B)/vm/vmm/instant_conf.o $(B)/vm/vmm/qemu_args.o \
-                      $(B)/vm/vmm/serial.o \
+                      $(B)/vm/vmm/qemu_kernel.o $(B)/vm/vmm/serial.o \
                       $(VMM_TEST)
 
 $(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf:

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use FcfRun qw(%set root);
+use FcfRun qw(%set root kernel_files);
 use FcfRun::Nginx qw(load_modules);
 
 our @EXPORT_OK = qw(nginx_conf agent_conf cli_conf);
@@ -111,9 +111,11 @@ sub cli_conf {
 sub agent_conf {
     my ($vmm, $vmm_args) = @_;
     my $vm = root() . '/build/vm';
+    my ($kernel, $initrd) = kernel_files();
 
     return <<"    EOC" =~ s/^ {4}//gmr;
     node_id = $set{NODE_ID}
+    log_level = $set{LOG_LEVEL}
     etcd = http://127.0.0.1:$set{ETCD_PORT}
     redis = 127.0.0.1:$set{REDIS_PORT}
     token_file = $set{RUN_DIR}/token
@@ -125,8 +127,8 @@ sub agent_conf {
     run_dir = $set{RUN_DIR}/data/vms
     functions = $set{RUN_DIR}/functions
     runtimes = $vm/runtimes
-    kernel = $vm/vmlinux
-    initrd = $vm/initramfs.img
+    kernel = $kernel
+    initrd = $initrd
     vmm = $vmm
     vmm_args = $vmm_args
 

@@ -8,7 +8,7 @@ use warnings;
 
 use Exporter 'import';
 use FcfTest;
-use FcfTest::Standin qw($bin $images $guest $ns tcp send_op);
+use FcfTest::Standin qw($bin $images $guest $ns $initrd tcp send_op);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use MIME::Base64;
@@ -83,7 +83,8 @@ sub boot {
     my $vm = FcfTest::Standin::vmm(backend => 'qemu');
 
     my $fault = FcfTest::Standin::configure($vm, function => $function,
-        initrd => "$images/initramfs.img",
+        initrd => $opt{initrd} // $initrd, kernel => $opt{kernel},
+        vcpus => $opt{vcpus},
         runtime => "$images/runtimes/" . ($opt{runtime} // 'base') . '.img',
         args => 'console=ttyS0 quiet reboot=k panic=-1 ' . ($opt{args} // ''),
         config => $opt{config} // config_drive(), memory => $opt{memory});

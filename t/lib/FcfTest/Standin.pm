@@ -12,13 +12,18 @@ use IO::Select;
 use IO::Socket::INET;
 use Test::More;
 
-our @EXPORT = qw($bin $images $guest $ns lay_network
+our @EXPORT = qw($bin $images $guest $ns $kernel $initrd lay_network
     vmm call fault put config_drive instant_image configure start instant
     guest_get tcp send_op read_frame op quit exits stop);
 
 our $bin = build_dir() . '/vm/vmm/fcfaas-vmm';
 our $images = root() . '/build/vm';
 our $guest = '172.16.0.2';
+
+# Debian's kernel, or with FCF_KERNEL=small ours (make -C vm kernel)
+our ($kernel, $initrd) = map { "$images/$_" }
+    ($ENV{FCF_KERNEL} // '') eq 'small' ? qw(vmlinux-small initramfs-small.img)
+    : qw(vmlinux initramfs.img);
 our $ns;
 
 my $count = 0;
@@ -112,14 +117,13 @@ sub instant_image {
 sub configure {
     my ($vm, %opt) = @_;
 
-    my $kernel = $opt{kernel} // "$images/vmlinux";
     my $runtime = $opt{runtime} // "$images/runtimes/base.img";
     my $config = $opt{config} // config_drive();
 
     my @r = (
         put($vm, '/machine-config', vcpu_count => $opt{vcpus} // 1,
             mem_size_mib => $opt{memory} // 128),
-        put($vm, '/boot-source', kernel_image_path => $kernel,
+        put($vm, '/boot-source', kernel_image_path => $opt{kernel} // $kernel,
             $opt{initrd} ? (initrd_path => $opt{initrd}) : (),
             boot_args => $opt{args}
                 // 'console=ttyS0 quiet reboot=k panic=-1 pci=off'),

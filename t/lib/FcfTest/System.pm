@@ -43,6 +43,7 @@ sub start {
         RUN_VMM   => $opt{vmm} // 'qemu',
         RUN_CALLS => $opt{calls} // 0,
         EGRESS    => 'none',
+        KERNEL    => $ENV{FCF_KERNEL} // 'debian',
         %{ $opt{env} // {} },
     };
 
