@@ -20,7 +20,8 @@ AGENT_LINK := $(AGENT_LIB) $(B)/contract/libfcf.a $(B)/llhttp/libllhttp.a
 
 # t/unit: tests by what they test; programs that t/agent and bench drive
 AGENT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(filter-out %_host.c %_fake.c \
-               t/unit/vmm_api.c t/unit/vmm_conf.c,$(wildcard \
+               t/unit/vmm_api.c t/unit/vmm_api_run.c t/unit/vmm_every.c \
+               t/unit/vmm_conf.c,$(wildcard \
                t/unit/agent_*.c t/unit/log.c t/unit/net_*.c t/unit/proxy_*.c \
                t/unit/vmm_*.c))))
 AGENT_HOSTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard t/unit/*_host.c)))

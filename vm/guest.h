@@ -87,12 +87,17 @@
  *   answer_ms=N      before each answer (0)
  *   body=TEXT        the answer's body (default: method, path, headers and
  *                    body of the request, as the echo function does)
+ *   body_bytes=N     the body's length, up to 64 MiB: body again and again
  *   status=N         the answer's status (200)
- *   fail=start       InstanceStart is refused
+ *   fail=start       InstanceStart is refused; likewise fail=pause, and
+ *                    fail=save of a snapshot
  *   fail=panic       prints a kernel panic on the console and exits
  *   fail=silent      boots, but the port never accepts
  *   fail=hang        accepts, never answers
  *   fail=cut         cuts the connection after half an answer
+ *   hang=STEP        that call is never answered: start, pause, save or load
+ *   exit=STEP        the VMM ends there with status 1: at one of these calls,
+ *                    at boot (before the port accepts), or at answer
  *   exit_after=N     exits after N requests were answered
  *   ignore_stop=1    does not react to op stop
  *   logs=HEX         what op logs is answered with, frames or not

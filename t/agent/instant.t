@@ -17,6 +17,8 @@ instant_serves();
 instant_many();
 instant_control();
 instant_fails();
+instant_sizes();
+instant_steps();
 instant_slow_readers();
 instant_without_tap();
 
@@ -153,7 +155,8 @@ sub instant_fails {
     put($vm, '/drives/function', drive_id => 'function', is_root_device => \0,
         path_on_host => instant_image('fail=sometimes'));
     is(fault(start($vm)), 'Start microvm error: function image: '
-        . 'fail=sometimes: must be start, panic, silent, hang or cut',
+        . 'fail=sometimes: must be start, panic, silent, hang, cut, pause '
+        . 'or save',
         'a bad setting');
 
     my $bad = config_drive(address => 'here');
@@ -203,6 +206,94 @@ sub instant_fails {
     wait_for(sub { tcp(80, Timeout => 0.2) }, 5, 'the port');
     ok(now() - $t >= 0.4, 'then it accepts');
     stop($vm);
+}
+
+
+# as long an answer as is wanted, also longer than anything else here
+sub instant_sizes {
+    for my $size (1, 4096, 65537, 8 * 1024 * 1024) {
+        my $vm = instant("body_bytes=$size", 'body=0123456789');
+        my $body = guest_get('/', timeout => 60)->{body};
+        is(length $body, $size, "body_bytes=$size");
+        is(substr($body, -1), substr('0123456789', ($size - 1) % 10, 1),
+            'to its end');
+        stop($vm);
+    }
+}
+
+
+# Each call of a machine's life: refused, never answered, or the end.
+sub instant_steps {
+    my %files = (snapshot_path => tmpdir() . '/state',
+        mem_file_path => tmpdir() . '/memory');
+    my %call = (
+        start => sub { start($_[0]) },
+        pause => sub { call($_[0], 'PATCH', '/vm', '{"state":"Paused"}') },
+        save => sub { put($_[0], '/snapshot/create', %files) },
+        load => sub { put($_[0], '/snapshot/load', %files) });
+    my @steps = qw(start pause save);
+    my $image = tmpdir() . '/steps.img';
+
+    # the file stays the same, so that a snapshot finds it
+    my $set = sub { spew($image, slurp(instant_image(@_))) };
+    my $up = sub {
+        $set->(@_);
+        my $vm = vmm();
+        my $file = spew(tmpdir() . '/kernel', '');
+        is(configure($vm, kernel => $file, runtime => $file,
+            function => $image), '', "@_");
+        return $vm;
+    };
+    my $to = sub {
+        my ($vm, $step) = @_;
+        for (@steps) {
+            return if $_ eq $step;
+            is($call{$_}->($vm)->{status}, 204, "$_ is answered");
+        }
+    };
+
+    for my $step (@steps, 'load') {
+        my $new = sub {
+            my ($want) = @_;
+            my $vm = $up->($step eq 'load' ? () : $want);
+            $to->($vm, $step);
+            return $vm if $step ne 'load';
+            quit($vm);
+            $set->($want);
+            return vmm();
+        };
+
+        my $refused = $step eq 'load' ? 'clone=broken' : "fail=$step";
+        my $vm = $new->($refused);
+        like(fault($call{$step}->($vm)),
+            qr/the function image says $refused/, 'is refused');
+        $step eq 'load' ? exits($vm, 1, 'and ends it') : quit($vm);
+
+        $vm = $new->("hang=$step");
+        is(curl('--unix-socket', $vm->{sock}, '-m', 0.5, '-X',
+            $step eq 'pause' ? 'PATCH' : 'PUT', '-d', json_encode(
+                $step eq 'start' ? { action_type => 'InstanceStart' }
+                : $step eq 'pause' ? { state => 'Paused' } : \%files),
+            'http://localhost/' . { start => 'actions', pause => 'vm',
+                save => 'snapshot/create', load => 'snapshot/load' }->{$step}
+            )->{status}, 0, 'no answer');
+        is(call($vm, 'GET', '/')->{status}, 200, 'though its API answers');
+        quit($vm);
+
+        $vm = $new->("exit=$step");
+        isnt($call{$step}->($vm)->{status}, 204, 'no answer');
+        exits($vm, 1, 'it has ended');
+    }
+
+    my $vm = $up->('exit=boot');
+    is(start($vm)->{status}, 204, 'started');
+    exits($vm, 1, 'and ended');
+
+    $vm = $up->('exit=answer');
+    start($vm);
+    isnt(eval { guest_get('/', timeout => 10)->{status} } // 0, 200,
+        'no answer');
+    exits($vm, 1, 'but the end');
 }
 
 

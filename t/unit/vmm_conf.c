@@ -38,7 +38,8 @@ test_instant(void)
     is_int(parse(&c, FCV_INSTANT_MAGIC "boot_ms=20\nanswer_ms=5\nbody=a=b c\n"
                  "say=hello = world\n"
                  "status=503\nfail=cut\nexit_after=3\nignore_stop=1\n"
-                 "take_mb=7\nlogs=00fFa1\n\nxyz",
+                 "take_mb=7\nlogs=00fFa1\nbody_bytes=9\nhang=save\n"
+                 "exit=answer\n\nxyz",
                  &err), 0, "all of them, up to the empty line");
     is_int(c.boot_ms, 20, "boot_ms");
     is_int(c.answer_ms, 5, "answer_ms");
@@ -50,6 +51,9 @@ test_instant(void)
     is_int(c.exit_after, 3, "exit_after");
     is_int(c.ignore_stop, 1, "ignore_stop");
     is_int(c.take_mb, 7, "take_mb");
+    is_int(c.body_bytes, 9, "body_bytes");
+    is_int(c.hang, FCV_STEP_SAVE, "hang");
+    is_int(c.exit, FCV_STEP_ANSWER, "exit");
     ok(c.logs_len == 3 && memcmp(c.logs, "\x00\xff\xa1", 3) == 0, "logs");
 
     is_int(fcv_instant_conf_parse(&c, FCV_INSTANT_MAGIC "fail=hang\0nonsense",
@@ -85,12 +89,18 @@ test_refused(void)
           "function image: answer_ms=1x: must be 0 to 3600000" },
         { "status=99", "function image: status=99: must be 200 to 599" },
         { "fail=badly", "function image: fail=badly: must be start, panic, "
-          "silent, hang or cut" },
+          "silent, hang, cut, pause or save" },
         { "exit_after=0",
           "function image: exit_after=0: must be 1 to 1000000000" },
         { "logs=0g", "function image: logs=0g: must be 1 to 256 bytes in "
           "hex" },
         { "logs=1", "function image: logs=1: must be 1 to 256 bytes in hex" },
+        { "hang=boot", "function image: hang=boot: must be start, pause, save "
+          "or load" },
+        { "exit=", "function image: exit=: must be start, pause, save, load, "
+          "boot or answer" },
+        { "body_bytes=0",
+          "function image: body_bytes=0: must be 1 to 67108864" },
         { "ignore_stop=yes",
           "function image: ignore_stop=yes: must be 0 or 1" }
     };

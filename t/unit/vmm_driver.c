@@ -167,6 +167,41 @@ test_failures(void)
 }
 
 
+/* up to 64 KiB an answer is read, and nothing of it is copied where it does
+ * not fit; beyond, it is none */
+static void
+test_sizes(void)
+{
+    size_t     i;
+    char       script[32];
+    fct_run_t  run;
+
+    static const struct {
+        const char  *size;
+        int          fits;
+    } sizes[] = {
+        { "26", 1 }, { "27", 1 }, { "1023", 1 }, { "1024", 1 }, { "4096", 1 },
+        { "16383", 1 }, { "16384", 1 }, { "65535", 1 }, { "65536", 1 },
+        { "65537", 0 }, { "131072", 0 }, { "1048576", 0 }
+    };
+
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        snprintf(script, sizeof(script), "size=%s", sizes[i].size);
+        fct_drive(&run, script, sizes[i].fits ? 'S' : 0);
+        is_str(run.events, sizes[i].fits ? "SX" : "FX", "%s bytes: %s",
+               sizes[i].size, run.words);
+
+        snprintf(script, sizeof(script), "fault=%s", sizes[i].size);
+        fct_drive(&run, script, 0);
+        is_str(run.events, "SFX", "%s bytes of a refusal", sizes[i].size);
+        ok(strncmp(run.words, "PUT /machine-config: ", 21) == 0
+           && strlen(run.words) < FCF_ERR_MSG_MAX
+           && strchr(run.words, 0x7f) == NULL,
+           "are one line: %.40s", run.words);
+    }
+}
+
+
 /* a guest that says more than is kept */
 static void
 test_console(void)
@@ -214,6 +249,7 @@ tests(void)
     test_rates();
     test_trial();
     test_failures();
+    test_sizes();
     test_console();
     test_kills();
 }

@@ -124,14 +124,47 @@ fake_endless(int fd)
 }
 
 
+/* size: of the body at least, filled up with spaces */
 static void
-fake_version(int fd, const char *version)
+fake_version(int fd, const char *version, size_t size)
 {
-    char  body[192];
+    char    body[192];
+    size_t  len;
 
     snprintf(body, sizeof(body), "{\"vmm_version\":\"%s\"}", version);
-    dprintf(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
-            strlen(body), body);
+    len = strlen(body);
+    dprintf(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s%*s",
+            size > len ? size : len, body,
+            size > len ? (int) (size - len) : 0, "");
+}
+
+
+/* a refusal whose words make it that long, of letters that a log cleans */
+static void
+fake_fault(int fd, size_t size)
+{
+    char    *body;
+    size_t   i, head;
+
+    static const char  begin[] = "{\"fault_message\":\"";
+
+    head = sizeof(begin) - 1;
+    body = malloc(size);
+
+    if (body == NULL || size < head + 2) {
+        exit(9);
+    }
+
+    memcpy(body, begin, head);
+
+    for (i = head; i < size - 2; i++) {
+        body[i] = "ab\x7f"[i % 3];
+    }
+
+    memcpy(body + size - 2, "\"}", 2);
+    dprintf(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n\r\n"
+            "%.*s", size, (int) size, body);
+    free(body);
 }
 
 
@@ -183,8 +216,14 @@ fake_serve(int fd, const char *script)
         if (strcmp(path, "/") == 0 && strcmp(script, "version=none") != 0
             && strcmp(want, "/") != 0)
         {
-            fake_version(fd, strcmp(action, "version") == 0 ? want
-                                                            : "1.16.0");
+            fake_version(fd, strcmp(action, "version") == 0 ? want : "1.16.0",
+                         strcmp(action, "size") == 0 ? strtoul(want, NULL, 10)
+                                                     : 0);
+
+        } else if (strcmp(action, "fault") == 0
+                   && strcmp(path, "/machine-config") == 0)
+        {
+            fake_fault(fd, strtoul(want, NULL, 10));
 
         } else if (strcmp(path, want) != 0) {
             dprintf(fd, "HTTP/1.1 204 No Content\r\n\r\n");

@@ -12,6 +12,8 @@
  *   flood            more on standard error than anybody keeps, then as exit
  *   noisy            200 KiB of lines on the console, then as exit=/actions
  *   huge=<path>      200 and a body that does not end
+ *   size=<n>         GET / is answered with so many bytes
+ *   fault=<n>        PUT /machine-config is refused with so many
  *   panic=/actions   words on the console, then as exit
  *   late             listens only a while after it has bound
  *   silent           no socket

@@ -147,6 +147,15 @@ take_memory(void)
 }
 
 
+static void
+end_badly(void *unused)
+{
+    (void) unused;
+
+    fcv_loop_quit(fcv_instant.vm->loop, 1);
+}
+
+
 /* The guest is up: what it does from now on hangs on its behaviour. */
 static void
 booted(void *unused)
@@ -154,6 +163,11 @@ booted(void *unused)
     fcf_err_t  err;
 
     (void) unused;
+
+    if (fcv_instant.conf.exit == FCV_STEP_BOOT) {
+        fcv_timer_add(0, end_badly, NULL);
+        return;
+    }
 
     take_memory();
     fcv_instant.listens = 1;
@@ -200,9 +214,36 @@ instant_init(fcv_vm_t *vm, fcf_err_t *err)
 }
 
 
+/* The call at hand is answered, unless the function image wants otherwise;
+ * fail: what makes it refuse. */
+static int
+finish(fcv_step_e step, fcv_fail_e fail, fcf_err_t *err)
+{
+    static const char *const  names[] = {
+        [FCV_STEP_START] = "start",
+        [FCV_STEP_PAUSE] = "pause",
+        [FCV_STEP_SAVE] = "save"
+    };
+
+    if (fail != FCV_FAIL_NONE && fcv_instant.conf.fail == fail) {
+        return fcf_err_set(err, FCF_E_REFUSED,
+                           "the function image says fail=%s", names[step]);
+    }
+
+    if (fcv_instant.conf.exit == step) {
+        fcv_loop_quit(fcv_instant.vm->loop, 1);
+
+    } else if (fcv_instant.conf.hang != step) {
+        fcv_instant.announce = 1;
+    }
+
+    return 0;
+}
+
+
 /* Up to where the guest would begin: config_fd holds who it is. */
 static int
-set_up(const char *what, int config_fd, fcf_err_t *err)
+set_up(fcv_step_e step, fcv_fail_e fail, int config_fd, fcf_err_t *err)
 {
     const fcv_model_t  *model;
 
@@ -224,18 +265,14 @@ set_up(const char *what, int config_fd, fcf_err_t *err)
         return -1;
     }
 
-    if (fcv_instant.conf.fail == FCV_FAIL_START) {
-        return fcf_err_set(err, FCF_E_REFUSED,
-                           "the function image says fail=start");
-    }
-
-    if (open_network(err) != 0) {
+    if (finish(step, fail, err) != 0 || open_network(err) != 0) {
+        fcv_instant.announce = 0;
         return -1;
     }
 
-    fcv_instant_say("fcfaas instant machine, %s: %s", what,
+    fcv_instant_say("fcfaas instant machine, %s: %s",
+                    step == FCV_STEP_LOAD ? "of a snapshot" : "no guest",
                     fcv_instant.vm->id);
-    fcv_instant.announce = 1;
 
     return 0;
 }
@@ -244,7 +281,7 @@ set_up(const char *what, int config_fd, fcf_err_t *err)
 static int
 instant_start(fcf_err_t *err)
 {
-    if (set_up("no guest", -1, err) != 0) {
+    if (set_up(FCV_STEP_START, FCV_FAIL_START, -1, err) != 0) {
         return -1;
     }
 
@@ -266,10 +303,14 @@ instant_start(fcf_err_t *err)
 static int
 instant_pause(int paused, fcf_err_t *err)
 {
-    (void) err;
+    /* only what stops it fails, so that it may go on */
+
+    if (paused && finish(FCV_STEP_PAUSE, FCV_FAIL_PAUSE, err) != 0) {
+        return -1;
+    }
 
     fcv_net_pause(paused);
-    fcv_instant.announce = 1;
+    fcv_instant.announce |= !paused;
 
     return 0;
 }
@@ -307,16 +348,15 @@ instant_save(int memory_fd, fcf_err_t *err)
     }
 
     free(data);
-    fcv_instant.announce = rc == 0;
 
-    return rc;
+    return rc == 0 ? finish(FCV_STEP_SAVE, FCV_FAIL_SAVE, err) : rc;
 }
 
 
 static int
 instant_load(int memory_fd, int resume, fcf_err_t *err)
 {
-    if (set_up("of a snapshot", memory_fd, err) != 0) {
+    if (set_up(FCV_STEP_LOAD, FCV_FAIL_NONE, memory_fd, err) != 0) {
         return -1;
     }
 

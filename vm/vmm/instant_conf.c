@@ -13,9 +13,12 @@ typedef int (*set_pt)(fcv_instant_conf_t *conf, const char *value);
 static int set_boot_ms(fcv_instant_conf_t *conf, const char *value);
 static int set_answer_ms(fcv_instant_conf_t *conf, const char *value);
 static int set_body(fcv_instant_conf_t *conf, const char *value);
+static int set_body_bytes(fcv_instant_conf_t *conf, const char *value);
 static int set_say(fcv_instant_conf_t *conf, const char *value);
 static int set_status(fcv_instant_conf_t *conf, const char *value);
 static int set_fail(fcv_instant_conf_t *conf, const char *value);
+static int set_hang(fcv_instant_conf_t *conf, const char *value);
+static int set_exit(fcv_instant_conf_t *conf, const char *value);
 static int set_exit_after(fcv_instant_conf_t *conf, const char *value);
 static int set_ignore_stop(fcv_instant_conf_t *conf, const char *value);
 static int set_logs(fcv_instant_conf_t *conf, const char *value);
@@ -31,9 +34,12 @@ static const struct {
     { "boot_ms", set_boot_ms, "0 to 3600000" },
     { "answer_ms", set_answer_ms, "0 to 3600000" },
     { "body", set_body, "text" },
+    { "body_bytes", set_body_bytes, "1 to 67108864" },
     { "say", set_say, "text of at most 255 bytes" },
     { "status", set_status, "200 to 599" },
-    { "fail", set_fail, "start, panic, silent, hang or cut" },
+    { "fail", set_fail, "start, panic, silent, hang, cut, pause or save" },
+    { "hang", set_hang, "start, pause, save or load" },
+    { "exit", set_exit, "start, pause, save, load, boot or answer" },
     { "exit_after", set_exit_after, "1 to 1000000000" },
     { "ignore_stop", set_ignore_stop, "0 or 1" },
     { "logs", set_logs, "1 to 256 bytes in hex" },
@@ -93,6 +99,15 @@ set_body(fcv_instant_conf_t *conf, const char *value)
 
 
 static int
+set_body_bytes(fcv_instant_conf_t *conf, const char *value)
+{
+    conf->has_body = 1;
+
+    return parse_number(value, 1, FCV_INSTANT_BODY_MAX, &conf->body_bytes);
+}
+
+
+static int
 set_say(fcv_instant_conf_t *conf, const char *value)
 {
     return (size_t) snprintf(conf->say, sizeof(conf->say), "%s", value)
@@ -115,27 +130,76 @@ set_status(fcv_instant_conf_t *conf, const char *value)
 }
 
 
+/* the place of value in names, up to last, or -1 */
+static int
+find_name(const char *const *names, int last, const char *value)
+{
+    int  i;
+
+    for (i = 0; i <= last; i++) {
+        if (names[i] && strcmp(names[i], value) == 0) {
+            return i;
+        }
+    }
+
+    return -1;
+}
+
+
 static int
 set_fail(fcv_instant_conf_t *conf, const char *value)
 {
-    unsigned  i;
+    int  i;
 
     static const char *const  names[] = {
         [FCV_FAIL_START] = "start",
         [FCV_FAIL_PANIC] = "panic",
         [FCV_FAIL_SILENT] = "silent",
         [FCV_FAIL_HANG] = "hang",
-        [FCV_FAIL_CUT] = "cut"
+        [FCV_FAIL_CUT] = "cut",
+        [FCV_FAIL_PAUSE] = "pause",
+        [FCV_FAIL_SAVE] = "save"
     };
 
-    for (i = FCV_FAIL_START; i <= FCV_FAIL_CUT; i++) {
-        if (strcmp(names[i], value) == 0) {
-            conf->fail = (fcv_fail_e) i;
-            return 0;
-        }
-    }
+    i = find_name(names, FCV_FAIL_SAVE, value);
+    conf->fail = i == -1 ? conf->fail : (fcv_fail_e) i;
 
-    return -1;
+    return i == -1 ? -1 : 0;
+}
+
+
+static int
+set_step(fcv_step_e *step, fcv_step_e last, const char *value)
+{
+    int  i;
+
+    static const char *const  names[] = {
+        [FCV_STEP_START] = "start",
+        [FCV_STEP_PAUSE] = "pause",
+        [FCV_STEP_SAVE] = "save",
+        [FCV_STEP_LOAD] = "load",
+        [FCV_STEP_BOOT] = "boot",
+        [FCV_STEP_ANSWER] = "answer"
+    };
+
+    i = find_name(names, (int) last, value);
+    *step = i == -1 ? *step : (fcv_step_e) i;
+
+    return i == -1 ? -1 : 0;
+}
+
+
+static int
+set_hang(fcv_instant_conf_t *conf, const char *value)
+{
+    return set_step(&conf->hang, FCV_STEP_LOAD, value);
+}
+
+
+static int
+set_exit(fcv_instant_conf_t *conf, const char *value)
+{
+    return set_step(&conf->exit, FCV_STEP_ANSWER, value);
 }
 
 
@@ -201,7 +265,7 @@ set_take_mb(fcv_instant_conf_t *conf, const char *value)
 static int
 set_clone(fcv_instant_conf_t *conf, const char *value)
 {
-    unsigned  i;
+    int  i;
 
     static const char *const  names[] = {
         [FCV_CLONE_WELL] = "well",
@@ -213,14 +277,10 @@ set_clone(fcv_instant_conf_t *conf, const char *value)
         [FCV_CLONE_LOST] = "lost"
     };
 
-    for (i = 0; i <= FCV_CLONE_LOST; i++) {
-        if (strcmp(names[i], value) == 0) {
-            conf->clone = (fcv_instant_clone_e) i;
-            return 0;
-        }
-    }
+    i = find_name(names, FCV_CLONE_LOST, value);
+    conf->clone = i == -1 ? conf->clone : (fcv_instant_clone_e) i;
 
-    return -1;
+    return i == -1 ? -1 : 0;
 }
 
 

@@ -8,6 +8,7 @@
 #include "contract/fcf_err.h"
 
 #define FCV_INSTANT_MAX  4096           /* bytes of settings */
+#define FCV_INSTANT_BODY_MAX  (64 * 1024 * 1024)
 
 typedef enum {
     FCV_FAIL_NONE,
@@ -15,7 +16,9 @@ typedef enum {
     FCV_FAIL_PANIC,
     FCV_FAIL_SILENT,
     FCV_FAIL_HANG,
-    FCV_FAIL_CUT
+    FCV_FAIL_CUT,
+    FCV_FAIL_PAUSE,
+    FCV_FAIL_SAVE
 } fcv_fail_e;
 
 /* what goes wrong around a snapshot */
@@ -29,15 +32,28 @@ typedef enum {
     FCV_CLONE_LOST                      /* stays where it was */
 } fcv_instant_clone_e;
 
+/* where it may hang or end */
+typedef enum {
+    FCV_STEP_NONE,
+    FCV_STEP_START,
+    FCV_STEP_PAUSE,
+    FCV_STEP_SAVE,
+    FCV_STEP_LOAD,
+    FCV_STEP_BOOT,                      /* these two: may end only */
+    FCV_STEP_ANSWER
+} fcv_step_e;
+
 typedef struct {
     unsigned    boot_ms;
     unsigned    answer_ms;
     int         has_body;
     char        body[FCV_INSTANT_MAX];
     size_t      body_len;
+    unsigned    body_bytes;             /* 0: body_len */
     char        say[256];               /* a line on the console, at boot */
     int         status;
     fcv_fail_e  fail;
+    fcv_step_e  hang, exit;
     unsigned    exit_after;             /* 0: never */
     int         ignore_stop;
     char        logs[256];              /* instead of the op's frames */

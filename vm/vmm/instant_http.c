@@ -9,7 +9,7 @@
 #include "vm/vmm/instant.h"
 
 #define FCV_HEAD_MAX    65536
-#define FCV_BODY_MAX    (64 * 1024 * 1024)
+#define FCV_BODY_MAX    FCV_INSTANT_BODY_MAX
 #define FCV_BODIES_MAX  ((size_t) 256 * 1024 * 1024)    /* all at once */
 #define FCV_OUT_FULL    65536           /* no request is taken beyond this */
 #define FCV_OUT_MAX     (FCV_OUT_FULL + FCV_BODY_MAX + 4 * FCV_HEAD_MAX)
@@ -240,6 +240,32 @@ echo(http_t *conn)
 }
 
 
+/* the body of the settings, repeated where it is to be longer */
+static int
+fixed(http_t *conn)
+{
+    size_t                     i;
+    static char               *filled;
+    const fcv_instant_conf_t  *conf = &fcv_instant.conf;
+
+    if (conf->body_bytes == 0) {
+        return send_answer(conn, "text/plain", "", conf->body,
+                           conf->body_len);
+    }
+
+    if (filled == NULL) {
+        filled = malloc(conf->body_bytes);
+
+        for (i = 0; filled && i < conf->body_bytes; i++) {
+            filled[i] = conf->body_len ? conf->body[i % conf->body_len] : 'x';
+        }
+    }
+
+    return filled ? send_answer(conn, "text/plain", "", filled,
+                                conf->body_bytes) : -1;
+}
+
+
 static void http_input(fcv_tcp_t *tcp);
 
 
@@ -251,10 +277,7 @@ answer(void *arg)
 
     conn = arg;
 
-    rc = fcv_instant.conf.has_body
-         ? send_answer(conn, "text/plain", "", fcv_instant.conf.body,
-                       fcv_instant.conf.body_len)
-         : echo(conn);
+    rc = fcv_instant.conf.has_body ? fixed(conn) : echo(conn);
 
     forget_request(conn);
     conn->busy = 0;
@@ -308,6 +331,11 @@ request(http_t *conn)
     log_request(conn);
 
     if (fcv_instant.conf.fail == FCV_FAIL_HANG) {
+        return;
+    }
+
+    if (fcv_instant.conf.exit == FCV_STEP_ANSWER) {
+        fcv_loop_quit(fcv_instant.vm->loop, 1);
         return;
     }
 

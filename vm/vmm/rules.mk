@@ -31,16 +31,25 @@ TARGETS += $(B)/vm/vmm/fcfaas-vmm
 
 VMM_TEST := $(B)/contract/libfcf.a
 
-$(B)/t/unit/vmm_api: $(B)/t/unit/vmm_api.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
+VMM_API_TESTS := $(addprefix $(B)/t/unit/,vmm_api vmm_api_run vmm_every)
+
+$(VMM_API_TESTS): %: %.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                      $(B)/vm/vmm/api.o $(B)/vm/vmm/api_vm.o $(VMM_TEST)
 $(B)/t/unit/vmm_conf: $(B)/t/unit/vmm_conf.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                       $(B)/vm/vmm/instant_conf.o $(B)/vm/vmm/qemu_args.o \
                       $(B)/vm/vmm/qemu_kernel.o $(B)/vm/vmm/serial.o \
                       $(VMM_TEST)
 
-$(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf:
+$(VMM_API_TESTS) $(B)/t/unit/vmm_conf:
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
-UNIT_TESTS  += $(B)/t/unit/vmm_api $(B)/t/unit/vmm_conf
+UNIT_TESTS  += $(VMM_API_TESTS) $(B)/t/unit/vmm_conf
 PROVE_FILES += t/agent/standin.t t/agent/instant.t
+
+# what a driver may say to it; no file of the host's is opened
+
+FUZZ_vmm_request := $(patsubst %,$(B)/vm/vmm/%.o,$(VMM_MODEL) api api_vm http \
+                    http_conn loop) $(VMM_TEST) $(LLHTTP_LIB)
+
+$(B)/t/fuzz/vmm_request: LDFLAGS += -Wl,--wrap=open,--wrap=unlink
