@@ -1,10 +1,8 @@
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/vmm/vmm_int.h"
-#include "contract/fcf_text.h"
 
 /* a last resort, also for a guest's start: fca_vmm_limit_start() and the
  * instance's state table have the timeouts that count */
@@ -15,36 +13,6 @@
 #define API_RETRY_MS     1
 
 static void step_start(fca_vmm_t *vmm);
-
-
-/* the words of {"fault_message": "..."}; a body of another form is quoted */
-static int
-api_refused(const fca_vmm_call_t *call, long status, const char *body,
-    fcf_err_t *err)
-{
-    char         text[FCF_ERR_MSG_MAX];
-    json_t      *reply;
-    const char  *fault;
-
-    reply = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
-    fault = json_string_value(json_object_get(reply, "fault_message"));
-
-    if (fault != NULL) {
-        fcf_text_clean(text, sizeof(text), fault, strlen(fault), 0);
-        fcf_err_set(err, FCF_E_REFUSED, "%s %s: %s", call->method, call->path,
-                    text);
-
-    } else {
-        fcf_text_clean(text, sizeof(text), body, strnlen(body, 100), 0);
-        fcf_err_set(err, FCF_E_PROTOCOL, "%s %s: status %ld without a "
-                    "fault_message: \"%s\"", call->method, call->path, status,
-                    text);
-    }
-
-    json_decref(reply);
-
-    return -1;
-}
 
 
 static void
@@ -90,7 +58,7 @@ api_done(void *arg, long status, const char *body, size_t len,
     }
 
     if (status < 200 || status > 299) {
-        rc = api_refused(call, status, body, &fault);
+        rc = fca_vmm_refused_take(call, status, body, &fault);
 
     } else if (call == fca_vmm_probe_calls) {
         rc = fca_vmm_version_take(vmm, body, &fault);

@@ -1,15 +1,24 @@
 /* What is said to the VMM: the calls, their order and their bodies. */
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "agent/vmm/vmm_int.h"
 
-/* The last three are Firecracker's own, which boot_args replace: without them
- * the kernel spends a while on looking for a mouse.  cryptomgr.notests: a
- * distribution's kernel tests its ciphers at boot, a quarter of a second in
- * software emulation. */
+/*
+ * What every guest's kernel is told, besides its address (ip=, for a kernel
+ * that can; init reads the config drive) and the setting kernel_args:
+ *   console=ttyS0         the only console there is
+ *   reboot=k              the i8042's reset ends Firecracker with 0
+ *   panic=-1              a panic ends the machine at once
+ *   quiet loglevel=1      each byte of the console costs an exit: its words
+ *                         are those of a panic and of init
+ *   cryptomgr.notests     a distribution's kernel tests its ciphers at boot, a
+ *                         quarter of a second in software emulation
+ *   i8042.noaux nomux dumbkbd   Firecracker's own, which boot_args replace:
+ *                         without them it spends a while on looking for a
+ *                         mouse
+ * What only emulation needs the stand-in adds: vm/vmm/qemu_args.c.
+ */
 #define KERNEL_ARGS                                                         \
     "console=ttyS0 reboot=k panic=-1 quiet loglevel=1 cryptomgr.notests "   \
     "i8042.noaux i8042.nomux i8042.dumbkbd"
@@ -18,84 +27,6 @@
 /* the first minor version whose PUT /serial knows a rate_limiter */
 #define SERIAL_RATE_MINOR  16
 #define RATE_REFILL_MS     1000
-
-
-static int
-version_minor(const char *version)
-{
-    char  *end;
-    long   major, minor;
-
-    major = strtol(version, &end, 10);
-
-    if (end == version || *end != '.') {
-        return -1;
-    }
-
-    version = end + 1;
-    minor = strtol(version, &end, 10);
-
-    if (end == version || major < 0 || minor < 0 || minor > 9999) {
-        return -1;
-    }
-
-    /* what follows 1.x is newer than all of it */
-    return major == 0 ? 0 : major == 1 ? (int) minor : 10000;
-}
-
-
-int
-fca_vmm_version_take(fca_vmm_t *vmm, const char *body, fcf_err_t *err)
-{
-    int          rc, minor;
-    json_t      *reply;
-    const char  *version;
-
-    reply = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
-    version = json_string_value(json_object_get(reply, "vmm_version"));
-    minor = version != NULL ? version_minor(version) : -1;
-    rc = 0;
-
-    if (minor < 0) {
-        rc = fcf_err_set(err, FCF_E_PROTOCOL, "VMM %s: GET / names no "
-                         "vmm_version that is one: \"%.60s\"",
-                         vmm->conf->binary, version != NULL ? version : body);
-
-    } else if (minor < FCA_VMM_MINOR_MIN) {
-        rc = fcf_err_set(err, FCF_E_REFUSED, "VMM %s is version %.30s, and "
-                         "1.%d or later is needed (its PUT /serial)",
-                         vmm->conf->binary, version, FCA_VMM_MINOR_MIN);
-
-    } else {
-        snprintf(vmm->version, sizeof(vmm->version), "%s", version);
-
-        if (vmm->conf->version != NULL) {
-            memcpy(vmm->conf->version, vmm->version, sizeof(vmm->version));
-        }
-    }
-
-    json_decref(reply);
-
-    return rc;
-}
-
-
-int
-fca_vmm_running_take(const char *body, fcf_err_t *err)
-{
-    int          rc;
-    json_t      *reply;
-    const char  *state;
-
-    reply = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
-    state = json_string_value(json_object_get(reply, "state"));
-
-    rc = state != NULL && strcmp(state, "Running") == 0
-         ? 0 : fcf_err_set(err, FCF_E_REFUSED, "the guest was not started");
-    json_decref(reply);
-
-    return rc;
-}
 
 
 static json_t *
@@ -261,7 +192,7 @@ body_serial(const fca_vmm_t *vmm, json_t **out)
 {
     unsigned  kb;
 
-    kb = version_minor(vmm->version) >= SERIAL_RATE_MINOR
+    kb = fca_vmm_minor(vmm->version) >= SERIAL_RATE_MINOR
          ? vmm->conf->rates.serial_kb : 0;
 
     *out = json_pack("{s:s, s:o*}", "serial_out_path", FCA_VMM_CONSOLE,

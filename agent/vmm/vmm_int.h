@@ -238,12 +238,19 @@ struct fca_vmm_call_s {
 extern const fca_vmm_call_t  fca_vmm_probe_calls[], fca_vmm_configure_calls[],
                              fca_vmm_boot_calls[], fca_vmm_look_calls[];
 
+/* vmm_answer.c.  body: NUL-terminated; a NUL inside ends it. */
+
 /* keeps the version, or refuses it */
 int fca_vmm_version_take(fca_vmm_t *vmm, const char *body, fcf_err_t *err)
     fcf_must_check;
-
+/* of version 1.N: N; 0 of an older one, -1: no version */
+int fca_vmm_minor(const char *version);
 /* what GET / says: that the guest was started, or not */
 int fca_vmm_running_take(const char *body, fcf_err_t *err) fcf_must_check;
+/* -1: the words of {"fault_message": "..."}; a body of another form is
+ * quoted */
+int fca_vmm_refused_take(const fca_vmm_call_t *call, long status,
+    const char *body, fcf_err_t *err);
 
 /* vmm_console.c */
 void fca_vmm_pipes_init(fca_vmm_t *vmm);

@@ -30,6 +30,7 @@ FUZZ_contract_bytes  := $(FUZZ_FCF)
 FUZZ_contract_names  := $(FUZZ_FCF)
 FUZZ_etcd_reply      := $(FUZZ_FCF)
 FUZZ_etcd_watch      := $(FUZZ_FCF)
+FUZZ_vmm_answer      := $(B)/agent/vmm/vmm_answer.o $(FUZZ_FCF)
 FUZZ_state_file      := $(B)/ngx_fcfaas_module/state/fcs_state.o $(FUZZ_FCF)
 
 # nginx's own parser of request lines, of the source that V=asan is built from
