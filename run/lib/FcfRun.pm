@@ -47,7 +47,7 @@ our %set = map { $_->[0] => _setting(@$_) } (
     [WORKERS        => 2],
     [RUN_VMM        => 'auto'],     # firecracker, qemu, instant
     [KERNEL         => 'auto'],     # debian, small, or an ELF's path
-    [LOG_LEVEL      => 'info'],     # the agent's
+    [AGENT_MORE     => ''],         # of agent.conf: name=value;name=value
     [RUN_BUILD      => "$root/build/release"],
     [RUN_DETACH     => 0],          # return when it is up
     [RUN_CALLS      => 1],          # make the two example calls

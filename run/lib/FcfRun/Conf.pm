@@ -112,10 +112,10 @@ sub agent_conf {
     my ($vmm, $vmm_args) = @_;
     my $vm = root() . '/build/vm';
     my ($kernel, $initrd) = kernel_files();
+    my $more = join "\n    ", split /;/, $set{AGENT_MORE};
 
     return <<"    EOC" =~ s/^ {4}//gmr;
     node_id = $set{NODE_ID}
-    log_level = $set{LOG_LEVEL}
     etcd = http://127.0.0.1:$set{ETCD_PORT}
     redis = 127.0.0.1:$set{REDIS_PORT}
     token_file = $set{RUN_DIR}/token
@@ -144,6 +144,7 @@ sub agent_conf {
     max_vms = $set{MAX_VMS}
     memory_reserve_mb = 256
     adopt = no
+    $more
     EOC
 }
 
