@@ -162,6 +162,25 @@ fca_agent_proxy_ended(void *arg)
 }
 
 static int
+fca_agent_open_snaps(fca_t *agent, fcf_err_t *err)
+{
+    char  dir[PATH_MAX];
+
+    if (fca_dir_path(dir, sizeof(dir), "state_dir", agent->conf.state_dir,
+                     "snapshots", err) != 0)
+    {
+        return -1;
+    }
+
+    fca_snaps_cpu(agent->all.cpu_model, sizeof(agent->all.cpu_model));
+    agent->all.snaps = fca_snaps_new(&agent->uv, dir,
+                                     (uint64_t) agent->conf.snapshots_mb
+                                     << 20, err);
+
+    return agent->all.snaps ? 0 : -1;
+}
+
+static int
 fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
 {
     fca_instances_t   *all = &agent->all;
@@ -175,6 +194,10 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
 
     all->looker = fca_looker_new(&agent->uv, conf, err);
     if (all->looker == NULL) {
+        return -1;
+    }
+
+    if (conf->snapshots && fca_agent_open_snaps(agent, err) != 0) {
         return -1;
     }
 
@@ -280,6 +303,7 @@ fca_agent_close(fca_t *agent)
 
     agent->proxy_ends |= fca_routes_free(agent->all.routes);
     fca_looker_free(agent->all.looker);
+    fca_snaps_free(agent->all.snaps);
 
     if (agent->etcd) {
         fcf_etcd_free(agent->etcd);

@@ -137,7 +137,8 @@ fca_agent_emptied(fca_t *agent)
 {
     uint64_t  now = fca_now(&agent->loop);
 
-    if (!TAILQ_EMPTY(&agent->all.list) || !fca_health_stopped(agent->health)) {
+    if (!TAILQ_EMPTY(&agent->all.list) || agent->all.template
+        || !fca_health_stopped(agent->health)) {
         return 0;
     }
 

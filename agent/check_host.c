@@ -330,12 +330,33 @@ fca_check_cgroups(fca_check_t *check, const fca_conf_t *conf)
     fca_cgroups_close(cgroups);
 }
 
+static void
+fca_check_snapshots(fca_check_t *check, const fca_conf_t *conf)
+{
+    char                 path[4096];
+    unsigned long long   mb;
+
+    if (!conf->snapshots) {
+        return;
+    }
+
+    fca_check_existing(path, sizeof(path), conf->state_dir);
+    mb = fca_check_free_mb(path);
+
+    fca_check_say(check, "snapshots",
+                  mb < (unsigned long long) conf->snapshots_mb
+                  ? "make room on the disk of state_dir, or set snapshots_mb "
+                    "to less" : NULL, "below %s: snapshots_mb = %d, of %llu "
+                  "MB free", conf->state_dir, conf->snapshots_mb, mb);
+}
+
 void
 fca_check_host(fca_check_t *check, const fca_conf_t *conf)
 {
     fca_check_dir(check, "state_dir", conf->state_dir);
     fca_check_dir(check, "run_dir", conf->run_dir);
 
+    fca_check_snapshots(check, conf);
     fca_check_images(check, "functions", conf->functions);
     fca_check_images(check, "runtimes", conf->runtimes);
     fca_check_runtime(check, conf);

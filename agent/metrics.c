@@ -72,6 +72,21 @@ fca_metrics_starts(fca_prom_t *prom, const fca_start_stats_t *stats)
                     "Time from a job taken to its instance in etcd.");
     fca_prom_hist(prom, NULL, 0, &stats->start);
 
+    fca_prom_family(prom, "fcfaas_agent_starts_total", "counter",
+                    "MicroVMs that came up, by how.");
+    label.name = "kind";
+    label.value = "boot";
+    fca_prom_value(prom, &label, 1, (double) stats->booted);
+    label.value = "restore";
+    fca_prom_value(prom, &label, 1, (double) stats->restored);
+
+    fca_prom_family(prom, "fcfaas_agent_restore_seconds", "histogram",
+                    "The same as start, of those from a snapshot alone.");
+    fca_prom_hist(prom, NULL, 0, &stats->restore);
+    fca_prom_one(prom, "fcfaas_agent_restore_failures_total", "counter",
+                 "MicroVMs that were booted, since they could not be "
+                 "restored.", (double) stats->not_restored);
+
     fca_prom_family(prom, "fcfaas_agent_start_failures_total", "counter",
                     "MicroVMs that did not come up, by the reason told.");
     label.name = "reason";
@@ -79,6 +94,40 @@ fca_metrics_starts(fca_prom_t *prom, const fca_start_stats_t *stats)
     for (i = 0; i < FCF_FAILURE_N; i++) {
         label.value = fcf_failure_name((fcf_failure_e) i);
         fca_prom_value(prom, &label, 1, (double) stats->failed[i]);
+    }
+}
+
+static void
+fca_metrics_snaps(fca_prom_t *prom, const fca_snaps_t *snaps)
+{
+    size_t             i;
+    fca_label_t        label = { "outcome", NULL };
+    fca_snaps_stat_t   stat;
+
+    if (snaps == NULL) {
+        return;
+    }
+
+    fca_snaps_stat(snaps, &stat);
+
+    const struct {
+        const char  *name;
+        uint64_t     n;
+    } outcomes[] = {
+        { "made", stat.made }, { "dropped", stat.dropped },
+        { "damaged", stat.damaged }, { "given_up", stat.given_up },
+    };
+
+    fca_prom_one(prom, "fcfaas_agent_snapshots", "gauge",
+                 "Snapshots that VMs are restored from.", stat.n);
+    fca_prom_one(prom, "fcfaas_agent_snapshot_bytes", "gauge",
+                 "What they take of the disk.", (double) stat.bytes);
+    fca_prom_family(prom, "fcfaas_agent_snapshots_total", "counter",
+                    "Snapshots, by what became of them.");
+
+    for (i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+        label.value = outcomes[i].name;
+        fca_prom_value(prom, &label, 1, (double) outcomes[i].n);
     }
 }
 
@@ -329,6 +378,7 @@ fca_metrics(fca_t *agent, fcf_buf_t *out)
                  fca_health_reason(agent->health) != NULL);
     fca_metrics_vms(&prom, agent);
     fca_metrics_starts(&prom, &agent->all.stats);
+    fca_metrics_snaps(&prom, agent->all.snaps);
     fca_metrics_jobs(&prom, agent->jobs);
     fca_metrics_pools(&prom, agent);
     fca_metrics_host(&prom, agent);

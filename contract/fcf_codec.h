@@ -63,6 +63,12 @@ char *fcf_slot_encode(const fcf_slot_t *slot);
 
 #define FCF_TRAFFIC_MAX  16
 
+typedef enum {
+    FCF_SNAPSHOT_AUTO = 0,          /* absent: as the node thinks right */
+    FCF_SNAPSHOT_NO,
+    FCF_SNAPSHOT_YES
+} fcf_snapshot_e;
+
 typedef struct {
     int64_t   version;
     int       percent;
@@ -83,6 +89,7 @@ typedef struct {
     char      runtime[FCF_ID_MAX + 1];
     char      code_sha256[65];      /* "" if absent, else 64 hex digits */
     int64_t   code_size;            /* bytes, 0 if absent */
+    fcf_snapshot_e  snapshot;
     unsigned  ntraffic;             /* 0: all to the version */
     fcf_traffic_t  traffic[FCF_TRAFFIC_MAX];    /* percents add up to 100 */
 } fcf_spec_t;

@@ -9,7 +9,7 @@
 const char *const  fcf_spec_fields[] = {
     "version", "previous", "cpu", "memory_mb", "concurrency", "min_instances",
     "max_instances", "idle_timeout_s", "boot_timeout_s", "timeout_s", "port",
-    "runtime", "code", "traffic", "deployed", NULL
+    "runtime", "code", "snapshot", "traffic", "deployed", NULL
 };
 
 
@@ -170,6 +170,29 @@ fcf_spec_serves(const fcf_spec_t *spec, int64_t version)
 
 
 static int
+fcf_spec_snapshot(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
+{
+    const json_t  *snapshot;
+
+    snapshot = json_object_get(obj, "snapshot");
+
+    if (snapshot == NULL) {
+        return 0;
+    }
+
+    if (!json_is_boolean(snapshot)) {
+        return fcf_err_set(err, FCF_E_INVALID,
+                           "snapshot: neither true nor false");
+    }
+
+    out->snapshot = json_is_true(snapshot) ? FCF_SNAPSHOT_YES
+                                           : FCF_SNAPSHOT_NO;
+
+    return 0;
+}
+
+
+static int
 fcf_spec_take(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
 {
     if (fcf_json_int64(obj, "version", 1, INT64_MAX, &out->version, err) != 0
@@ -193,6 +216,7 @@ fcf_spec_take(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
         || fcf_json_str(obj, "runtime", out->runtime, sizeof(out->runtime),
                         fcf_id_valid, err)
         || fcf_spec_code(out, obj, err) != 0
+        || fcf_spec_snapshot(out, obj, err) != 0
         || fcf_spec_traffic(out, obj, err) != 0)
     {
         return -1;
@@ -278,6 +302,11 @@ fcf_spec_encode(const fcf_spec_t *spec)
     fcf_json_put_int(&obj, "timeout_s", spec->timeout_s);
     fcf_json_put_int(&obj, "port", spec->port);
     fcf_json_put_str(&obj, "runtime", spec->runtime);
+
+    if (spec->snapshot != FCF_SNAPSHOT_AUTO) {
+        fcf_json_put(&obj, "snapshot",
+                     json_boolean(spec->snapshot == FCF_SNAPSHOT_YES));
+    }
 
     if (spec->ntraffic != 0) {
         fcf_json_put(&obj, "traffic", fcf_spec_put_traffic(spec));

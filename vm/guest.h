@@ -107,7 +107,8 @@
  *   clone=deaf       of a snapshot: its control port says nothing
  *   clone=refuses    of a snapshot: answers op wake with an error
  *   clone=ends       of a snapshot: ends when it is to wake
- *   clone=lost       of a snapshot: does not take its new address
+ *   clone=lost       of a snapshot: says that it wakes, and is not heard of
+ *                    any more
  *   forgets=1        says that it does not seed user space anew
  */
 #define FCV_INSTANT_MAGIC     "fcfaas-instant\n"

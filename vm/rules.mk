@@ -31,7 +31,7 @@ TARGETS += $(B)/t/unit/guest_raw
 INIT_TESTS := $(addprefix $(B)/t/unit/,init_frame init_config init_output \
               init_listen init_hook)
 UNIT_TESTS += $(INIT_TESTS)
-PROVE_FILES += t/agent/guest.t t/agent/runtimes.t t/agent/clones.t
+PROVE_FILES += t/agent/guest.t t/agent/runtimes.t
 
 .PHONY: guest
 guest: $(VM)/vmlinux $(GUEST_IMAGES)

@@ -17,4 +17,15 @@ fca_monotonic_ms(void)
     return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
 }
 
+/* Unix time in ms */
+static inline int64_t
+fca_unix_ms(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 #endif /* _FCA_CLOCK_H_INCLUDED_ */

@@ -88,6 +88,9 @@ typedef struct {
     int              max_vms, max_boots;
     int              memory_reserve_mb;
     int              cpu_overcommit;
+    int              snapshots;
+    int              snapshots_mb;
+    fca_list_t       snapshot_runtimes;
     int              boot_timeout_s;    /* bound on the specs'; 0: none */
     int              adopt;
     fcf_log_e        log_level;

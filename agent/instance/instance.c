@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/instance/instance_int.h"
+#include "agent/instance/template.h"
 
 /* how often a registered VM is looked at */
 #define FCA_TICK_MS  1000
@@ -22,6 +22,11 @@ fca_instance_timeout(const fca_instance_t *inst, fca_instance_state_e state)
         }
 
         return (unsigned) limit * 1000;
+
+    case FCA_S_RESTORE:
+    case FCA_S_WAKE:
+    case FCA_S_RESTORED:
+        return fca_inst_restore_ms(inst);
 
     case FCA_S_REGISTERED:
         return FCA_TICK_MS;
@@ -233,6 +238,7 @@ fca_instance_free(fca_instance_t *inst)
 
     fca_inst_look_end(inst);
     fca_probe_stop(inst);
+    fca_inst_snap_end(inst);
     fca_inst_unput(inst);
 
     if (inst->uid) {
@@ -289,6 +295,7 @@ fca_instances_without_nic(fca_instances_t *all)
 
     TAILQ_FOREACH(inst, &all->list, link) {
         n += inst->nic_state == FCA_NIC_TAKING
+             || inst->state == FCA_S_FALLBACK
              || (inst->state <= FCA_S_CLAIMED
                  && inst->nic_state == FCA_NIC_NONE);
     }
@@ -362,6 +369,15 @@ fca_instance_unwanted(const fca_instance_t *inst, const fcf_spec_t *spec)
     return 0;
 }
 
+/* a snapshot goes with its version */
+static int
+fca_spec_serves(const void *arg, int64_t version)
+{
+    const fcf_spec_t  *spec = arg;
+
+    return spec && fcf_spec_serves(spec, version);
+}
+
 void
 fca_instances_spec(fca_instances_t *all, const char *function_id)
 {
@@ -369,6 +385,10 @@ fca_instances_spec(fca_instances_t *all, const char *function_id)
     const fcf_spec_t  *spec;
 
     spec = fca_specs_get(all->specs, function_id);
+
+    if (all->snaps) {
+        fca_snaps_prune(all->snaps, function_id, fca_spec_serves, spec);
+    }
 
     TAILQ_FOREACH(inst, &all->list, link) {
         if (strcmp(inst->function_id, function_id) != 0) {
@@ -403,6 +423,8 @@ fca_instances_stop(fca_instances_t *all, int hurry)
 {
     fca_instance_t  *inst;
 
+    fca_template_stop(all);
+
     /* nothing is removed from the list before the loop's next turn */
     TAILQ_FOREACH(inst, &all->list, link) {
         if (hurry || inst->state != FCA_S_STOPPING) {
@@ -415,6 +437,8 @@ void
 fca_instances_abandon(fca_instances_t *all)
 {
     fca_instance_t  *inst;
+
+    fca_template_abandon(all);
 
     TAILQ_FOREACH(inst, &all->list, link) {
         fca_inst_log(inst, FCF_LOG_ERROR, "does not end, in state %s",

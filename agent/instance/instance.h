@@ -20,21 +20,27 @@
 #include "agent/store/jobs.h"
 #include "agent/store/keys.h"
 #include "agent/vmm/image.h"
+#include "agent/vmm/snaps.h"
 #include "agent/vmm/vmm.h"
 
 #define FCA_BOOT_ID_LEN  36
 #define FCA_NO_PROXY     "there is no proxy to serve VMs"
 
 typedef struct fca_instance_s  fca_instance_t;
+typedef struct fca_template_s  fca_template_t;
 
 /* the states from the look for images to the key in etcd */
-#define FCA_START_STATES  7
+#define FCA_START_STATES  13
 
 /* Since the agent's start. */
 typedef struct {
     fca_hist_t  state[FCA_START_STATES];    /* time spent in each, when it
                                                was left for the next */
     fca_hist_t  start;                      /* the job taken, to registered */
+    fca_hist_t  restore;                    /* the same of those that were
+                                               restored */
+    uint64_t    booted, restored;           /* how they came up */
+    uint64_t    not_restored;               /* and booted, or failed */
     uint64_t    failed[FCF_FAILURE_N];
 } fca_start_stats_t;
 
@@ -69,6 +75,9 @@ typedef struct {
     fca_routes_t                  *routes;      /* NULL: they have ended */
     const fca_vmm_conf_t          *vmm;
     fca_looker_t                  *looker;
+    fca_snaps_t                   *snaps;       /* NULL: none are used */
+    char                           cpu_model[FCA_SHA256_TEXT + 1];
+    fca_template_t                *template;    /* NULL: none is made now */
     fca_specs_t                   *specs;
     fca_failures_t                *failures;
     fca_keyring_t                 *keyring;

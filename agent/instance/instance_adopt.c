@@ -11,6 +11,9 @@
  *  stopping                 It stops on; its job, if it has one still, was to
  *      be settled and goes back if that did not reach Redis.
  *
+ *  restore, to restored     All of it is taken back: a clone that was half
+ *      told who it is cannot be told apart from one that was not.
+ *
  * In no other state is there a process.
  */
 
@@ -25,7 +28,13 @@ static const adopt_e  adopt_table[FCA_S_N] = {
     [FCA_S_LOOKING]    = ADOPT_BACK,
     [FCA_S_CLAIMED]    = ADOPT_BACK,
     [FCA_S_NETWORK]    = ADOPT_BACK,
+    [FCA_S_APART]      = ADOPT_BACK,
     [FCA_S_SPAWN]      = ADOPT_ASK,
+    [FCA_S_RESTORE]    = ADOPT_BACK,
+    [FCA_S_WAKE]       = ADOPT_BACK,
+    [FCA_S_JOIN]       = ADOPT_BACK,
+    [FCA_S_RESTORED]   = ADOPT_BACK,
+    [FCA_S_FALLBACK]   = ADOPT_BACK,
     [FCA_S_CONFIGURE]  = ADOPT_ASK,
     [FCA_S_BOOT]       = ADOPT_ASK,
     [FCA_S_READY]      = ADOPT_SERVE,

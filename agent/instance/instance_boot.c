@@ -3,9 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#include "agent/vmm/guest_config.h"
+#include "agent/base/clock.h"
 #include "agent/instance/instance_int.h"
 
 #define FCA_PORT_TRIES  16
@@ -145,27 +144,42 @@ fca_inst_vmm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
     fca_instance_event(inst, events[event], err);
 }
 
-FCA_ACTION(nic)
+void
+fca_inst_guest(fca_guest_config_t *config, const fca_instances_t *all,
+    const char *function_id, const char *worker_id, const fcf_spec_t *spec,
+    const fca_nic_t *nic)
 {
-    char                *json, *record;
-    fca_instances_t               *all = inst->all;
-    fcf_err_t            why;
-    fca_vmm_spec_t       spec;
-    fca_guest_config_t   config = {
-        .function_id = inst->function_id, .instance_id = inst->worker_id,
-        .version = inst->spec.version, .port = inst->spec.port,
-        .address = inst->nic.address, .gateway = all->conf->bridge_address,
-        .prefix_len = all->conf->bridge_prefix_len, .mtu = inst->nic.mtu,
-        .memory_mb = inst->spec.memory_mb,
+    *config = (fca_guest_config_t) {
+        .function_id = function_id, .instance_id = worker_id,
+        .version = spec->version, .port = spec->port,
+        .address = nic->address, .gateway = all->conf->bridge_address,
+        .prefix_len = all->conf->bridge_prefix_len, .mtu = nic->mtu,
+        .memory_mb = spec->memory_mb,
         .dns = all->conf->dns, .ndns = all->conf->ndns,
     };
 
+    memcpy(config->mac, nic->mac, sizeof(config->mac));
+}
+
+/* One that is to be restored has a config drive, too, since its template had
+ * one; nobody reads it. */
+void
+fca_inst_spawn(fca_instance_t *inst, fca_event_e event, const fcf_err_t *err)
+{
+    char                *json, *record;
+    fca_instances_t     *all = inst->all;
+    fcf_err_t            why;
+    fca_vmm_spec_t       spec;
+    fca_guest_config_t   config;
+
     (void) err;
-    memcpy(config.mac, inst->nic.mac, sizeof(config.mac));
     fca_instance_set(inst, FCA_S_SPAWN, event);
 
+    fca_inst_guest(&config, all, inst->function_id, inst->worker_id,
+                   &inst->spec, &inst->nic);
     json = fca_guest_config(&config);
-    record = fca_inst_record_text(inst, FCA_S_SPAWN);
+    record = fca_inst_record_text(inst, inst->snap ? FCA_S_RESTORE
+                                                   : FCA_S_SPAWN);
 
     if (json == NULL || record == NULL) {
         free(json);
@@ -185,11 +199,19 @@ FCA_ACTION(nic)
         .uid = fca_inst_uid(inst),
     };
 
+    if (inst->snap) {
+        spec.snap_state = inst->snap->state;
+        spec.snap_memory = inst->snap->memory;
+    }
+
     inst->vmm = fca_vmm_spawn(all->vmm, &spec, fca_inst_vmm_event, inst, &why);
     free(json);
     free(record);
-    free(inst->images);
-    inst->images = NULL;
+
+    if (inst->snap == NULL) {
+        free(inst->images);
+        inst->images = NULL;
+    }
 
     if (inst->vmm == NULL) {
         fca_fail_here(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
@@ -197,20 +219,10 @@ FCA_ACTION(nic)
     }
 }
 
-FCA_ACTION(spawned)
-{
-    (void) err;
-    fca_instance_set(inst, FCA_S_CONFIGURE, event);
-    fca_vmm_configure(inst->vmm);
-}
-
 FCA_ACTION(configured)
 {
-    struct timespec  ts;
-
     (void) err;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    inst->started_ms = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    inst->started_ms = fca_unix_ms();
 
     fca_instance_set(inst, FCA_S_BOOT, event);
     fca_vmm_boot(inst->vmm);
@@ -386,6 +398,10 @@ FCA_ACTION(accepted)
     fcf_err_t  why;
 
     (void) err;
+    inst->was_restored = inst->state == FCA_S_RESTORED;
+    fca_inst_snap_end(inst);
+    free(inst->images);
+    inst->images = NULL;
 
     /* first, since the port may turn out to be another */
     if (fca_inst_serve(inst, &why) != 0) {

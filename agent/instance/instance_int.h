@@ -7,6 +7,8 @@
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/instance/instance.h"
+#include "agent/vmm/guest_config.h"
+#include "agent/vmm/vmm_ask.h"
 
 /* name, timeout in ms; 0: fca_instance_timeout() computes it */
 #define FCA_STATES(X)                                                       \
@@ -14,7 +16,13 @@
     X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought, and a  \
                                            NIC taken meanwhile */           \
     X(NETWORK,    "network",    10000)  /* the NIC is awaited still */      \
+    X(APART,      "apart",      10000)  /* and kept from the bridge */      \
     X(SPAWN,      "spawn",      15000)  /* the VMM starts */                \
+    X(RESTORE,    "restore",    0)      /* it loads a snapshot */           \
+    X(WAKE,       "wake",       0)      /* the clone is told who it is */   \
+    X(JOIN,       "join",       10000)  /* the NIC goes into the bridge */  \
+    X(RESTORED,   "restored",   0)      /* until the port accepts */        \
+    X(FALLBACK,   "fallback",   15000)  /* back, for a boot instead */      \
     X(CONFIGURE,  "configure",  15000)                                      \
     X(BOOT,       "boot",       0)      /* until the port accepts */        \
     X(READY,      "ready",      60000)  /* is put into etcd */              \
@@ -37,6 +45,10 @@ typedef enum {
     X(CLAIM_NO,     "no slot")          /* inst->refusal says why */        \
     X(NIC,          "nic taken")                                            \
     X(NIC_FAILED,   "no nic")                                               \
+    X(MOVED,        "nic moved")                                            \
+    X(NOT_MOVED,    "nic not moved")                                        \
+    X(AWAKE,        "clone awake")                                          \
+    X(NOT_AWAKE,    "clone not awake")                                      \
     X(SPAWNED,      "vmm started")                                          \
     X(CONFIGURED,   "vmm configured")                                       \
     X(BOOTED,       "guest started")                                        \
@@ -67,7 +79,7 @@ typedef void (*fca_action_pt)(fca_instance_t *inst, fca_event_e event,
 extern const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N];
 
 typedef enum { FCA_NIC_NONE = 0, FCA_NIC_TAKING, FCA_NIC_HELD,
-               FCA_NIC_GIVING } fca_nic_e;
+               FCA_NIC_MOVING, FCA_NIC_GIVING } fca_nic_e;
 
 /* a look at the guest's port, repeated until it accepts */
 typedef struct {
@@ -103,7 +115,10 @@ struct fca_instance_s {
     int                           named;    /* no share of the requests: asked
                                                for by its version */
     fca_image_look_t             *look;         /* while it looks */
-    fca_images_t                 *images;       /* until spawned */
+    fca_images_t                 *images;       /* until spawned, or up */
+    fca_snap_id_t                 snap_id;      /* key "": it has none */
+    fca_snap_t                   *snap;         /* while it is restored */
+    fca_ask_t                    *ask;          /* while it wakes */
     fcf_failure_e                 refusal;
 
     fca_keys_t                   *keys;         /* until it stops */
@@ -131,6 +146,11 @@ struct fca_instance_s {
     unsigned                      port_only:1;  /* a dead guest's: nothing
                                                    else waits for its route */
     unsigned                      given_back:1; /* what it had of the host */
+    unsigned                      snap_failed:1;    /* it boots */
+    unsigned                      snap_other:1; /* of another VMM */
+    unsigned                      was_restored:1;
+    unsigned                      removing:1;   /* the directory of a VMM that
+                                                   was to restore it */
     uint64_t                      stop_since;   /* the guest was told */
     uint64_t                      requests;     /* when draining began */
     int64_t                       started_ms;   /* Unix time */
@@ -181,9 +201,23 @@ void fca_inst_record(fca_instance_t *inst);
 int fca_inst_look(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 void fca_inst_look_end(fca_instance_t *inst);
 
+/* instance_restore.c */
+unsigned fca_inst_restore_ms(const fca_instance_t *inst);
+/* it is not restored any more */
+void fca_inst_snap_end(fca_instance_t *inst);
+/* arg: the instance */
+void fca_inst_removed(void *arg);
+
 /* instance_boot.c */
 /* takes one, which ends in NIC or NIC_FAILED */
 void fca_inst_nic(fca_instance_t *inst);
+/* what a guest with this NIC is told; what spec and nic point at is pointed
+ * at */
+void fca_inst_guest(fca_guest_config_t *config, const fca_instances_t *all,
+    const char *function_id, const char *worker_id, const fcf_spec_t *spec,
+    const fca_nic_t *nic);
+void fca_inst_spawn(fca_instance_t *inst, fca_event_e event,
+    const fcf_err_t *err);
 void fca_inst_vmm_event(void *arg, fca_vmm_event_e event,
     const fcf_err_t *err);
 /* its port listens and leads to the guest */
@@ -204,6 +238,8 @@ void fca_probe_stop(fca_instance_t *inst);
 /* the way back: instance_stop.c */
 /* the last lines of a console that fit beside the reason */
 const char *fca_console_tail(const char *console);
+/* if it holds one */
+void fca_inst_nic_give(fca_instance_t *inst);
 void fca_stop_begin(fca_instance_t *inst, fca_event_e event);
 void fca_fail(fca_instance_t *inst, fca_event_e event, fcf_failure_e error,
     const char *fmt, ...) fcf_printf_like(4, 5);
@@ -233,10 +269,17 @@ FCA_ACTION(claimed);            /* instance_boot.c */
 FCA_ACTION(refused);
 FCA_ACTION(give_back);
 FCA_ACTION(nic_early);
-FCA_ACTION(nic);
 FCA_ACTION(nic_failed);
+FCA_ACTION(nic);                /* instance_restore.c */
+FCA_ACTION(apart);
 FCA_ACTION(spawned);
-FCA_ACTION(configured);
+FCA_ACTION(restored);
+FCA_ACTION(awake);
+FCA_ACTION(joined);
+FCA_ACTION(fallback);
+FCA_ACTION(fallback_step);
+FCA_ACTION(fallback_stuck);
+FCA_ACTION(configured);         /* instance_boot.c */
 FCA_ACTION(booted);
 FCA_ACTION(vmm_failed);
 FCA_ACTION(vmm_exit);

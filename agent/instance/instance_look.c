@@ -1,7 +1,80 @@
 /* The first step of a VM: are there images to start it from? */
 
 #include <stdlib.h>
-#include "agent/instance/instance_int.h"
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include "agent/instance/template.h"
+
+/* what the guest's memory holds, in another order, is another snapshot */
+#define FCA_SNAP_LAYOUT  "1"
+
+static int
+fca_snap_wanted(const fca_conf_t *conf, const fcf_spec_t *spec)
+{
+    size_t  i;
+
+    for (i = 0; i < conf->snapshot_runtimes.n; i++) {
+        if (strcmp(conf->snapshot_runtimes.items[i], spec->runtime) == 0) {
+            return spec->snapshot != FCF_SNAPSHOT_NO;
+        }
+    }
+
+    return spec->snapshot == FCF_SNAPSHOT_YES;
+}
+
+/* What stays the same for all VMs of one version on this node; the version of
+ * the VMM, which only the VMM tells, is compared when it has. */
+void
+fca_inst_snap_id(fca_instance_t *inst, const fca_images_t *images)
+{
+    int                n;
+    char               numbers[256], gateway[INET_ADDRSTRLEN];
+    char               dns[FCA_DNS_MAX * 16 + 1] = "";
+    size_t             i, len = 0;
+    const fca_conf_t  *conf = inst->all->conf;
+    const fcf_spec_t  *spec = &inst->spec;
+    const char        *parts[32];
+
+    if (inst->all->snaps == NULL || !inst->declared
+        || !fca_snap_wanted(conf, spec)) {
+        return;
+    }
+
+    for (i = 0; i < conf->ndns; i++) {
+        n = snprintf(dns + len, sizeof(dns) - len, "%x ", conf->dns[i].s_addr);
+        len += (size_t) n;
+    }
+
+    inet_ntop(AF_INET, &conf->bridge_address, gateway, sizeof(gateway));
+    snprintf(numbers, sizeof(numbers), "%" PRId64 " %d %d %d %u %d",
+             spec->version, spec->cpu, spec->memory_mb, spec->port,
+             conf->bridge_prefix_len, conf->egress);
+
+    i = 0;
+    parts[i++] = FCA_SNAP_LAYOUT;
+    parts[i++] = inst->function_id;
+    parts[i++] = numbers;
+    parts[i++] = spec->runtime;
+    parts[i++] = spec->code_sha256;
+    parts[i++] = images->files;
+    parts[i++] = conf->kernel_args;
+    parts[i++] = conf->vmm;
+    parts[i++] = inst->all->cpu_model;
+    parts[i++] = gateway;
+    parts[i++] = dns;
+    parts[i++] = spec->snapshot == FCF_SNAPSHOT_YES ? "yes" : "";
+
+    for (n = 0; n < (int) conf->vmm_args.n && i < 31; n++) {
+        parts[i++] = conf->vmm_args.items[n];
+    }
+
+    parts[i] = NULL;
+    fca_snap_key(inst->snap_id.key, parts);
+    inst->snap_id.version = spec->version;
+    memcpy(inst->snap_id.function_id, inst->function_id,
+           sizeof(inst->snap_id.function_id));
+}
 
 static void
 fca_look_done(void *arg, const fca_images_t *images, const fcf_err_t *err)
@@ -16,6 +89,7 @@ fca_look_done(void *arg, const fca_images_t *images, const fcf_err_t *err)
     }
 
     *inst->images = *images;
+    fca_inst_snap_id(inst, images);
     fca_instance_event(inst, FCA_E_IMAGES, NULL);
 }
 

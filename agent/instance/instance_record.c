@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/instance/record.h"
+#include "agent/instance/template.h"
 
 static void
 fca_record_written(void *arg, const fcf_err_t *err)
@@ -81,6 +82,8 @@ void
 fca_instances_leave(const fca_instances_t *all)
 {
     const fca_instance_t  *inst;
+
+    fca_template_abandon(all);
 
     TAILQ_FOREACH(inst, &all->list, link) {
         if (inst->vmm) {

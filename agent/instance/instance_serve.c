@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "agent/base/clock.h"
-#include "agent/instance/instance_int.h"
+#include "agent/instance/template.h"
 
 /* connects that the guest refused or left unanswered, in a row */
 #define FCA_REFUSED_MAX  3
@@ -90,6 +90,8 @@ FCA_ACTION(tick)
     if (fca_hung(inst)) {
         return;
     }
+
+    fca_template_consider(inst);
 
     fca_limits(inst, &min_instances, &idle_s);
     limit = (uint64_t) idle_s * 1000;

@@ -34,6 +34,7 @@ fca_stop_begin(fca_instance_t *inst, fca_event_e event)
 
     fca_inst_look_end(inst);
     fca_probe_stop(inst);
+    fca_inst_snap_end(inst);
     all->loop->timer_stop(inst->extend_timer);
 
     if (inst->booting) {
@@ -211,15 +212,21 @@ fca_stop_vmm(fca_instance_t *inst)
     return 0;
 }
 
-static int
-fca_stop_nic(fca_instance_t *inst)
+void
+fca_inst_nic_give(fca_instance_t *inst)
 {
     if (inst->nic_state == FCA_NIC_HELD) {
         inst->nic_state = FCA_NIC_GIVING;
         fca_net_give(inst->all->net, &inst->nic, fca_stop_nic_given, inst);
     }
+}
 
-    return inst->nic_state != FCA_NIC_NONE;
+static int
+fca_stop_nic(fca_instance_t *inst)
+{
+    fca_inst_nic_give(inst);
+
+    return inst->nic_state != FCA_NIC_NONE || inst->removing;
 }
 
 /* A dead guest's port lingers, too, but holds nothing else: those who were

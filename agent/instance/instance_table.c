@@ -34,6 +34,16 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
         [FCA_E_TIMEOUT]    = fca_on_nic_timeout,
     },
 
+    [FCA_S_APART] = {
+        [FCA_E_MOVED]      = fca_on_apart,
+        [FCA_E_NOT_MOVED]  = fca_on_fallback,
+        [FCA_E_VMM_FAILED] = fca_on_vmm_failed,
+        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
+        [FCA_E_PUT]        = fca_on_late,
+        [FCA_E_ABORT]      = fca_on_give_back,
+        [FCA_E_TIMEOUT]    = fca_on_nic_timeout,
+    },
+
     [FCA_S_SPAWN] = {
         [FCA_E_SPAWNED]    = fca_on_spawned,
         [FCA_E_VMM_FAILED] = fca_on_vmm_failed,
@@ -42,6 +52,64 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
         [FCA_E_PUT]        = fca_on_late,
         [FCA_E_ABORT]      = fca_on_give_back,
         [FCA_E_TIMEOUT]    = fca_on_vmm_timeout,
+    },
+
+    [FCA_S_RESTORE] = {
+        [FCA_E_BOOTED]     = fca_on_restored,
+        [FCA_E_VMM_FAILED] = fca_on_fallback,
+        [FCA_E_EXIT]       = fca_on_fallback,
+        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
+        [FCA_E_PUT]        = fca_on_late,
+        [FCA_E_ABORT]      = fca_on_give_back,
+        [FCA_E_TIMEOUT]    = fca_on_fallback,
+    },
+
+    [FCA_S_WAKE] = {
+        [FCA_E_AWAKE]      = fca_on_awake,
+        [FCA_E_NOT_AWAKE]  = fca_on_fallback,
+        [FCA_E_VMM_FAILED] = fca_on_fallback,
+        [FCA_E_EXIT]       = fca_on_fallback,
+        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
+        [FCA_E_PUT]        = fca_on_late,
+        [FCA_E_ABORT]      = fca_on_give_back,
+        [FCA_E_TIMEOUT]    = fca_on_fallback,
+    },
+
+    [FCA_S_JOIN] = {
+        [FCA_E_MOVED]      = fca_on_joined,
+        [FCA_E_NOT_MOVED]  = fca_on_fallback,
+        [FCA_E_VMM_FAILED] = fca_on_fallback,
+        [FCA_E_EXIT]       = fca_on_fallback,
+        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
+        [FCA_E_PUT]        = fca_on_late,
+        [FCA_E_ABORT]      = fca_on_give_back,
+        [FCA_E_TIMEOUT]    = fca_on_fallback,
+    },
+
+    [FCA_S_RESTORED] = {
+        [FCA_E_ACCEPTED]   = fca_on_accepted,
+        [FCA_E_VMM_FAILED] = fca_on_fallback,
+        [FCA_E_EXIT]       = fca_on_fallback,
+        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
+        [FCA_E_PUT]        = fca_on_late,
+        [FCA_E_ABORT]      = fca_on_give_back,
+        [FCA_E_TIMEOUT]    = fca_on_fallback,
+    },
+
+    [FCA_S_FALLBACK] = {
+        [FCA_E_NIC]        = fca_on_fallback_step,
+        [FCA_E_NIC_FAILED] = fca_on_fallback_step,
+        [FCA_E_MOVED]      = fca_on_fallback_step,
+        [FCA_E_NOT_MOVED]  = fca_on_fallback_step,
+        [FCA_E_SPAWNED]    = fca_on_late,
+        [FCA_E_BOOTED]     = fca_on_late,
+        [FCA_E_VMM_FAILED] = fca_on_fallback_step,
+        [FCA_E_EXIT]       = fca_on_fallback_step,
+        [FCA_E_STEP]       = fca_on_fallback_step,
+        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
+        [FCA_E_PUT]        = fca_on_late,
+        [FCA_E_ABORT]      = fca_on_give_back,
+        [FCA_E_TIMEOUT]    = fca_on_fallback_stuck,
     },
 
     [FCA_S_CONFIGURE] = {
@@ -102,6 +170,8 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
     [FCA_S_STOPPING] = {
         [FCA_E_NIC]        = fca_on_late_nic,
         [FCA_E_NIC_FAILED] = fca_on_late_nic,
+        [FCA_E_MOVED]      = fca_on_late_nic,
+        [FCA_E_NOT_MOVED]  = fca_on_late_nic,
         [FCA_E_SPAWNED]    = fca_on_late,
         [FCA_E_CONFIGURED] = fca_on_late,
         [FCA_E_BOOTED]     = fca_on_late,

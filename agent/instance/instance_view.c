@@ -54,11 +54,20 @@ fca_instance_count(fca_instance_t *inst, fca_instance_state_e next)
     uint64_t            now = fca_now(inst->all->loop);
     fca_start_stats_t  *stats = &inst->all->stats;
 
-    if (next == inst->state + 1 && next <= FCA_S_REGISTERED) {
+    if (next > inst->state && next <= FCA_S_REGISTERED
+        && next != FCA_S_FALLBACK && inst->state < FCA_S_REGISTERED)
+    {
         fca_hist_add(&stats->state[inst->state], now - inst->since);
 
         if (next == FCA_S_REGISTERED) {
             fca_hist_add(&stats->start, now - inst->born);
+
+            if (inst->was_restored) {
+                fca_hist_add(&stats->restore, now - inst->born);
+                stats->restored++;
+            } else {
+                stats->booted++;
+            }
         }
     }
 

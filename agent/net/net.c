@@ -303,6 +303,11 @@ net_results(uv_poll_t *poll, int status, int events)
             net_taken(net, nic);
             break;
 
+        case FCA_NET_APART:
+        case FCA_NET_JOIN:
+            nic->moved(nic->arg, nic->failed ? &nic->err : NULL);
+            break;
+
         case FCA_NET_GIVE:
             net_given(net, nic);
             break;
@@ -323,8 +328,8 @@ net_results(uv_poll_t *poll, int status, int events)
 }
 
 
-static void
-net_submit(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op)
+void
+fca_net_submit(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op)
 {
     net->pending++;
     uv_ref((uv_handle_t *) net->poll);
@@ -379,7 +384,7 @@ fca_net_take(fca_net_t *net, const fca_nic_owner_t *owner, fca_net_pt done,
 
     nic->taken = done;
     nic->arg = arg;
-    net_submit(net, nic, op);
+    fca_net_submit(net, nic, op);
 
     return 0;
 }
@@ -391,13 +396,7 @@ fca_net_give(fca_net_t *net, const fca_nic_t *nic, void (*done)(void *arg),
 {
     fca_net_nic_t  *n;
 
-    TAILQ_FOREACH(n, &net->out, out) {
-        if (n->nic.ifindex == nic->ifindex) {
-            break;
-        }
-    }
-
-    assert(n != NULL);
+    n = fca_net_out(net, nic);
 
     TAILQ_REMOVE(&net->out, n, out);
 
@@ -405,7 +404,7 @@ fca_net_give(fca_net_t *net, const fca_nic_t *nic, void (*done)(void *arg),
     n->arg = arg;
     n->drop = net->nidle + net->ngiving >= net->pool_max;
     net->ngiving += !n->drop;
-    net_submit(net, n, FCA_NET_GIVE);
+    fca_net_submit(net, n, FCA_NET_GIVE);
 }
 
 
@@ -418,19 +417,6 @@ fca_net_free_count(const fca_net_t *net)
     left = FCA_NET_PORTS_MAX - net->nnics;
 
     return net->nidle + (made < left ? made : left);
-}
-
-
-int
-fca_nic_bind(const fca_nic_t *nic, int fd, fcf_err_t *err)
-{
-    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, nic->device,
-                   (socklen_t) strlen(nic->device) + 1) != 0)
-    {
-        return fcf_err_sys(err, errno, "binding to device %s", nic->device);
-    }
-
-    return 0;
 }
 
 
@@ -449,6 +435,10 @@ fca_net_close(fca_net_t *net, int remove)
 
         if (nic->op == FCA_NET_MAKE || nic->op == FCA_NET_TAKE) {
             nic->taken(nic->arg, NULL, &err);
+
+        } else if (nic->op == FCA_NET_APART || nic->op == FCA_NET_JOIN) {
+            nic->moved(nic->arg, &err);
+            continue;           /* it is out */
 
         } else if (nic->op == FCA_NET_GIVE && nic->given != NULL) {
             nic->given(nic->arg);

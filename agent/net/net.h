@@ -82,6 +82,21 @@ typedef void (*fca_net_pt)(void *arg, const fca_nic_t *nic,
  * port is left. */
 int fca_net_take(fca_net_t *net, const fca_nic_owner_t *owner,
     fca_net_pt done, void *arg, fcf_err_t *err) fcf_must_check;
+/*
+ * For a clone, which wakes with its template's address and MAC: the TAP is out
+ * of the bridge and has the bridge's MAC, and the guest of that address and
+ * MAC is reached by it alone, for control (FCV_CONTROL_PORT); it reaches
+ * nothing.  done runs once, from the loop, with err NULL if it is so.  Until
+ * then the NIC may not be given.
+ */
+typedef void (*fca_nic_moved_pt)(void *arg, const fcf_err_t *err);
+
+void fca_net_apart(fca_net_t *net, const fca_nic_t *nic,
+    struct in_addr address, const unsigned char *mac, fca_nic_moved_pt done,
+    void *arg);
+/* and into the bridge, as it was taken */
+void fca_net_join(fca_net_t *net, const fca_nic_t *nic, fca_nic_moved_pt done,
+    void *arg);
 /* Only after the VMM was reaped.  done may be NULL. */
 void fca_net_give(fca_net_t *net, const fca_nic_t *nic,
     void (*done)(void *arg), void *arg);

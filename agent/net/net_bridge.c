@@ -9,7 +9,7 @@
 
 #define REPAIR_TRIES  10
 
-static const unsigned char  bridge_mac[6] = { 0x06, 0xfc, 0, 0, 0, 0x01 };
+const unsigned char  fca_net_bridge_mac[6] = { 0x06, 0xfc, 0, 0, 0, 0x01 };
 
 
 int
@@ -28,7 +28,7 @@ fca_net_bridge_set_up(fca_net_t *net, fcf_err_t *err)
         net->made = 1;
     }
 
-    if (fca_link_bridge_set(net->sk, net->ifindex, bridge_mac, err) != 0
+    if (fca_link_bridge_set(net->sk, net->ifindex, fca_net_bridge_mac, err) != 0
         || fca_link_no_ipv6(net->bridge, err) != 0
         || fca_link_add_address(net->sk, net->ifindex, net->address,
                                 net->prefix_len, err) != 0
@@ -71,7 +71,7 @@ bridge_wrong(fca_net_t *net, const fca_link_t *link)
         return "was set down";
     }
 
-    if (memcmp(link->mac, bridge_mac, sizeof(bridge_mac)) != 0) {
+    if (memcmp(link->mac, fca_net_bridge_mac, sizeof(fca_net_bridge_mac)) != 0) {
         return "was given another MAC";
     }
 

@@ -54,6 +54,8 @@ struct nft_ctx;
 typedef enum {
     FCA_NET_MAKE,           /* a TAP and all that belongs to it, then up */
     FCA_NET_TAKE,           /* a pooled one: look at it, then up */
+    FCA_NET_APART,          /* out of the bridge, for a clone */
+    FCA_NET_JOIN,           /* into it again */
     FCA_NET_GIVE,           /* down */
     FCA_NET_DOOM            /* delete */
 } fca_net_op_e;
@@ -71,7 +73,11 @@ struct fca_net_nic_s {
     fcf_err_t                    err;
     fca_nic_owner_t              want;      /* who is to open the TAP */
 
+    struct in_addr               clone;     /* apart: what its guest has */
+    unsigned char                clone_mac[6];
+
     /* the worker's */
+    int                          apart;     /* out of the bridge */
     int                          armed;     /* in net->armed */
     int                          up;        /* a guest may use it */
     int                          dirty;     /* somebody touched its TAP */
@@ -79,6 +85,7 @@ struct fca_net_nic_s {
     fca_nic_owner_t              owner;     /* as the TAP has it */
 
     fca_net_pt                   taken;
+    fca_nic_moved_pt             moved;
     void                       (*given)(void *arg);
     void                        *arg;
     STAILQ_ENTRY(fca_net_nic_s)  next;      /* jobs, results or idle */
@@ -170,6 +177,11 @@ struct fca_net_s {
     unsigned           nlost;           /* not yet told */
     int                stop;
 };
+
+/* net.c: a job for the worker, whose result comes back */
+void fca_net_submit(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op);
+/* net_move.c: what is kept of one that is out */
+fca_net_nic_t *fca_net_out(fca_net_t *net, const fca_nic_t *nic);
 
 /* net_tap.c */
 int fca_tap_check(fcf_err_t *err) fcf_must_check;
@@ -271,6 +283,7 @@ void fca_net_forward_guard(fca_net_t *net);
 void fca_net_forward_end(fca_net_t *net);
 
 /* net_bridge.c */
+extern const unsigned char  fca_net_bridge_mac[6];
 int fca_net_bridge_set_up(fca_net_t *net, fcf_err_t *err) fcf_must_check;
 void fca_net_bridge_guard(fca_net_t *net);
 void fca_net_stranger_guard(fca_net_t *net, unsigned ifindex);
@@ -287,6 +300,14 @@ int fca_net_nic_raise(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
 int fca_net_nic_look(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
     fcf_must_check;
 void fca_net_nic_guard(fca_net_t *net, fca_net_nic_t *nic);
+/* FCA_NET_APART: out of the bridge and up, for the guest that nic->clone says;
+ * FCA_NET_JOIN: back.  In the bridge it stays down where up is 0. */
+int fca_net_nic_move(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+    fcf_must_check;
+int fca_net_nic_join(fca_net_t *net, fca_net_nic_t *nic, int up,
+    fcf_err_t *err) fcf_must_check;
+/* what it has for the time out of the bridge alone */
+void fca_net_nic_undress(fca_net_t *net, unsigned ifindex);
 void fca_net_arm(fca_net_t *net, fca_net_nic_t *nic, int armed);
 
 /* net_open.c */

@@ -96,6 +96,85 @@ fca_net_nic_own(fca_net_nic_t *nic, fcf_err_t *err)
 }
 
 
+/* A link that filters by the way back drops everything as long as it has no
+ * address at all: IANA's dummy (RFC 7600), which overlaps nothing. */
+static struct in_addr
+nic_dummy(void)
+{
+    struct in_addr  addr = { htonl(0xc0000008) };
+
+    return addr;
+}
+
+
+void
+fca_net_nic_undress(fca_net_t *net, unsigned ifindex)
+{
+    fcf_err_t  err;
+
+    fca_net_complain(fca_link_del_address(net->sk, ifindex, nic_dummy(), 32,
+                                          &err), &err);
+}
+
+
+/* A clone's guest has the MAC of its gateway from its template's life, and
+ * strict filtering would drop what comes from an address that is behind the
+ * bridge. */
+static int
+nic_apart(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+{
+    char        path[80];
+    fca_link_t  bridge;
+
+    nic->apart = 1;
+    snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter",
+             nic->nic.tap);
+
+    if (fca_link_get(net->sk, NULL, net->ifindex, &bridge, err) != 0
+        || fca_link_set_up(net->sk, nic->nic.ifindex, 0, err) != 0
+        || fca_link_enslave(net->sk, nic->nic.ifindex, 0, err) != 0
+        || fca_link_set_mac(net->sk, nic->nic.ifindex, bridge.mac, err) != 0
+        || fca_sysctl_set(path, "2", err) != 0
+        || fca_link_add_address(net->sk, nic->nic.ifindex, nic_dummy(), 32,
+                                err) != 0
+        || fca_link_set_up(net->sk, nic->nic.ifindex, 1, err) != 0
+        || fca_link_add_neigh(net->sk, nic->nic.ifindex, nic->clone,
+                              nic->clone_mac, err) != 0)
+    {
+        return fcf_err_wrap(err, "TAP %s, out of the bridge", nic->nic.tap);
+    }
+
+    return 0;
+}
+
+
+int
+fca_net_nic_join(fca_net_t *net, fca_net_nic_t *nic, int up, fcf_err_t *err)
+{
+    fca_net_nic_undress(net, nic->nic.ifindex);
+
+    if (fca_link_set_up(net->sk, nic->nic.ifindex, 0, err) != 0
+        || fca_link_set_mac(net->sk, nic->nic.ifindex, nic->tap_mac, err) != 0
+        || nic_place(net, nic, err) != 0
+        || (up && fca_link_set_up(net->sk, nic->nic.ifindex, 1, err) != 0))
+    {
+        return fcf_err_wrap(err, "TAP %s, into the bridge", nic->nic.tap);
+    }
+
+    nic->apart = 0;
+
+    return 0;
+}
+
+
+int
+fca_net_nic_move(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
+{
+    return nic->op == FCA_NET_APART ? nic_apart(net, nic, err)
+                                    : fca_net_nic_join(net, nic, 1, err);
+}
+
+
 /* what is wrong with it, in words; NULL: nothing */
 static const char *
 nic_wrong(const fca_net_t *net, const fca_net_nic_t *nic,
@@ -189,6 +268,11 @@ fca_net_nic_look(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
 
     if (fca_link_get(net->sk, NULL, nic->nic.ifindex, &link, err) != 0) {
         return -1;
+    }
+
+    /* for a moment; who changes it then has a clone that is not reached */
+    if (nic->apart) {
+        return 0;
     }
 
     /* the bridge may be gone, whose notice comes after those of its ports */

@@ -202,6 +202,17 @@ fca_net_nic_found(fca_net_t *net, unsigned host, const fca_link_t *link,
     memcpy(nic->nic.tap, link->name, sizeof(nic->nic.tap));
     memcpy(nic->tap_mac, link->mac, sizeof(nic->tap_mac));
 
+    /* it was out of the bridge, for a clone: no port has the bridge's */
+    if (memcmp(link->mac, fca_net_bridge_mac, sizeof(link->mac)) == 0) {
+        memcpy(nic->tap_mac + 2, &nic->nic.address, 4);
+        fca_net_nic_undress(net, link->ifindex);
+
+        if (fca_link_set_mac(net->sk, link->ifindex, nic->tap_mac, err) != 0) {
+            free(nic);
+            return NULL;
+        }
+    }
+
     /* whose it was, nobody knows any more */
     nic->owner.uid = nic->owner.gid = (uid_t) -1;
 

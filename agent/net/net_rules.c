@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/net/net_int.h"
+#include "vm/guest.h"
 
 #define REJECT_TCP  "meta l4proto tcp reject with tcp reset\n"
 #define REJECT      "reject with icmpx admin-prohibited\n"
@@ -177,15 +178,26 @@ fca_rules_bridge(const fca_net_t *net, FILE *f)
 static void
 put_guests(const fca_net_t *net, FILE *f, const char *gw)
 {
+    /* a clone that wakes, on a TAP of its own: only what answers a question to
+     * its control port */
+    fprintf(f,
+            "chain apart {\n"
+            "meta pkttype host ip daddr %s tcp sport %d "
+            "tcp flags & (syn | ack) != syn accept\n"
+            "drop\n"
+            "}\n",
+            gw, FCV_CONTROL_PORT);
+
     fprintf(f,
             "chain guests {\n"
             "type filter hook prerouting priority -300; policy accept;\n"
+            "iifname \"%s*\" goto apart\n"
             "iifname != \"%s\" accept\n"
             "meta pkttype != host drop\n"
             "ip daddr %s tcp flags & (syn | ack) != syn accept\n"
             "ip daddr %s icmp type { echo-reply, destination-unreachable, "
             "time-exceeded } accept\n",
-            net->bridge, gw, gw);
+            net->tap_prefix, net->bridge, gw, gw);
 
     fprintf(f,
             "ip daddr %s/%u " REJECT_TCP
@@ -232,6 +244,9 @@ put_local(const fca_net_t *net, FILE *f, const char *gw)
             "}\n"
             "chain local {\n"
             "type filter hook input priority -10; policy accept;\n"
+            "iifname \"%s*\" ct direction reply ct state established "
+            "accept\n"
+            "iifname \"%s*\" drop\n"
             "iifname != \"%s\" accept\n"
             "ip daddr %s ct direction reply ct state established,related "
             "accept\n"
@@ -252,7 +267,7 @@ put_local(const fca_net_t *net, FILE *f, const char *gw)
             "counter name \"stray\" drop\n"
             "meta l4proto tcp ct state new ct timeout set \"short\"\n"
             "}\n",
-            br, gw, gw, br);
+            net->tap_prefix, net->tap_prefix, br, gw, gw, br);
 }
 
 
@@ -296,7 +311,10 @@ put_through(const fca_net_t *net, FILE *f, const char *gw)
 
     fprintf(f,
             "chain through {\n"
-            "type filter hook forward priority -10; policy accept;\n");
+            "type filter hook forward priority -10; policy accept;\n"
+            "iifname \"%s*\" drop\n"
+            "oifname \"%s*\" drop\n",
+            net->tap_prefix, net->tap_prefix);
 
     if (net->egress) {
         fprintf(f, "oifname \"%s\" iifname != \"%s\" jump enter\n", br, br);

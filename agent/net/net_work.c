@@ -51,8 +51,9 @@ work_give(fca_net_t *net, fca_net_nic_t *nic)
 
     /* it waits for all packets under way, each time anew: those that are to be
      * deleted are so together */
-    return nic->drop ? 0 : fca_link_set_up(net->sk, nic->nic.ifindex, 0,
-                                           &nic->err);
+    return nic->drop ? 0
+           : nic->apart ? fca_net_nic_join(net, nic, 0, &nic->err)
+           : fca_link_set_up(net->sk, nic->nic.ifindex, 0, &nic->err);
 }
 
 
@@ -66,6 +67,11 @@ work_links(fca_net_t *net, fca_net_queue_t *batch, int *stale)
 
         if (nic->op == FCA_NET_GIVE) {
             nic->failed = work_give(net, nic) != 0;
+            continue;
+        }
+
+        if (nic->op == FCA_NET_APART || nic->op == FCA_NET_JOIN) {
+            nic->failed = fca_net_nic_move(net, nic, &nic->err) != 0;
             continue;
         }
 

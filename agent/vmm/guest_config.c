@@ -3,17 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
+#include "agent/base/clock.h"
 #include "agent/vmm/guest_config.h"
 #include "contract/fcf_base64.h"
 #include "vm/guest.h"
 
 #define SEED_BYTES  64
+#define MAC_TEXT    18
 
 
 /* What cannot be had is left out: the guest has the device for it, too. */
 static int
-add_seed(json_t *root)
+add_seed(json_t *root, const char *name)
 {
     int   rc;
     char  seed[SEED_BYTES], text[fcf_base64_encoded_len(SEED_BYTES) + 1];
@@ -25,7 +26,7 @@ add_seed(json_t *root)
     }
 
     fcf_base64_encode(text, seed, sizeof(seed));
-    rc = json_object_set_new(root, "seed", json_string(text));
+    rc = json_object_set_new(root, name, json_string(text));
     explicit_bzero(seed, sizeof(seed));
     explicit_bzero(text, sizeof(text));
 
@@ -79,7 +80,15 @@ add_optional(json_t *root, const fca_guest_config_t *c)
         return -1;
     }
 
-    return add_dns(root, c) != 0 || add_seed(root) != 0 ? -1 : 0;
+    return add_dns(root, c) != 0 || add_seed(root, "seed") != 0 ? -1 : 0;
+}
+
+
+static void
+mac_text(const fca_guest_config_t *c, char text[MAC_TEXT])
+{
+    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", c->mac[0],
+             c->mac[1], c->mac[2], c->mac[3], c->mac[4], c->mac[5]);
 }
 
 
@@ -87,15 +96,12 @@ char *
 fca_guest_config(const fca_guest_config_t *c)
 {
     char             address[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN];
-    char             mac[18], *text;
+    char             mac[MAC_TEXT], *text;
     json_t          *root;
-    struct timespec  ts;
 
     inet_ntop(AF_INET, &c->address, address, sizeof(address));
     inet_ntop(AF_INET, &c->gateway, gateway, sizeof(gateway));
-    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", c->mac[0],
-             c->mac[1], c->mac[2], c->mac[3], c->mac[4], c->mac[5]);
-    clock_gettime(CLOCK_REALTIME, &ts);
+    mac_text(c, mac);
 
     root = json_pack("{s:s, s:I, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I, "
                      "s:{}, s:{}}",
@@ -108,14 +114,36 @@ fca_guest_config(const fca_guest_config_t *c)
                      "gateway", gateway,
                      "mac", mac,
                      "hostname", c->instance_id,
-                     "time_ms", (json_int_t) ts.tv_sec * 1000
-                                + ts.tv_nsec / 1000000,
+                     "time_ms", (json_int_t) fca_unix_ms(),
                      "env", "secrets");
     if (root == NULL) {
         return NULL;
     }
 
     text = add_optional(root, c) == 0 ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+
+    return text;
+}
+
+
+/* Without a seed it is refused: a clone is not to be as its template was. */
+char *
+fca_guest_wake(const fca_guest_config_t *c)
+{
+    char     address[INET_ADDRSTRLEN], mac[MAC_TEXT], *text;
+    json_t  *root;
+
+    inet_ntop(AF_INET, &c->address, address, sizeof(address));
+    mac_text(c, mac);
+
+    root = json_pack("{s:s, s:I, s:s, s:s, s:s}", "op", "wake",
+                     "ms", (json_int_t) fca_unix_ms(),
+                     "address", address, "mac", mac,
+                     "hostname", c->instance_id);
+
+    text = root != NULL && add_seed(root, "data") == 0
+           ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
 
     return text;

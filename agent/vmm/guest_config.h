@@ -21,5 +21,7 @@ typedef struct {
 /* malloc'd, with bytes for the guest's random pool, of which no two have the
  * same; NULL: out of memory */
 char *fca_guest_config(const fca_guest_config_t *config);
+/* the same of what a clone is told over the control port */
+char *fca_guest_wake(const fca_guest_config_t *config);
 
 #endif /* _FCA_GUEST_CONFIG_H_INCLUDED_ */

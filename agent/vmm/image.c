@@ -30,16 +30,15 @@ struct fca_looker_s {
 };
 
 static int
-fca_image_find(const char *path, const char *what, fcf_err_t *err)
+fca_image_find(const char *path, const char *what, struct stat *st,
+    fcf_err_t *err)
 {
-    struct stat  st;
-
-    if (stat(path, &st) != 0) {
+    if (stat(path, st) != 0) {
         return fcf_err_set(err, FCF_E_NOT_FOUND, "%s image %s: %s", what,
                            path, strerror(errno));
     }
 
-    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+    if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode)) {
         return fcf_err_set(err, FCF_E_NOT_FOUND, "%s image %s: is not a file",
                            what, path);
     }
@@ -84,11 +83,43 @@ fca_image_dirs(const fca_conf_t *conf, char *image, fcf_err_t *err)
            ? -1 : 0;
 }
 
+static void
+fca_image_files(const fca_conf_t *conf, const struct stat *found,
+    fca_images_t *images)
+{
+    int          n;
+    size_t       i, len = 0;
+    struct stat  st[5];
+    const char  *paths[] = { conf->kernel, conf->initrd, conf->vmm };
+
+    memset(st, 0, sizeof(st));
+    st[0] = found[0];
+    st[1] = found[1];
+
+    for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (paths[i] != NULL) {
+            (void) stat(paths[i], &st[2 + i]);
+        }
+    }
+
+    for (i = 0; i < sizeof(st) / sizeof(st[0]); i++) {
+        n = snprintf(images->files + len, sizeof(images->files) - len,
+                     "%llx:%llx:%llx:%llx.%lx ",
+                     (unsigned long long) st[i].st_dev,
+                     (unsigned long long) st[i].st_ino,
+                     (unsigned long long) st[i].st_size,
+                     (unsigned long long) st[i].st_mtim.tv_sec,
+                     (unsigned long) st[i].st_mtim.tv_nsec);
+        len += (size_t) n;
+    }
+}
+
 /* On a worker thread: of the look it has the images and err alone. */
 static void
 fca_image_look(const fca_conf_t *conf, fca_image_look_t *look)
 {
     fcf_err_t      why;
+    struct stat    found[2];
     fca_images_t  *images = &look->images;
 
     if (look->any) {
@@ -99,9 +130,12 @@ fca_image_look(const fca_conf_t *conf, fca_image_look_t *look)
         return;
     }
 
-    if (fca_image_find(images->function, "function", &look->err) == 0
-        && fca_image_find(images->runtime, "runtime", &look->err) == 0)
+    if (fca_image_find(images->function, "function", &found[0], &look->err)
+        == 0
+        && fca_image_find(images->runtime, "runtime", &found[1], &look->err)
+           == 0)
     {
+        fca_image_files(conf, found, images);
         return;
     }
 

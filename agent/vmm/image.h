@@ -9,9 +9,14 @@
 #include "agent/base/conf.h"
 #include "contract/fcf_codec.h"
 
+#define FCA_IMAGES_FILES  512
+
 typedef struct {
     char  function[PATH_MAX];
     char  runtime[PATH_MAX];
+    /* which files these are, and kernel, initrd and VMM: by device, inode,
+     * size and time; another text, another VM */
+    char  files[FCA_IMAGES_FILES];
 } fca_images_t;
 
 typedef struct fca_looker_s      fca_looker_t;

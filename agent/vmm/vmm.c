@@ -30,6 +30,8 @@ static const struct {
     [FCA_VMM_IS_STARTING]    = { FCA_VMM_IS_SPAWNED, FCA_VMM_SPAWNED },
     [FCA_VMM_IS_CONFIGURING] = { FCA_VMM_IS_CONFIGURED, FCA_VMM_CONFIGURED },
     [FCA_VMM_IS_BOOTING]     = { FCA_VMM_IS_BOOTED, FCA_VMM_BOOTED },
+    [FCA_VMM_IS_RESTORING]   = { FCA_VMM_IS_BOOTED, FCA_VMM_BOOTED },
+    [FCA_VMM_IS_SAVING]      = { FCA_VMM_IS_SAVED, FCA_VMM_SAVED },
 };
 
 
@@ -136,7 +138,9 @@ fca_vmm_step_done(fca_vmm_t *vmm, const fcf_err_t *err)
         fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
     }
 
-    if (state == FCA_VMM_IS_BOOTING) {
+    if ((state == FCA_VMM_IS_BOOTING || state == FCA_VMM_IS_RESTORING)
+        && !vmm->template)
+    {
         fca_fd_close(&vmm->dirfd);
         fca_fd_close(&vmm->jailfd);
     }
@@ -279,6 +283,33 @@ fca_vmm_boot(fca_vmm_t *vmm)
 
 
 void
+fca_vmm_restore(fca_vmm_t *vmm)
+{
+    assert(vmm->state == FCA_VMM_IS_SPAWNED);
+
+    fca_vmm_set_state(vmm, FCA_VMM_IS_RESTORING);
+    fca_vmm_api_restore(vmm);
+}
+
+
+void
+fca_vmm_save(fca_vmm_t *vmm)
+{
+    assert(vmm->state == FCA_VMM_IS_BOOTED && vmm->template);
+
+    fca_vmm_set_state(vmm, FCA_VMM_IS_SAVING);
+    fca_vmm_api_save(vmm);
+}
+
+
+int
+fca_vmm_files(const fca_vmm_t *vmm)
+{
+    return fca_vmm_files_fd(vmm);
+}
+
+
+void
 fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms)
 {
     if (vmm->working || vmm->pidfd < 0 || !vmm->has_nic
@@ -306,6 +337,13 @@ fca_vmm_kill(fca_vmm_t *vmm)
 void
 fca_vmm_free(fca_vmm_t *vmm)
 {
+    fca_vmm_free_then(vmm, NULL, NULL);
+}
+
+
+void
+fca_vmm_free_then(fca_vmm_t *vmm, void (*gone)(void *arg), void *arg)
+{
     assert(!vmm->freed && !vmm->working);
 
     vmm->freed = 1;
@@ -330,8 +368,8 @@ fca_vmm_free(fca_vmm_t *vmm)
     fca_fd_close(&vmm->jailfd);
     fca_fd_close(&vmm->pidfd);
 
-    if (vmm->has_dir) {
-        fca_vmm_dir_remove_later(vmm);
+    if (vmm->has_dir || gone != NULL) {
+        fca_vmm_dir_remove_later(vmm, gone, arg);
     }
 
     if (vmm->nhandles == 0) {

@@ -34,10 +34,11 @@
 typedef enum {
     FCA_VMM_SPAWNED,        /* the API socket answers GET / */
     FCA_VMM_CONFIGURED,     /* all PUTs done */
-    FCA_VMM_BOOTED,         /* InstanceStart done */
+    FCA_VMM_BOOTED,         /* InstanceStart done, or a snapshot loaded */
     FCA_VMM_FAILED,         /* the step under way failed: err says why */
-    FCA_VMM_EXITED          /* the process is reaped; once, always last; err
+    FCA_VMM_EXITED,         /* the process is reaped; once, always last; err
                                says how it ended */
+    FCA_VMM_SAVED           /* paused, and a snapshot written */
 } fca_vmm_event_e;
 
 /* Whose fault a failure or an exit is. */
@@ -93,6 +94,9 @@ typedef struct {
     struct in_addr    gateway;
     unsigned          prefix_len;
     uid_t             uid;              /* in a jail: its user and group */
+    const char       *snap_state, *snap_memory; /* what fca_vmm_restore() is
+                                           to load: paths; NULL */
+    int               template;         /* fca_vmm_save() will be called */
 } fca_vmm_spec_t;
 
 /* All that a VM with so much memory takes. */
@@ -108,6 +112,14 @@ fca_vmm_t *fca_vmm_spawn(const fca_vmm_conf_t *conf,
     fcf_err_t *err);
 void fca_vmm_configure(fca_vmm_t *vmm);
 void fca_vmm_boot(fca_vmm_t *vmm);
+/* Instead of configuring and booting: loads the snapshot that the spec names,
+ * which runs from then on.  What fails ends the process. */
+void fca_vmm_restore(fca_vmm_t *vmm);
+/* Of a template that was booted: SAVED or FAILED.  The files are
+ * FCA_SNAP_STATE and FCA_SNAP_MEMORY (snaps.h) below fca_vmm_files(). */
+void fca_vmm_save(fca_vmm_t *vmm);
+/* a template's directory of files, as long as it is not freed */
+int fca_vmm_files(const fca_vmm_t *vmm);
 /* what its function prints comes into the console, from the oldest kept on;
  * of a guest that is up */
 void fca_vmm_follow(fca_vmm_t *vmm);
@@ -120,6 +132,9 @@ void fca_vmm_stop_guest(fca_vmm_t *vmm, unsigned timeout_ms);
 void fca_vmm_leave(const fca_vmm_t *vmm);
 /* SIGKILL; EXITED follows */
 void fca_vmm_kill(fca_vmm_t *vmm);
+/* The same as fca_vmm_free(); gone runs from the loop when nothing is left of
+ * the directory, so that another VM may have its name. */
+void fca_vmm_free_then(fca_vmm_t *vmm, void (*gone)(void *arg), void *arg);
 /* after EXITED, or if spawn's FAILED came without a process (fca_vmm_pid is
  * 0; EXITED follows there too unless freed): frees; the directory is removed
  * by a worker thread, and the loop lives until it is */

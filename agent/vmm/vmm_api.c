@@ -153,7 +153,9 @@ step_send(fca_vmm_t *vmm, fcf_err_t *err)
     call.timeout_ms = API_TIMEOUT_MS;
     call.max_reply = API_REPLY_MAX;
     call.fresh = vmm->call == fca_vmm_look_calls;
-    call.last = vmm->call == fca_vmm_boot_calls;
+    call.last = vmm->call == fca_vmm_boot_calls
+                || vmm->call == fca_vmm_restore_calls + 1
+                || vmm->call == fca_vmm_save_calls + 1;
     call.once = 1;
     call.on_done = api_done;
     call.arg = vmm;
@@ -214,6 +216,22 @@ void
 fca_vmm_api_boot(fca_vmm_t *vmm)
 {
     vmm->call = fca_vmm_boot_calls;
+    step_start(vmm);
+}
+
+
+void
+fca_vmm_api_restore(fca_vmm_t *vmm)
+{
+    vmm->call = fca_vmm_restore_calls;
+    step_start(vmm);
+}
+
+
+void
+fca_vmm_api_save(fca_vmm_t *vmm)
+{
+    vmm->call = fca_vmm_save_calls;
     step_start(vmm);
 }
 

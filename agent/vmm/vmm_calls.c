@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/vmm/snaps.h"
 #include "agent/vmm/vmm_int.h"
 
 /*
@@ -222,6 +223,42 @@ body_start(const fca_vmm_t *vmm, json_t **out)
 }
 
 
+static int
+body_load(const fca_vmm_t *vmm, json_t **out)
+{
+    *out = json_pack("{s:s, s:{s:s, s:s}, s:b, s:[{s:s, s:s}]}",
+                     "snapshot_path", FCA_SNAP_STATE,
+                     "mem_backend", "backend_type", "File",
+                     "backend_path", FCA_SNAP_MEMORY,
+                     "resume_vm", 1,
+                     "network_overrides", "iface_id", "eth0",
+                     "host_dev_name", vmm->nic.tap);
+    return 0;
+}
+
+
+static int
+body_pause(const fca_vmm_t *vmm, json_t **out)
+{
+    (void) vmm;
+
+    *out = json_pack("{s:s}", "state", "Paused");
+    return 0;
+}
+
+
+static int
+body_create(const fca_vmm_t *vmm, json_t **out)
+{
+    (void) vmm;
+
+    *out = json_pack("{s:s, s:s, s:s}", "snapshot_type", "Full",
+                     "snapshot_path", FCA_SNAP_STATE,
+                     "mem_file_path", FCA_SNAP_MEMORY);
+    return 0;
+}
+
+
 const fca_vmm_call_t  fca_vmm_probe_calls[] = {
     { "GET", "/", NULL },
     { NULL, NULL, NULL }
@@ -247,5 +284,18 @@ const fca_vmm_call_t  fca_vmm_look_calls[] = {
 
 const fca_vmm_call_t  fca_vmm_boot_calls[] = {
     { "PUT", "/actions", body_start },
+    { NULL, NULL, NULL }
+};
+
+/* the serial console is in no snapshot; all else is */
+const fca_vmm_call_t  fca_vmm_restore_calls[] = {
+    { "PUT", "/serial", body_serial },
+    { "PUT", "/snapshot/load", body_load },
+    { NULL, NULL, NULL }
+};
+
+const fca_vmm_call_t  fca_vmm_save_calls[] = {
+    { "PATCH", "/vm", body_pause },
+    { "PUT", "/snapshot/create", body_create },
     { NULL, NULL, NULL }
 };

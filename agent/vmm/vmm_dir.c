@@ -10,6 +10,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/tree.h"
+#include "agent/vmm/snaps.h"
 #include "agent/vmm/vmm_int.h"
 #include "vm/guest.h"
 
@@ -221,6 +222,10 @@ dir_links(const fca_vmm_t *vmm, fcf_err_t *err)
                        "runtime image", err) != 0
            || dir_link(vmm, FCA_VMM_FUNCTION, vmm->function_image,
                        "function image", err) != 0
+           || dir_link(vmm, FCA_SNAP_STATE, vmm->snap_state, "snapshot", err)
+              != 0
+           || dir_link(vmm, FCA_SNAP_MEMORY, vmm->snap_memory, "snapshot",
+                       err) != 0
            ? -1 : 0;
 }
 

@@ -31,6 +31,8 @@
 #define FCA_VMM_ID_MAX   64             /* Firecracker's, for --id */
 /* what a VMM may write into a file: none of its own grows */
 #define FCA_VMM_FILE_MAX_MB  16
+/* a template's memory, and what a stand-in's has beside it */
+#define FCA_VMM_SNAP_MORE_MB  64
 #define FCA_OUTPUT_MAX   8192
 
 /* state, whether a step is under way that a dying process fails */
@@ -40,7 +42,10 @@
     X(CONFIGURING, 1)                                                       \
     X(CONFIGURED, 0)                                                        \
     X(BOOTING, 1)                                                           \
+    X(RESTORING, 1)                                                         \
     X(BOOTED, 0)                                                            \
+    X(SAVING, 1)                                                            \
+    X(SAVED, 0)                                                             \
     X(FAILED, 0)            /* a step failed; the process may still live */ \
     X(EXITED, 0)
 
@@ -84,6 +89,8 @@ struct fca_vmm_s {
     int                    cpu, memory_mb;
     char                  *runtime_image, *function_image;
     char                  *kernel, *initrd;
+    char                  *snap_state, *snap_memory;
+    int                    template;
     char                  *config;      /* the drive's bytes, until written */
     size_t                 config_len;
     char                  *record;      /* until written */
@@ -166,7 +173,8 @@ int fca_vmm_exit_start(fca_vmm_t *vmm, fcf_err_t *err) fcf_must_check;
 /* 1: vmm's timer was for this */
 int fca_vmm_reap_again(fca_vmm_t *vmm);
 /* on a worker thread that outlives vmm */
-void fca_vmm_dir_remove_later(const fca_vmm_t *vmm);
+void fca_vmm_dir_remove_later(const fca_vmm_t *vmm,
+    void (*gone)(void *arg), void *arg);
 
 /* vmm_limit.c */
 /* the VMM has so long to answer, from now on */
@@ -223,6 +231,8 @@ void fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info,
 void fca_vmm_api_probe(fca_vmm_t *vmm);
 void fca_vmm_api_configure(fca_vmm_t *vmm);
 void fca_vmm_api_boot(fca_vmm_t *vmm);
+void fca_vmm_api_restore(fca_vmm_t *vmm);
+void fca_vmm_api_save(fca_vmm_t *vmm);
 /* whether the guest was started */
 void fca_vmm_api_look(fca_vmm_t *vmm);
 void fca_vmm_api_cancel(fca_vmm_t *vmm);
@@ -236,7 +246,8 @@ struct fca_vmm_call_s {
 };
 
 extern const fca_vmm_call_t  fca_vmm_probe_calls[], fca_vmm_configure_calls[],
-                             fca_vmm_boot_calls[], fca_vmm_look_calls[];
+                             fca_vmm_boot_calls[], fca_vmm_look_calls[],
+                             fca_vmm_restore_calls[], fca_vmm_save_calls[];
 
 /* vmm_answer.c.  body: NUL-terminated; a NUL inside ends it. */
 

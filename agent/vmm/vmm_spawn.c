@@ -137,6 +137,15 @@ vmm_words(fca_vmm_child_t *child, const fca_vmm_t *vmm, size_t n,
 }
 
 
+/* a template writes its memory into one */
+static int
+vmm_file_max_mb(const fca_vmm_t *vmm)
+{
+    return vmm->template ? vmm->memory_mb + FCA_VMM_SNAP_MORE_MB
+                         : FCA_VMM_FILE_MAX_MB;
+}
+
+
 static int
 child_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, fcf_err_t *err)
 {
@@ -144,7 +153,7 @@ child_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, fcf_err_t *err)
     const char *words[] = { NULL, "--api-sock", FCA_VMM_SOCKET, "--id",
                             child->id, NULL };
 
-    child->file_max = (rlim_t) FCA_VMM_FILE_MAX_MB << 20;
+    child->file_max = (rlim_t) vmm_file_max_mb(vmm) << 20;
     child->program = find_program(vmm->conf->binary, err);
     words[0] = child->program;
 
@@ -171,7 +180,7 @@ jailer_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, fcf_err_t *err)
 
     snprintf(child->uid, sizeof(child->uid), "%u", (unsigned) vmm->uid);
     snprintf(child->fsize, sizeof(child->fsize), "fsize=%lu",
-             (unsigned long) FCA_VMM_FILE_MAX_MB << 20);
+             (unsigned long) vmm_file_max_mb(vmm) << 20);
 
     child->file_max = RLIM_INFINITY;
     child->program = strdup(words[0]);

@@ -66,6 +66,7 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
     vmm->gateway = spec->gateway;
     vmm->prefix_len = spec->prefix_len;
     vmm->uid = spec->uid;
+    vmm->template = spec->template;
 
     if (spec->nic != NULL) {
         vmm->has_nic = 1;
@@ -75,7 +76,9 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
     if (absolute(spec->runtime_image, &vmm->runtime_image, err) != 0
         || absolute(spec->function_image, &vmm->function_image, err) != 0
         || absolute(vmm->conf->kernel, &vmm->kernel, err) != 0
-        || absolute(vmm->conf->initrd, &vmm->initrd, err) != 0)
+        || absolute(vmm->conf->initrd, &vmm->initrd, err) != 0
+        || absolute(spec->snap_state, &vmm->snap_state, err) != 0
+        || absolute(spec->snap_memory, &vmm->snap_memory, err) != 0)
     {
         return -1;
     }
@@ -117,6 +120,8 @@ fca_vmm_spec_free(fca_vmm_t *vmm)
     free(vmm->record);
     free(vmm->config);
     free(vmm->jail);
+    free(vmm->snap_state);
+    free(vmm->snap_memory);
     free(vmm->runtime_image);
     free(vmm->function_image);
     free(vmm->kernel);

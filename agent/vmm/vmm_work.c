@@ -308,6 +308,8 @@ typedef struct {
     char        dir[FCA_VMM_PATH];
     char        worker_id[FCF_WORKER_ID_MAX + 1];
     const fca_cgroups_t  *cgroups;
+    void      (*gone)(void *arg);       /* may be NULL */
+    void       *arg;
 } vmm_removal_t;
 
 
@@ -332,13 +334,19 @@ vmm_removed(uv_work_t *work, int status)
         fca_log(FCF_LOG_WARN, NULL, "%s", removal->err.msg);
     }
 
+    if (removal->gone != NULL) {
+        removal->gone(removal->arg);
+    }
+
     free(removal);
 }
 
 
-/* It outlives vmm.  Without memory the directory is the next start's. */
+/* It outlives vmm.  Without memory the directory is the next start's, and who
+ * waits for its end does so in vain, up to his own time limit. */
 void
-fca_vmm_dir_remove_later(const fca_vmm_t *vmm)
+fca_vmm_dir_remove_later(const fca_vmm_t *vmm, void (*gone)(void *arg),
+    void *arg)
 {
     vmm_removal_t  *removal;
 
@@ -349,6 +357,8 @@ fca_vmm_dir_remove_later(const fca_vmm_t *vmm)
 
     removal->work.data = removal;
     removal->cgroups = vmm->conf->cgroups;
+    removal->gone = gone;
+    removal->arg = arg;
     memcpy(removal->dir, vmm->dir, sizeof(removal->dir));
     memcpy(removal->worker_id, vmm->worker_id, sizeof(removal->worker_id));
 

@@ -43,6 +43,7 @@ our %set = map { $_->[0] => _setting(@$_) } (
     [NODE_ID        => 'local'],    # with another BRIDGE: local-<BRIDGE>
     [EGRESS         => 'internet'],
     [MAX_VMS        => 100],
+    [SNAPSHOTS      => 'no'],
     [PARK_TIMEOUT   => '60s'],
     [WORKERS        => 2],
     [RUN_VMM        => 'auto'],     # firecracker, qemu, instant

@@ -1,7 +1,7 @@
 /* The table of a VM's life is whole: no state can be stuck, and what may come
  * from outside is met wherever it can come. */
 
-#include "agent/instance/instance_int.h"
+#include "agent/instance/template.h"
 #include "t/unit/tap.h"
 
 static int
@@ -77,9 +77,49 @@ where_it_cannot(void)
     ok(!has(FCA_S_STOPPING, FCA_E_PUT), "no put after the deletion");
 }
 
+/* of a snapshot's template */
+static void
+templates(void)
+{
+    int  s;
+
+    for (s = 0; s < FCA_T_N; s++) {
+        ok(fca_template_table[s][FCA_TE_TIMEOUT] != NULL,
+           "template, state %d: something happens at the end of its time", s);
+        ok(fca_template_table[s][FCA_TE_STOP] != NULL,
+           "template, state %d: the agent may end", s);
+    }
+
+    for (s = FCA_T_SPAWN; s <= FCA_T_END; s++) {
+        ok(fca_template_table[s][FCA_TE_EXIT] != NULL
+           && fca_template_table[s][FCA_TE_FAILED] != NULL,
+           "template, state %d: the VMM may fail and end", s);
+    }
+}
+
+/* whatever goes wrong with a clone, it boots */
+static void
+falls_back(void)
+{
+    int     s;
+    size_t  i;
+
+    static const int  wrong[] = { FCA_E_VMM_FAILED, FCA_E_EXIT,
+                                  FCA_E_TIMEOUT };
+
+    for (s = FCA_S_RESTORE; s <= FCA_S_RESTORED; s++) {
+        for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+            ok(fca_instance_table[s][wrong[i]] == fca_on_fallback,
+               "%s: on %s it boots", fca_state_name(s),
+               fca_event_name(wrong[i]));
+        }
+    }
+}
+
 static void
 timeouts(void)
 {
+    fca_snap_t       snap = { .boot_ms = 0 };
     fca_conf_t       conf;
     fca_instance_t   inst;
     fca_instances_t  all = { .conf = &conf };
@@ -94,6 +134,15 @@ timeouts(void)
     is_int(fca_instance_timeout(&inst, FCA_S_BOOT), 10000, "the bound");
     conf.boot_timeout_s = 30;
     is_int(fca_instance_timeout(&inst, FCA_S_BOOT), 20000, "only a bound");
+
+    is_int(fca_instance_timeout(&inst, FCA_S_WAKE), 2000, "of a clone: at "
+           "least so long");
+    inst.snap = &snap;
+    snap.boot_ms = 3000;
+    is_int(fca_instance_timeout(&inst, FCA_S_RESTORE), 6000, "twice its "
+           "template's boot");
+    snap.boot_ms = 3600000;
+    is_int(fca_instance_timeout(&inst, FCA_S_RESTORED), 30000, "at most");
 }
 
 int
@@ -103,6 +152,8 @@ main(void)
     where_it_can_come();
     where_it_cannot();
     timeouts();
+    falls_back();
+    templates();
 
     return tap_done();
 }

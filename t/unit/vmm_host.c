@@ -105,6 +105,9 @@ vm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 
         break;
 
+    case FCA_VMM_SAVED:
+        break;
+
     case FCA_VMM_FAILED:
         vm_words(vm, "failed", err);
         fca_vmm_kill(vm->vmm);

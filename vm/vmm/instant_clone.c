@@ -19,8 +19,10 @@ move(void *unused)
 {
     (void) unused;
 
-    if (fcv_instant.conf.clone != FCV_CLONE_LOST) {
-        fcv_net_move(place.mac, place.address);
+    fcv_net_move(place.mac, place.address);
+
+    if (fcv_instant.conf.clone == FCV_CLONE_LOST) {
+        fcv_net_pause(1);
     }
 }
 
@@ -49,6 +51,10 @@ fcv_instant_wake(const json_t *request, fcf_err_t *err)
     {
         return fcf_err_set(err, FCF_E_INVALID, "address and mac are not an "
                            "address and a MAC address");
+    }
+
+    if (fcv_instant.conf.clone == FCV_CLONE_DEAF) {
+        return 0;               /* nobody hears of it */
     }
 
     if (fcv_instant.conf.clone == FCV_CLONE_REFUSES) {

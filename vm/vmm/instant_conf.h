@@ -29,7 +29,7 @@ typedef enum {
     FCV_CLONE_DEAF,                     /* its control port is silent */
     FCV_CLONE_REFUSES,                  /* to wake */
     FCV_CLONE_ENDS,                     /* when it is to wake */
-    FCV_CLONE_LOST                      /* stays where it was */
+    FCV_CLONE_LOST                      /* awake, and silent */
 } fcv_instant_clone_e;
 
 /* where it may hang or end */

@@ -143,6 +143,7 @@ sub agent_conf {
     port_last = $set{VM_PORT_LAST}
     max_vms = $set{MAX_VMS}
     memory_reserve_mb = 256
+    snapshots = $set{SNAPSHOTS}
     adopt = no
     $more
     EOC

@@ -1,0 +1,266 @@
+#!/usr/bin/perl
+
+# VMs from snapshots: made of a template once a version serves, restored at a
+# place of their own, and booted instead, for the same request, whatever goes
+# wrong with that.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use AgentHost;
+use Test::More;
+
+AgentHost::begin('restore');
+
+my %set = settings('a', adopt => 'yes', snapshots => 'yes',
+    snapshot_runtimes => 'base', max_boots => 32, admin => '127.0.0.1:9181',
+    admin_token_file => "$dir/token");
+my $store = "$dir/state-a/snapshots";
+my $asked = 0;
+my $agent = started('a', %set);
+
+serves();
+all_right();
+fails($_) for qw(broken deaf refuses ends lost);
+forgets();
+of_another_vmm();
+damaged();
+killed($_) for qw(deaf lost);
+template_killed();
+goes();
+ends();
+done_testing();
+
+
+sub metric {
+    my ($name, $label) = @_;
+    my $text = http_get(9181, '/metrics', headers => {
+        Authorization => 'Bearer sesame' })->{body};
+    my ($n) = $text =~ /^fcfaas_agent_$name\Q@{[$label ? "{$label}" : '']}\E (\S+)$/m;
+    return $n // die "no metric $name\n$text";
+}
+
+# in the log of this agent, whenever
+sub says {
+    my ($what, $timeout) = @_;
+    wait_for(sub { $agent->output =~ $what }, $timeout // 10, "$what");
+}
+
+sub snapshots { map { m{([^/]+)$} } glob "$store/*" }
+
+sub function {
+    my ($name, $spec, %image) = @_;
+    image($name, %image);
+    $etcd->spec($name, max_instances => 20, idle_timeout_s => 600, %$spec);
+}
+
+# n more instances of it, all of which answer, each at its own address
+sub more {
+    my ($name, $n) = @_;
+    my %had = map { $_ => 1 } instances($name);
+
+    our_job($name, 'req-' . ++$asked, 1) for 1 .. $n;
+    wait_for(sub { instances($name) == $n + keys %had }, 40,
+        "$n instances of $name");
+
+    my @new = map { $etcd->get_json($_) } grep { !$had{$_} } instances($name);
+    my @wrong = grep { call($name, $_->{proxy_port})->{status} != 200 } @new;
+    my %place = map { $_->{internal_vm_ip} => 1 }
+        map { $etcd->get_json($_) } instances($name);
+
+    is(@wrong, 0, "$name: $n answer");
+    is(keys %place, $n + keys %had, 'at addresses of their own');
+}
+
+# all of them end
+sub end_all {
+    my ($name) = @_;
+    kill 'KILL', vmms('a');
+    wait_for(sub { !vmms('a') && !instances($name) }, 20, 'their end');
+}
+
+# one is up, and its snapshot made
+sub with_snapshot {
+    my ($name, $spec, %image) = @_;
+    my $have = snapshots();
+
+    function($name, $spec, %image);
+    more($name, 1);
+    says(qr/snapshot of version 1 made[^\n]*"$name"/, 20);
+    wait_for(sub { snapshots() == $have + 1 }, 10, 'its directory');
+}
+
+
+sub serves {
+    with_snapshot('f', {}, boot_ms => 300);
+    is(metric('starts_total', 'kind="boot"'), 1, 'the first was booted');
+    is(metric('snapshots'), 1, 'one snapshot');
+    is(vmms('a'), 1, 'its template has gone');
+
+    more('f', 1);
+    is(metric('starts_total', 'kind="restore"'), 1, 'the second was restored');
+    is(metric('restore_seconds_count'), 1, 'and is in the histogram');
+    is(metric('restore_failures_total'), 0, 'without a failure');
+    is(scalar(() = $ns->run(qw(bridge link)) =~ /master br-a /g), taps('a'),
+        'all TAPs are in the bridge');
+    my ($mac) = $ns->run(qw(cat /sys/class/net/br-a/address)) =~ /(\S+)/;
+    is(scalar(() = $ns->run(qw(ip -o link)) =~ /: ta\d+.*\Q$mac\E/g), 0,
+        'with MACs of their own');
+    is_deeply([map { (stat)[2] & 07777 } glob "$store/*/snapshot.memory"],
+        [0444], 'its memory is not written to');
+}
+
+
+# sixteen at once, seven times
+sub all_right {
+    for (1 .. 7) {
+        end_all('f');
+        more('f', 16);
+    }
+
+    is(metric('starts_total', 'kind="restore"'), 1 + 7 * 16,
+        'all of them were restored');
+    is(metric('restore_failures_total'), 0, 'none in vain');
+    end_all('f');
+}
+
+
+sub fails {
+    my ($how) = @_;
+    my $failures = metric('restore_failures_total');
+    my $boots = metric('starts_total', 'kind="boot"');
+
+    with_snapshot($how, {}, clone => $how);
+    my $have = snapshots();
+    more($how, 1);
+    says(qr/not restored, in state [^\n]*"$how"/);
+    more($how, 1);
+    wait_for(sub { snapshots() == $have - 1 }, 10, "$how: it is dropped");
+    more($how, 1);
+
+    is(metric('starts_total', 'kind="boot"'), $boots + 4,
+        "$how: all were booted");
+    is(metric('restore_failures_total'), $failures + 2,
+        'two after a try, and then no more');
+    is($etcd->keys("/functions/$how/failures/"), 0, 'nobody heard of it');
+    end_all($how);
+}
+
+
+sub forgets {
+    function('same', {}, forgets => 1);
+    more('same', 1);
+    says(qr/draw the same random numbers/);
+    more('same', 1);
+    is(metric('restore_failures_total'), 10, 'no try');
+
+    with_snapshot('told', { snapshot => JSON::PP::true }, forgets => 1);
+    function('no', { snapshot => JSON::PP::false });
+    more('no', 1);
+    end_all($_) for qw(same told no);
+}
+
+
+# the same agent again, while none runs
+sub again {
+    my ($between) = @_;
+    $agent->kill('KILL')->wait(5);
+    $between->() if $between;
+    $agent = started('a', %set);
+}
+
+
+sub of_another_vmm {
+    end_all('f');
+    with_snapshot('other', {});
+    end_all('other');
+    again(sub {
+        for (glob "$store/*/meta") {
+            my $meta = slurp($_);
+            next unless $meta =~ /"other"/;
+            $meta =~ s/"vmm_version":"[^"]*"/"vmm_version":"1.0.1"/ or die;
+            chmod 0600, $_;
+            spew($_, $meta);
+        }
+    });
+    wait_for(sub { metric('snapshots') > 1 }, 10, 'they are checked');
+    more('other', 1);
+    says(qr/the snapshot is of VMM version 1\.0\.1/);
+    says(qr/snapshot of version 1 made/, 20);
+    more('other', 1);
+    is(metric('starts_total', 'kind="restore"'), 1,
+        'its own snapshot is made again, and used');
+    end_all('other');
+}
+
+
+sub damaged {
+    my $have = snapshots();
+
+    again(sub {
+        my ($memory) = glob "$store/*/snapshot.memory";
+        chmod 0600, $memory;
+        open my $f, '+<', $memory or die $!;
+        seek $f, 20, 0;
+        print $f 'X';
+        close $f;
+        mkdir "$store/.new-half";
+        spew("$store/rubbish", 'x');
+    });
+
+    says(qr/its memory is damaged; removed/);
+    wait_for(sub { snapshots() == $have - 1 && !-e "$store/.new-half"
+        && !-e "$store/rubbish" }, 10, 'it is dropped, and what is none');
+    more('f', 1);
+    end_all('f');
+}
+
+
+# the agent is killed while a clone wakes (deaf), or is looked for (lost)
+sub killed {
+    my ($how) = @_;
+    my $name = "kill-$how";
+
+    with_snapshot($name, {}, clone => $how);
+    our_job($name, "req-kill-$how", 1);
+    my $state = $how eq 'deaf' ? 'wake' : 'restored';
+    says(qr/-> $state on /);
+    again();
+    wait_for(sub { instances($name) == 2 }, 20, 'its job is done all the same');
+    wait_for(sub { vmms('a') == 2 && vm_dirs('a') == 2 }, 10,
+        "killed in state $state: nothing is left of it");
+    is(taken('a'), 0, 'its job is settled');
+    end_all($name);
+}
+
+
+sub template_killed {
+    function('slow', {}, boot_ms => 1500);
+    more('slow', 1);
+    says(qr/template: configure -> boot[^\n]*"slow"/);
+    again();
+    wait_for(sub { vmms('a') == 1 && vm_dirs('a') == 1 }, 10,
+        'nothing is left of a template');
+    more('slow', 1);
+    says(qr/snapshot of version 1 made/, 20);
+    pass('which is made again');
+    end_all('slow');
+}
+
+
+sub goes {
+    with_snapshot('old', {});
+    my $have = snapshots();
+    $etcd->spec('old', version => 2, max_instances => 20);
+    wait_for(sub { snapshots() == $have - 1 }, 10, 'it goes with its version');
+    pass('a snapshot goes with its version');
+}
+
+
+sub ends {
+    $agent->kill('TERM')->wait(20);
+    unlike($agent->output, qr/Sanitizer|runtime error|is not possible/,
+        'no fault');
+}
