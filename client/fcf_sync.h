@@ -22,7 +22,7 @@
 #include "client/fcf_etcd.h"
 
 #define FCF_SYNC_PREFIXES_MAX   8
-#define FCF_SYNC_PAGE           250     /* keys per range request */
+#define FCF_SYNC_PAGE           500     /* keys per range request */
 #define FCF_SYNC_TURN           64      /* changes delivered per turn */
 #define FCF_SYNC_PROBE_MS       2000    /* interval and deadline */
 #define FCF_SYNC_BACKOFF_MAX_MS 2000

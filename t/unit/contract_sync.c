@@ -11,16 +11,16 @@ test_list(void)
     fake_loop_settle(loop);
 
     is_str(fake_http_body(RANGE),
-           "{\"key\":\"L2Yv\",\"range_end\":\"L2Yw\",\"limit\":\"250\"}",
+           "{\"key\":\"L2Yv\",\"range_end\":\"L2Yw\",\"limit\":\"500\"}",
            "the first page of the first prefix");
     answer("1", 10, 2, kv("/f/a", 5), 1);
     is_str(fake_http_body(RANGE),
-           "{\"key\":\"L2YvYQA=\",\"range_end\":\"L2Yw\",\"limit\":\"250\","
+           "{\"key\":\"L2YvYQA=\",\"range_end\":\"L2Yw\",\"limit\":\"500\","
            "\"revision\":\"10\"}",
            "the second begins after the last key, at the same revision");
     answer("1", 12, 2, kv("/f/b", 5), 0);
     is_str(fake_http_body(RANGE),
-           "{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\",\"limit\":\"250\","
+           "{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\",\"limit\":\"500\","
            "\"revision\":\"10\"}", "then the second prefix, there too");
     saw("begin +/f/a +/f/b ", "told as it comes");
     answer("1", 12, 2, kv("/s/a", 5), 0);

@@ -53,7 +53,7 @@ sub run {
 
         if (@parked) {
             $g->instance("cold-$n");
-            for my $r (map { $_->response(30) } @parked) {
+            for my $r (map { $_->response(60) } @parked) {
                 next if $r->{status} == 200;
                 $bad++;
                 diag("reload $n: $r->{status} $r->{body}");
