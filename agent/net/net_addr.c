@@ -103,6 +103,7 @@ fca_link_del_address(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
 typedef struct {
     unsigned        ifindex;
     struct in_addr  addr;
+    unsigned        prefix_len;         /* 0: whatever */
     int             found;
 } has_address_t;
 
@@ -119,7 +120,9 @@ has_address(struct nl_object *obj, void *arg)
     if ((unsigned) rtnl_addr_get_ifindex(ra) == has->ifindex && local != NULL
         && nl_addr_get_family(local) == AF_INET
         && memcmp(nl_addr_get_binary_addr(local), &has->addr,
-                  sizeof(has->addr)) == 0)
+                  sizeof(has->addr)) == 0
+        && (has->prefix_len == 0
+            || nl_addr_get_prefixlen(local) == has->prefix_len))
     {
         has->found = 1;
     }
@@ -128,10 +131,10 @@ has_address(struct nl_object *obj, void *arg)
 
 int
 fca_link_has_address(struct nl_sock *sk, unsigned ifindex, struct in_addr addr,
-    fcf_err_t *err)
+    unsigned prefix_len, fcf_err_t *err)
 {
     int               rc;
-    has_address_t     has = { ifindex, addr, 0 };
+    has_address_t     has = { ifindex, addr, prefix_len, 0 };
     struct nl_cache  *cache;
 
     rc = rtnl_addr_alloc_cache(sk, &cache);

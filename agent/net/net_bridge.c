@@ -87,7 +87,8 @@ bridge_wrong(fca_net_t *net, const fca_link_t *link)
         return "was given another alias";
     }
 
-    if (fca_link_has_address(net->sk, net->ifindex, net->address, NULL) == 0)
+    if (fca_link_has_address(net->sk, net->ifindex, net->address, 0, NULL)
+        == 0)
     {
         return "has lost its address";
     }

@@ -106,6 +106,13 @@ conf_allow(fca_net_t *net, const fca_net_conf_t *conf)
 
 
 void
+fca_net_table_name(fca_net_t *net)
+{
+    snprintf(net->table, sizeof(net->table), FCA_NET_TABLE "%s", net->bridge);
+}
+
+
+void
 fca_net_conf_apply(fca_net_t *net, const fca_net_conf_t *conf)
 {
     snprintf(net->bridge, sizeof(net->bridge), "%s", conf->bridge);
@@ -116,8 +123,7 @@ fca_net_conf_apply(fca_net_t *net, const fca_net_conf_t *conf)
 
     net->address = conf->address;
     net->prefix_len = conf->prefix_len;
-    snprintf(net->table, sizeof(net->table), FCA_NET_TABLE "%s",
-             conf->bridge);
+    fca_net_table_name(net);
 
     net->egress = conf->egress;
     net->connections = conf->connections;

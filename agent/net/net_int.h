@@ -204,6 +204,8 @@ int fca_link_no_ipv6(const char *name, fcf_err_t *err) fcf_must_check;
 int fca_net_conf_check(const fca_net_conf_t *conf, fcf_err_t *err)
     fcf_must_check;
 void fca_net_conf_apply(fca_net_t *net, const fca_net_conf_t *conf);
+/* from the bridge's */
+void fca_net_table_name(fca_net_t *net);
 
 /* net_rules.c: the tables' text, with an element for each armed NIC */
 void fca_rules_bridge(const fca_net_t *net, FILE *f);
@@ -310,6 +312,14 @@ int fca_net_nic_join(fca_net_t *net, fca_net_nic_t *nic, int up,
 void fca_net_nic_undress(fca_net_t *net, unsigned ifindex);
 void fca_net_arm(fca_net_t *net, fca_net_nic_t *nic, int armed);
 
+/* net_end.c; all log what could not be removed, and go on */
+void fca_net_teardown(fca_net_t *net);
+/* the same for who is connected */
+void fca_net_end(fca_net_t *net);
+/* Takes away bridges that an agent of this node, which is no more, had under
+ * other settings; none while VMs of then go on. */
+int fca_net_former(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+
 /* net_open.c */
 /* netlink and nftables, for the thread that calls */
 int fca_net_connect(fca_net_t *net, fcf_err_t *err) fcf_must_check;
@@ -317,8 +327,7 @@ void fca_net_disconnect(fca_net_t *net);
 int fca_net_setup(fca_net_t *net, fcf_err_t *err) fcf_must_check;
 /* only whether that may be tried */
 int fca_net_look(fca_net_t *net, fcf_err_t *err) fcf_must_check;
-/* logs what could not be removed, and goes on */
-void fca_net_teardown(fca_net_t *net);
+int fca_net_tap_ours(const fca_net_t *net, const fca_link_t *link);
 /* a warning, where rc says so, for what cannot be undone or is only tidying */
 void fca_net_complain(int rc, const fcf_err_t *err);
 /* what net.c keeps of a NIC; NULL: out of memory */

@@ -67,9 +67,9 @@ int fca_link_add_address(struct nl_sock *sk, unsigned ifindex,
     struct in_addr addr, unsigned prefix_len, fcf_err_t *err) fcf_must_check;
 int fca_link_del_address(struct nl_sock *sk, unsigned ifindex,
     struct in_addr addr, unsigned prefix_len, fcf_err_t *err) fcf_must_check;
-/* 1 or 0 */
+/* 1 or 0; prefix_len 0: whatever it is */
 int fca_link_has_address(struct nl_sock *sk, unsigned ifindex,
-    struct in_addr addr, fcf_err_t *err) fcf_must_check;
+    struct in_addr addr, unsigned prefix_len, fcf_err_t *err) fcf_must_check;
 /* a permanent neighbour entry, replaced if there is one */
 int fca_link_add_neigh(struct nl_sock *sk, unsigned ifindex,
     struct in_addr addr, const unsigned char *mac, fcf_err_t *err)

@@ -55,8 +55,8 @@ fca_net_disconnect(fca_net_t *net)
 }
 
 
-static int
-tap_is_ours(const fca_net_t *net, const fca_link_t *link)
+int
+fca_net_tap_ours(const fca_net_t *net, const fca_link_t *link)
 {
     return strcmp(link->kind, "tun") == 0
            && strcmp(link->alias, net->alias) == 0;
@@ -121,7 +121,7 @@ setup_check_link(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
     int     busy;
     size_t  n, stem;
 
-    if (tap_is_ours(net, link)) {
+    if (fca_net_tap_ours(net, link)) {
         busy = fca_net_keeps(net, link->name) ? 0 : fca_tap_busy(link->name,
                                                                  err);
 
@@ -270,7 +270,7 @@ setup_taps(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
 
     /* first, since the others take what addresses are left */
     for (i = 0; i < n && rc >= 0; i++) {
-        rc = tap_is_ours(net, &links[i])
+        rc = fca_net_tap_ours(net, &links[i])
              ? fca_net_keep(net, &links[i], err) : 1;
         settled[i] = rc == 1;
     }
@@ -287,55 +287,6 @@ setup_taps(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
 
     /* the kernel calls an empty group a fault */
     return doomed ? fca_link_del_group(net->sk, FCA_NET_GROUP(net), err) : 0;
-}
-
-
-static int
-teardown_taps(fca_net_t *net, fcf_err_t *err)
-{
-    int          n_ours;
-    size_t       i, n;
-    fca_link_t  *links;
-
-    if (fca_link_list(net->sk, &links, &n, err) != 0) {
-        return -1;
-    }
-
-    n_ours = 0;
-
-    for (i = 0; i < n; i++) {
-        if (tap_is_ours(net, &links[i])
-            && fca_link_set_group(net->sk, links[i].ifindex,
-                                  FCA_NET_GROUP(net), NULL) == 0)
-        {
-            n_ours++;
-        }
-    }
-
-    free(links);
-
-    return n_ours > 0
-           ? fca_link_del_group(net->sk, FCA_NET_GROUP(net), err) : 0;
-}
-
-
-static void
-teardown(fca_net_t *net)
-{
-    fcf_err_t  err;
-
-    fca_net_complain(teardown_taps(net, &err), &err);
-    fca_net_forward_end(net);
-
-    if (net->made) {
-        fca_net_complain(fca_link_del(net->sk, net->ifindex, &err), &err);
-
-    } else {
-        fca_net_complain(fca_link_set_alias(net->sk, net->ifindex, "", &err),
-                         &err);
-    }
-
-    fca_net_complain(fca_nft_remove(net, &err), &err);
 }
 
 
@@ -392,7 +343,7 @@ setup_apply(fca_net_t *net, const fca_link_t *links, size_t n, fcf_err_t *err)
     }
 
     if (fresh && net->ifindex != 0) {
-        teardown(net);
+        fca_net_end(net);
     }
 
     return -1;
@@ -456,7 +407,12 @@ fca_net_setup(fca_net_t *net, fcf_err_t *err)
         return -1;
     }
 
-    rc = setup_look(net, &links, &n, err);
+    rc = fca_net_former(net, err);
+    links = NULL;
+
+    if (rc == 0) {
+        rc = setup_look(net, &links, &n, err);
+    }
 
     if (rc == 0) {
         rc = setup_apply(net, links, n, err);
@@ -466,20 +422,4 @@ fca_net_setup(fca_net_t *net, fcf_err_t *err)
     fca_net_disconnect(net);
 
     return rc;
-}
-
-
-void
-fca_net_teardown(fca_net_t *net)
-{
-    fcf_err_t  err;
-
-    if (fca_net_connect(net, &err) == 0) {
-        teardown(net);
-
-    } else {
-        fca_net_complain(-1, &err);
-    }
-
-    fca_net_disconnect(net);
 }
