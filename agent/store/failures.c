@@ -171,7 +171,7 @@ fca_failures_add(fca_failures_t *failures, fcf_failure_t *failure,
     failures->loop->timer_set(failures->timer, 0);
 }
 
-static void
+static void fcf_printf_like(3, 0)
 fca_failures_say(fcf_failure_t *failure, const char *console, const char *fmt,
     va_list args)
 {
