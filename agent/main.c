@@ -21,7 +21,8 @@ fca_main_trial(const fca_conf_t *conf)
     }
 
     printf("trial: a guest booted with %s (%s) in %u ms%s%s\n", conf->vmm,
-           result.version, result.ms, result.alone ? ", without drives and network: " : "",
+           result.version, result.ms,
+           result.alone ? ", without drives and network: " : "",
            result.alone ? result.alone : "");
 
     return 0;

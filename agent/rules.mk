@@ -14,7 +14,7 @@ PROXY_BIN  := $(B)/agent/fcfaas-proxy
 AGENT_INC  := -I/usr/share/include/llhttp -I/usr/include/libnl3
 PROXY_LIBS := -Wl,--as-needed -luv -lseccomp
 AGENT_LIBS := $(PROXY_LIBS) -lnftables -lnl-route-3 -lnl-3 -ljansson \
-              -lcurl -lhiredis -lmicrohttpd
+              -lcurl -lhiredis -lmicrohttpd -lnettle
 
 AGENT_LINK := $(AGENT_LIB) $(B)/contract/libfcf.a $(B)/llhttp/libllhttp.a
 

@@ -8,20 +8,21 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <nettle/base16.h>
+#include <nettle/sha2.h>
 
 #include "cli/command.h"
 #include "cli/source.h"
-#include "cli/sha256.h"
 
 
 /* digest and size of a file, which is on the disk then */
 static int
 fcc_image_digest(const char *path, char *hex, int64_t *size, fcf_err_t *err)
 {
-    int            fd, rc;
-    char           piece[65536];
-    ssize_t        n;
-    fcc_sha256_t   sha;
+    int                fd, rc;
+    ssize_t            n;
+    uint8_t            piece[65536], raw[SHA256_DIGEST_SIZE];
+    struct sha256_ctx  sha;
 
     fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -29,18 +30,20 @@ fcc_image_digest(const char *path, char *hex, int64_t *size, fcf_err_t *err)
         return fcf_err_sys(err, errno, "%s", path);
     }
 
-    fcc_sha256_init(&sha);
+    sha256_init(&sha);
     *size = 0;
 
     while ((n = read(fd, piece, sizeof(piece))) > 0) {
-        fcc_sha256_add(&sha, piece, (size_t) n);
+        sha256_update(&sha, (size_t) n, piece);
         *size += n;
     }
 
     rc = n < 0 || fsync(fd) != 0 ? fcf_err_sys(err, errno, "%s", path) : 0;
 
     (void) close(fd);
-    fcc_sha256_hex(&sha, hex);
+    sha256_digest(&sha, sizeof(raw), raw);
+    base16_encode_update(hex, sizeof(raw), raw);
+    hex[BASE16_ENCODE_LENGTH(sizeof(raw))] = '\0';
 
     return rc;
 }
@@ -83,7 +86,7 @@ fcc_image_place(fcc_source_t *source, const fcc_conf_t *conf, const char *made,
     fcf_err_t *err)
 {
     int      rc, there;
-    char    *path, hex[FCC_SHA256_HEX + 1];
+    char    *path, hex[BASE16_ENCODE_LENGTH(SHA256_DIGEST_SIZE) + 1];
     int64_t  size;
 
     if (asprintf(&path, "%s/%s.img", conf->functions, source->sha256) < 0) {

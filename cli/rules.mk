@@ -2,7 +2,7 @@
 
 CLI_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cli/*.c)))
 CLI_BIN  := $(B)/cli/fcfaas
-CLI_LIBS := -lcurl -lhiredis -ljansson -larchive
+CLI_LIBS := -lcurl -lhiredis -ljansson -larchive -lnettle
 
 TARGETS     += $(CLI_BIN)
 PROVE_FILES += $(sort $(wildcard t/cli/*.t))

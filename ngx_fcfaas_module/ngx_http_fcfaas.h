@@ -303,7 +303,7 @@ struct ngx_http_fcfaas_pool_s {
     ngx_uint_t                   nlive;         /* ... and are in etcd */
     ngx_uint_t                   nunproven;     /* are orphans so far */
     ngx_uint_t                   nbooting;      /* slots without an instance */
-    ngx_queue_t                  booting;       /* they; ngx_http_fcfaas_boots.c */
+    ngx_queue_t                  booting;       /* they; ..._boots.c */
     ngx_http_fcfaas_pick_t       pick;
     fcz_pool_t                   shared;        /* of all workers */
 

@@ -1,8 +1,8 @@
 /*
  * Which instance of a pool takes a request, and how many there is room for.
- * Those of this worker are known here, those of the others are asked of the zone
- * (ngx_http_fcfaas_share.h) when one is to be bound.  An instance shared by
- * several gateways may be over-booked by them, which its agent answers with
+ * Those of this worker are known here, those of the others are asked of the
+ * zone (ngx_http_fcfaas_share.h) when one is to be bound.  An instance shared
+ * by several gateways may be over-booked by them, which its agent answers with
  * "busy".  No question walks over the instances.
  */
 

@@ -76,7 +76,7 @@ typedef struct {
     const fca_vmm_conf_t          *vmm;
     fca_looker_t                  *looker;
     fca_snaps_t                   *snaps;       /* NULL: none are used */
-    char                           cpu_model[FCA_SHA256_TEXT + 1];
+    char                           cpu_model[FCA_SNAP_DIGEST + 1];
     fca_template_t                *template;    /* NULL: none is made now */
     fca_specs_t                   *specs;
     fca_failures_t                *failures;

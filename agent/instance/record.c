@@ -14,8 +14,8 @@
 
 static const char *const  record_fields[] = {
     "record", "boot_id", "worker_id", "function_id", "request_id", "job",
-    "state", "version", "spec", "declared", "slot", "lease", "tap", "address", "mac",
-    "port", "born_ms", "started_ms"
+    "state", "version", "spec", "declared", "slot", "lease", "tap", "address",
+    "mac", "port", "born_ms", "started_ms"
 };
 
 #define RECORD_NFIELDS  (sizeof(record_fields) / sizeof(record_fields[0]))

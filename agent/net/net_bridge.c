@@ -71,7 +71,8 @@ bridge_wrong(fca_net_t *net, const fca_link_t *link)
         return "was set down";
     }
 
-    if (memcmp(link->mac, fca_net_bridge_mac, sizeof(fca_net_bridge_mac)) != 0) {
+    if (memcmp(link->mac, fca_net_bridge_mac, sizeof(fca_net_bridge_mac)) != 0)
+    {
         return "was given another MAC";
     }
 

@@ -80,7 +80,8 @@ snaps_bound(fca_snaps_t *snaps)
 
 
 void
-fca_snaps_there(fca_snaps_t *snaps, fca_snaps_snap_t *snap, const fca_snap_meta_t *meta)
+fca_snaps_there(fca_snaps_t *snaps, fca_snaps_snap_t *snap,
+    const fca_snap_meta_t *meta)
 {
     snap->state = FCA_SNAP_THERE;
     snap->meta = *meta;

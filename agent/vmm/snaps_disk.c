@@ -20,7 +20,8 @@
 /* The digest is of what is not zero, and where it stands: it is the same
  * however many holes a file has. */
 static void
-digest_block(fca_sha256_t *sha, uint64_t at, const char *block, size_t len)
+digest_block(struct sha256_ctx *sha, uint64_t at, const char *block,
+    size_t len)
 {
     int            i;
     unsigned char  where[8];
@@ -29,8 +30,8 @@ digest_block(fca_sha256_t *sha, uint64_t at, const char *block, size_t len)
         where[i] = (unsigned char) (at >> (56 - 8 * i));
     }
 
-    fca_sha256_add(sha, where, sizeof(where));
-    fca_sha256_add(sha, block, len);
+    sha256_update(sha, sizeof(where), where);
+    sha256_update(sha, len, (const uint8_t *) block);
 }
 
 
@@ -89,11 +90,11 @@ next_data(int fd, off_t at)
 static int
 run_through(int fd, int out, char *digest, fcf_err_t *err)
 {
-    off_t         at;
-    char         *block;
-    ssize_t       n;
-    struct stat   st;
-    fca_sha256_t  sha;
+    off_t               at;
+    char               *block;
+    ssize_t             n;
+    struct stat         st;
+    struct sha256_ctx   sha;
 
     block = malloc(SNAP_BLOCK);
 
@@ -104,7 +105,7 @@ run_through(int fd, int out, char *digest, fcf_err_t *err)
         return fcf_err_sys(err, block ? errno : ENOMEM, "snapshot");
     }
 
-    fca_sha256_init(&sha);
+    sha256_init(&sha);
     digest_block(&sha, (uint64_t) st.st_size, "", 0);
     n = 1;
 
@@ -128,7 +129,7 @@ run_through(int fd, int out, char *digest, fcf_err_t *err)
     }
 
     free(block);
-    fca_sha256_end(&sha, digest);
+    fca_snap_digest(&sha, digest);
 
     return n < 0 ? fcf_err_sys(err, errno, "snapshot") : 0;
 }
@@ -236,7 +237,7 @@ fca_snap_write(const char *dir, int fromfd, fca_snap_meta_t *meta,
     fcf_err_t *err)
 {
     int   fd, rc;
-    char  aside[PATH_MAX], path[PATH_MAX], state[FCA_SHA256_TEXT + 1];
+    char  aside[PATH_MAX], path[PATH_MAX], state[FCA_SNAP_DIGEST + 1];
 
     snprintf(aside, sizeof(aside), "%s/" FCA_SNAP_ASIDE "%s", dir,
              meta->id.key);
@@ -361,7 +362,7 @@ static int
 check_files(int dirfd, fca_snap_meta_t *meta, fcf_err_t *err)
 {
     int          fd, rc;
-    char         digest[FCA_SHA256_TEXT + 1];
+    char         digest[FCA_SNAP_DIGEST + 1];
     struct stat  memory, state;
 
     fd = openat(dirfd, FCA_SNAP_MEMORY, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -4,7 +4,7 @@
 #define _FCA_SNAPS_INT_H_INCLUDED_
 
 #include <sys/queue.h>
-
+#include <nettle/sha2.h>
 #include "agent/vmm/snaps.h"
 
 #define FCA_SNAP_META    "meta"
@@ -17,19 +17,24 @@ typedef struct {
     struct in_addr  address;
     unsigned char   mac[6];
     uint64_t        boot_ms;
-    char            digest[FCA_SHA256_TEXT + 1];    /* of its memory */
+    char            digest[FCA_SNAP_DIGEST + 1];    /* of its memory */
     uint64_t        bytes;                          /* on the disk */
 } fca_snap_meta_t;
 
-typedef enum { FCA_SNAP_MAKING, FCA_SNAP_THERE, FCA_SNAP_GIVEN_UP } fca_snaps_snap_state_e;
+typedef enum {
+    FCA_SNAP_MAKING,
+    FCA_SNAP_THERE,
+    FCA_SNAP_GIVEN_UP
+} fca_snaps_snap_state_e;
 
 typedef struct fca_snaps_snap_s  fca_snaps_snap_t;
 
 struct fca_snaps_snap_s {
-    TAILQ_ENTRY(fca_snaps_snap_s)  link;          /* the least recently used first */
+    TAILQ_ENTRY(fca_snaps_snap_s)  link;        /* the least recently used
+                                                   first */
     fca_snaps_snap_state_e         state;
-    fca_snap_meta_t      meta;
-    unsigned             failures;
+    fca_snap_meta_t                meta;
+    unsigned                       failures;
 };
 
 typedef enum { FCA_JOB_LOOK, FCA_JOB_WRITE, FCA_JOB_REMOVE } fca_snaps_job_e;
@@ -39,25 +44,26 @@ typedef struct fca_snaps_job_s  fca_snaps_job_t;
 struct fca_snaps_job_s {
     STAILQ_ENTRY(fca_snaps_job_s)  next;
     fca_snaps_job_e                what;
-    char                 name[FCA_SHA256_TEXT + 8];     /* of a directory */
-    fca_snap_meta_t      meta;
-    int                  dirfd;
-    fca_snaps_pt         done;
-    void                *arg;
-    int                  rc;
-    fcf_err_t            err;
+    char                           name[FCA_SNAP_DIGEST + 8]; /* directory's */
+    fca_snap_meta_t                meta;
+    int                            dirfd;
+    fca_snaps_pt                   done;
+    void                          *arg;
+    int                            rc;
+    fcf_err_t                      err;
 };
 
 struct fca_snaps_s {
-    uv_loop_t              *uv;
-    uv_work_t               work;
-    char                   *dir;
-    uint64_t                max_bytes;
-    int                     busy, freed;
-    fca_snaps_job_t                  *now;
-    fca_snaps_stat_t        stat;
-    STAILQ_HEAD(, fca_snaps_job_s)    jobs;       /* one at a time: a disk has one head */
-    TAILQ_HEAD(, fca_snaps_snap_s)    list;
+    uv_loop_t                       *uv;
+    uv_work_t                        work;
+    char                            *dir;
+    uint64_t                         max_bytes;
+    int                              busy, freed;
+    fca_snaps_job_t                 *now;
+    fca_snaps_stat_t                 stat;
+    STAILQ_HEAD(, fca_snaps_job_s)   jobs;      /* one at a time: a disk has
+                                                   one head */
+    TAILQ_HEAD(, fca_snaps_snap_s)   list;
 };
 
 /* snaps.c */
@@ -80,5 +86,8 @@ int fca_snap_write(const char *dir, int fromfd, fca_snap_meta_t *meta,
 int fca_snap_check(const char *dir, const char *name, fca_snap_meta_t *meta,
     fcf_err_t *err) fcf_must_check;
 int fca_snap_remove(const char *dir, const char *name, fcf_err_t *err);
+
+/* snaps_key.c: ends the digest */
+void fca_snap_digest(struct sha256_ctx *sha, char hex[FCA_SNAP_DIGEST + 1]);
 
 #endif /* _FCA_SNAPS_INT_H_INCLUDED_ */

@@ -3,18 +3,30 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/vmm/snaps.h"
+#include <nettle/base16.h>
+#include "agent/vmm/snaps_int.h"
 
 #define CPU_LINES  "model name\tstepping\tmicrocode\tflags"
 
 
 void
+fca_snap_digest(struct sha256_ctx *sha, char hex[FCA_SNAP_DIGEST + 1])
+{
+    uint8_t  raw[SHA256_DIGEST_SIZE];
+
+    sha256_digest(sha, sizeof(raw), raw);
+    base16_encode_update(hex, sizeof(raw), raw);
+    hex[FCA_SNAP_DIGEST] = '\0';
+}
+
+
+void
 fca_snaps_cpu(char *buf, size_t size)
 {
-    char           line[4096];
-    FILE          *f;
-    fca_sha256_t   sha;
-    char           text[FCA_SHA256_TEXT + 1], *tab;
+    char                line[4096];
+    FILE               *f;
+    struct sha256_ctx   sha;
+    char                text[FCA_SNAP_DIGEST + 1], *tab;
 
     *buf = '\0';
     f = fopen("/proc/cpuinfo", "re");
@@ -22,7 +34,7 @@ fca_snaps_cpu(char *buf, size_t size)
         return;
     }
 
-    fca_sha256_init(&sha);
+    sha256_init(&sha);
 
     while (fgets(line, sizeof(line), f) != NULL && line[0] != '\n') {
         tab = strchr(line, '\t');
@@ -34,26 +46,27 @@ fca_snaps_cpu(char *buf, size_t size)
         *tab = '\0';
 
         if (strstr(CPU_LINES, line) != NULL) {
-            fca_sha256_add(&sha, tab + 1, strlen(tab + 1));
+            sha256_update(&sha, strlen(tab + 1), (uint8_t *) tab + 1);
         }
     }
 
     fclose(f);
-    fca_sha256_end(&sha, text);
+    fca_snap_digest(&sha, text);
     snprintf(buf, size, "%s", text);
 }
 
 
 void
-fca_snap_key(char key[FCA_SHA256_TEXT + 1], const char *const *parts)
+fca_snap_key(char key[FCA_SNAP_DIGEST + 1], const char *const *parts)
 {
-    fca_sha256_t  sha;
+    struct sha256_ctx  sha;
 
-    fca_sha256_init(&sha);
+    sha256_init(&sha);
 
     for ( /* void */ ; *parts != NULL; parts++) {
-        fca_sha256_add(&sha, *parts, strlen(*parts) + 1);
+        sha256_update(&sha, strlen(*parts) + 1,
+                      (const uint8_t *) *parts);
     }
 
-    fca_sha256_end(&sha, key);
+    fca_snap_digest(&sha, key);
 }

@@ -54,8 +54,9 @@ typedef struct {
 typedef struct fca_cgroups_s  fca_cgroups_t;
 
 /* Synchronous, at start; removes the empty groups that an earlier life of
- * this node left, unless it is only a look.  NULL with mode yes: err says what is missing; with auto
- * only if memory runs out: then there are no limits, and the words say so. */
+ * this node left, unless it is only a look.  NULL with mode yes: err says what
+ * is missing; with auto only if memory runs out: then there are no limits, and
+ * the words say so. */
 fca_cgroups_t *fca_cgroups_open(const fca_cgroups_conf_t *conf,
     fcf_err_t *err);
 /* groups of VMs stay; NULL is fine, here and below */

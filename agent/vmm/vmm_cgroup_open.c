@@ -220,7 +220,8 @@ open_v1_kind(fca_cgroups_t *cgroups, const fca_cgroups_conf_t *conf,
     fca_cgroup_tree_t  *tree = &cgroups->trees[kind];
 
     if (!fca_cgroup_mount(proc, 1, fca_cgroup_names[1][kind], &m)
-        || !fca_cgroup_own(proc, 1, fca_cgroup_names[1][kind], group, sizeof(group)))
+        || !fca_cgroup_own(proc, 1, fca_cgroup_names[1][kind], group,
+                           sizeof(group)))
     {
         return 0;
     }

@@ -118,8 +118,8 @@ dir_own(const fca_vmm_t *vmm, const char *name, fcf_err_t *err)
 
 
 /* The VMM is given every file by its name in its directory, a link (a hard one
- * in a jail): what a snapshot keeps of it then fits any VM.  One that is missing is named here, by its
- * own path. */
+ * in a jail): what a snapshot keeps of it then fits any VM.  One that is
+ * missing is named here, by its own path. */
 static int
 dir_link(const fca_vmm_t *vmm, const char *name, const char *target,
     const char *what, fcf_err_t *err)
