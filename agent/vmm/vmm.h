@@ -121,7 +121,7 @@ void fca_vmm_save(fca_vmm_t *vmm);
 /* a template's directory of files, as long as it is not freed */
 int fca_vmm_files(const fca_vmm_t *vmm);
 /* what its function prints comes into the console, from the oldest kept on;
- * of a guest that is up */
+ * of a guest that is up, which is told the time */
 void fca_vmm_follow(fca_vmm_t *vmm);
 /* asks the guest to stop over the control port; nothing is reported but, if
  * it works, EXITED */

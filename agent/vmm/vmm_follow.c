@@ -3,6 +3,9 @@
  * oldest that the guest keeps on, into the ring of its console.  The guest is
  * hostile: a frame is bounded, as is what is read in a second, and the rest is
  * lost where it was printed, and counted there.
+ *
+ * The time is told first: a guest has it from its configuration, which was
+ * written before the boot, and is behind by as much as that took.
  */
 
 #include <stdio.h>
@@ -10,18 +13,18 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/base/clock.h"
 #include "agent/vmm/vmm_int.h"
 #include "contract/fcf_base64.h"
 #include "contract/fcf_buf.h"
 #include "vm/guest.h"
 
 #define FOLLOW_HEAD      4
+#define FOLLOW_ASK       128            /* both frames */
 #define FOLLOW_PAUSE_MS  250
 #define FOLLOW_PIECE     262144         /* bytes between two pauses */
 
 static void follow_timer(uv_timer_t *timer);
-
-static const char  follow_ask[] = "{\"op\":\"logs\"}";
 
 struct fca_follow_s {
     uv_tcp_t       tcp;
@@ -32,7 +35,8 @@ struct fca_follow_s {
     fca_vmm_t     *vmm;                 /* NULL: cancelled */
     size_t         taken;               /* since the last pause */
     fcf_buf_t      in;
-    char           ask[FOLLOW_HEAD + sizeof(follow_ask)];
+    size_t         len;
+    char           ask[FOLLOW_ASK];
 };
 
 /* one loop, which reads into it and looks at it at once */
@@ -216,8 +220,25 @@ follow_written(uv_write_t *write, int status)
 
 
 static void
+follow_say(fca_follow_t *follow, const char *text)
+{
+    char    *frame;
+    size_t   n;
+
+    n = strlen(text);
+    frame = follow->ask + follow->len;
+    follow->len += FOLLOW_HEAD + n;
+
+    memset(frame, 0, FOLLOW_HEAD);
+    frame[FOLLOW_HEAD - 1] = (char) n;
+    memcpy(frame + FOLLOW_HEAD, text, n);
+}
+
+
+static void
 follow_connected(uv_connect_t *connect, int status)
 {
+    char            time[64];
     uv_buf_t        buf;
     fca_follow_t   *follow = connect->data;
 
@@ -225,7 +246,11 @@ follow_connected(uv_connect_t *connect, int status)
         return;
     }
 
-    buf = uv_buf_init(follow->ask, FOLLOW_HEAD + sizeof(follow_ask) - 1);
+    snprintf(time, sizeof(time), "{\"op\":\"time\",\"ms\":%lld}",
+             (long long) fca_unix_ms());
+    follow_say(follow, time);
+    follow_say(follow, "{\"op\":\"logs\"}");
+    buf = uv_buf_init(follow->ask, (unsigned) follow->len);
 
     if (status != 0
         || uv_write(&follow->write, (uv_stream_t *) &follow->tcp, &buf, 1,
@@ -264,8 +289,6 @@ follow_new(fca_vmm_t *vmm)
     follow->vmm = vmm;
     fcf_buf_init(&follow->in, FOLLOW_HEAD + FCV_FRAME_MAX
                               + sizeof(follow_room));
-    follow->ask[3] = sizeof(follow_ask) - 1;
-    memcpy(follow->ask + FOLLOW_HEAD, follow_ask, sizeof(follow_ask) - 1);
 
     if (uv_tcp_init_ex(vmm->conf->uv, &follow->tcp, AF_INET) != 0) {
         free(follow);

@@ -64,6 +64,10 @@ for my $what (qw(random openssl system name ip)) {
 cmp_ok(abs($_->{time} - $_->{now}), '<', 2, "the right time: $_->{name}")
     for grep { !$old{ $_->{key} } } @up;
 
+# one that was booted is told once its function is there
+wait_for(sub { my $a = answer($up[0]{key}); abs($a->{time} - $a->{now}) < 2 },
+    20, 'a booted one to have the right time');
+
 my @took = $agent->output =~ /"registered after (\d+) ms/g;
 diag("boot $took[0] ms, restores @took[1, 2] ms");
 cmp_ok($_, '<', $took[0], 'sooner than by a boot') for @took[1, 2];
