@@ -79,7 +79,7 @@ subtest 'the key of the node is deleted' => sub {
 subtest 'more than this node has, and others are busy' => sub {
     $etcd->put('/workers/other', { address => '10.1.2.3', cpu => 1,
         memory_mb => 1, cpu_free => 1, memory_mb_free => 1, vms => 0,
-        agent_version => '0' });
+        agent_version => '0' }, $etcd->lease(600));
     # one watch brings both, in order
     $etcd->put('/specs/mark', 'rubbish');
     $agent->line_matching(qr{/specs/mark.*ignored}, 10);

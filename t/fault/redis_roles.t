@@ -85,7 +85,7 @@ subtest 'they change places' => sub {
         qw(pending demand);
     # so many wait, for instances that take one at once
     my $ask = "script ask 3 $pend queue:vm_provision $demand "
-        . 'req-%d job-%d gateway %d 1 0 10 0 60000 60000';
+        . 'req-%d job-%d gateway %d 1 0 10 0 60000 60000 0 , ,';
     is($p->ask(sprintf $ask, 1, 1, 1), 'ok 1', 'asked at the first');
     wait_for(sub { $replica->cli('LLEN', 'queue:vm_provision') }, 5,
         'the job to be copied');
