@@ -63,13 +63,13 @@ spec("hello"); instance("hello");
 ["GET /run/hello", "GET /status"]
 --- response_body_like eval
 ["ok",
- '(?=.*"zone":{"size":1048576,"epoch":\d+,"members":\d+,"unsettled":0,'
- . '"waiting":0,"instances":{"used":1,"free":\d+},'
- . '"pools":{"used":[12],"free":\d+},"ledgers":{"used":0,"free":\d+},'
- . '"waits":{"used":0,"free":\d+}})'
- . '(?=.*"workers":\[{"pid":\d+,"worker":0,"parked":0,"parked_bytes":0,'
+ '(?=.*"zone":\{"size":1048576,"epoch":\d+,"members":\d+,"unsettled":0,'
+ . '"waiting":0,"instances":\{"used":1,"free":\d+\},'
+ . '"pools":\{"used":[12],"free":\d+\},"ledgers":\{"used":0,"free":\d+\},'
+ . '"waits":\{"used":0,"free":\d+\}\})'
+ . '(?=.*"workers":\[\{"pid":\d+,"worker":0,"parked":0,"parked_bytes":0,'
  . '"busy":0,"alone":false,"silent_ms":\d+,"functions":1,"specs":1,'
- . '"instances":1,"etcd":{"state":"\w+","healthy":true,)']
+ . '"instances":1,"etcd":\{"state":"\w+","healthy":true,)']
 
 
 === TEST 4: only GET and HEAD
