@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "agent/vmm/vmm_ask.h"
+#include "agent/vmm/vmm_int.h"
 #include "contract/fcf_buf.h"
 #include "contract/fcf_text.h"
 #include "vm/guest.h"
 
-#define ASK_HEAD       4
 /* a lost SYN would cost a second */
 #define ASK_FIRST_MS   30
 #define ASK_MAX_MS     500
@@ -154,16 +154,6 @@ ask_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 }
 
 
-static size_t
-frame_length(const fcf_buf_t *in)
-{
-    const unsigned char  *p = (const unsigned char *) in->data;
-
-    return (size_t) p[0] << 24 | (size_t) p[1] << 16 | (size_t) p[2] << 8
-           | p[3];
-}
-
-
 static void
 ask_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
@@ -188,19 +178,19 @@ ask_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
 
-    if (ask->in.len < ASK_HEAD) {
+    if (ask->in.len < FCA_CONTROL_HEAD) {
         return;
     }
 
-    len = frame_length(&ask->in);
+    len = fca_control_length(ask->in.data);
 
     if (len == 0 || len > FCV_FRAME_MAX) {
         fcf_err_set(&err, FCF_E_PROTOCOL, "control port: a frame of %zu "
                     "bytes", len);
         ask_done(ask, 0, &err);
 
-    } else if (ask->in.len >= ASK_HEAD + len) {
-        take_answer(ask, ask->in.data + ASK_HEAD, len);
+    } else if (ask->in.len >= FCA_CONTROL_HEAD + len) {
+        take_answer(ask, ask->in.data + FCA_CONTROL_HEAD, len);
     }
 }
 
@@ -226,15 +216,10 @@ ask_frame(fca_ask_t *ask)
 
     text = ask->conf.json(ask->arg);
     n = text != NULL ? strlen(text) : 0;
-    ask->frame = text != NULL ? malloc(ASK_HEAD + n) : NULL;
+    ask->frame = text != NULL ? malloc(FCA_CONTROL_HEAD + n) : NULL;
 
     if (ask->frame != NULL) {
-        ask->len = ASK_HEAD + n;
-        ask->frame[0] = 0;
-        ask->frame[1] = (char) (n >> 16);
-        ask->frame[2] = (char) (n >> 8);
-        ask->frame[3] = (char) n;
-        memcpy(ask->frame + ASK_HEAD, text, n);
+        ask->len = fca_control_frame(ask->frame, text);
     }
 
     if (text != NULL) {
@@ -394,7 +379,8 @@ fca_ask_start(uv_loop_t *uv, const fca_ask_conf_t *conf, fca_ask_pt done,
     ask->done = done;
     ask->arg = arg;
     ask->patience = ASK_FIRST_MS;
-    fcf_buf_init(&ask->in, ASK_HEAD + FCV_FRAME_MAX + sizeof(ask_room));
+    fcf_buf_init(&ask->in, FCA_CONTROL_HEAD + FCV_FRAME_MAX
+                           + sizeof(ask_room));
 
     uv_timer_init(uv, &ask->timer);
     ask->timer.data = ask;

@@ -110,6 +110,33 @@ control_connected(uv_connect_t *connect, int status)
 }
 
 
+size_t
+fca_control_frame(char *frame, const char *text)
+{
+    size_t    len;
+    uint32_t  head;
+
+    len = strlen(text);
+    head = htonl((uint32_t) len);
+
+    memcpy(frame, &head, FCA_CONTROL_HEAD);
+    memcpy(frame + FCA_CONTROL_HEAD, text, len);
+
+    return FCA_CONTROL_HEAD + len;
+}
+
+
+size_t
+fca_control_length(const char *frame)
+{
+    uint32_t  head;
+
+    memcpy(&head, frame, FCA_CONTROL_HEAD);
+
+    return ntohl(head);
+}
+
+
 int
 fca_control_connect(uv_tcp_t *tcp, uv_connect_t *connect,
     const fca_nic_t *nic, uv_connect_cb connected)
@@ -138,7 +165,7 @@ void
 fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic, unsigned timeout_ms,
     fca_control_t **slot)
 {
-    int             n;
+    char            stop[64];
     fca_control_t  *control;
 
     control = calloc(1, sizeof(*control));
@@ -146,11 +173,9 @@ fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic, unsigned timeout_ms,
         return;
     }
 
-    n = snprintf(control->frame + 4, sizeof(control->frame) - 4,
-                 "{\"op\":\"stop\",\"timeout_ms\":%u}", timeout_ms);
-
-    control->frame[3] = (char) n;
-    control->len = 4 + (size_t) n;
+    snprintf(stop, sizeof(stop), "{\"op\":\"stop\",\"timeout_ms\":%u}",
+             timeout_ms);
+    control->len = fca_control_frame(control->frame, stop);
 
     control->tcp.data = control;
     control->timer.data = control;

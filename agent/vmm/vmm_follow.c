@@ -19,7 +19,6 @@
 #include "contract/fcf_buf.h"
 #include "vm/guest.h"
 
-#define FOLLOW_HEAD      4
 #define FOLLOW_ASK       128            /* both frames */
 #define FOLLOW_PAUSE_MS  250
 #define FOLLOW_PIECE     262144         /* bytes between two pauses */
@@ -35,7 +34,6 @@ struct fca_follow_s {
     fca_vmm_t     *vmm;                 /* NULL: cancelled */
     size_t         taken;               /* since the last pause */
     fcf_buf_t      in;
-    size_t         len;
     char           ask[FOLLOW_ASK];
 };
 
@@ -103,31 +101,28 @@ take_frame(fca_follow_t *follow, const char *text, size_t len)
 static int
 take_bytes(fca_follow_t *follow, const char *data, size_t len)
 {
-    size_t                n;
-    const unsigned char  *p;
+    size_t  n;
 
     if (fcf_buf_add(&follow->in, data, len) != 0) {
         return -1;
     }
 
-    while (follow->in.len >= FOLLOW_HEAD) {
-        p = (const unsigned char *) follow->in.data;
-        n = (size_t) p[0] << 24 | (size_t) p[1] << 16 | (size_t) p[2] << 8
-            | p[3];
+    while (follow->in.len >= FCA_CONTROL_HEAD) {
+        n = fca_control_length(follow->in.data);
 
         if (n == 0 || n > FCV_FRAME_MAX) {
             return -1;
         }
 
-        if (follow->in.len < FOLLOW_HEAD + n) {
+        if (follow->in.len < FCA_CONTROL_HEAD + n) {
             return 0;
         }
 
-        if (take_frame(follow, follow->in.data + FOLLOW_HEAD, n) != 0) {
+        if (take_frame(follow, follow->in.data + FCA_CONTROL_HEAD, n) != 0) {
             return -1;
         }
 
-        fcf_buf_consume(&follow->in, FOLLOW_HEAD + n);
+        fcf_buf_consume(&follow->in, FCA_CONTROL_HEAD + n);
     }
 
     if (follow->in.len == 0) {
@@ -220,25 +215,10 @@ follow_written(uv_write_t *write, int status)
 
 
 static void
-follow_say(fca_follow_t *follow, const char *text)
-{
-    char    *frame;
-    size_t   n;
-
-    n = strlen(text);
-    frame = follow->ask + follow->len;
-    follow->len += FOLLOW_HEAD + n;
-
-    memset(frame, 0, FOLLOW_HEAD);
-    frame[FOLLOW_HEAD - 1] = (char) n;
-    memcpy(frame + FOLLOW_HEAD, text, n);
-}
-
-
-static void
 follow_connected(uv_connect_t *connect, int status)
 {
     char            time[64];
+    size_t          n;
     uv_buf_t        buf;
     fca_follow_t   *follow = connect->data;
 
@@ -248,9 +228,9 @@ follow_connected(uv_connect_t *connect, int status)
 
     snprintf(time, sizeof(time), "{\"op\":\"time\",\"ms\":%lld}",
              (long long) fca_unix_ms());
-    follow_say(follow, time);
-    follow_say(follow, "{\"op\":\"logs\"}");
-    buf = uv_buf_init(follow->ask, (unsigned) follow->len);
+    n = fca_control_frame(follow->ask, time);
+    n += fca_control_frame(follow->ask + n, "{\"op\":\"logs\"}");
+    buf = uv_buf_init(follow->ask, (unsigned) n);
 
     if (status != 0
         || uv_write(&follow->write, (uv_stream_t *) &follow->tcp, &buf, 1,
@@ -287,7 +267,7 @@ follow_new(fca_vmm_t *vmm)
     follow->timer.data = follow;
     follow->connect.data = follow;
     follow->vmm = vmm;
-    fcf_buf_init(&follow->in, FOLLOW_HEAD + FCV_FRAME_MAX
+    fcf_buf_init(&follow->in, FCA_CONTROL_HEAD + FCV_FRAME_MAX
                               + sizeof(follow_room));
 
     if (uv_tcp_init_ex(vmm->conf->uv, &follow->tcp, AF_INET) != 0) {

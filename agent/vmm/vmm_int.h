@@ -56,6 +56,9 @@ typedef enum {
     FCA_VMM_NSTATES
 } fca_vmm_state_e;
 
+/* bytes of a frame's length, before its text */
+#define FCA_CONTROL_HEAD  4
+
 typedef struct fca_control_s   fca_control_t;
 typedef struct fca_follow_s    fca_follow_t;
 typedef struct fca_vmm_call_s  fca_vmm_call_t;
@@ -275,6 +278,10 @@ void fca_vmm_pipes_free(fca_vmm_t *vmm);
 void fca_vmm_last_words(const fca_vmm_t *vmm, char *buf, size_t size);
 
 /* vmm_control.c */
+/* what the control port hears and says (vm/guest.h): the length, and the text.
+ * frame has room for both; their length is returned */
+size_t fca_control_frame(char *frame, const char *text);
+size_t fca_control_length(const char *frame);
 /* One try within timeout_ms, in silence.  *slot is set while it lasts. */
 void fca_control_stop(uv_loop_t *uv, const fca_nic_t *nic,
     unsigned timeout_ms, fca_control_t **slot);
