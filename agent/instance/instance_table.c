@@ -6,6 +6,15 @@
  * VMM's answers) is also met in STOPPING.
  */
 
+/* of a clone, in whatever state until its port accepts: it is booted instead */
+#define FCA_RESTORING                               \
+        [FCA_E_VMM_FAILED] = fca_on_fallback,       \
+        [FCA_E_EXIT]       = fca_on_fallback,       \
+        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,      \
+        [FCA_E_PUT]        = fca_on_late,           \
+        [FCA_E_ABORT]      = fca_on_give_back,      \
+        [FCA_E_TIMEOUT]    = fca_on_fallback,
+
 const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
 
     [FCA_S_LOOKING] = {
@@ -56,44 +65,24 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
 
     [FCA_S_RESTORE] = {
         [FCA_E_BOOTED]     = fca_on_restored,
-        [FCA_E_VMM_FAILED] = fca_on_fallback,
-        [FCA_E_EXIT]       = fca_on_fallback,
-        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
-        [FCA_E_PUT]        = fca_on_late,
-        [FCA_E_ABORT]      = fca_on_give_back,
-        [FCA_E_TIMEOUT]    = fca_on_fallback,
+        FCA_RESTORING
     },
 
     [FCA_S_WAKE] = {
         [FCA_E_AWAKE]      = fca_on_awake,
         [FCA_E_NOT_AWAKE]  = fca_on_fallback,
-        [FCA_E_VMM_FAILED] = fca_on_fallback,
-        [FCA_E_EXIT]       = fca_on_fallback,
-        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
-        [FCA_E_PUT]        = fca_on_late,
-        [FCA_E_ABORT]      = fca_on_give_back,
-        [FCA_E_TIMEOUT]    = fca_on_fallback,
+        FCA_RESTORING
     },
 
     [FCA_S_JOIN] = {
         [FCA_E_MOVED]      = fca_on_joined,
         [FCA_E_NOT_MOVED]  = fca_on_fallback,
-        [FCA_E_VMM_FAILED] = fca_on_fallback,
-        [FCA_E_EXIT]       = fca_on_fallback,
-        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
-        [FCA_E_PUT]        = fca_on_late,
-        [FCA_E_ABORT]      = fca_on_give_back,
-        [FCA_E_TIMEOUT]    = fca_on_fallback,
+        FCA_RESTORING
     },
 
     [FCA_S_RESTORED] = {
         [FCA_E_ACCEPTED]   = fca_on_accepted,
-        [FCA_E_VMM_FAILED] = fca_on_fallback,
-        [FCA_E_EXIT]       = fca_on_fallback,
-        [FCA_E_SLOT_LOST]  = fca_on_slot_lost,
-        [FCA_E_PUT]        = fca_on_late,
-        [FCA_E_ABORT]      = fca_on_give_back,
-        [FCA_E_TIMEOUT]    = fca_on_fallback,
+        FCA_RESTORING
     },
 
     [FCA_S_FALLBACK] = {
