@@ -110,32 +110,24 @@ fcc_ready_asked(void *arg, const redisReply *reply, const fcf_err_t *err)
 static int
 fcc_ready_push(fcc_ready_t *ready, const char *job)
 {
-    char         pending[FCF_KEY_MAX], queue[FCF_KEY_MAX];
-    char         demand[FCF_KEY_MAX], ttl[32], asker[128];
-    const char  *prefix, *name;
-    uint64_t     ms;
-
-    prefix = ready->rollout->fcc->conf.prefix;
-    name = ready->rollout->name;
+    uint64_t        ms;
+    fcf_ask_args_t  args;
 
     ms = (uint64_t) ready->timeout_s * 1000;
     ms = ms < FCF_PENDING_MAX_MS ? ms : FCF_PENDING_MAX_MS - 1000;
-    (void) snprintf(ttl, sizeof(ttl), "%" PRIu64, ms);
 
-    (void) snprintf(asker, sizeof(asker), "%s:%" PRId64, ready->request_id,
-                    ready->rollout->version);
+    fcf_ask_args(&args, &(fcf_ask_t) {
+        .prefix = ready->rollout->fcc->conf.prefix,
+        .function_id = ready->rollout->name,
+        .request_id = ready->request_id, .job = job,
+        .asker = ready->request_id, .version = ready->rollout->version,
+        .least = 999999, .max = 1000000,
+        .ttl_ms = ms, .demand_ttl_ms = ms,
+        .boots = "", .others = "",
+    });
 
-    const char  *argv[] = {
-        fcf_redis_pending(pending, prefix, name),
-        fcf_redis_queue(queue, prefix),
-        fcf_redis_demand(demand, prefix, name),
-        ready->request_id, job, asker, "0", "0", "999999", "1000000", "0",
-        ttl, ttl, "0", "", ""
-    };
-
-    return fcf_redis_script(ready->redis, &fcf_script_ask, 3,
-                            (int) (sizeof(argv) / sizeof(argv[0])), argv,
-                            fcc_ready_asked, ready);
+    return fcf_redis_script(ready->redis, &fcf_script_ask, FCF_ASK_KEYS,
+                            FCF_ASK_ARGS, args.argv, fcc_ready_asked, ready);
 }
 
 

@@ -53,10 +53,46 @@
 #ifndef _FCF_SCRIPT_H_INCLUDED_
 #define _FCF_SCRIPT_H_INCLUDED_
 
+#include <stdint.h>
+
+#include "contract/fcf_names.h"
+
+#define FCF_ASK_KEYS    3
+#define FCF_ASK_ARGS    16
+#define FCF_ASKER_MAX   96
+
 typedef struct {
     const char   *name;
     const char   *text;
 } fcf_script_t;
+
+/* what "ask" is told; texts are the caller's */
+typedef struct {
+    const char   *prefix;
+    const char   *function_id;
+    const char   *request_id;
+    const char   *job;
+    const char   *asker;        /* a gateway's id, FCF_ASKER_MAX at most */
+    const char   *boots;
+    const char   *others;
+    int64_t       version;
+    int64_t       seen;
+    unsigned      waiting;
+    unsigned      concurrency;
+    unsigned      least;
+    unsigned      max;
+    unsigned      live;
+    uint64_t      ttl_ms;
+    uint64_t      demand_ttl_ms;
+} fcf_ask_t;
+
+/* argv points into the rest of it and to the caller's texts */
+typedef struct {
+    const char   *argv[FCF_ASK_ARGS];
+    char          keys[FCF_ASK_KEYS][FCF_KEY_MAX];
+    char          asker[FCF_ASKER_MAX + 22];
+    char          numbers[8][22];
+} fcf_ask_args_t;
 
 extern const fcf_script_t  fcf_script_ask;
 extern const fcf_script_t  fcf_script_extend;
@@ -66,5 +102,8 @@ extern const fcf_script_t  fcf_script_giveback;
 extern const fcf_script_t  fcf_script_join;
 extern const fcf_script_t  fcf_script_restore;
 extern const fcf_script_t  fcf_script_bury;
+
+/* keys and arguments of "ask", in its order */
+void fcf_ask_args(fcf_ask_args_t *args, const fcf_ask_t *ask);
 
 #endif /* _FCF_SCRIPT_H_INCLUDED_ */

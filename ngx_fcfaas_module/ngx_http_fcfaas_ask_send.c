@@ -5,16 +5,13 @@
 
 
 /* a job that no agent took by then is asked for anew */
-#define NGX_HTTP_FCFAAS_JOB_TTL  "30000"
+#define NGX_HTTP_FCFAAS_JOB_TTL      30000
 /* what waits in this gateway counts in others for so long, if not told anew */
-#define NGX_HTTP_FCFAAS_DEMAND_TTL  "5000"
+#define NGX_HTTP_FCFAAS_DEMAND_TTL   5000
 
 /* boots that are told by name, of this version and of others: only after a
  * loss of Redis does it not know them itself */
-#define NGX_HTTP_FCFAAS_BOOTS_TOLD  256
-
-#define NGX_HTTP_FCFAAS_ASK_KEYS    3
-#define NGX_HTTP_FCFAAS_ASK_ARGS    16
+#define NGX_HTTP_FCFAAS_BOOTS_TOLD   256
 
 
 typedef struct {
@@ -152,12 +149,8 @@ ngx_http_fcfaas_ask_boots(ngx_http_fcfaas_pool_t *pool, u_char **others)
 static ngx_int_t
 ngx_http_fcfaas_ask_script(ngx_http_fcfaas_ask_parts_t *parts)
 {
-    char                             keys[NGX_HTTP_FCFAAS_ASK_KEYS]
-                                         [FCF_KEY_MAX];
-    char                             gateway[64];
-    u_char                           numbers[6][NGX_INT64_LEN + 1];
-    ngx_uint_t                       i;
-    const char                      *argv[NGX_HTTP_FCFAAS_ASK_ARGS];
+    char                             gateway[FCF_ASKER_MAX + 1];
+    fcf_ask_args_t                   args;
     ngx_http_fcfaas_pool_t          *pool;
     ngx_http_fcfaas_worker_t        *w;
     ngx_http_fcfaas_function_t      *f;
@@ -168,42 +161,33 @@ ngx_http_fcfaas_ask_script(ngx_http_fcfaas_ask_parts_t *parts)
     f = pool->function;
     w = pool->worker;
 
-    *ngx_sprintf(numbers[0], "%ui", demand->waiting) = '\0';
-    *ngx_sprintf(numbers[1], "%ui", f->spec.concurrency) = '\0';
-    *ngx_sprintf(numbers[2], "%ui", demand->least) = '\0';
-    *ngx_sprintf(numbers[3], "%ui", f->spec.max_instances) = '\0';
-    *ngx_sprintf(numbers[4], "%ui", demand->live) = '\0';
-    *ngx_sprintf(numbers[5], "%L", ngx_http_fcfaas_registry_seen(w)) = '\0';
-
-    /* the demands of versions are asked for one by one */
     ngx_http_fcfaas_share_id(w, gateway);
-    *ngx_sprintf((u_char *) gateway + ngx_strlen(gateway), ":%L",
-                 pool->version) = '\0';
 
-    argv[0] = fcf_redis_pending(keys[0], w->prefix, (char *) f->id.data);
-    argv[1] = fcf_redis_queue(keys[1], w->prefix);
-    argv[2] = fcf_redis_demand(keys[2], w->prefix, (char *) f->id.data);
-    argv[3] = parts->call->request_id;
-    argv[4] = parts->job;
-    argv[5] = gateway;
-
-    for (i = 0; i < 5; i++) {
-        argv[6 + i] = (char *) numbers[i];
-    }
-
-    argv[11] = NGX_HTTP_FCFAAS_JOB_TTL;
-    argv[12] = NGX_HTTP_FCFAAS_DEMAND_TTL;
-    argv[13] = (char *) numbers[5];
-    argv[14] = (char *) parts->boots;
-    argv[15] = (char *) parts->others;
+    fcf_ask_args(&args, &(fcf_ask_t) {
+        .prefix = w->prefix,
+        .function_id = (char *) f->id.data,
+        .request_id = parts->call->request_id,
+        .job = parts->job,
+        .asker = gateway,
+        .boots = (char *) parts->boots,
+        .others = (char *) parts->others,
+        .version = pool->version,
+        .seen = ngx_http_fcfaas_registry_seen(w),
+        .waiting = (unsigned) demand->waiting,
+        .concurrency = (unsigned) f->spec.concurrency,
+        .least = (unsigned) demand->least,
+        .max = (unsigned) f->spec.max_instances,
+        .live = (unsigned) demand->live,
+        .ttl_ms = NGX_HTTP_FCFAAS_JOB_TTL,
+        .demand_ttl_ms = NGX_HTTP_FCFAAS_DEMAND_TTL
+    });
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, w->log, 0,
                    "fcfaas ask: \"%V\" %s waiting %ui wanted %ui live %ui",
                    &f->id, parts->call->request_id, demand->waiting,
                    demand->wanted, demand->live);
 
-    return fcf_redis_script(w->redis, &fcf_script_ask,
-                            NGX_HTTP_FCFAAS_ASK_KEYS, NGX_HTTP_FCFAAS_ASK_ARGS,
-                            argv, parts->done, parts->call) == 0
-           ? NGX_OK : NGX_ERROR;
+    return fcf_redis_script(w->redis, &fcf_script_ask, FCF_ASK_KEYS,
+                            FCF_ASK_ARGS, args.argv, parts->done, parts->call)
+           == 0 ? NGX_OK : NGX_ERROR;
 }

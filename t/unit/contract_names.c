@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "contract/fcf_names.h"
+#include "contract/fcf_script.h"
 #include "t/unit/tap.h"
 
 #define X63  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -173,6 +174,32 @@ test_redis_names(void)
 }
 
 
+/* as fcf_script.h names them */
+static void
+test_ask(void)
+{
+    size_t           i;
+    fcf_ask_args_t   args;
+
+    static const char *const  want[FCF_ASK_ARGS] = {
+        "{pqueue:vm_provision}:pending:f", "pqueue:vm_provision",
+        "{pqueue:vm_provision}:demand:f", "req-1", "{}", "g:7", "1", "2", "3",
+        "4", "5", "6", "7", "8", "b1,b2", "o1"
+    };
+
+    fcf_ask_args(&args, &(fcf_ask_t) {
+        .prefix = "p", .function_id = "f", .request_id = "req-1", .job = "{}",
+        .asker = "g", .version = 7, .waiting = 1, .concurrency = 2, .least = 3,
+        .max = 4, .live = 5, .ttl_ms = 6, .demand_ttl_ms = 7, .seen = 8,
+        .boots = "b1,b2", .others = "o1"
+    });
+
+    for (i = 0; i < FCF_ASK_ARGS; i++) {
+        is_str(args.argv[i], want[i], "argument %zu of ask", i);
+    }
+}
+
+
 int
 main(void)
 {
@@ -202,6 +229,7 @@ main(void)
     is_int(out.kind, FCF_KEY_OTHER, "without the prefix it is not ours");
 
     test_redis_names();
+    test_ask();
 
     fcf_request_id_new(a);
     fcf_request_id_new(b);
