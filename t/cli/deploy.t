@@ -10,8 +10,7 @@ use Test::More;
 
 my $s = FcfTest::System->start(vmm => 'instant')->up(120);
 my $etcd = $s->etcd;
-my $cli = FcfTest::Cli->new(conf => { map { /^(\w+) = (.*)/ ? ($1, $2) : () }
-    split /\n/, slurp($s->run_dir . '/fcfaas.conf') }, cwd => '/');
+my $cli = $s->cli;
 
 my $dir = tmpdir() . '/mine';
 mkdir $dir;

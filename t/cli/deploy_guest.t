@@ -9,8 +9,7 @@ use FcfTest;
 use Test::More;
 
 my $s = FcfTest::System->start(vmm => 'qemu')->up(180);
-my $cli = FcfTest::Cli->new(conf => { map { /^(\w+) = (.*)/ ? ($1, $2) : () }
-    split /\n/, slurp($s->run_dir . '/fcfaas.conf') }, cwd => '/');
+my $cli = $s->cli;
 
 my $dir = tmpdir() . '/mine';
 mkdir $dir;

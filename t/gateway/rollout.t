@@ -7,7 +7,6 @@ use warnings;
 use lib 't/lib';
 use FcfTest;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $log = FcfTest::tmpdir() . '/versions';
 
@@ -28,16 +27,6 @@ my $g = FcfTest::Gateway->start(workers => 2, agents => 2,
 EOC
 
 my $etcd = $g->etcd;
-
-# until all workers have seen what was written just now
-sub seen {
-    my $revision = $etcd->put('/specs/mark', '{}');
-    wait_for(sub {
-        my @workers = @{ $g->status->{workers} };
-        @workers == grep { $_->{etcd}{revision} >= $revision } @workers;
-    }, 10, 'the workers to see the spec');
-    return time;
-}
 
 # of the requests that began at $since or later: how many for each version
 sub counted {
@@ -76,7 +65,7 @@ $etcd->spec('roll', version => 1, $etcd->traffic(1 => 100));
 $etcd->instance('roll', worker => "two-$_", port => $g->agent_port(1),
     version => 2) for 1, 2;
 $g->wait_known('instances', 4);
-my $since = seen();
+my $since = $g->seen;
 requests(200, $since);
 is_deeply([keys %{ counted($since) }], ['1 200'],
     'a version without a share gets no requests');
@@ -84,7 +73,7 @@ is_deeply([keys %{ counted($since) }], ['1 200'],
 for my $share (10, 50, 90, 50, 10) {
     $etcd->spec('roll', version => 1,
         $etcd->traffic(1 => 100 - $share, 2 => $share));
-    $since = seen();
+    $since = $g->seen;
     requests(1500, $since);
 
     my $n = counted($since);
@@ -98,13 +87,13 @@ for my $share (10, 50, 90, 50, 10) {
 }
 
 $etcd->spec('roll', version => 1, $etcd->traffic(1 => 0, 2 => 100));
-$since = seen();
+$since = $g->seen;
 requests(500, $since);
 is_deeply([keys %{ counted($since) }], ['2 200'],
     '100 percent: no old answer any more');
 
 $etcd->spec('roll', version => 2);
-$since = seen();
+$since = $g->seen;
 requests(300, $since);
 is_deeply([keys %{ counted($since) }], ['2 200'],
     'without shares all go to the version of the spec');
@@ -112,14 +101,14 @@ is_deeply([keys %{ counted($since) }], ['2 200'],
 # and back, to a version that has gone meanwhile: the other one stands in
 $etcd->no_instance('roll', "one-$_") for 1, 2;
 $etcd->spec('roll', version => 1);
-$since = seen();
+$since = $g->seen;
 requests(300, $since);
 is_deeply([keys %{ counted($since) }], ['2 200'],
     'as long as a version has no instance the newest that has one serves');
 
 $etcd->instance('roll', worker => 'one-3', port => $g->agent_port(0),
     version => 1);
-$since = seen();
+$since = $g->seen;
 requests(300, $since);
 is_deeply([keys %{ counted($since) }], ['1 200'], 'then it serves itself');
 
@@ -132,7 +121,7 @@ $etcd->no_instance('roll', "two-$_") for 1, 2;
 $g->redis->cli('FLUSHALL');
 $etcd->put('/specs/roll/versions/2', '{}');
 $etcd->spec('roll', version => 1, $etcd->traffic(1 => 50, 2 => 50));
-seen();
+$g->seen;
 is(join(' ', map { $g->get('/run/roll')->{headers}{'x-version'} } 1 .. 40),
     join(' ', (1) x 40), 'a share without an instance is served by others');
 my $job;
@@ -140,7 +129,7 @@ wait_for(sub { $job = $g->redis->take_job(1) }, 10, 'a job for it');
 is("$job->{function_id} $job->{version}", 'roll 2', 'and is asked for');
 $etcd->instance('roll', worker => 'two-4', port => $g->agent_port(1),
     version => 2);
-seen();
+$g->seen;
 
 # by name
 for my $version (1, 2) {
@@ -167,7 +156,7 @@ is("$r->{status} $r->{headers}{'x-fcfaas-error'}", '400 bad_name',
 
 # one that may be started is waited for, though another is there
 $etcd->no_instance('roll', 'two-4');
-seen();
+$g->seen;
 $g->redis->cli('FLUSHALL');
 my $q = $g->send('/run/roll@2');
 wait_for(sub { $job = $g->redis->take_job(1) }, 10, 'its job');
@@ -187,7 +176,7 @@ my %at;
 for my $share (20, 50, 80) {
     $etcd->spec('roll', version => 1,
         $etcd->traffic(1 => 100 - $share, 2 => $share));
-    seen();
+    $g->seen;
     my ($first, $again) = (where(), where());
     is_deeply($again, $first, "$share percent: each stays with a version");
     my $two = grep { $_ == 2 } values %$first;
@@ -199,12 +188,12 @@ for my $share (20, 50, 80) {
 
 # what is wrong is named, and changes nothing
 $etcd->spec('roll', version => 2, $etcd->traffic(2 => 100));
-seen();
+$g->seen;
 for my $bad (['[{"version":1,"percent":90}]', 'percents add up to 90'],
              ['[{"version":1,"percent":"x"}]', 'traffic[0]: percent'],
              ['{}', 'traffic: not an array']) {
     $etcd->put('/specs/roll', qq({"version":1,"traffic":$bad->[0]}));
-    seen();
+    $g->seen;
     is(join(' ', map { $g->get('/run/roll')->{headers}{'x-version'} } 1 .. 20),
         join(' ', (2) x 20), "$bad->[0]: as before");
     ok($g->nginx->logged(qr{/specs/roll": .*\Q$bad->[1]\E}), 'and told');

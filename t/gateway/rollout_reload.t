@@ -8,7 +8,6 @@ use warnings;
 use lib 't/lib';
 use FcfTest;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $requests = $ENV{FCF_REQUESTS} // 600;
 my $log = tmpdir() . '/versions';
@@ -22,16 +21,6 @@ my $g = FcfTest::Gateway->start(workers => 2, agents => 2, http => $http,
 $g->nginx->expect_complaint(qr/worker process \d+ exited on signal 9/);
 
 my $etcd = $g->etcd;
-
-# until all workers have seen what was written just now
-sub seen {
-    my $revision = $etcd->put('/specs/mark', '{}');
-    wait_for(sub {
-        my @workers = @{ $g->status->{workers} };
-        @workers == grep { $_->{etcd}{revision} >= $revision } @workers;
-    }, 10, 'the workers to see the spec');
-    return time;
-}
 
 sub counted {
     my ($since) = @_;
@@ -61,7 +50,7 @@ sub rollout {
     for my $share (@shares) {
         $etcd->spec('roll', version => 1,
             $etcd->traffic(1 => 100 - $share, 2 => $share));
-        my $since = seen();
+        my $since = $g->seen;
 
         $g->nginx->reload;
         kill_one();

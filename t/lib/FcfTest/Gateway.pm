@@ -29,6 +29,8 @@ package FcfTest::Gateway;
 #   $g->warm('hello', port => $p);  # the same, waits until it is known
 #   $g->ready('hello');             # waits until all workers serve it: asks
 #                                   # until it answered 200 twenty times
+#   $g->seen;                       # until all workers have seen what is in
+#                                   # etcd; when that was
 #   $g->stop;                       # ok(): its error.log is clean
 #
 # The agent answers "<request line>|<function>|<token>|<connection>\n" for any
@@ -38,6 +40,7 @@ use strict;
 use warnings;
 
 use Test::More ();
+use Time::HiRes ();
 
 
 sub start {
@@ -216,6 +219,18 @@ sub ready {
             ? $good + 1 : 0;
         $good >= 20;
     }, 10, "$function_id to be served");
+}
+
+
+sub seen {
+    my ($self) = @_;
+
+    my $revision = $self->{etcd}->put('/specs/mark', '{}');
+    FcfTest::wait_for(sub {
+        my @workers = @{ $self->status->{workers} };
+        @workers == grep { $_->{etcd}{revision} >= $revision } @workers;
+    }, 10, 'the workers to see the spec');
+    return Time::HiRes::time();
 }
 
 

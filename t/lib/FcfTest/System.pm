@@ -17,6 +17,7 @@ package FcfTest::System;
 #   $s->pid('agent');               # of a service; undef while it has none
 #   $s->signal('etcd', 'STOP');
 #   $s->deploy($dir, $name, $spec_json, @options_of_fcfaas_deploy);
+#   $s->cli;                        # a FcfTest::Cli with its settings
 #   $s->instances('hello');         # their worker ids
 #   $s->vmms;  $s->vmms($worker_id);        # pids of the VMM processes
 #   $s->taps;                       # names of the TAPs
@@ -133,6 +134,14 @@ sub deploy {
         or die "deploy @args: " . $self->last_output;
 }
 
+# fcfaas, with the settings that make run wrote
+sub cli {
+    my ($self) = @_;
+    my $conf = FcfTest::slurp($self->run_dir . '/fcfaas.conf');
+
+    return FcfTest::Cli->new(cwd => '/',
+        conf => { $conf =~ /^(\w+) = (.*)$/mg });
+}
 
 sub instances {
     my ($self, $function_id) = @_;
