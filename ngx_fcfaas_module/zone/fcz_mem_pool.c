@@ -115,7 +115,9 @@ fcz_mem_pool_link(fcz_member_t *m, uint32_t i)
     a = &m->zone->pools;
     pool = &m->cells->pools[i];
 
+    /* "used" are those that somebody needs; the others wait to be taken */
     pool->idle = 1;
+    a->used--;
     pool->idle_prev = a->idle_last;
     pool->idle_next = FCZ_NONE;
 
@@ -140,6 +142,7 @@ fcz_mem_pool_unlink(fcz_member_t *m, uint32_t i)
     pool = &m->cells->pools[i];
 
     pool->idle = 0;
+    a->used++;
 
     if (pool->idle_prev != FCZ_NONE) {
         m->cells->pools[pool->idle_prev].idle_next = pool->idle_next;

@@ -396,6 +396,35 @@ test_full(void)
 }
 
 
+/* nobody needs one that has neither an instance nor somebody who waits */
+static void
+test_pools(void)
+{
+    fcz_t       *shared = zone;
+    member_t     m;
+    fcz_stat_t   stat;
+
+    zone = fct_zone_new(16);
+    member_join(&m);
+    member_wait(&m, 1);
+    fcz_stat(&m.m, &stat);
+    is_int(stat.pools, 1, "a pool that is waited for is used");
+
+    fcz_wait_sub(&m.m, &m.pool, 0);
+    fcz_stat(&m.m, &stat);
+    is_int(stat.pools, 0, "not once nobody waits");
+
+    is_int(fcz_bind(&m.m, &m.slot[0], 1, fcz_ticket(zone), 1), FCZ_OK,
+           "one is bound");
+    fcz_release(&m.m, &m.slot[0]);
+    fcz_stat(&m.m, &stat);
+    is_int(stat.pools, 1, "it is used by an instance that is known");
+
+    fcz_leave(&m.m);
+    zone = shared;
+}
+
+
 int
 main(void)
 {
@@ -412,6 +441,7 @@ main(void)
     test_asked();
     test_leaving();
     test_full();
+    test_pools();
 
     is_int(a.m.events | b.m.events | c.m.events, 0, "nothing odd happened");
 
