@@ -226,7 +226,7 @@ sub killed {
     with_snapshot($name, {}, clone => $how);
     our_job($name, "req-kill-$how", 1);
     my $state = $how eq 'deaf' ? 'wake' : 'restored';
-    says(qr/-> $state on /);
+    says(qr/-> $state on [^\n]*"$name"/);
     again();
     wait_for(sub { instances($name) == 2 }, 20, 'its job is done all the same');
     wait_for(sub { vmms('a') == 2 && vm_dirs('a') == 2 }, 10,

@@ -70,6 +70,8 @@ like(`cd / && '$command' invoke hello/a`, qr{^GET /a$}m, 'fcfaas invoke');
 # a function of one's own
 my $dir = tmpdir() . '/mine';
 mkdir $dir;
+my $images = sub { [glob $s->run_dir . '/functions/{*,.new*}'] };
+my $before = $images->();
 isnt($s->make('deploy', $dir), 0, 'deploy without bootstrap fails');
 like($s->last_output, qr/no bootstrap/, 'and says why');
 spew("$dir/bootstrap", "#!/bin/sh\n");
@@ -77,12 +79,13 @@ chmod 0755, "$dir/bootstrap";
 isnt($s->make('deploy', $dir, 'Bad_'), 0, 'a bad name');
 like($s->last_output, qr/"Bad_" cannot be a function's name/, 'is told');
 isnt($s->make('deploy', $dir, 'mine', '[1]'), 0, 'a bad SPEC');
-like($s->last_output, qr/is not a JSON object/, 'is told');
+like($s->last_output, qr/^fcfaas: --spec \[1\]: is not a JSON object$/m,
+    'is told');
 isnt($s->make('deploy', $dir, 'mine', '{"concurrency":"x"}'), 0,
     'a SPEC that nobody would take');
 like($s->last_output, qr/^fcfaas: spec: concurrency: not an integer$/m, 'is told');
 is($s->etcd->get('/specs/mine'), undef, 'and not declared');
-is_deeply([glob $s->run_dir . '/functions/mine*'], [], 'nor is its image kept');
+is_deeply($images->(), $before, 'nor is its image kept');
 
 is($s->make('deploy', $dir), 0, 'deploy') or diag($s->last_output);
 is($s->get('/run/mine')->{status}, 200, 'and it is served');
