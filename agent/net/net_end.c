@@ -1,12 +1,12 @@
 /* What is taken away: at the end, and at a start what an earlier run has left
  * under settings that are others by now. */
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/log.h"
 #include "agent/net/net_int.h"
+#include "agent/net/net_nl.h"
 
 
 static int
@@ -115,7 +115,7 @@ former_end(const fca_net_t *net, const fca_link_t *link)
     fca_net_table_name(&was);
     was.ifindex = link->ifindex;
     fca_net_bridge_read(&was, link);
-    fca_net_end(&was);
+    fca_net_teardown(&was);
 }
 
 
@@ -131,11 +131,8 @@ fca_net_former(fca_net_t *net, fcf_err_t *err)
     }
 
     links = NULL;
-    rc = fca_net_connect(net, err);
-
-    if (rc == 0) {
-        rc = fca_link_list(net->sk, &links, &n, err);
-    }
+    net->sk = fca_nl_connect(NETLINK_ROUTE, err);
+    rc = net->sk != NULL ? fca_link_list(net->sk, &links, &n, err) : -1;
 
     for (i = 0; rc == 0 && i < n; i++) {
         if (former_is(net, &links[i]) && !former_lives(net, links, n)) {
@@ -144,7 +141,8 @@ fca_net_former(fca_net_t *net, fcf_err_t *err)
     }
 
     free(links);
-    fca_net_disconnect(net);
+    nl_socket_free(net->sk);
+    net->sk = NULL;
 
     return rc;
 }

@@ -123,17 +123,16 @@ fca_net_nic_undress(fca_net_t *net, unsigned ifindex)
 static int
 nic_apart(fca_net_t *net, fca_net_nic_t *nic, fcf_err_t *err)
 {
-    char        path[80];
-    fca_link_t  bridge;
+    char  path[80];
 
     nic->apart = 1;
     snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter",
              nic->nic.tap);
 
-    if (fca_link_get(net->sk, NULL, net->ifindex, &bridge, err) != 0
-        || fca_link_set_up(net->sk, nic->nic.ifindex, 0, err) != 0
+    if (fca_link_set_up(net->sk, nic->nic.ifindex, 0, err) != 0
         || fca_link_enslave(net->sk, nic->nic.ifindex, 0, err) != 0
-        || fca_link_set_mac(net->sk, nic->nic.ifindex, bridge.mac, err) != 0
+        || fca_link_set_mac(net->sk, nic->nic.ifindex, fca_net_bridge_mac, err)
+           != 0
         || fca_sysctl_set(path, "2", err) != 0
         || fca_link_add_address(net->sk, nic->nic.ifindex, nic_dummy(), 32,
                                 err) != 0
