@@ -135,7 +135,10 @@ fca_image_look(const fca_conf_t *conf, fca_image_look_t *look)
         && fca_image_find(images->runtime, "runtime", &found[1], &look->err)
            == 0)
     {
-        fca_image_files(conf, found, images);
+        if (conf->snapshots) {
+            fca_image_files(conf, found, images);
+        }
+
         return;
     }
 

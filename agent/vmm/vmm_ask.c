@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "agent/vmm/vmm_ask.h"
 #include "agent/vmm/vmm_int.h"
