@@ -143,14 +143,6 @@ fca_selfcheck_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
     }
 }
 
-/* its user and group in a jail, else root's */
-static uid_t
-fca_selfcheck_uid(const fca_selfcheck_t *check)
-{
-    return check->uid ? (uid_t) check->all->conf->jail_uid_first + check->uid
-                        - 1 : 0;
-}
-
 /* what init is told by */
 static void
 fca_selfcheck_conf(fca_selfcheck_t *check)
@@ -190,7 +182,7 @@ fca_selfcheck_spawn(fca_selfcheck_t *check, fcf_err_t *err)
         .memory_mb = FCF_DEFAULT_MEMORY_MB, .config_json = config,
         .nic = &check->nic, .gateway = conf->bridge_address,
         .prefix_len = conf->bridge_prefix_len,
-        .uid = fca_selfcheck_uid(check),
+        .uid = fca_jail_uid(check->all, check->uid),
     };
 
     if (check->image) {
@@ -272,7 +264,7 @@ fca_selfcheck_looked(void *arg, const fca_images_t *images,
         check->image = strdup(images->runtime);
     }
 
-    uid = fca_selfcheck_uid(check);
+    uid = fca_jail_uid(check->all, check->uid);
     owner = (fca_nic_owner_t) { uid, uid };
 
     if (fca_net_take(check->all->net, uid ? &owner : NULL, fca_selfcheck_nic,
@@ -303,13 +295,11 @@ fca_selfcheck_begin(fca_selfcheck_t *check, fcf_err_t *err)
         return -1;
     }
 
-    check->uid = all->uids ? fca_pool_take(all->uids, fca_now(all->loop)) : 0;
-    if (all->uids && check->uid == 0) {
-        return fcf_err_set(err, FCF_E_LIMIT, "no user is free for a jail");
+    if (fca_jail_take(all, &check->uid, err) != 0) {
+        return -1;
     }
 
-    snprintf(check->worker_id, sizeof(check->worker_id), "%s-%" PRIu64,
-             all->conf->node_id, number);
+    fca_worker_id(all, number, check->worker_id);
 
     check->look = fca_images_look_any(all->looker, fca_selfcheck_looked, check,
                                       err);

@@ -138,8 +138,7 @@ fca_instance_bare(fca_instances_t *all, uint64_t number,
 
     snprintf(inst->function_id, sizeof(inst->function_id), "%s", function_id);
     snprintf(inst->request_id, sizeof(inst->request_id), "%s", request_id);
-    snprintf(inst->worker_id, sizeof(inst->worker_id), "%s-%" PRIu64,
-             all->conf->node_id, number);
+    fca_worker_id(all, number, inst->worker_id);
     TAILQ_INSERT_TAIL(&all->list, inst, link);
 
     if (fca_instance_fill(inst, err) != 0) {
@@ -148,6 +147,29 @@ fca_instance_bare(fca_instances_t *all, uint64_t number,
     }
 
     return inst;
+}
+
+void
+fca_worker_id(const fca_instances_t *all, uint64_t number,
+    char id[FCF_WORKER_ID_MAX + 1])
+{
+    snprintf(id, FCF_WORKER_ID_MAX + 1, "%s-%" PRIu64, all->conf->node_id,
+             number);
+}
+
+int
+fca_jail_take(fca_instances_t *all, uint32_t *n, fcf_err_t *err)
+{
+    *n = all->uids ? fca_pool_take(all->uids, fca_now(all->loop)) : 0;
+
+    return all->uids && *n == 0
+           ? fcf_err_set(err, FCF_E_LIMIT, "no user is free") : 0;
+}
+
+uid_t
+fca_jail_uid(const fca_instances_t *all, uint32_t n)
+{
+    return n ? (uid_t) all->conf->jail_uid_first + n - 1 : 0;
 }
 
 /* of the pools */
@@ -161,14 +183,7 @@ fca_instance_take(fca_instance_t *inst, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
     }
 
-    if (all->uids) {
-        inst->uid = fca_pool_take(all->uids, fca_now(all->loop));
-        if (inst->uid == 0) {
-            return fcf_err_set(err, FCF_E_LIMIT, "no user is free");
-        }
-    }
-
-    return 0;
+    return fca_jail_take(all, &inst->uid, err);
 }
 
 int

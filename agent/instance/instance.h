@@ -108,6 +108,15 @@ typedef struct {
 int fca_instance_new(fca_instances_t *all, fca_job_t *job,
     const fcf_spec_t *spec, fcf_err_t *err) fcf_must_check;
 
+/* "<node_id>-<number>" */
+void fca_worker_id(const fca_instances_t *all, uint64_t number,
+    char id[FCF_WORKER_ID_MAX + 1]);
+/* What a VM's jail is run as, by its number in the pool, which goes back by
+ * fca_pool_give().  0: none, where there is no jail; it is root's then. */
+int fca_jail_take(fca_instances_t *all, uint32_t *n, fcf_err_t *err)
+    fcf_must_check;
+uid_t fca_jail_uid(const fca_instances_t *all, uint32_t n);
+
 /* an instance of this function and request is on its way up */
 int fca_instance_boots(fca_instances_t *all, const char *function_id,
     const char *request_id);

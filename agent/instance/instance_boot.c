@@ -56,14 +56,6 @@ FCA_ACTION(give_back)
     fca_stop_begin(inst, event);
 }
 
-/* its user and group; 0: it has no jail, and is root's */
-static uid_t
-fca_inst_uid(const fca_instance_t *inst)
-{
-    return inst->uid ? (uid_t) inst->all->conf->jail_uid_first + inst->uid - 1
-                     : 0;
-}
-
 static void
 fca_nic_done(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
 {
@@ -84,7 +76,7 @@ void
 fca_inst_nic(fca_instance_t *inst)
 {
     fcf_err_t         why;
-    uid_t             uid = fca_inst_uid(inst);
+    uid_t             uid = fca_jail_uid(inst->all, inst->uid);
     fca_nic_owner_t   owner = { uid, uid };
 
     if (fca_net_take(inst->all->net, uid ? &owner : NULL, fca_nic_done, inst,
@@ -94,14 +86,6 @@ fca_inst_nic(fca_instance_t *inst)
     }
 
     inst->nic_state = FCA_NIC_TAKING;
-}
-
-/* the slot is awaited still */
-FCA_ACTION(nic_early)
-{
-    (void) inst;
-    (void) event;
-    (void) err;
 }
 
 FCA_ACTION(claimed)
@@ -196,7 +180,7 @@ fca_inst_spawn(fca_instance_t *inst, fca_event_e event, const fcf_err_t *err)
         .function_image = inst->images->function,
         .config_json = json, .record = record, .nic = &inst->nic,
         .gateway = config.gateway, .prefix_len = config.prefix_len,
-        .uid = fca_inst_uid(inst),
+        .uid = fca_jail_uid(inst->all, inst->uid),
     };
 
     if (inst->snap) {

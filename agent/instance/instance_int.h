@@ -268,7 +268,6 @@ FCA_ACTION(look_timeout);
 FCA_ACTION(claimed);            /* instance_boot.c */
 FCA_ACTION(refused);
 FCA_ACTION(give_back);
-FCA_ACTION(nic_early);
 FCA_ACTION(nic_failed);
 FCA_ACTION(nic);                /* instance_restore.c */
 FCA_ACTION(apart);

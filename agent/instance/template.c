@@ -282,8 +282,7 @@ template_name(fca_template_t *t, fcf_err_t *err)
         return -1;
     }
 
-    snprintf(t->worker_id, sizeof(t->worker_id), "%s-%" PRIu64,
-             t->all->conf->node_id, number);
+    fca_worker_id(t->all, number, t->worker_id);
 
     return 0;
 }
@@ -302,13 +301,7 @@ template_start(fca_template_t *t, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for a template");
     }
 
-    if (all->uids
-        && (t->uid = fca_pool_take(all->uids, fca_now(loop))) == 0)
-    {
-        return fcf_err_set(err, FCF_E_LIMIT, "no user is free");
-    }
-
-    if (template_name(t, err) != 0) {
+    if (fca_jail_take(all, &t->uid, err) != 0 || template_name(t, err) != 0) {
         return -1;
     }
 

@@ -35,16 +35,10 @@ fca_template_looked(void *arg, const fca_images_t *images, const fcf_err_t *err)
     fca_template_event(t, err ? FCA_TE_FAILED : FCA_TE_IMAGES, err);
 }
 
-static uid_t
-template_uid(const fca_template_t *t)
-{
-    return t->uid ? (uid_t) t->all->conf->jail_uid_first + t->uid - 1 : 0;
-}
-
 void
 fca_template_images(fca_template_t *t, const fcf_err_t *err)
 {
-    uid_t            uid = template_uid(t);
+    uid_t            uid = fca_jail_uid(t->all, t->uid);
     fcf_err_t        why;
     fca_nic_owner_t  owner = { uid, uid };
 
@@ -105,7 +99,7 @@ fca_template_nic(fca_template_t *t, const fcf_err_t *err)
         .runtime_image = t->images->runtime,
         .function_image = t->images->function,
         .config_json = json, .nic = &t->nic, .gateway = config.gateway,
-        .prefix_len = config.prefix_len, .uid = template_uid(t),
+        .prefix_len = config.prefix_len, .uid = fca_jail_uid(t->all, t->uid),
     };
 
     if (json == NULL) {

@@ -29,7 +29,6 @@ struct fca_template_s {
     unsigned               held:1;      /* capacity */
     unsigned               made:1;
     unsigned               final:1;     /* another would be the same */
-    unsigned               asks;
 };
 
 /* template.c */
