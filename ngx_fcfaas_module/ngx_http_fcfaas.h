@@ -443,6 +443,24 @@ extern ngx_module_t  ngx_http_fcfaas_module;
 #define ngx_http_fcfaas_past(t)                                             \
     ((ngx_msec_int_t) (ngx_current_msec - (t)) >= 0)
 
+/* 1: it is to be set, in ms: it is not, or was for later */
+static ngx_inline ngx_uint_t
+ngx_http_fcfaas_sooner(ngx_event_t *timer, ngx_msec_t ms)
+{
+    if (!timer->timer_set) {
+        return 1;
+    }
+
+    if ((ngx_msec_int_t) (timer->timer.key - (ngx_current_msec + ms)) <= 0) {
+        return 0;
+    }
+
+    /* ngx_add_timer() keeps one that is near */
+    ngx_del_timer(timer);
+
+    return 1;
+}
+
 /* how many of the kind there were in this millisecond, before this one */
 static ngx_inline ngx_uint_t
 ngx_http_fcfaas_pace(ngx_http_fcfaas_pace_t *pace)

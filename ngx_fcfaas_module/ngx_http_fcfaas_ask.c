@@ -301,16 +301,8 @@ ngx_http_fcfaas_ask_later(ngx_http_fcfaas_pool_t *pool, ngx_msec_t ms)
                + ngx_random() % (NGX_HTTP_FCFAAS_ASK_AGAIN / 2);
     }
 
-    if (pool->asking.timer.timer_set) {
-
-        if ((ngx_msec_int_t) (pool->asking.timer.timer.key
-                              - (ngx_current_msec + ms)) <= 0)
-        {
-            return;
-        }
-
-        /* something comes sooner */
-        ngx_del_timer(&pool->asking.timer);
+    if (!ngx_http_fcfaas_sooner(&pool->asking.timer, ms)) {
+        return;
     }
 
     pool->asking.timer.handler = ngx_http_fcfaas_ask_tick;

@@ -16,6 +16,8 @@ typedef enum {
 } ngx_http_fcfaas_failure_kind_e;
 
 
+static void ngx_http_fcfaas_failure_hold(ngx_http_fcfaas_pool_t *pool,
+    ngx_msec_t ms, ngx_uint_t spaced);
 static void ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_pool_t *pool,
     const char *error, const char *text);
 static ngx_uint_t ngx_http_fcfaas_failure_count(
@@ -89,10 +91,7 @@ ngx_http_fcfaas_failure_before(ngx_http_fcfaas_pool_t *pool,
         pool->failing.row = row;
         ngx_http_fcfaas_failure_keep(pool, fcf_failure_name(failure->error),
                                      failure->message);
-        pool->failing.held = 1;
-        pool->failing.spaced = 1;
-        pool->failing.until = ngx_current_msec + ms;
-        ngx_http_fcfaas_ask_later(pool, ms + 1);
+        ngx_http_fcfaas_failure_hold(pool, ms, 1);
     }
 }
 
@@ -147,10 +146,7 @@ ngx_http_fcfaas_failure_count(ngx_http_fcfaas_pool_t *pool, const char *name)
         return 0;
     }
 
-    failing->held = 1;
-    failing->spaced = 1;
-    failing->until = ngx_current_msec + ms;
-    ngx_http_fcfaas_ask_later(pool, ms + 1);
+    ngx_http_fcfaas_failure_hold(pool, ms, 1);
 
     return 1;
 }
@@ -192,13 +188,22 @@ ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_pool_t *pool,
                     "no node has room for an instance");
 
     } else if (kind == NGX_HTTP_FCFAAS_FINAL) {
-        pool->failing.held = 1;
-        pool->failing.spaced = 0;
-        pool->failing.until = ngx_current_msec + NGX_HTTP_FCFAAS_NEGATIVE;
-        ngx_http_fcfaas_ask_later(pool, NGX_HTTP_FCFAAS_NEGATIVE + 1);
+        ngx_http_fcfaas_failure_hold(pool, NGX_HTTP_FCFAAS_NEGATIVE, 0);
     }
 
     ngx_http_fcfaas_refuse_all(pool, ngx_current_msec, &pool->failing.answer);
+}
+
+
+/* newcomers are told until then; spaced: the zone says when that is over */
+static void
+ngx_http_fcfaas_failure_hold(ngx_http_fcfaas_pool_t *pool, ngx_msec_t ms,
+    ngx_uint_t spaced)
+{
+    pool->failing.held = 1;
+    pool->failing.spaced = spaced;
+    pool->failing.until = ngx_current_msec + ms;
+    ngx_http_fcfaas_ask_later(pool, ms + 1);
 }
 
 

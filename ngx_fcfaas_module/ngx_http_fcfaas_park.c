@@ -1,8 +1,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_refuse.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
@@ -165,16 +163,8 @@ ngx_http_fcfaas_park_retry(ngx_http_fcfaas_pool_t *pool)
         return;
     }
 
-    if (pool->retry_timer.timer_set) {
-
-        if ((ngx_msec_int_t) (pool->retry_timer.timer.key
-                              - (ngx_current_msec + ms)) <= 0)
-        {
-            return;
-        }
-
-        /* another instance comes sooner */
-        ngx_del_timer(&pool->retry_timer);
+    if (!ngx_http_fcfaas_sooner(&pool->retry_timer, ms)) {
+        return;
     }
 
     pool->retry_timer.handler = ngx_http_fcfaas_park_retry_handler;

@@ -3,9 +3,6 @@
 
 #define NGX_HTTP_FCFAAS_ROOM_MIN  8
 
-#define ngx_http_fcfaas_pick_cell(q)                                        \
-    (ngx_queue_data(q, ngx_http_fcfaas_cell_t, queue))
-
 
 static void ngx_http_fcfaas_pick_insert(ngx_http_fcfaas_pick_t *pick,
     ngx_http_fcfaas_cell_t *cell, ngx_http_fcfaas_place_e place);

@@ -70,6 +70,9 @@ typedef struct {
     unsigned                    kind:2;     /* ngx_http_fcfaas_aside_e */
 } ngx_http_fcfaas_cell_t;
 
+#define ngx_http_fcfaas_pick_cell(q)                                        \
+    (ngx_queue_data(q, ngx_http_fcfaas_cell_t, queue))
+
 typedef struct {
     ngx_queue_t                 idle;
     ngx_http_fcfaas_cell_t    **room;

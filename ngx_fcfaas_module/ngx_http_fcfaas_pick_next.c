@@ -1,10 +1,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pick.h"
 
 
-#define ngx_http_fcfaas_pick_cell(q)                                        \
-    (ngx_queue_data(q, ngx_http_fcfaas_cell_t, queue))
-
-
 static ngx_http_fcfaas_cell_t *ngx_http_fcfaas_pick_first(ngx_queue_t *queue,
     ngx_http_fcfaas_pick_pt skips, void *data, ngx_uint_t nskips);
 static ngx_http_fcfaas_cell_t *ngx_http_fcfaas_pick_random(

@@ -99,8 +99,8 @@ ngx_http_fcfaas_pool_release(ngx_http_fcfaas_pool_t *pool)
         || pool->nwanted
         || pool->outdated
         || ngx_http_fcfaas_ask_busy(pool)
-        || ngx_http_fcfaas_failure_now(pool)
-        || ngx_http_fcfaas_route_share(pool))
+        || ngx_http_fcfaas_route_share(pool)
+        || ngx_http_fcfaas_failure_now(pool))
     {
         return;
     }

@@ -1,7 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
 /* instances taken from the zone at once */
@@ -242,5 +240,3 @@ ngx_http_fcfaas_share_waited(ngx_http_fcfaas_pool_t *pool)
 {
     return fcz_waited(&pool->worker->shared, &pool->shared);
 }
-
-

@@ -97,10 +97,9 @@ ngx_http_fcfaas_share_rung(void *arg, unsigned events)
 {
     ngx_http_fcfaas_worker_t  *w = arg;
 
-    uint32_t                 i, n;
-    uint64_t                 rings;
-    fcz_pool_t              *pools[NGX_HTTP_FCFAAS_SHARE_TURN];
-    ngx_http_fcfaas_pool_t  *pool;
+    uint32_t     i, n;
+    uint64_t     rings;
+    fcz_pool_t  *pools[NGX_HTTP_FCFAAS_SHARE_TURN];
 
     if (read(fcz_bell(&w->shared), &rings, sizeof(rings)) == -1
         && ngx_errno != NGX_EAGAIN)
@@ -113,10 +112,7 @@ ngx_http_fcfaas_share_rung(void *arg, unsigned events)
         n = fcz_heard(&w->shared, pools, NGX_HTTP_FCFAAS_SHARE_TURN);
 
         for (i = 0; i < n; i++) {
-            pool = ngx_http_fcfaas_share_of(pools[i]);
-
-            (void) ngx_http_fcfaas_share_room(pool);
-            ngx_http_fcfaas_park_kick(pool);
+            ngx_http_fcfaas_share_look_at(ngx_http_fcfaas_share_of(pools[i]));
         }
 
     } while (n);
@@ -243,18 +239,7 @@ ngx_http_fcfaas_share_ahead(ngx_http_fcfaas_pool_t *pool)
 void
 ngx_http_fcfaas_share_soon(ngx_http_fcfaas_worker_t *w, ngx_msec_t ms)
 {
-    if (w->share_timer.timer_set) {
-
-        if ((ngx_msec_int_t) (w->share_timer.timer.key
-                              - (ngx_current_msec + ms)) <= 0)
-        {
-            return;
-        }
-
-        ngx_del_timer(&w->share_timer);
-    }
-
-    if (!w->closing) {
+    if (ngx_http_fcfaas_sooner(&w->share_timer, ms) && !w->closing) {
         ngx_add_timer(&w->share_timer, ms);
     }
 }

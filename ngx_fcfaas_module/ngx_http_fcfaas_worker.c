@@ -28,6 +28,7 @@ static ngx_int_t ngx_http_fcfaas_worker_etcd(ngx_http_fcfaas_worker_t *w);
 static ngx_int_t ngx_http_fcfaas_worker_redis(ngx_http_fcfaas_worker_t *w);
 static const char **ngx_http_fcfaas_worker_strings(ngx_pool_t *pool,
     ngx_array_t *a);
+static void ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w);
 static void ngx_http_fcfaas_worker_tick(ngx_event_t *ev);
 static void ngx_http_fcfaas_worker_minimum(ngx_event_t *ev);
 
@@ -274,7 +275,8 @@ ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle)
 }
 
 
-void
+/* brings this worker's entry in the zone up to date */
+static void
 ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w)
 {
     ngx_queue_t                 *q;

@@ -23,8 +23,6 @@ typedef struct {
 ngx_int_t ngx_http_fcfaas_worker_start(ngx_cycle_t *cycle);
 void ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle);
 
-/* brings this worker's entry in the zone up to date */
-void ngx_http_fcfaas_worker_report(ngx_http_fcfaas_worker_t *w);
 /* What all of them reported, this one just now; also those that are shutting
  * down.  Of the pool; NULL: no memory. */
 ngx_http_fcfaas_stats_t *ngx_http_fcfaas_worker_stats(
