@@ -22,7 +22,6 @@ struct fcc_link_s {
 };
 
 typedef struct {
-    const char       *name;             /* of the archive */
     const char       *dir;
     struct archive   *a;
     fcc_link_t       *links;
@@ -366,7 +365,6 @@ fcc_unpack(const char *name, const char *dir, fcf_err_t *err)
     fcc_unpack_t  u;
 
     memset(&u, 0, sizeof(u));
-    u.name = name;
     u.dir = dir;
     u.a = archive_read_new();
 

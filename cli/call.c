@@ -70,7 +70,6 @@ fcc_reply_copy(fcc_reply_t *out, const fcf_etcd_reply_t *reply)
     size_t     i;
     fcf_kv_t  *to;
 
-    out->revision = reply->revision;
     out->succeeded = reply->succeeded;
     out->kvs = calloc(reply->nkvs + 1, sizeof(fcf_kv_t));
 

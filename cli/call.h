@@ -9,7 +9,6 @@
 typedef struct {
     fcf_kv_t   *kvs;
     size_t      nkvs;
-    int64_t     revision;
     int         succeeded;              /* of a transaction */
 } fcc_reply_t;
 

@@ -75,7 +75,7 @@ fcc_scale_once(fcc_t *fcc, const char *name, fcf_err_t *err)
 {
     int             rc;
     char           *text;
-    fcc_reply_t     spec, reply = { NULL, 0, 0, 0 };
+    fcc_reply_t     spec, reply = { NULL, 0, 0 };
     fcf_etcd_op_t   put;
     fcf_etcd_cmp_t  same;
 
@@ -173,7 +173,7 @@ fcc_rm(fcc_t *fcc, fcf_err_t *err)
 {
     int          rc;
     char         key[FCF_KEY_MAX];
-    fcc_reply_t  spec, versions = { NULL, 0, 0, 0 };
+    fcc_reply_t  spec, versions = { NULL, 0, 0 };
 
     rc = fcc_get_spec(fcc, fcc->args[0], &spec, err);
 

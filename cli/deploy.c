@@ -62,9 +62,7 @@ static int
 fcc_deploy_code(fcc_rollout_t *rollout, const fcc_source_t *source,
     fcf_err_t *err)
 {
-    char    *text;
     json_t  *code;
-    int      rc;
 
     code = json_pack("{s:s, s:I}", "sha256", source->sha256,
                      "size", (json_int_t) source->size);
@@ -80,12 +78,7 @@ fcc_deploy_code(fcc_rollout_t *rollout, const fcc_source_t *source,
     (void) json_object_set_new(rollout->spec, "version",
                                json_integer(rollout->version));
 
-    text = json_dumps(rollout->spec, JSON_COMPACT);
-    rc = text == NULL ? fcf_err_set(err, FCF_E_NOMEM, "no memory")
-         : fcf_spec_decode(&rollout->decoded, text, strlen(text), err);
-    free(text);
-
-    return rc;
+    return fcc_spec_read(&rollout->decoded, rollout->spec, err);
 }
 
 
@@ -131,13 +124,7 @@ fcc_deploy_elsewhere(const fcc_rollout_t *rollout, const fcc_source_t *source)
 static int
 fcc_deploy_serve(fcc_rollout_t *rollout, int wait, fcf_err_t *err)
 {
-    int  timeout_s;
-
-    timeout_s = 0;
-
-    if (fcc_opt_int(rollout->fcc, "timeout", 1, FCF_TIMEOUT_S_MAX, &timeout_s,
-                    err) != 0
-        || (wait && fcc_ready(rollout, timeout_s, err) != 0)
+    if ((wait && fcc_ready(rollout, err) != 0)
         || fcc_rollout_serve(rollout, err) != 0)
     {
         return -1;

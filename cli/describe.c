@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/call.h"
-#include "cli/nearest.h"
+#include "cli/rollout.h"
 #include "cli/table.h"
 #include "contract/fcf_text.h"
 
@@ -19,30 +19,6 @@ typedef struct {
     fcf_err_t      why;                 /* it is not */
     fcc_reply_t    versions, said;
 } fcc_described_t;
-
-
-static const char *
-fcc_field_name(void *arg, size_t i)
-{
-    (void) arg;
-    return fcf_spec_fields[i];
-}
-
-
-/* NULL: nobody else knows it either; "": it is known */
-static const char *
-fcc_field_meant(const char *field)
-{
-    size_t  i;
-
-    for (i = 0; fcf_spec_fields[i] != NULL; i++) {
-        if (strcmp(fcf_spec_fields[i], field) == 0) {
-            return "";
-        }
-    }
-
-    return fcc_nearest(field, fcc_field_name, NULL);
-}
 
 
 static int
@@ -166,7 +142,7 @@ fcc_describe_unknown(const fcc_described_t *d)
          field = json_object_iter_next(d->obj, field))
     {
         name = json_object_iter_key(field);
-        meant = fcc_field_meant(name);
+        meant = fcc_spec_meant(name);
 
         if (meant == NULL) {
             fcc_line("unknown field", "%s", name);

@@ -253,7 +253,7 @@ fcc_ready_redis(fcc_ready_t *ready)
 
 
 int
-fcc_ready(fcc_rollout_t *rollout, int timeout_s, fcf_err_t *err)
+fcc_ready(fcc_rollout_t *rollout, fcf_err_t *err)
 {
     int                              rc;
     char                             key[FCF_KEY_MAX];
@@ -271,7 +271,7 @@ fcc_ready(fcc_rollout_t *rollout, int timeout_s, fcf_err_t *err)
     memset(&ready, 0, sizeof(ready));
     ready.rollout = rollout;
     ready.err = err;
-    ready.timeout_s = timeout_s != 0 ? timeout_s
+    ready.timeout_s = rollout->timeout_s != 0 ? rollout->timeout_s
                       : rollout->decoded.boot_timeout_s + 10;
 
     fcf_request_id_new(ready.request_id);

@@ -25,6 +25,8 @@ fcc_rollout_open(fcc_rollout_t *rollout, fcc_t *fcc, const char *name,
     rollout->percent = 100;
 
     if (fcc_name_check(name, err) != 0
+        || fcc_opt_int(fcc, "timeout", 1, FCF_TIMEOUT_S_MAX,
+                       &rollout->timeout_s, err) != 0
         || fcc_get(fcc, fcf_key_spec(key, fcc->conf.prefix, name),
                    &rollout->there, err) != 0
         || fcc_list(fcc, fcf_key_versions(key, fcc->conf.prefix, name),
@@ -50,8 +52,7 @@ fcc_rollout_open(fcc_rollout_t *rollout, fcc_t *fcc, const char *name,
         return 0;
     }
 
-    /* what nobody takes is overwritten, but its version counts if it can be
-     * read */
+    /* what nobody takes is not built upon */
 
     rollout->old = json_loadb(rollout->there.kvs[0].value,
                               rollout->there.kvs[0].value_len, 0, NULL);

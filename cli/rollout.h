@@ -26,9 +26,10 @@ typedef struct {
     fcf_spec_t      decoded;
     int             percent;            /* of the requests; 100: it becomes
                                            current */
+    int             timeout_s;          /* to be ready; 0: not said */
 } fcc_rollout_t;
 
-/* Reads what is there. */
+/* Looks at the options that all of them have, and reads what is there. */
 int fcc_rollout_open(fcc_rollout_t *rollout, fcc_t *fcc, const char *name,
     fcf_err_t *err) fcf_must_check;
 void fcc_rollout_close(fcc_rollout_t *rollout);
@@ -47,11 +48,15 @@ int fcc_rollout_print(const fcc_rollout_t *rollout, const char *state,
 
 /* ready.c: one instance of the version is asked for, and waited for; says on
  * standard error what happens.  -1: it did not come up, *err says why. */
-int fcc_ready(fcc_rollout_t *rollout, int timeout_s, fcf_err_t *err)
-    fcf_must_check;
+int fcc_ready(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
 
 /* spec.c: the new spec: of what is there, of --spec and of the flags */
 int fcc_spec_merge(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
+/* what this JSON is as a spec */
+int fcc_spec_read(fcf_spec_t *out, const json_t *spec, fcf_err_t *err)
+    fcf_must_check;
+/* the field that was meant; "": it is known; NULL: none is near */
+const char *fcc_spec_meant(const char *field);
 /* two values say the same but for number, history, shares and who made it */
 int fcc_spec_same(const json_t *a, const json_t *b);
 

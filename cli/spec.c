@@ -30,6 +30,14 @@ fcc_spec_field(void *arg, size_t i)
 }
 
 
+const char *
+fcc_spec_meant(const char *field)
+{
+    return fcc_among(fcf_spec_fields, field)
+           ? "" : fcc_nearest(field, fcc_spec_field, NULL);
+}
+
+
 /* what people give: only fields that somebody knows */
 static int
 fcc_spec_given_check(const json_t *given, fcf_err_t *err)
@@ -47,9 +55,9 @@ fcc_spec_given_check(const json_t *given, fcf_err_t *err)
                                "people to set", name);
         }
 
-        if (!fcc_among(fcf_spec_fields, name)) {
-            meant = fcc_nearest(name, fcc_spec_field, NULL);
+        meant = fcc_spec_meant(name);
 
+        if (meant == NULL || *meant != '\0') {
             return fcf_err_set(err, FCF_E_INVALID, "--spec: %s: there is no "
                                "such field%s%s%s", name,
                                meant != NULL ? "; did you mean " : "",
@@ -155,7 +163,6 @@ fcc_spec_bare(const json_t *spec)
 int
 fcc_spec_merge(fcc_rollout_t *rollout, fcf_err_t *err)
 {
-    char    *text;
     json_t  *given;
 
     given = fcc_spec_given(rollout->fcc, err);
@@ -179,20 +186,22 @@ fcc_spec_merge(fcc_rollout_t *rollout, fcf_err_t *err)
         return -1;
     }
 
-    text = json_dumps(rollout->spec, JSON_COMPACT);
+    return fcc_spec_read(&rollout->decoded, rollout->spec, err);
+}
 
-    if (text == NULL) {
-        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
-    }
 
-    if (fcf_spec_decode(&rollout->decoded, text, strlen(text), err) != 0) {
-        free(text);
-        return -1;
-    }
+int
+fcc_spec_read(fcf_spec_t *out, const json_t *spec, fcf_err_t *err)
+{
+    int    rc;
+    char  *text;
 
+    text = json_dumps(spec, JSON_COMPACT);
+    rc = text == NULL ? fcf_err_set(err, FCF_E_NOMEM, "no memory")
+         : fcf_spec_decode(out, text, strlen(text), err);
     free(text);
 
-    return 0;
+    return rc;
 }
 
 

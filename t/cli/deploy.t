@@ -31,6 +31,12 @@ sub versions {
 sub spec { $etcd->get_json('/specs/mine') }
 
 
+# what is wrong on the line is told before anything is made
+my $wrong = $cli->run('deploy', source('one'), '--timeout', 'soon');
+is($wrong->{status}, 2, 'a timeout that is none');
+like($wrong->{err}, qr/^fcfaas: --timeout\b.*"?soon"?/m, 'is told');
+is_deeply([$etcd->keys('/specs/mine')], [], 'nothing is in etcd');
+
 # the first one
 my $r = $cli->ok('deploy', source('one'));
 like($r->{err}, qr/^fcfaas: version 1 starts as \S+-\d+$/m, 'deploy says what happens');

@@ -18,7 +18,7 @@ my %make = (
     set    => sub { $redis->cli('SADD', $_[0], 'x') },
     hash   => sub { $redis->cli('HSET', $_[0], 'x', 'y') },
     zset   => sub { $redis->cli('ZADD', $_[0], 'inf', 'x', '-inf', 'y', 1e300,
-        'z', 'nan' eq 'x' ? () : (17, "a\@b\@3")) },
+        'z', 17, "a\@b\@3") },
     stream => sub { $redis->cli('XADD', $_[0], '*', 'a', 'b') },
 );
 

@@ -9,7 +9,6 @@ package FcfTest::Http2;
 #   $c->cancel($s);                 # RST_STREAM
 #   my $r = $c->response($s, $timeout);     # { status, body }; dies if it does
 #                                   # not come whole in time
-#   $c->ping($timeout);             # the other side has read all until here
 #   $c->goaway; $c->close; $c->reset; $c->half_close;
 
 use strict;
@@ -20,8 +19,8 @@ use IO::Socket::INET;
 use Socket qw(SOL_SOCKET SO_LINGER);
 
 use constant { DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4,
-    PING => 6, GOAWAY => 7, WINDOW_UPDATE => 8 };
-use constant { END_STREAM => 1, ACK => 1, END_HEADERS => 4, PADDED => 8 };
+    GOAWAY => 7, WINDOW_UPDATE => 8 };
+use constant { END_STREAM => 1, ACK => 1, END_HEADERS => 4 };
 
 # of HPACK's static table
 my %status = (8 => 200, 9 => 204, 10 => 206, 11 => 304, 12 => 400, 13 => 404,
@@ -97,15 +96,6 @@ sub reset {
 }
 
 
-sub ping {
-    my ($self, $timeout) = @_;
-
-    $self->_frame(PING, 0, 0, 'fcf-ping');
-    delete $self->{pong};
-    $self->_until(sub { $self->{pong} }, $timeout, 'a pong');
-}
-
-
 sub response {
     my ($self, $stream, $timeout) = @_;
     my $got = $self->{got}{$stream};
@@ -149,9 +139,6 @@ sub _take {
     if ($type == SETTINGS && !($flags & ACK)) {
         $self->_frame(SETTINGS, ACK, 0, '');
 
-    } elsif ($type == PING && $flags & ACK) {
-        $self->{pong} = 1;
-
     } elsif ($got && $type == HEADERS) {
         $got->{status} //= _status($text);
 
@@ -160,7 +147,7 @@ sub _take {
         $self->_frame(WINDOW_UPDATE, 0, 0, pack 'N', $length) if $length;
 
     } elsif ($got && $type == RST_STREAM) {
-        $got->{reset} = $got->{end} = 1;
+        $got->{end} = 1;
     }
 
     $got->{end} = 1 if $got && $type != RST_STREAM
