@@ -95,6 +95,9 @@ typedef struct {
                                                    "regex"; or UNSET */
 #if (NGX_PCRE)
     ngx_http_regex_t            *regex;         /* of the location */
+    ngx_int_t                    literal;       /* characters before that
+                                                   capture, a segment: see
+                                                   _function.c; or UNSET */
 #endif
     ngx_msec_t                   park_timeout;
     ngx_msec_t                   upgrade_timeout;

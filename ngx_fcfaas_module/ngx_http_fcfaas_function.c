@@ -8,6 +8,8 @@
 #if (NGX_PCRE)
 static ngx_int_t ngx_http_fcfaas_function_capture(ngx_conf_t *cf,
     ngx_http_regex_t *regex, ngx_str_t text);
+static ngx_int_t ngx_http_fcfaas_function_literal(ngx_str_t *pattern);
+static ngx_uint_t ngx_http_fcfaas_function_group(u_char *p, u_char *last);
 #endif
 
 
@@ -94,6 +96,9 @@ ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
             conf->id = prev->id;
             conf->strip = prev->strip;
             conf->capture = prev->capture;
+#if (NGX_PCRE)
+            conf->literal = prev->literal;
+#endif
         }
     }
 
@@ -107,6 +112,7 @@ ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
     if (!inherited && conf->id && conf->regex) {
         conf->capture = ngx_http_fcfaas_function_capture(cf, conf->regex,
                                                          conf->id->value);
+        conf->literal = ngx_http_fcfaas_function_literal(&conf->regex->name);
     }
 
 #endif
@@ -159,6 +165,66 @@ ngx_http_fcfaas_function_capture(ngx_conf_t *cf, ngx_http_regex_t *regex,
     }
 
     return NGX_CONF_UNSET;
+}
+
+
+/*
+ * How many characters stand for themselves before the group, where the
+ * expression is "^", these, and "([^/]+)" or "(?<name>[^/]+)", and no more.
+ * What it captures is then the segment behind them: not to be searched for.
+ */
+
+static ngx_int_t
+ngx_http_fcfaas_function_literal(ngx_str_t *pattern)
+{
+    u_char  *p, *group, *last;
+
+    static u_char  segment[] = "[^/]+)";
+
+    if (pattern->len < sizeof(segment) || pattern->data[0] != '^') {
+        return NGX_CONF_UNSET;
+    }
+
+    p = pattern->data + 1;
+    last = pattern->data + pattern->len - (sizeof(segment) - 1);
+
+    if (ngx_strncmp(last, segment, sizeof(segment) - 1) != 0) {
+        return NGX_CONF_UNSET;
+    }
+
+    for (group = p; group < last && *group != '('; group++) {
+        if (strchr("\\^$.[|)?*+{", *group)) {
+            return NGX_CONF_UNSET;
+        }
+    }
+
+    if (group == last || !ngx_http_fcfaas_function_group(group + 1, last)) {
+        return NGX_CONF_UNSET;
+    }
+
+    return group - p;
+}
+
+
+/* nothing, or a name, stands between its "(" and what it matches */
+static ngx_uint_t
+ngx_http_fcfaas_function_group(u_char *p, u_char *last)
+{
+    if (p == last) {
+        return 1;
+    }
+
+    if (last - p < 4 || p[0] != '?' || p[1] != '<' || last[-1] != '>') {
+        return 0;
+    }
+
+    for (p += 2; p < last - 1; p++) {
+        if (!isalnum(*p) && *p != '_') {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 #endif

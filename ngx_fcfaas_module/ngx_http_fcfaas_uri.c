@@ -19,8 +19,14 @@
 
 static size_t ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
+#if (NGX_PCRE)
 static size_t ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
+static ngx_int_t ngx_http_fcfaas_uri_segment(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *segment);
+static ngx_int_t ngx_http_fcfaas_uri_match(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *segment);
+#endif
 static ngx_int_t ngx_http_fcfaas_uri_raw(ngx_http_request_t *r, size_t cut,
     ngx_str_t *path);
 static ngx_int_t ngx_http_fcfaas_uri_encoded(ngx_http_request_t *r,
@@ -67,25 +73,84 @@ ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
         return fcp_path_strip(&text, flcf->strip);
     }
 
+#if (NGX_PCRE)
+
     if (flcf->capture != NGX_CONF_UNSET) {
         return ngx_http_fcfaas_uri_captured(r, flcf, id);
     }
+
+#endif
 
     return 0;
 }
 
 
+#if (NGX_PCRE)
+
 /*
- * The location's regular expression once more: what r->captures and the
- * variable hold may come from another one, of an "if" or a subrequest.
+ * What the location's regular expression captures of the URI as it is now:
+ * what r->captures and the variable hold may come from another one, of an
+ * "if" or a subrequest.
  */
 
 static size_t
 ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id)
 {
-#if (NGX_PCRE)
-    int         from, to;
+    size_t     to;
+    ngx_str_t  segment;
+
+    if (ngx_http_fcfaas_uri_segment(r, flcf, &segment) != NGX_OK
+        && ngx_http_fcfaas_uri_match(r, flcf, &segment) != NGX_OK)
+    {
+        return 0;
+    }
+
+    to = segment.data + segment.len - r->uri.data;
+
+    if (segment.len != id->len
+        || ngx_memcmp(segment.data, id->data, id->len) != 0
+        || (to < r->uri.len && r->uri.data[to] != '/'))
+    {
+        return 0;
+    }
+
+    return to;
+}
+
+
+/* the common shape, without another run of the expression */
+static ngx_int_t
+ngx_http_fcfaas_uri_segment(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *segment)
+{
+    u_char  *p, *last;
+    size_t   literal;
+
+    literal = (size_t) flcf->literal;
+
+    if (flcf->literal == NGX_CONF_UNSET
+        || r->uri.len <= literal
+        || r->uri.data[literal] == '/'
+        || ngx_memcmp(r->uri.data, flcf->regex->name.data + 1, literal) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    segment->data = r->uri.data + literal;
+    last = r->uri.data + r->uri.len;
+
+    p = ngx_strlchr(segment->data, last, '/');
+    segment->len = (p ? p : last) - segment->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_fcfaas_uri_match(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *segment)
+{
     int        *captures;
     int         groups[NGX_HTTP_FCFAAS_GROUPS * 3];
     ngx_int_t   n;
@@ -97,32 +162,26 @@ ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
     if (size > NGX_HTTP_FCFAAS_GROUPS * 3) {
         captures = ngx_palloc(r->pool, size * sizeof(int));
         if (captures == NULL) {
-            return 0;
+            return NGX_ERROR;
         }
     }
 
     n = ngx_regex_exec(flcf->regex->regex, &r->uri, captures, size);
 
-    if (n < 0 || flcf->capture >= 2 * n) {
-        return 0;
-    }
-
-    from = captures[flcf->capture];
-    to = captures[flcf->capture + 1];
-
-    if (from < 0
-        || (size_t) (to - from) != id->len
-        || ngx_memcmp(r->uri.data + from, id->data, id->len) != 0
-        || ((size_t) to < r->uri.len && r->uri.data[to] != '/'))
+    if (n < 0
+        || flcf->capture >= 2 * n
+        || captures[flcf->capture] < 0)
     {
-        return 0;
+        return NGX_DECLINED;
     }
 
-    return to;
-#else
-    return 0;
-#endif
+    segment->data = r->uri.data + captures[flcf->capture];
+    segment->len = captures[flcf->capture + 1] - captures[flcf->capture];
+
+    return NGX_OK;
 }
+
+#endif
 
 
 /* NGX_DECLINED: not to be told from what the client wrote */

@@ -34,6 +34,10 @@ my @locations = (
     [numbered => '~ ^/t/([^/]+)/([^/]+)', 'fcfaas $2;', 3],
     [second => '~ ^/o/(?<f_a>[^/]+)/(?<f_o>[^/]+)', 'fcfaas $f_o;', 3],
     [first => '~ ^/(?<f_first>api)(/|$)', 'fcfaas $f_first;', 1],
+    # found without running the expression, or not
+    [plain => '~ ^/pl/([^/]+)', 'fcfaas $1;', 2],
+    [searched => '~ ^/se/(?<f_s>[^/][^/]*)', 'fcfaas $f_s;', 2],
+    [dotted => '~ ^/d.t/(?<f_d>[^/]+)', 'fcfaas $f_d;', 2],
     [caseless => '~* ^/CASE/(?<f_c>[^/]+)', 'fcfaas $f_c;', 2],
     [strip1 => '/pre/', 'fcfaas echo strip=1;', 1],
     [strip2 => '/two/', 'fcfaas echo strip=2;', 2],
@@ -134,8 +138,9 @@ sub random_path {
     if (rand() < 0.7) {
         $path = pick('/run/echo', '/run/echo', '/run/%65cho', '/t/x/echo',
             '/o/echo/echo', '/api', '/pre', '/two/x', '/mid/echo', '/br/echo',
-            '/CASE/echo', '/x/../run/echo', '//run//echo', '/run/echo%2f',
-            '/nest/fn/echo', '/nest/kept', '/nest')
+            '/CASE/echo', '/pl/echo', '/se/echo', '/d.t/echo', '/dot/echo',
+            '/x/../run/echo', '//run//echo', '/run/echo%2f', '/nest/fn/echo',
+            '/nest/kept', '/nest')
             . pick('', @joints) . substr $path, 1;
     }
 
