@@ -8,6 +8,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 #include "contract/fcf_text.h"
@@ -54,6 +55,11 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
     }
 
     if (pool->asking.under_way || ngx_http_fcfaas_failure_now(pool)) {
+        return;
+    }
+
+    if (ngx_http_fcfaas_visit_pending(pool->function)) {
+        /* instances that are there may just become ones of this version */
         return;
     }
 

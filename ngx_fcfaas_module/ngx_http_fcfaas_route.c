@@ -4,7 +4,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 
 
 #define ngx_http_fcfaas_route_pool(q)                                       \
@@ -287,11 +286,6 @@ static void
 ngx_http_fcfaas_route_wanted(ngx_http_fcfaas_function_t *f, int64_t version)
 {
     ngx_http_fcfaas_pool_t  *pool;
-
-    if (ngx_http_fcfaas_visit_pending(f)) {
-        /* instances that are there may just become ones of this version */
-        return;
-    }
 
     pool = ngx_http_fcfaas_pool_find(f, version);
 

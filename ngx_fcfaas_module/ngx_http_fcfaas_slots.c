@@ -274,6 +274,13 @@ ngx_http_fcfaas_slots_find(ngx_http_fcfaas_pool_t *pool,
         }
 
         instance = ngx_http_fcfaas_slots_of(cell);
+
+        if (cell->limit != ngx_http_fcfaas_slots_limit(instance)) {
+            /* it follows a spec that came after it, and is visited later */
+            ngx_http_fcfaas_slots_note(instance);
+            continue;
+        }
+
         limit = cell->limit == NGX_HTTP_FCFAAS_NO_LIMIT ? 0 : cell->limit;
 
         rc = peek ? ngx_http_fcfaas_share_peek(instance, wt, limit)

@@ -177,12 +177,10 @@ subtest '5000 keys' => sub {
     my %want;
 
     for my $page (0 .. 49) {
-        $etcd->call('/v3/kv/txn', { success => [ map {
-            my $key = sprintf '/functions/f%04d/slots/0', $page * 100 + $_;
-            $want{$key} = 'v' x 100;
-            { request_put => { key => FcfTest::Etcd::_b64($key),
-                value => FcfTest::Etcd::_b64($want{$key}) } }
-        } 0 .. 99 ] });
+        my @keys = map { sprintf '/functions/f%04d/slots/0', $page * 100 + $_ }
+            0 .. 99;
+        $want{$_} = 'v' x 100 for @keys;
+        $etcd->put_many(map { [$_, $want{$_}] } @keys);
     }
 
     my $ranges = $etcd->metric('etcd_debugging_mvcc_range_total');

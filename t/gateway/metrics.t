@@ -122,14 +122,13 @@ subtest 'over a reload' => sub {
 
 subtest 'many functions' => sub {
     my $n = 1100;
-    $g->etcd->call('/v3/kv/txn', { success => [ map {
-        my $f = sprintf 'many%04d', $_;
-        map { { request_put => { key => FcfTest::Etcd::_b64($_->[0]),
-            value => FcfTest::Etcd::_b64(json_encode($_->[1])) } } }
+    for my $page (0 .. $n / 50 - 1) {
+        $g->etcd->put_many(map { my $f = sprintf 'many%04d', $_;
             ["/specs/$f", { version => 1 }], ["/functions/$f/instances/n1-1",
             { worker_ip => '127.0.0.1', proxy_port => 0 + $g->agent_port,
-            internal_vm_ip => '172.16.0.2' }] } $_ * 50 .. $_ * 50 + 49 ] })
-        for 0 .. $n / 50 - 1;
+            internal_vm_ip => '172.16.0.2' }]
+        } $page * 50 .. $page * 50 + 49);
+    }
     $g->wait_known('specs', $n + 3, 20);
     $g->wait_known('instances', $n + 3, 20);
     my $others = metrics()->sum('fcfaas_function_requests_total',

@@ -160,6 +160,17 @@ sub put {
 }
 
 
+sub put_many {
+    my ($self, @puts) = @_;
+
+    $self->call('/v3/kv/txn', { success => [map {
+        my ($key, $value) = @$_;
+        $value = FcfTest::json_encode($value) if ref $value;
+        { request_put => { key => _b64($key), value => _b64($value) } }
+    } @puts] });
+}
+
+
 sub _range {
     my ($self, $key, %more) = @_;
     my $r = $self->call('/v3/kv/range', { key => _b64($key), %more });
