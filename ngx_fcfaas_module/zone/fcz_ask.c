@@ -32,7 +32,7 @@ fcz_view(fcz_member_t *m, fcz_pool_t *pool, fcz_view_t *view)
         return;
     }
 
-    i = fcz_mem_pool_of(m, pool);
+    i = fcz_mem_pool_find(m, pool);
 
     if (i != FCZ_NONE) {
         p = &m->cells->pools[i];
@@ -253,7 +253,7 @@ fcz_succeeded(fcz_member_t *m, fcz_pool_t *pool)
         return;
     }
 
-    i = fcz_mem_pool_of(m, pool);
+    i = fcz_mem_pool_find(m, pool);
 
     if (i != FCZ_NONE) {
         m->cells->pools[i].attempt = 0;

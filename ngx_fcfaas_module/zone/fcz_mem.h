@@ -168,10 +168,11 @@ uint32_t fcz_mem_wait(fcz_member_t *m, uint32_t member, uint32_t pool);
 void fcz_mem_wait_free(fcz_member_t *m, uint32_t wait);
 
 /* fcz_mem_pool.c */
-uint32_t fcz_mem_pool(fcz_member_t *m, const fcz_key_t *key);
 /* puts it with the idle ones, or takes it out, by what refers to it */
 void fcz_mem_pool_idle(fcz_member_t *m, uint32_t pool);
-/* the pool's cell; FCZ_NONE: there is none left */
+/* the pool's cell, for who only looks: FCZ_NONE if it has none */
+uint32_t fcz_mem_pool_find(fcz_member_t *m, fcz_pool_t *pool);
+/* the same, made if need be, of one that was idle; FCZ_NONE: none is left */
 uint32_t fcz_mem_pool_of(fcz_member_t *m, fcz_pool_t *pool);
 
 /* fcz_lock.c: 1 if the mutex is held, 0 if this member is alone */

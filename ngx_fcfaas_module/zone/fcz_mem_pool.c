@@ -3,22 +3,23 @@
 #include <string.h>
 
 
+static uint32_t fcz_mem_pool_lookup(fcz_member_t *m, const fcz_key_t *key);
+static uint32_t fcz_mem_pool_make(fcz_member_t *m, const fcz_key_t *key);
 static uint32_t fcz_mem_pool_new(fcz_member_t *m);
+static void fcz_mem_pool_is(fcz_member_t *m, fcz_pool_t *pool, uint32_t i);
 static void fcz_mem_pool_link(fcz_member_t *m, uint32_t i);
 static void fcz_mem_pool_unlink(fcz_member_t *m, uint32_t i);
 
 
-uint32_t
-fcz_mem_pool(fcz_member_t *m, const fcz_key_t *key)
+static uint32_t
+fcz_mem_pool_lookup(fcz_member_t *m, const fcz_key_t *key)
 {
-    uint32_t         i, gen, *bucket;
-    fcz_array_t     *a;
+    uint32_t         i;
     fcz_poolcell_t  *pool;
 
-    a = &m->zone->pools;
-    bucket = &m->cells->pool_buckets[key->part[0] & (a->nbuckets - 1)];
+    i = m->cells->pool_buckets[key->part[0] & (m->zone->pools.nbuckets - 1)];
 
-    for (i = *bucket; i != FCZ_NONE; i = m->cells->pools[i].next) {
+    for ( /* void */ ; i != FCZ_NONE; i = pool->next) {
         pool = &m->cells->pools[i];
 
         if (pool->key.part[0] == key->part[0]
@@ -27,6 +28,20 @@ fcz_mem_pool(fcz_member_t *m, const fcz_key_t *key)
             return i;
         }
     }
+
+    return FCZ_NONE;
+}
+
+
+static uint32_t
+fcz_mem_pool_make(fcz_member_t *m, const fcz_key_t *key)
+{
+    uint32_t         i, gen, *bucket;
+    fcz_array_t     *a;
+    fcz_poolcell_t  *pool;
+
+    a = &m->zone->pools;
+    bucket = &m->cells->pool_buckets[key->part[0] & (a->nbuckets - 1)];
 
     i = fcz_mem_pool_new(m);
     if (i == FCZ_NONE) {
@@ -161,7 +176,7 @@ fcz_mem_pool_unlink(fcz_member_t *m, uint32_t i)
 
 
 uint32_t
-fcz_mem_pool_of(fcz_member_t *m, fcz_pool_t *pool)
+fcz_mem_pool_find(fcz_member_t *m, fcz_pool_t *pool)
 {
     uint32_t  i;
 
@@ -171,13 +186,43 @@ fcz_mem_pool_of(fcz_member_t *m, fcz_pool_t *pool)
         return pool->cell;
     }
 
-    i = fcz_mem_pool(m, &pool->key);
+    i = fcz_mem_pool_lookup(m, &pool->key);
+
+    if (i != FCZ_NONE) {
+        fcz_mem_pool_is(m, pool, i);
+    }
+
+    return i;
+}
+
+
+uint32_t
+fcz_mem_pool_of(fcz_member_t *m, fcz_pool_t *pool)
+{
+    uint32_t  i;
+
+    i = fcz_mem_pool_find(m, pool);
+
+    if (i != FCZ_NONE) {
+        return i;
+    }
+
+    i = fcz_mem_pool_make(m, &pool->key);
 
     if (i == FCZ_NONE) {
         fcz_mem_full(m);
         return FCZ_NONE;
     }
 
+    fcz_mem_pool_is(m, pool, i);
+
+    return i;
+}
+
+
+static void
+fcz_mem_pool_is(fcz_member_t *m, fcz_pool_t *pool, uint32_t i)
+{
     /* one that we wait in is never taken from us within an epoch */
 
     pool->wait = FCZ_NONE;
@@ -186,6 +231,4 @@ fcz_mem_pool_of(fcz_member_t *m, fcz_pool_t *pool)
     pool->cell = i;
     pool->gen = m->cells->pools[i].gen;
     pool->epoch = m->zone->epoch;
-
-    return i;
 }

@@ -208,7 +208,7 @@ fcz_room(fcz_member_t *m, fcz_pool_t *pool, fcz_slot_t **slots, uint32_t n)
     }
 
     found = 0;
-    i = fcz_mem_pool_of(m, pool);
+    i = fcz_mem_pool_find(m, pool);
 
     if (i != FCZ_NONE) {
         i = m->cells->pools[i].room;

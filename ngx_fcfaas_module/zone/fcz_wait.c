@@ -66,7 +66,7 @@ fcz_wait_add(fcz_member_t *m, fcz_pool_t *pool, uint32_t limit,
         /* while it waits, it looks often enough to be believed alive */
         fcz_write(&m->zone->entries[m->index].beat, fcz_now());
 
-        i = fcz_mem_pool_of(m, pool);
+        i = fcz_mem_pool_find(m, pool);
 
         if (i != FCZ_NONE) {
             n = m->cells->pools[i].waiting;
@@ -439,7 +439,7 @@ fcz_offers(fcz_member_t *m)
         }
 
         n++;
-        cell = fcz_mem_pool_of(m, pool);
+        cell = fcz_mem_pool_find(m, pool);
 
         again = cell != FCZ_NONE && m->cells->pools[cell].room != FCZ_NONE
                 && fcz_offer(m, cell);

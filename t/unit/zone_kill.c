@@ -141,6 +141,7 @@ wrong(void)
     uint32_t       n, held, waiting[POOLS], sum, l;
     char           name[16];
     fcz_key_t      key;
+    fcz_pool_t     pool;
     fcz_cells_t    where;
     fcz_member_t   m;
     fcz_poolcell_t *p;
@@ -163,7 +164,8 @@ wrong(void)
     for (i = 0; i < SLOTS; i++) {
         (void) snprintf(name, sizeof(name), "f%d", i % POOLS);
         fcz_key(zone, &key, name, "");
-        n = fcz_mem_pool(&m, &key);
+        fcz_pool_init(&pool, &key);
+        n = fcz_mem_pool_of(&m, &pool);
         p = &where.pools[n];
 
         if (i < POOLS && p->waiting != waiting[i]) {

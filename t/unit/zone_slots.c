@@ -425,6 +425,59 @@ test_pools(void)
 }
 
 
+/* to look at a pool takes no cell, and so none from another: what is known of
+ * that one stays */
+static void
+test_lookers(void)
+{
+    int           i, full;
+    char          name[16];
+    fcz_t        *z;
+    fcz_key_t     key;
+    uint64_t      until;
+    fcz_view_t    view;
+    fcz_stat_t    stat;
+    fcz_pool_t    failing, waited, others[64];
+    fcz_slot_t   *room[4];
+    fcz_member_t  m;
+
+    z = fct_zone_new(16);
+    is_int(fcz_join(&m, z), 0, "a zone for few pools");
+    fcz_stat(&m, &stat);
+    ok(stat.pools_max < 64, "less than there are functions");
+
+    fcz_key(z, &key, "failing", "");
+    fcz_pool_init(&failing, &key);
+
+    for (i = 0; i < 3; i++) {
+        (void) fcz_failed(&m, &failing, 31 + (uint64_t) i, &until);
+    }
+
+    fcz_key(z, &key, "waited", "");
+    fcz_pool_init(&waited, &key);
+    is_int(fcz_wait_add(&m, &waited, 0, 1), FCZ_OK, "one waits elsewhere");
+
+    for (i = 0, full = 0; i < 64; i++) {
+        (void) snprintf(name, sizeof(name), "f%d", i);
+        fcz_key(z, &key, name, "");
+        fcz_pool_init(&others[i], &key);
+
+        fcz_view(&m, &others[i], &view);
+        fcz_succeeded(&m, &others[i]);
+        (void) fcz_room(&m, &others[i], room, 4);
+        full += fcz_wait_add(&m, &others[i], 0, 1) == FCZ_FULL;
+    }
+
+    is_int(full, 64, "one waits, no more may");
+
+    fcz_view(&m, &failing, &view);
+    is_int(view.failed, 3, "64 others were looked at: its failures count");
+
+    fcz_wait_sub(&m, &waited, FCZ_NO_TICKET);
+    fcz_leave(&m);
+}
+
+
 int
 main(void)
 {
@@ -442,6 +495,7 @@ main(void)
     test_leaving();
     test_full();
     test_pools();
+    test_lookers();
 
     is_int(a.m.events | b.m.events | c.m.events, 0, "nothing odd happened");
 
