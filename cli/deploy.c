@@ -7,7 +7,6 @@
 
 #include "cli/command.h"
 #include "cli/rollout.h"
-#include "cli/source.h"
 
 static const char *const  fcc_endings[] = {
     ".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", NULL
@@ -179,25 +178,36 @@ fcc_deploy_version(fcc_rollout_t *rollout, const fcc_source_t *source,
 
 
 static int
+fcc_deploy_image(fcc_rollout_t *rollout, fcc_source_t *source, fcf_err_t *err)
+{
+    if (fcc_spec_merge(rollout, source, err) != 0
+        || fcc_source_look(source, &rollout->fcc->conf,
+                           rollout->decoded.runtime, err) != 0
+        || fcc_image_put(source, &rollout->fcc->conf, err) != 0)
+    {
+        return -1;
+    }
+
+    (void) fprintf(stderr, "fcfaas: %s: an image of %u files, %" PRId64
+                   " KB, %.12s...\n", rollout->name, source->files,
+                   (source->size + 1023) / 1024, source->sha256);
+
+    rollout->version = rollout->newest + 1;
+
+    return fcc_deploy_code(rollout, source, err);
+}
+
+
+static int
 fcc_deploy_source(fcc_rollout_t *rollout, const char *given, fcf_err_t *err)
 {
     int            rc;
     fcc_source_t   source;
 
-    rc = fcc_source_open(&source, &rollout->fcc->conf, given,
-                         rollout->decoded.runtime, err);
+    rc = fcc_source_open(&source, given, err);
 
     if (rc == 0) {
-        rc = fcc_image_put(&source, &rollout->fcc->conf, err);
-    }
-
-    if (rc == 0) {
-        (void) fprintf(stderr, "fcfaas: %s: an image of %u files, %" PRId64
-                       " KB, %.12s...\n", rollout->name, source.files,
-                       (source.size + 1023) / 1024, source.sha256);
-
-        rollout->version = rollout->newest + 1;
-        rc = fcc_deploy_code(rollout, &source, err);
+        rc = fcc_deploy_image(rollout, &source, err);
     }
 
     if (rc == 0) {
@@ -232,10 +242,6 @@ fcc_deploy(fcc_t *fcc, fcf_err_t *err)
     if (rc == 0 && rollout.percent != 100 && rollout.old == NULL) {
         rc = fcf_err_set(err, FCF_E_INVALID, "--percent %d: %s has no version "
                          "yet to share requests with", rollout.percent, name);
-    }
-
-    if (rc == 0) {
-        rc = fcc_spec_merge(&rollout, err);
     }
 
     if (rc == 0) {

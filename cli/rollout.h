@@ -8,6 +8,7 @@
 #define _FCC_ROLLOUT_H_INCLUDED_
 
 #include "cli/call.h"
+#include "cli/source.h"
 
 #define FCC_VERSIONS_KEPT  10
 
@@ -50,8 +51,10 @@ int fcc_rollout_print(const fcc_rollout_t *rollout, const char *state,
  * standard error what happens.  -1: it did not come up, *err says why. */
 int fcc_ready(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
 
-/* spec.c: the new spec: of what is there, of --spec and of the flags */
-int fcc_spec_merge(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
+/* spec.c: the new spec: of what is there, of fcfaas.json in the source, of
+ * --spec and of the flags, each before the one named here */
+int fcc_spec_merge(fcc_rollout_t *rollout, const fcc_source_t *source,
+    fcf_err_t *err) fcf_must_check;
 /* what this JSON is as a spec */
 int fcc_spec_read(fcf_spec_t *out, const json_t *spec, fcf_err_t *err)
     fcf_must_check;

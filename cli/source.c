@@ -113,18 +113,12 @@ fcc_source_prepare(fcc_source_t *source, const fcc_conf_t *conf,
 
 
 int
-fcc_source_open(fcc_source_t *source, const fcc_conf_t *conf,
-    const char *given, const char *runtime, fcf_err_t *err)
+fcc_source_open(fcc_source_t *source, const char *given, fcf_err_t *err)
 {
     struct stat  st;
 
     memset(source, 0, sizeof(fcc_source_t));
     source->given = given;
-    source->runtime = runtime;
-
-    if (fcc_source_runtime(source, conf, err) != 0) {
-        return -1;
-    }
 
     source->label = realpath(given, NULL);
 
@@ -147,7 +141,17 @@ fcc_source_open(fcc_source_t *source, const fcc_conf_t *conf,
         return -1;
     }
 
-    return fcc_tree_check(source, err) != 0
+    return fcc_tree_check(source, err);
+}
+
+
+int
+fcc_source_look(fcc_source_t *source, const fcc_conf_t *conf,
+    const char *runtime, fcf_err_t *err)
+{
+    source->runtime = runtime;
+
+    return fcc_source_runtime(source, conf, err) != 0
            || fcc_entry_check(source, conf, err) != 0
            || fcc_source_prepare(source, conf, err) != 0
            ? -1 : 0;

@@ -12,7 +12,7 @@ typedef struct {
     char         *label;                /* its absolute path */
     char         *dir;                  /* what is looked at */
     char         *temp;                 /* NULL: nothing was unpacked */
-    const char   *runtime;
+    const char   *runtime;              /* by fcc_source_look() */
     char         *runtime_img;          /* NULL: not to be seen from here */
     unsigned      files;
     int64_t       bytes;
@@ -20,9 +20,13 @@ typedef struct {
     int64_t       size;
 } fcc_source_t;
 
-/* Unpacks and checks it.  conf says where runtimes are. */
-int fcc_source_open(fcc_source_t *source, const fcc_conf_t *conf,
-    const char *given, const char *runtime, fcf_err_t *err) fcf_must_check;
+/* Unpacks it, and sees that all of it can be in an image. */
+int fcc_source_open(fcc_source_t *source, const char *given, fcf_err_t *err)
+    fcf_must_check;
+/* Sees that the runtime can start it, and does what the runtime wants done
+ * before.  conf says where runtimes are. */
+int fcc_source_look(fcc_source_t *source, const fcc_conf_t *conf,
+    const char *runtime, fcf_err_t *err) fcf_must_check;
 void fcc_source_close(fcc_source_t *source);
 
 /* tree.c: every file is one that an image can have, no link leads out; counts

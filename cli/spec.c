@@ -1,7 +1,13 @@
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/command.h"
 #include "cli/nearest.h"
 #include "cli/rollout.h"
+
+/* in a function's directory: what its spec is to say */
+#define FCC_SPEC_FILE  "fcfaas.json"
 
 /* made by the commands themselves */
 static const char *const  fcc_spec_own[] = {
@@ -40,7 +46,7 @@ fcc_spec_meant(const char *field)
 
 /* what people give: only fields that somebody knows */
 static int
-fcc_spec_given_check(const json_t *given, fcf_err_t *err)
+fcc_spec_given_check(const json_t *given, const char *where, fcf_err_t *err)
 {
     void        *field;
     const char  *name, *meant;
@@ -51,15 +57,15 @@ fcc_spec_given_check(const json_t *given, fcf_err_t *err)
         name = json_object_iter_key(field);
 
         if (fcc_among(fcc_spec_own, name)) {
-            return fcf_err_set(err, FCF_E_INVALID, "--spec: %s: is not for "
-                               "people to set", name);
+            return fcf_err_set(err, FCF_E_INVALID, "%s: %s: is not for people "
+                               "to set", where, name);
         }
 
         meant = fcc_spec_meant(name);
 
         if (meant == NULL || *meant != '\0') {
-            return fcf_err_set(err, FCF_E_INVALID, "--spec: %s: there is no "
-                               "such field%s%s%s", name,
+            return fcf_err_set(err, FCF_E_INVALID, "%s: %s: there is no such "
+                               "field%s%s%s", where, name,
                                meant != NULL ? "; did you mean " : "",
                                meant != NULL ? meant : "",
                                meant != NULL ? "?" : "");
@@ -70,36 +76,85 @@ fcc_spec_given_check(const json_t *given, fcf_err_t *err)
 }
 
 
-static json_t *
-fcc_spec_given(const fcc_t *fcc, fcf_err_t *err)
+/* given: what was read of where, as it was written there, or NULL for why it
+ * could not be; freed */
+static int
+fcc_spec_take(json_t *spec, json_t *given, const json_error_t *why,
+    const char *where, const char *written, fcf_err_t *err)
+{
+    int  rc;
+
+    if (!json_is_object(given)) {
+        rc = fcf_err_set(err, FCF_E_INVALID, "%s%s: is not a JSON object%s%s",
+                         where, written, given == NULL ? ": " : "",
+                         given == NULL ? why->text : "");
+
+    } else {
+        rc = fcc_spec_given_check(given, where, err);
+
+        if (rc == 0 && json_object_update(spec, given) != 0) {
+            rc = fcf_err_set(err, FCF_E_NOMEM, "no memory");
+        }
+    }
+
+    json_decref(given);
+
+    return rc;
+}
+
+
+/* fcfaas.json, if there is one */
+static int
+fcc_spec_file(json_t *spec, const fcc_source_t *source, fcf_err_t *err)
+{
+    int            rc;
+    char          *path, line[32];
+    json_t        *given;
+    json_error_t   why;
+
+    path = fcc_join(source->dir, FCC_SPEC_FILE);
+
+    if (path == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    rc = 0;
+
+    if (access(path, F_OK) == 0) {
+        given = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+        (void) snprintf(line, sizeof(line), ":%d", why.line);
+        rc = fcc_spec_take(spec, given, &why, FCC_SPEC_FILE,
+                           given == NULL ? line : "", err);
+        rc = rc == 0 ? 0 : fcf_err_wrap(err, "%s", source->given);
+    }
+
+    free(path);
+
+    return rc;
+}
+
+
+/* --spec */
+static int
+fcc_spec_option(const fcc_t *fcc, json_t *spec, fcf_err_t *err)
 {
     json_t        *given;
     const char    *text;
+    char           written[256];
     json_error_t   why;
 
     text = fcc_opt(fcc, "spec");
 
     if (text == NULL || *text == '\0') {
-        return json_object();
+        return 0;
     }
 
     given = *text == '@' ? json_load_file(text + 1, 0, &why)
                          : json_loads(text, 0, &why);
 
-    if (!json_is_object(given)) {
-        fcf_err_set(err, FCF_E_INVALID, "--spec %s: is not a JSON object%s%s",
-                    text, given == NULL ? ": " : "",
-                    given == NULL ? why.text : "");
-        json_decref(given);
-        return NULL;
-    }
+    (void) snprintf(written, sizeof(written), " %s", text);
 
-    if (fcc_spec_given_check(given, err) != 0) {
-        json_decref(given);
-        return NULL;
-    }
-
-    return given;
+    return fcc_spec_take(spec, given, &why, "--spec", written, err);
 }
 
 
@@ -161,32 +216,19 @@ fcc_spec_bare(const json_t *spec)
 
 
 int
-fcc_spec_merge(fcc_rollout_t *rollout, fcf_err_t *err)
+fcc_spec_merge(fcc_rollout_t *rollout, const fcc_source_t *source,
+    fcf_err_t *err)
 {
-    json_t  *given;
-
-    given = fcc_spec_given(rollout->fcc, err);
-
-    if (given == NULL) {
-        return -1;
-    }
-
     rollout->spec = fcc_spec_bare(rollout->old);
 
-    if (rollout->spec == NULL
-        || json_object_update(rollout->spec, given) != 0)
-    {
-        json_decref(given);
+    if (rollout->spec == NULL) {
         return fcf_err_set(err, FCF_E_NOMEM, "no memory");
     }
 
-    json_decref(given);
-
-    if (fcc_spec_flags(rollout->fcc, rollout->spec, err) != 0) {
-        return -1;
-    }
-
-    return fcc_spec_read(&rollout->decoded, rollout->spec, err);
+    return fcc_spec_file(rollout->spec, source, err) != 0
+           || fcc_spec_option(rollout->fcc, rollout->spec, err) != 0
+           || fcc_spec_flags(rollout->fcc, rollout->spec, err) != 0
+           ? -1 : fcc_spec_read(&rollout->decoded, rollout->spec, err);
 }
 
 

@@ -42,4 +42,11 @@ like($cli->ok('logs', 'mine', '--version', 1)->{out}, qr/no such luck/,
     'what the first one printed is kept')
     or diag($cli->run('logs', 'mine')->{out});
 
+$cli->ok('init', '--runtime', 'base', tmpdir() . '/first');
+$cli->ok('deploy', tmpdir() . '/first', '-t', 120);
+is($cli->ok('invoke', 'first')->{out}, "hello, world\n",
+    'what init makes serves');
+is($cli->ok('invoke', 'first/?name=Ada')->{out}, "hello, Ada\n",
+    'and is told what was asked');
+
 done_testing;
