@@ -7,10 +7,19 @@
 #define NGX_HTTP_FCFAAS_LARGE_BODY  32768
 
 
+/* c->quic is there */
+#if (nginx_version >= 1025000 && (NGX_QUIC || NGX_COMPAT))
+#define NGX_HTTP_FCFAAS_QUIC  1
+#else
+#define NGX_HTTP_FCFAAS_QUIC  0
+#endif
+
+
 extern ngx_module_t  ngx_http_proxy_module;
 
 
 static ngx_int_t ngx_http_fcfaas_phase_watch(ngx_http_request_t *r);
+static void ngx_http_fcfaas_phase_write(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_fcfaas_phase_large(ngx_http_request_t *r);
 static ngx_int_t ngx_http_fcfaas_phase_read(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
@@ -65,9 +74,35 @@ ngx_http_fcfaas_phase_watch(ngx_http_request_t *r)
     }
 
     r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
+    r->write_event_handler = ngx_http_fcfaas_phase_write;
+
+#if (NGX_HTTP_FCFAAS_QUIC)
+    if (r->connection->quic && r->connection->write->error) {
+        /* since its body was being read */
+        ngx_post_event(r->connection->write, &ngx_posted_events);
+    }
+#endif
 
     return NGX_OK;
+}
+
+
+/* A client of HTTP/3 that has sent all there is leaves by wanting no answer
+ * any more, which nginx tells as an error of writing. */
+
+static void
+ngx_http_fcfaas_phase_write(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_FCFAAS_QUIC)
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (c->quic && c->write->error) {
+        c->read->error = 1;
+        ngx_http_test_reading(r);
+    }
+#endif
 }
 
 

@@ -179,12 +179,19 @@ sub wait_quiet {
 }
 
 
+# none before all of them are there
+sub _all_workers {
+    my ($self) = @_;
+    my @workers = @{ $self->status->{workers} };
+    return @workers >= $self->{workers} ? @workers : ();
+}
+
 sub wait_known {
     my ($self, $what, $n, $timeout) = @_;
 
     FcfTest::wait_for(sub {
-        my @workers = @{ $self->status->{workers} };
-        @workers == grep { $_->{$what} == $n } @workers;
+        my @workers = $self->_all_workers;
+        @workers && @workers == grep { $_->{$what} == $n } @workers;
     }, $timeout // 5, "$n $what in each worker");
 }
 
@@ -227,8 +234,9 @@ sub seen {
 
     my $revision = $self->{etcd}->put('/specs/mark', '{}');
     FcfTest::wait_for(sub {
-        my @workers = @{ $self->status->{workers} };
-        @workers == grep { $_->{etcd}{revision} >= $revision } @workers;
+        my @workers = $self->_all_workers;
+        @workers && @workers == grep { $_->{etcd}{revision} >= $revision }
+            @workers;
     }, 10, 'the workers to see the spec');
     return Time::HiRes::time();
 }
