@@ -28,7 +28,7 @@ fcc_etcd(fcc_t *fcc, fcf_err_t *err)
             .ca = fcc->conf.etcd_ca,
             .cert = fcc->conf.etcd_cert,
             .key = fcc->conf.etcd_key,
-            .timeout_ms = FCC_CALL_MS,
+            .timeout_ms = fcc->call_ms != 0 ? fcc->call_ms : FCC_CALL_MS,
         };
 
         fcc->etcd = fcf_etcd_new(&fcc->loop, &conf, err);

@@ -60,6 +60,7 @@ struct fcc_s {
     fcf_loop_t            loop;
     fcc_poll_t           *poll;
     fcf_etcd_t           *etcd;         /* by fcc_etcd() */
+    int                   call_ms;      /* for its answers; 0: the usual */
 };
 
 /* ends with NULL; main.c */
@@ -70,12 +71,23 @@ extern const fcc_verb_t  fcc_verb_ls, fcc_verb_describe, fcc_verb_ps,
                          fcc_verb_scale, fcc_verb_deploy, fcc_verb_rollback,
                          fcc_verb_logs, fcc_verb_init;
 
+/* of no list: what a shell asks when a command line is typed (complete.c), and
+ * what manual pages are made with (mdoc.c).  They get their arguments as they
+ * are, and no settings. */
+extern const fcc_verb_t  fcc_verb_complete, fcc_verb_mdoc;
+
 /* options.c: the whole command line; -1, or FCC_DONE, or what to end with
  * without running a verb */
 #define FCC_GO_ON  100
 int fcc_options(fcc_t *fcc, int argc, char **argv, fcf_err_t *err);
 /* an option's last value ("" if it takes none), NULL: was not given */
 const char *fcc_opt(const fcc_t *fcc, const char *name);
+/* each option that a verb has (NULL: those of all), without its dashes */
+void fcc_options_each(const fcc_verb_t *verb,
+    void (*each)(void *arg, const char *name, char letter, int has_arg),
+    void *arg);
+/* by its name; NULL: there is none */
+const fcc_verb_t *fcc_verb(const char *name);
 /* a whole number; *out stays if it was not given */
 int fcc_opt_int(const fcc_t *fcc, const char *name, int min, int max,
     int *out, fcf_err_t *err) fcf_must_check;

@@ -88,6 +88,31 @@ fcc_longs_make(fcc_longs_t *longs, const fcc_option_t *own)
 }
 
 
+void
+fcc_options_each(const fcc_verb_t *verb,
+    void (*each)(void *arg, const char *name, char letter, int has_arg),
+    void *arg)
+{
+    int           i, number;
+    char          letter;
+    fcc_longs_t   longs;
+
+    fcc_longs_make(&longs, verb != NULL ? verb->options : NULL);
+
+    for (i = 0; i < longs.n; i++) {
+
+        number = longs.list[i].val;
+        letter = number >= FCC_OPT_VERB
+                 ? verb->options[number - FCC_OPT_VERB].letter
+                 : number == FCC_OPT_HELP ? 'h'
+                 : number == FCC_OPT_JSON ? 'j' : 0;
+
+        each(arg, longs.names[i], letter,
+             longs.list[i].has_arg == required_argument);
+    }
+}
+
+
 static const char *
 fcc_long_name(void *arg, size_t i)
 {
@@ -204,17 +229,30 @@ fcc_verb_name(void *arg, size_t i)
 }
 
 
-static int
-fcc_verb_find(fcc_t *fcc, const char *name, fcf_err_t *err)
+const fcc_verb_t *
+fcc_verb(const char *name)
 {
-    size_t       i;
-    const char  *nearest;
+    size_t  i;
 
     for (i = 0; fcc_verbs[i] != NULL; i++) {
         if (strcmp(fcc_verbs[i]->name, name) == 0) {
-            fcc->verb = fcc_verbs[i];
-            return 0;
+            return fcc_verbs[i];
         }
+    }
+
+    return NULL;
+}
+
+
+static int
+fcc_verb_find(fcc_t *fcc, const char *name, fcf_err_t *err)
+{
+    const char  *nearest;
+
+    fcc->verb = fcc_verb(name);
+
+    if (fcc->verb != NULL) {
+        return 0;
     }
 
     nearest = fcc_nearest(name, fcc_verb_name, NULL);
@@ -267,6 +305,25 @@ fcc_count(const fcc_t *fcc, fcf_err_t *err)
 }
 
 
+static const fcc_verb_t *
+fcc_hidden(const char *name)
+{
+    size_t  i;
+
+    static const fcc_verb_t *const  hidden[] = {
+        &fcc_verb_complete, &fcc_verb_mdoc
+    };
+
+    for (i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+        if (strcmp(hidden[i]->name, name) == 0) {
+            return hidden[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 int
 fcc_options(fcc_t *fcc, int argc, char **argv, fcf_err_t *err)
 {
@@ -291,6 +348,15 @@ fcc_options(fcc_t *fcc, int argc, char **argv, fcf_err_t *err)
 
     if (strcmp(argv[0], "help") == 0) {
         return fcc_help_command(fcc, argc, argv, err);
+    }
+
+    fcc->verb = fcc_hidden(argv[0]);
+
+    if (fcc->verb != NULL) {
+        fcc->args = argv + 1;
+        fcc->nargs = argc - 1;
+
+        return FCC_GO_ON;
     }
 
     if (fcc_verb_find(fcc, argv[0], err) != 0) {
