@@ -192,7 +192,11 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
         return -1;
     }
 
-    all->looker = fca_looker_new(&agent->uv, conf, err);
+    if (fca_agent_open_images(agent, err) != 0) {
+        return -1;
+    }
+
+    all->looker = fca_looker_new(&agent->uv, conf, agent->cache, err);
     if (all->looker == NULL) {
         return -1;
     }
@@ -303,6 +307,7 @@ fca_agent_close(fca_t *agent)
 
     agent->proxy_ends |= fca_routes_free(agent->all.routes);
     fca_looker_free(agent->all.looker);
+    fca_agent_close_images(agent);
     fca_snaps_free(agent->all.snaps);
 
     if (agent->etcd) {

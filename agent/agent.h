@@ -36,6 +36,11 @@ typedef struct {
     fca_notify_t          notify;
 
     fcf_http_t           *http;
+    fca_cache_t          *cache;        /* of images */
+    fcf_timer_t          *sweep;        /* of those that nothing names */
+    unsigned              sweep_part;   /* whose turn it is; 0: none is under
+                                           way */
+    int                   sweep_again;
     fcf_etcd_t           *etcd;
     fcf_redis_t          *redis;
     fca_vmm_conf_t        vmm;

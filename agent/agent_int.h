@@ -35,4 +35,10 @@ void fca_agent_nic_lost(void *arg, const fca_nic_t *nic, const fcf_err_t *why);
 /* health.h */
 void fca_agent_health(void *arg);
 
+/* agent_images.c */
+int fca_agent_open_images(fca_t *agent, fcf_err_t *err) fcf_must_check;
+/* a spec changed: perhaps one is named no more */
+void fca_agent_images_changed(fca_t *agent);
+void fca_agent_close_images(fca_t *agent);
+
 #endif /* _FCA_AGENT_INT_H_INCLUDED_ */

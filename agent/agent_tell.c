@@ -27,6 +27,7 @@ fca_agent_spec(void *arg, const char *function_id)
     fca_t  *agent = arg;
 
     fca_instances_spec(&agent->all, function_id);
+    fca_agent_images_changed(agent);
 
     if (agent->phase == FCA_RUNNING) {
         fca_jobs_kick(agent->jobs);     /* one may wait for this */
@@ -39,6 +40,7 @@ fca_agent_specs(void *arg)
     fca_t  *agent = arg;
 
     fca_instances_specs(&agent->all);
+    fca_agent_images_changed(agent);
     fca_jobs_kick(agent->jobs);
     fca_agent_announce(agent);
 }

@@ -98,6 +98,36 @@ fca_metrics_starts(fca_prom_t *prom, const fca_start_stats_t *stats)
 }
 
 static void
+fca_metrics_images(fca_prom_t *prom, const fca_cache_t *cache)
+{
+    size_t            i;
+    fca_label_t       label = { "outcome", NULL };
+    fca_cache_stat_t  stat;
+
+    fca_cache_stat(cache, &stat);
+
+    const struct {
+        const char  *name;
+        uint64_t     n;
+    } outcomes[] = {
+        { "fetched", stat.fetched }, { "failed", stat.failed },
+        { "wrong", stat.wrong }, { "dropped", stat.dropped },
+    };
+
+    fca_prom_one(prom, "fcfaas_agent_images", "gauge",
+                 "Images that are kept of what stores had.", stat.n);
+    fca_prom_one(prom, "fcfaas_agent_image_bytes", "gauge",
+                 "What they take of the disk.", (double) stat.bytes);
+    fca_prom_family(prom, "fcfaas_agent_images_total", "counter",
+                    "Images of stores, by what became of them.");
+
+    for (i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+        label.value = outcomes[i].name;
+        fca_prom_value(prom, &label, 1, (double) outcomes[i].n);
+    }
+}
+
+static void
 fca_metrics_snaps(fca_prom_t *prom, const fca_snaps_t *snaps)
 {
     size_t             i;
@@ -378,6 +408,7 @@ fca_metrics(fca_t *agent, fcf_buf_t *out)
                  fca_health_reason(agent->health) != NULL);
     fca_metrics_vms(&prom, agent);
     fca_metrics_starts(&prom, &agent->all.stats);
+    fca_metrics_images(&prom, agent->cache);
     fca_metrics_snaps(&prom, agent->all.snaps);
     fca_metrics_jobs(&prom, agent->jobs);
     fca_metrics_pools(&prom, agent);

@@ -63,6 +63,8 @@ char *fcf_slot_encode(const fcf_slot_t *slot);
 
 #define FCF_TRAFFIC_MAX  16
 
+#define FCF_WHERE_MAX    255        /* bytes of all URLs */
+
 typedef enum {
     FCF_SNAPSHOT_AUTO = 0,          /* absent: as the node thinks right */
     FCF_SNAPSHOT_NO,
@@ -89,10 +91,16 @@ typedef struct {
     char      runtime[FCF_ID_MAX + 1];
     char      code_sha256[65];      /* "" if absent, else 64 hex digits */
     int64_t   code_size;            /* bytes, 0 if absent */
+    /* stores that have it, as URLs with a blank between; "" if absent */
+    char      code_where[FCF_WHERE_MAX + 1];
     fcf_snapshot_e  snapshot;
     unsigned  ntraffic;             /* 0: all to the version */
     fcf_traffic_t  traffic[FCF_TRAFFIC_MAX];    /* percents add up to 100 */
 } fcf_spec_t;
+
+/* of a store: http://ADDRESS[:PORT][/PATH] or https, the address numeric, no
+ * "/" at its end */
+int fcf_store_valid(const char *url, size_t len);
 
 /* A spec of nothing but defaults, for undeclared functions. */
 void fcf_spec_default(fcf_spec_t *out);

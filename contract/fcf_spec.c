@@ -1,8 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "contract/fcf_codec.h"
-#include "contract/fcf_json.h"
+#include "contract/fcf_code.h"
 
 #define FCF_SPEC_BOOT_MAX_S  3600
 
@@ -29,47 +28,6 @@ fcf_spec_default(fcf_spec_t *out)
     out->port = FCF_DEFAULT_PORT;
 
     memcpy(out->runtime, FCF_DEFAULT_RUNTIME, sizeof(FCF_DEFAULT_RUNTIME));
-}
-
-
-static int
-fcf_spec_sha256_valid(const char *s, size_t len)
-{
-    size_t  i;
-
-    for (i = 0; i < len; i++) {
-        if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f'))) {
-            return 0;
-        }
-    }
-
-    return len == 64;
-}
-
-
-static int
-fcf_spec_code(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
-{
-    const json_t  *code;
-
-    code = json_object_get(obj, "code");
-
-    if (code == NULL) {
-        return 0;
-    }
-
-    if (!json_is_object(code)) {
-        return fcf_err_set(err, FCF_E_INVALID, "code: not an object");
-    }
-
-    if (fcf_json_str(code, "sha256", out->code_sha256,
-                     sizeof(out->code_sha256), fcf_spec_sha256_valid, err)
-        || fcf_json_int64(code, "size", 0, INT64_MAX, &out->code_size, err))
-    {
-        return fcf_err_wrap(err, "code");
-    }
-
-    return 0;
 }
 
 
@@ -282,7 +240,7 @@ fcf_spec_put_traffic(const fcf_spec_t *spec)
 char *
 fcf_spec_encode(const fcf_spec_t *spec)
 {
-    json_t  *obj, *code;
+    json_t  *obj;
 
     obj = json_object();
 
@@ -312,18 +270,7 @@ fcf_spec_encode(const fcf_spec_t *spec)
         fcf_json_put(&obj, "traffic", fcf_spec_put_traffic(spec));
     }
 
-    if (spec->code_sha256[0] == '\0' && spec->code_size == 0) {
-        return fcf_json_text(obj);
-    }
-
-    code = json_object();
-
-    if (spec->code_sha256[0] != '\0') {
-        fcf_json_put_str(&code, "sha256", spec->code_sha256);
-    }
-
-    fcf_json_put_int(&code, "size", spec->code_size);
-    fcf_json_put(&obj, "code", code);
+    fcf_spec_put_code(&obj, spec);
 
     return fcf_json_text(obj);
 }

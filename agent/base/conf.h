@@ -88,6 +88,7 @@ typedef struct {
     int              max_vms, max_boots;
     int              memory_reserve_mb;
     int              cpu_overcommit;
+    int              images_mb;
     int              snapshots;
     int              snapshots_mb;
     fca_list_t       snapshot_runtimes;

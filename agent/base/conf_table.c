@@ -36,6 +36,9 @@ const fca_setting_t  fca_settings[] = {
              "directory of its VMs, best in memory"),
     FCA_PATH(functions, "/var/lib/fcfaas/functions",
              "directory of function images"),
+    FCA_INT(images_mb, "8192", 1, INT_MAX,
+            "what images fetched from stores may take of the disk of "
+            "state_dir"),
     FCA_PATH(runtimes, "/usr/lib/fcfaas/runtimes",
              "directory of runtime images"),
     FCA_PATH(kernel, "/usr/lib/fcfaas/vmlinux", "guest kernel, ELF"),

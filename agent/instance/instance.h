@@ -30,7 +30,7 @@ typedef struct fca_instance_s  fca_instance_t;
 typedef struct fca_template_s  fca_template_t;
 
 /* the states from the look for images to the key in etcd */
-#define FCA_START_STATES  13
+#define FCA_START_STATES  14
 
 /* Since the agent's start. */
 typedef struct {
@@ -117,6 +117,8 @@ int fca_jail_take(fca_instances_t *all, uint32_t *n, fcf_err_t *err)
     fcf_must_check;
 uid_t fca_jail_uid(const fca_instances_t *all, uint32_t n);
 
+/* one that is not gone has this image, or is about to */
+int fca_instances_run(const fca_instances_t *all, const char *sha256);
 /* an instance of this function and request is on its way up */
 int fca_instance_boots(fca_instances_t *all, const char *function_id,
     const char *request_id);

@@ -26,6 +26,7 @@ typedef enum { ADOPT_BACK = 0, ADOPT_ASK, ADOPT_SERVE, ADOPT_STOP }
 
 static const adopt_e  adopt_table[FCA_S_N] = {
     [FCA_S_LOOKING]    = ADOPT_BACK,
+    [FCA_S_FETCHING]   = ADOPT_BACK,
     [FCA_S_CLAIMED]    = ADOPT_BACK,
     [FCA_S_NETWORK]    = ADOPT_BACK,
     [FCA_S_APART]      = ADOPT_BACK,

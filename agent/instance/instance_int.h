@@ -13,6 +13,7 @@
 /* name, timeout in ms; 0: fca_instance_timeout() computes it */
 #define FCA_STATES(X)                                                       \
     X(LOOKING,    "looking",    10000)  /* for its images */                \
+    X(FETCHING,   "fetching",   600000) /* its image, from a store */       \
     X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought, and a  \
                                            NIC taken meanwhile */           \
     X(NETWORK,    "network",    10000)  /* the NIC is awaited still */      \
@@ -39,6 +40,7 @@ typedef enum {
 } fca_instance_state_e;
 
 #define FCA_EVENTS(X)                                                       \
+    X(FETCH,        "image fetched")    /* is being */                      \
     X(IMAGES,       "images found")                                         \
     X(NO_IMAGES,    "no images")                                            \
     X(CLAIM_OK,     "slot claimed")                                         \
@@ -262,7 +264,9 @@ void fca_fail_guest(fca_instance_t *inst, fca_event_e event,
     void fca_on_##name(fca_instance_t *inst, fca_event_e event,             \
         const fcf_err_t *err)
 
-FCA_ACTION(images);             /* instance_look.c */
+FCA_ACTION(fetch);              /* instance_look.c */
+FCA_ACTION(fetch_timeout);
+FCA_ACTION(images);
 FCA_ACTION(no_images);
 FCA_ACTION(look_timeout);
 FCA_ACTION(claimed);            /* instance_boot.c */

@@ -93,6 +93,12 @@ fca_look_done(void *arg, const fca_images_t *images, const fcf_err_t *err)
     fca_instance_event(inst, FCA_E_IMAGES, NULL);
 }
 
+static void
+fca_look_fetching(void *arg)
+{
+    fca_instance_event(arg, FCA_E_FETCH, NULL);
+}
+
 int
 fca_inst_look(fca_instance_t *inst, fcf_err_t *err)
 {
@@ -102,7 +108,8 @@ fca_inst_look(fca_instance_t *inst, fcf_err_t *err)
     }
 
     inst->look = fca_images_look(inst->all->looker, inst->function_id,
-                                 &inst->spec, fca_look_done, inst, err);
+                                 &inst->spec, fca_look_fetching,
+                                 fca_look_done, inst, err);
 
     return inst->look ? 0 : -1;
 }
@@ -123,11 +130,17 @@ FCA_ACTION(images)
     fca_inst_claim(inst);
 }
 
+FCA_ACTION(fetch)
+{
+    (void) err;
+    fca_instance_set(inst, FCA_S_FETCHING, event);
+}
+
 /* It may lie on another node.  That it lacks here is no illness, as long as
  * there is a place for images. */
 FCA_ACTION(no_images)
 {
-    if (err->code == FCF_E_NOT_FOUND) {
+    if (err->code == FCF_E_NOT_FOUND || err->code == FCF_E_LIMIT) {
         fca_fail_elsewhere(inst, event, FCF_FAILURE_NO_IMAGE, "%s", err->msg);
     } else {
         fca_fail_here(inst, event, FCF_FAILURE_NO_IMAGE, "%s", err->msg);
@@ -141,4 +154,12 @@ FCA_ACTION(look_timeout)
                   "%s and %s has not ended within %u s",
                   inst->all->conf->functions, inst->all->conf->runtimes,
                   fca_state_ms(FCA_S_LOOKING) / 1000);
+}
+
+FCA_ACTION(fetch_timeout)
+{
+    (void) err;
+    fca_fail_elsewhere(inst, event, FCF_FAILURE_NO_IMAGE, "its image has not "
+                       "come from %s within %u s", inst->spec.code_where,
+                       fca_state_ms(FCA_S_FETCHING) / 1000);
 }

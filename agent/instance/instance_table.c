@@ -18,10 +18,18 @@
 const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
 
     [FCA_S_LOOKING] = {
+        [FCA_E_FETCH]      = fca_on_fetch,
         [FCA_E_IMAGES]     = fca_on_images,
         [FCA_E_NO_IMAGES]  = fca_on_no_images,
         [FCA_E_ABORT]      = fca_on_give_back,
         [FCA_E_TIMEOUT]    = fca_on_look_timeout,
+    },
+
+    [FCA_S_FETCHING] = {
+        [FCA_E_IMAGES]     = fca_on_images,
+        [FCA_E_NO_IMAGES]  = fca_on_no_images,
+        [FCA_E_ABORT]      = fca_on_give_back,
+        [FCA_E_TIMEOUT]    = fca_on_fetch_timeout,
     },
 
     [FCA_S_CLAIMED] = {

@@ -1,5 +1,6 @@
 /* What others see of instances: one by one, and counted. */
 
+#include <string.h>
 #include "agent/instance/instance_int.h"
 
 _Static_assert(FCA_S_READY + 1 == FCA_START_STATES,
@@ -72,4 +73,18 @@ fca_instance_count(fca_instance_t *inst, fca_instance_state_e next)
     }
 
     inst->since = now;
+}
+
+int
+fca_instances_run(const fca_instances_t *all, const char *sha256)
+{
+    const fca_instance_t  *inst;
+
+    TAILQ_FOREACH(inst, &all->list, link) {
+        if (strcmp(inst->spec.code_sha256, sha256) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -306,7 +306,7 @@ template_start(fca_template_t *t, fcf_err_t *err)
     }
 
     t->look = fca_images_look(all->looker, t->function_id, &t->spec,
-                              fca_template_looked, t, err);
+                              NULL, fca_template_looked, t, err);
 
     if (t->look == NULL) {
         return -1;

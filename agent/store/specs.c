@@ -411,3 +411,19 @@ fca_specs_node_lives(const fca_specs_t *specs, const char *node_id)
 {
     return fca_specs_peer(specs, node_id) != NULL;
 }
+
+void
+fca_specs_images(const fca_specs_t *specs, unsigned part,
+    void (*each)(void *arg, const char *sha256), void *arg)
+{
+    size_t             i;
+    const fca_spec_t  *s;
+
+    for (i = part; i < FCA_SPECS_BUCKETS; i += FCA_SPECS_PARTS) {
+        for (s = specs->buckets[i]; s; s = s->next) {
+            each(arg, s->spec.code_sha256);
+        }
+    }
+
+    fca_versions_images(specs->versions, part, FCA_SPECS_PARTS, each, arg);
+}

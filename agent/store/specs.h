@@ -35,6 +35,13 @@ const fcf_spec_t *fca_specs_get(const fca_specs_t *specs,
 const fcf_spec_t *fca_specs_version(const fca_specs_t *specs,
     const char *function_id, int64_t version);
 
+/* Calls each with the digest of every image that a spec or a version of one of
+ * these parts names, of FCA_SPECS_PARTS: a few thousands at most, so that all
+ * of them take many turns of the loop. */
+#define FCA_SPECS_PARTS  64
+void fca_specs_images(const fca_specs_t *specs, unsigned part,
+    void (*each)(void *arg, const char *sha256), void *arg);
+
 size_t fca_specs_nodes(const fca_specs_t *specs);
 const char *fca_specs_node(const fca_specs_t *specs, size_t i);
 /* it takes jobs: neither ill nor draining */

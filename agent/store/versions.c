@@ -119,6 +119,20 @@ fca_versions_get(const fca_versions_t *versions, const char *function_id,
 }
 
 void
+fca_versions_images(const fca_versions_t *versions, unsigned part,
+    unsigned parts, void (*each)(void *arg, const char *sha256), void *arg)
+{
+    size_t                i;
+    const fca_version_t  *v;
+
+    for (i = part; i < FCA_VERSIONS_BUCKETS; i += parts) {
+        for (v = versions->buckets[i]; v; v = v->next) {
+            each(arg, v->spec.code_sha256);
+        }
+    }
+}
+
+void
 fca_versions_free(fca_versions_t *versions)
 {
     size_t  i;

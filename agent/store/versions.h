@@ -25,4 +25,9 @@ void fca_versions_sweep(fca_versions_t *versions, unsigned list);
 const fcf_spec_t *fca_versions_get(const fca_versions_t *versions,
     const char *function_id, int64_t version);
 
+/* Calls each with the digest of every image that is named in this part of so
+ * many. */
+void fca_versions_images(const fca_versions_t *versions, unsigned part,
+    unsigned parts, void (*each)(void *arg, const char *sha256), void *arg);
+
 #endif /* _FCA_VERSIONS_H_INCLUDED_ */

@@ -8,12 +8,27 @@
 #include <unistd.h>
 #include "agent/vmm/image.h"
 
+/* files whose digest was seen to, so that each is read once */
+#define FCA_KNOWN_MAX  256
+
+typedef struct {
+    char         sha256[65];
+    struct stat  st;
+} fca_known_t;
+
 struct fca_image_look_s {
     TAILQ_ENTRY(fca_image_look_s)  link;
     fca_looker_t                  *looker;
+    fca_fetching_pt                fetching;
     fca_images_pt                  done;        /* NULL: dropped */
     void                          *arg;
     int                            any;
+    fcf_spec_t                     spec;        /* unless any */
+    int                            lacks;       /* by the worker: the
+                                                   function's image */
+    int                            fetched;     /* the cache's word is good */
+    fca_cache_get_t               *get;         /* in the list of those that
+                                                   are being fetched */
     fca_images_t                   images;      /* by the loop; any: by the
                                                    worker */
     fcf_err_t                      err;         /* code FCF_OK: none */
@@ -25,8 +40,11 @@ struct fca_looker_s {
     uv_loop_t                 *uv;
     const fca_conf_t          *conf;
     uv_work_t                  work;
-    struct fca_image_looks_s   waiting, running;
+    fca_cache_t               *cache;
+    struct fca_image_looks_s   waiting, running, fetching;
     int                        busy, freed;
+    fca_known_t                known[FCA_KNOWN_MAX];    /* the worker's */
+    unsigned                   nknown;
 };
 
 static int
@@ -114,7 +132,68 @@ fca_image_files(const fca_conf_t *conf, const struct stat *found,
     }
 }
 
-/* On a worker thread: of the look it has the images and err alone. */
+static int
+fca_known_same(const fca_known_t *known, const char *sha256,
+    const struct stat *st)
+{
+    return strcmp(known->sha256, sha256) == 0 && known->st.st_dev == st->st_dev
+           && known->st.st_ino == st->st_ino
+           && known->st.st_size == st->st_size
+           && known->st.st_mtim.tv_sec == st->st_mtim.tv_sec
+           && known->st.st_mtim.tv_nsec == st->st_mtim.tv_nsec;
+}
+
+/* It is what its name says.  Not found, if it is not: nothing runs of it. */
+static int
+fca_image_right(fca_looker_t *looker, const char *path, const char *sha256,
+    const struct stat *st, fcf_err_t *err)
+{
+    int           rc;
+    unsigned      i;
+    fca_known_t  *known;
+
+    for (i = 0; i < looker->nknown && i < FCA_KNOWN_MAX; i++) {
+        if (fca_known_same(&looker->known[i], sha256, st)) {
+            return 0;
+        }
+    }
+
+    rc = fca_image_is(path, sha256, err);
+    if (rc < 0) {
+        return -1;
+    }
+
+    if (rc == 0) {
+        return fcf_err_set(err, FCF_E_NOT_FOUND, "function image %s: is not "
+                           "what its name says: it is damaged", path);
+    }
+
+    known = &looker->known[looker->nknown++ % FCA_KNOWN_MAX];
+    memcpy(known->sha256, sha256, sizeof(known->sha256));
+    known->st = *st;
+
+    return 0;
+}
+
+static int
+fca_image_function(fca_image_look_t *look, struct stat *st)
+{
+    int          rc;
+    const char  *path = look->images.function, *sha256 = look->spec.code_sha256;
+
+    rc = fca_image_find(path, "function", st, &look->err);
+
+    if (rc == 0 && *sha256 && !look->fetched) {
+        rc = fca_image_right(look->looker, path, sha256, st, &look->err);
+    }
+
+    look->lacks = rc != 0 && *sha256;
+
+    return rc;
+}
+
+/* On a worker thread: of the look it has the images, what it lacks, and err
+ * alone. */
 static void
 fca_image_look(const fca_conf_t *conf, fca_image_look_t *look)
 {
@@ -130,8 +209,7 @@ fca_image_look(const fca_conf_t *conf, fca_image_look_t *look)
         return;
     }
 
-    if (fca_image_find(images->function, "function", &found[0], &look->err)
-        == 0
+    if (fca_image_function(look, &found[0]) == 0
         && fca_image_find(images->runtime, "runtime", &found[1], &look->err)
            == 0)
     {
@@ -166,11 +244,82 @@ fca_looks_free(struct fca_image_looks_s *looks)
 
     while ((look = TAILQ_FIRST(looks)) != NULL) {
         TAILQ_REMOVE(looks, look, link);
+
+        if (look->get) {
+            fca_cache_drop(look->get);
+        }
+
         free(look);
     }
 }
 
 static void fca_looker_run(fca_looker_t *looker);
+
+static void
+fca_look_end(fca_image_look_t *look)
+{
+    if (look->done) {
+        look->done(look->arg, &look->images,
+                   look->err.code != FCF_OK ? &look->err : NULL);
+    }
+
+    free(look);
+}
+
+/* what is fetched is looked at as the other is, with its runtime */
+static void
+fca_look_fetched(void *arg, const char *path, const fcf_err_t *err)
+{
+    fca_image_look_t  *look = arg;
+    fca_looker_t      *looker = look->looker;
+
+    look->get = NULL;
+    TAILQ_REMOVE(&looker->fetching, look, link);
+
+    if (err == NULL
+        && (size_t) snprintf(look->images.function, PATH_MAX, "%s", path)
+           < PATH_MAX)
+    {
+        look->fetched = 1;
+        TAILQ_INSERT_TAIL(&looker->waiting, look, link);
+        fca_looker_run(looker);
+        return;
+    }
+
+    if (err) {
+        look->err = *err;
+    }
+
+    fca_look_end(look);
+}
+
+/* 1: it is on its way */
+static int
+fca_look_fetch(fca_image_look_t *look)
+{
+    fca_looker_t  *looker = look->looker;
+
+    if (!look->lacks || look->fetched || looker->cache == NULL
+        || look->done == NULL || look->spec.code_where[0] == '\0')
+    {
+        return 0;
+    }
+
+    look->get = fca_cache_get(looker->cache, &look->spec, fca_look_fetched,
+                              look, &look->err);
+    if (look->get == NULL) {
+        return 0;
+    }
+
+    memset(&look->err, 0, sizeof(look->err));
+    TAILQ_INSERT_TAIL(&looker->fetching, look, link);
+
+    if (look->fetching) {
+        look->fetching(look->arg);
+    }
+
+    return 1;
+}
 
 static void
 fca_looker_worked(uv_work_t *work, int status)
@@ -183,12 +332,9 @@ fca_looker_worked(uv_work_t *work, int status)
     while (!looker->freed && (look = TAILQ_FIRST(&looker->running)) != NULL) {
         TAILQ_REMOVE(&looker->running, look, link);
 
-        if (look->done) {
-            look->done(look->arg, &look->images,
-                       look->err.code != FCF_OK ? &look->err : NULL);
+        if (!fca_look_fetch(look)) {
+            fca_look_end(look);
         }
-
-        free(look);
     }
 
     looker->busy = 0;
@@ -216,7 +362,8 @@ fca_looker_run(fca_looker_t *looker)
 }
 
 fca_looker_t *
-fca_looker_new(uv_loop_t *uv, const fca_conf_t *conf, fcf_err_t *err)
+fca_looker_new(uv_loop_t *uv, const fca_conf_t *conf, fca_cache_t *cache,
+    fcf_err_t *err)
 {
     fca_looker_t  *looker;
 
@@ -228,6 +375,8 @@ fca_looker_new(uv_loop_t *uv, const fca_conf_t *conf, fcf_err_t *err)
 
     looker->uv = uv;
     looker->conf = conf;
+    looker->cache = cache;
+    TAILQ_INIT(&looker->fetching);
     TAILQ_INIT(&looker->waiting);
     TAILQ_INIT(&looker->running);
 
@@ -242,6 +391,7 @@ fca_looker_free(fca_looker_t *looker)
     }
 
     fca_looks_free(&looker->waiting);
+    fca_looks_free(&looker->fetching);
 
     if (looker->busy) {
         looker->freed = 1;      /* the worker has it still */
@@ -282,7 +432,8 @@ fca_look_start(fca_image_look_t *look)
 
 fca_image_look_t *
 fca_images_look(fca_looker_t *looker, const char *function_id,
-    const fcf_spec_t *spec, fca_images_pt done, void *arg, fcf_err_t *err)
+    const fcf_spec_t *spec, fca_fetching_pt fetching, fca_images_pt done,
+    void *arg, fcf_err_t *err)
 {
     const char        *name;
     fca_image_look_t  *look;
@@ -292,6 +443,8 @@ fca_images_look(fca_looker_t *looker, const char *function_id,
         return NULL;
     }
 
+    look->spec = *spec;
+    look->fetching = fetching;
     name = spec->code_sha256[0] ? spec->code_sha256 : function_id;
 
     if ((size_t) snprintf(look->images.function, PATH_MAX, "%s/%s.img",
@@ -329,4 +482,10 @@ void
 fca_image_look_drop(fca_image_look_t *look)
 {
     look->done = NULL;
+
+    if (look->get) {
+        fca_cache_drop(look->get);
+        TAILQ_REMOVE(&look->looker->fetching, look, link);
+        free(look);
+    }
 }

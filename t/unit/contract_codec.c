@@ -4,6 +4,8 @@
 #include "contract/fcf_codec.h"
 #include "t/unit/tap.h"
 
+#define X100  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+              "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define HEX  "0123456789abcdef"
 #define LONG_ID                                                             \
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -144,7 +146,9 @@ static const struct {
              "\"concurrency\":0,\"min_instances\":1,\"max_instances\":2,"
              "\"idle_timeout_s\":0,\"boot_timeout_s\":10,\"timeout_s\":5,"
              "\"port\":8080,\"runtime\":\"python3\",\"code\":{\"sha256\":\""
-             HEX HEX HEX HEX "\",\"size\":12345,\"where\":[\"a\"]}}", NULL },
+             HEX HEX HEX HEX "\",\"size\":12345,\"where\":["
+             "\"http://10.0.0.1:8081/fcfaas/store\",\"https://[::1]:8443\","
+             "\"http://10.0.0.2\"]}}", NULL },
     { &spec, "{\"min_instances\":11}",
       "spec: min_instances: 11 is more than max_instances 10" },
     { &spec, "{\"max_instances\":0}",
@@ -174,6 +178,29 @@ static const struct {
     { &spec, "{\"code\":[]}", "spec: code: not an object" },
     { &spec, "{\"code\":{\"sha256\":\"abc\"}}",
       "spec: code: sha256: bad value \"abc\"" },
+    { &spec, "{\"code\":{\"where\":\"http://10.0.0.1\"}}",
+      "spec: code: where: not an array" },
+    { &spec, "{\"code\":{\"where\":[7]}}",
+      "spec: code: where[0]: bad value \"\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://10.0.0.1\",\"ftp://10.0.0.1\"]}}",
+      "spec: code: where[1]: bad value \"ftp://10.0.0.1\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://store.example/a\"]}}",
+      "spec: code: where[0]: bad value \"http://store.example/a\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://10.0.0.1:0/a\"]}}",
+      "spec: code: where[0]: bad value \"http://10.0.0.1:0/a\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://10.0.0.1:65536\"]}}",
+      "spec: code: where[0]: bad value \"http://10.0.0.1:65536\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://10.0.0.1:80x/a\"]}}",
+      "spec: code: where[0]: bad value \"http://10.0.0.1:80x/a\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://u@10.0.0.1/a\"]}}",
+      "spec: code: where[0]: bad value \"http://u@10.0.0.1/a\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://10.0.0.1/a b\"]}}",
+      "spec: code: where[0]: bad value \"http://10.0.0.1/a b\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://10.0.0.1/a/\"]}}",
+      "spec: code: where[0]: bad value \"http://10.0.0.1/a/\"" },
+    { &spec, "{\"code\":{\"where\":[\"http://10.0.0.1/" X100 "\","
+             "\"http://10.0.0.1/" X100 "\",\"http://10.0.0.1/" X100 "\"]}}",
+      "spec: code: where: is longer than 255 bytes in all" },
     { &spec, "{\"code\":{\"size\":-1}}",
       "spec: code: size: -1 is not between 0 and 9223372036854775807" },
 

@@ -115,7 +115,7 @@ look(look_t *out, const char *function_id, const char *runtime)
     fcf_spec_default(&spec);
     snprintf(spec.runtime, sizeof(spec.runtime), "%s", runtime);
 
-    l = fca_images_look(looker, function_id, &spec, done, out, &err);
+    l = fca_images_look(looker, function_id, &spec, NULL, done, out, &err);
     if (l == NULL) {
         done(out, NULL, &err);
     }
@@ -299,7 +299,7 @@ prepare(void)
 
     conf.functions = functions;
     conf.runtimes = runtimes;
-    looker = fca_looker_new(&uv, &conf, &err);
+    looker = fca_looker_new(&uv, &conf, NULL, &err);
 }
 
 
