@@ -326,14 +326,6 @@ ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a)
 
 
 void
-ngx_http_fcfaas_answer_no_worker(ngx_http_fcfaas_answer_t *a)
-{
-    ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
-        "not_started", "this worker has no registry", 2);
-}
-
-
-void
 ngx_http_fcfaas_answer_body_gone(ngx_http_fcfaas_answer_t *a)
 {
     ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE, "body_gone",

@@ -25,7 +25,6 @@ void ngx_http_fcfaas_answer_unknown_version(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_limit(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a);
-void ngx_http_fcfaas_answer_no_worker(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_body_gone(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a);
 /* Redis answers, but not as it should */

@@ -234,8 +234,8 @@ ngx_http_fcfaas_ctx(ngx_http_request_t *r)
 }
 
 
-/* whether there can be such a function, and a worker that knows; NGX_DECLINED:
- * ctx->waiter.answer says why not */
+/* whether there can be such a function; NGX_DECLINED: ctx->waiter.answer says
+ * why not */
 static ngx_int_t
 ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 {
@@ -271,8 +271,10 @@ ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     }
 
     if (ctx->conf->worker == NULL) {
-        ngx_http_fcfaas_answer_no_worker(&ctx->waiter.answer);
-        return NGX_DECLINED;
+        /* requests come to processes that began with one */
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "fcfaas: this worker has no registry");
+        return NGX_ERROR;
     }
 
     return NGX_OK;

@@ -365,10 +365,7 @@ ngx_http_fcfaas_zone_reap_locked(ngx_http_fcfaas_zone_t *zone)
 
         stat = &zone->stats[i];
 
-        if (stat->pid
-            && ((kill(stat->pid, 0) == -1 && ngx_errno == ESRCH)
-                || stat->started != fcz_started(stat->pid)))
-        {
+        if (stat->pid && fcz_dead(stat->pid, stat->started)) {
             ngx_http_fcfaas_zone_fold_locked(zone, stat);
         }
     }

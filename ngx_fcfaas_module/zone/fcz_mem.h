@@ -201,10 +201,8 @@ void fcz_slot_drop(fcz_member_t *m, uint32_t ledger);
 void fcz_tell(fcz_member_t *m);
 unsigned fcz_settled(fcz_member_t *m);
 
-/* fcz_process.c: it stands still; it is no more (started: 0 if its pid cannot
- * be another's already) */
+/* fcz_process.c: it stands still */
 unsigned fcz_stopped(pid_t pid);
-unsigned fcz_dead(pid_t pid, uint64_t started);
 
 #define fcz_read(p)      __atomic_load_n(p, __ATOMIC_RELAXED)
 #define fcz_write(p, v)  __atomic_store_n(p, v, __ATOMIC_RELAXED)

@@ -18,7 +18,7 @@ for my $lack ([main => 'worker_rlimit_nofile 188;'],
     $g->etcd->instance('dead', port => free_port());    # refuses
     $g->wait_known('instances', 1);
     $g->nginx->expect_complaint(
-        qr{worker_connections are not enough|socket\(\) failed \(24});
+        qr{worker_connections are not enough|(?:socket|accept4?)\(\) failed \(24});
     $g->nginx->config(
         $where eq 'main' ? (main => $what)
                          : (conf => $g->nginx->_conf
@@ -43,6 +43,20 @@ for my $lack ([main => 'worker_rlimit_nofile 188;'],
         $r && $r->{status} == 200 && $g->parked == 0 }, 20,
         'nobody to wait');
     is(scalar $g->nginx->logged(qr/exited on signal/), 0, "$what: no crash");
+
+    # whether a worker is alive cannot be looked up then: so it is not dead
+    if ($where eq 'main') {
+        my $kept = $g->send('/status', keepalive => 1);
+        $kept->response(5);
+        my @idle = map { IO::Socket::INET->new(PeerPort => $g->port,
+            PeerAddr => '127.0.0.1') } 1 .. 100;
+        wait_for(sub { $g->nginx->logged(qr/accept4?\(\) failed \(24/) }, 10,
+            'the last descriptor to be taken');
+        my $r = FcfTest::Http->send(sock => $kept->sock, path => '/status')
+            ->response(5);
+        is(scalar @{ json_decode($r->{body})->{workers} }, 1,
+            "$what: the worker is told of");
+    }
 
     my $q = $g->send('/run/dead');
     wait_for(sub { $g->parked == 1 }, 10, 'one to wait again');

@@ -28,7 +28,7 @@ my $etcd = FcfTest::Proc->spawn(name => 'etcd-tls', argv => ['etcd',
     '--key-file', "$dir/server.key"]);
 my $redis = FcfTest::Redis->start;
 
-my $nginx = FcfTest::Nginx->start(name => 'gateway', conf => <<"EOC");
+my $conf = <<"EOC";
     %%MODULE%%
     daemon off;
     user nobody nogroup;
@@ -51,10 +51,21 @@ my $nginx = FcfTest::Nginx->start(name => 'gateway', conf => <<"EOC");
         }
     }
 EOC
+my $nginx = FcfTest::Nginx->start(name => 'gateway', conf => $conf);
 
+# of the worker that is there now
 sub state {
+    my ($pid) = $nginx->workers;
     my $r = http_get($nginx->port, '/status');
-    return json_decode($r->{body})->{workers}[0]{etcd}{state};
+    my ($w) = grep { $_->{pid} == $pid } @{ json_decode($r->{body})->{workers} };
+    return $w ? $w->{etcd}{state} : 'none';
+}
+
+sub reconnects {
+    $etcd->pause;
+    wait_for(sub { state() ne 'live' }, 30, 'etcd to be missed');
+    $etcd->resume;
+    wait_for(sub { state() eq 'live' }, 30, 'the registry to be live again');
 }
 
 wait_for(sub { state() eq 'live' }, 30, 'the registry to be live');
@@ -63,12 +74,25 @@ pass('live, with files that workers cannot read');
 my ($worker) = $nginx->workers;
 is((stat "/proc/$worker")[4], scalar getpwnam('nobody'), 'which are nobody');
 
-# another connection, later
-$etcd->pause;
-wait_for(sub { state() ne 'live' }, 30, 'etcd to be missed');
-$etcd->resume;
-wait_for(sub { state() eq 'live' }, 30, 'the registry to be live again');
+reconnects();
 pass('and a later connection too');
+
+# a reload reads them anew, as root, and nobody needs them afterwards
+rename "$dir/client.$_", "$dir/next.$_" for qw(crt key);
+$nginx->config(conf => $conf =~ s/client\.(crt|key)/next.$1/gr)->reload;
+wait_for(sub { state() eq 'live' }, 30, 'a new worker to be live');
+rename "$dir/next.$_", "$dir/away.$_" for qw(crt key);
+reconnects();
+pass('after a reload too, whatever became of the files');
+
+# one that cannot be read stops the reload, not what serves
+my ($before) = $nginx->workers;
+$nginx->expect_complaint(qr/cannot open ".*next\.crt"/);
+$nginx->proc->kill('HUP');
+wait_for(sub { $nginx->logged(qr/\[emerg\].*cannot open ".*next\.crt"/) }, 10,
+    'the reload to be refused');
+is(($nginx->workers)[0], $before, 'a reload without them: refused');
+is(state(), 'live', 'what serves goes on');
 
 my ($ok, $out) = FcfTest::Nginx->check(<<"EOC");
     %%MODULE%%

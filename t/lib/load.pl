@@ -12,8 +12,9 @@
 #
 # When its standard input ends it sends no more, waits for what is under way,
 # and prints one JSON object: sent, answered, status => { 200 => n }, lost
-# (closed without an answer, or none in PATIENCE_S), late_ms (how far it was
-# behind its schedule at most), slowest_ms, connections.
+# (closed without an answer, or none in PATIENCE_S), lost_ports (of each, its
+# connection's own port), late_ms (how far it was behind its schedule at most),
+# slowest_ms, connections.
 
 use strict;
 use warnings;
@@ -27,7 +28,7 @@ my $request = "GET $path HTTP/1.1\r\nHost: load\r\n\r\n";
 my $to = pack_sockaddr_in($port, inet_aton('127.0.0.1'));
 my (%busy, @idle);
 my %n = (sent => 0, answered => 0, lost => 0, status => {}, late_ms => 0,
-    slowest_ms => 0, connections => 0, again => 0, why => []);
+    slowest_ms => 0, connections => 0, again => 0, why => [], lost_ports => []);
 
 $SIG{PIPE} = 'IGNORE';
 
@@ -36,6 +37,7 @@ sub now { clock_gettime(CLOCK_MONOTONIC) }
 sub lost {
     my ($c, $why) = @_;
     $n{lost}++;
+    push @{ $n{lost_ports} }, $c->{port} // 0;
     push @{ $n{why} }, sprintf '%s, request %d after %.0f ms', $why, $c->{no},
         (now() - $c->{since}) * 1000 if @{ $n{why} } < 20;
 }
@@ -50,7 +52,8 @@ sub conn {
     if (!connect $fh, $to) { return { fh => undef } }
     $fh->blocking(0);
     $n{connections}++;
-    return { fh => $fh, fd => fileno $fh };
+    return { fh => $fh, fd => fileno $fh,
+        port => (unpack_sockaddr_in(getsockname $fh))[0] };
 }
 
 sub ask {

@@ -1,4 +1,8 @@
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "contract/fcf_names.h"
 #include "contract/fcf_script.h"
@@ -200,6 +204,48 @@ test_ask(void)
 }
 
 
+/* instead of the C library's: fails for good, is interrupted, or gives less
+ * than was asked for */
+static int     random_errno;
+static int     random_interrupts;
+static size_t  random_most = 256;
+
+
+ssize_t
+getrandom(void *buf, size_t n, unsigned flags)
+{
+    if (random_errno || random_interrupts) {
+        errno = random_errno ? random_errno : EINTR;
+        random_interrupts -= random_errno ? 0 : 1;
+        return -1;
+    }
+
+    return syscall(SYS_getrandom, buf, n < random_most ? n : random_most,
+                   flags);
+}
+
+
+static void
+test_request_ids(const char *what)
+{
+    int   i, j, alike;
+    char  made[20][FCF_REQUEST_ID_MAX + 1];
+
+    alike = 0;
+
+    for (i = 0; i < 20; i++) {
+        fcf_request_id_new(made[i]);
+
+        for (j = 0; j < i; j++) {
+            alike += strcmp(made[i], made[j]) == 0;
+        }
+    }
+
+    is_int(strspn(made[19] + 4, "0123456789abcdef"), 24, "%s: an id", what);
+    is_int(alike, 0, "%s: no two are alike", what);
+}
+
+
 int
 main(void)
 {
@@ -240,6 +286,14 @@ main(void)
     ok(fcf_request_id_valid(a, strlen(a)), "and valid");
     ok(!fcf_request_id_valid("", 0), "empty is not");
     ok(!fcf_request_id_valid("a/b", 3), "nor is a slash");
+
+    random_interrupts = 3;
+    test_request_ids("interrupted");
+    is_int(random_interrupts, 0, "as often as that");
+    random_most = 5;
+    test_request_ids("in pieces");
+    random_errno = EPERM;
+    test_request_ids("without random numbers");
 
     return tap_done();
 }

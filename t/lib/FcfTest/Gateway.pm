@@ -237,7 +237,7 @@ sub seen {
         my @workers = $self->_all_workers;
         @workers && @workers == grep { $_->{etcd}{revision} >= $revision }
             @workers;
-    }, 10, 'the workers to see the spec');
+    }, 30, 'the workers to see the spec');
     return Time::HiRes::time();
 }
 
