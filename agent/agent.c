@@ -391,7 +391,7 @@ fca_agent_run(fca_conf_t *conf)
         agent.status = 1;
 
     } else {
-        fca_log(FCF_LOG_INFO, NULL, "fcfaas-agent %s starts", FCA_VERSION);
+        fca_log(FCF_LOG_INFO, NULL, "fcfaas-agent %s starts", FCF_VERSION);
         fca_agent_say_open(conf);
         fca_agent_open_orders(&agent);
         uv_run(&agent.uv, UV_RUN_DEFAULT);

@@ -16,8 +16,6 @@
 #include "agent/limits.h"
 #include "agent/orders.h"
 
-#define FCA_VERSION         "0.1.0"
-
 typedef enum { FCA_RUNNING = 0, FCA_HANDING_OVER, FCA_STOP_VMS,
                FCA_STOP_KEYS, FCA_STOPPED } fca_phase_e;
 

@@ -248,7 +248,7 @@ fca_agent_worker(void *arg)
     }
 
     snprintf(worker.agent_version, sizeof(worker.agent_version), "%s",
-             FCA_VERSION);
+             FCF_VERSION);
 
     return fcf_worker_encode(&worker);
 }

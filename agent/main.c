@@ -82,7 +82,7 @@ main(int argc, char **argv)
     }
 
     if (conf.run == FCA_RUN_VERSION) {
-        printf("fcfaas-agent %s\n", FCA_VERSION);
+        printf("fcfaas-agent %s\n", FCF_VERSION);
         rc = 0;
 
     } else if (conf.run == FCA_RUN_HELP) {

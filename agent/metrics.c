@@ -397,7 +397,7 @@ int
 fca_metrics(fca_t *agent, fcf_buf_t *out)
 {
     fca_prom_t   prom;
-    fca_label_t  version[] = { { "version", FCA_VERSION },
+    fca_label_t  version[] = { { "version", FCF_VERSION },
                                { "node_id", agent->conf.node_id } };
 
     fca_prom_begin(&prom, out);

@@ -34,6 +34,7 @@ fcc_help_all(FILE *out)
 
     fcc_help_option(out, 'j', "json", NULL, "for programs");
     fcc_help_option(out, 'h', "help", NULL, "this");
+    fcc_help_option(out, 0, "version", NULL, "of fcfaas, before any command");
     fcc_help_option(out, 0, "conf", "FILE",
                     "settings; else ~/.config/fcfaas/fcfaas.conf,");
     (void) fprintf(out, "%*s  /etc/fcfaas/fcfaas.conf\n", FCC_HELP_WIDTH, "");

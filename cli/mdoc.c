@@ -107,6 +107,7 @@ fcc_mdoc_options(void)
     (void) puts(".Bl -tag -width Ds");
     fcc_mdoc_option('j', "json", NULL, "for programs");
     fcc_mdoc_option('h', "help", NULL, "what the command, or all of them, do");
+    fcc_mdoc_option(0, "version", NULL, "of fcfaas; before any command");
     fcc_mdoc_option(0, "conf", "FILE", "the file of settings");
 
     for (i = 0; i < fcc_nsettings; i++) {

@@ -11,6 +11,7 @@
 #define FCC_OPT_HELP     1000
 #define FCC_OPT_JSON     1001
 #define FCC_OPT_CONF     1002
+#define FCC_OPT_VERSION  1003
 #define FCC_OPT_SETTING  2000
 #define FCC_OPT_VERB     3000
 
@@ -69,6 +70,11 @@ fcc_longs_make(fcc_longs_t *longs, const fcc_option_t *own)
     fcc_longs_add(longs, "help", 0, FCC_OPT_HELP);
     fcc_longs_add(longs, "json", 0, FCC_OPT_JSON);
     fcc_longs_add(longs, "conf", 1, FCC_OPT_CONF);
+
+    if (own == NULL) {
+        /* behind a verb it is the verb's */
+        fcc_longs_add(longs, "version", 0, FCC_OPT_VERSION);
+    }
 
     for (k = 0; k < fcc_nsettings; k++) {
         fcc_longs_add(longs, fcc_settings[k].name, 1,
@@ -167,7 +173,7 @@ fcc_own_option(fcc_t *fcc, const fcc_longs_t *longs, int c, fcf_err_t *err)
 }
 
 
-/* FCC_GO_ON, FCC_DONE: help was shown, -1 */
+/* FCC_GO_ON, FCC_DONE: help, or the version, was shown, -1 */
 static int
 fcc_parse(fcc_t *fcc, int argc, char **argv, const fcc_option_t *own,
     const char **file, fcf_err_t *err)
@@ -189,6 +195,11 @@ fcc_parse(fcc_t *fcc, int argc, char **argv, const fcc_option_t *own,
                 fcc_help(stdout);
             }
 
+            return FCC_DONE;
+        }
+
+        if (c == FCC_OPT_VERSION) {
+            (void) printf("fcfaas %s\n", FCF_VERSION);
             return FCC_DONE;
         }
 

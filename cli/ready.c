@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/redis.h"
 #include "cli/rollout.h"
 #include "client/fcf_sync.h"
 
@@ -229,29 +230,6 @@ fcc_ready_wait(fcc_ready_t *ready)
 }
 
 
-static int
-fcc_ready_redis(fcc_ready_t *ready)
-{
-    fcc_t             *fcc;
-    fcf_redis_conf_t   conf;
-
-    fcc = ready->rollout->fcc;
-
-    conf = (fcf_redis_conf_t) {
-        .addrs = fcc->conf.redises,
-        .naddrs = fcc->conf.nredises,
-        .db = fcc->conf.db,
-        .user = fcc->conf.redis_user,
-        .password = fcc->conf.redis_password,
-        .timeout_ms = FCC_REDIS_MS,
-    };
-
-    ready->redis = fcf_redis_new(&fcc->loop, &conf, ready->err);
-
-    return ready->redis != NULL ? 0 : -1;
-}
-
-
 int
 fcc_ready(fcc_rollout_t *rollout, fcf_err_t *err)
 {
@@ -278,7 +256,14 @@ fcc_ready(fcc_rollout_t *rollout, fcf_err_t *err)
     prefixes[0] = fcf_key_function(key, rollout->fcc->conf.prefix,
                                    rollout->name);
 
-    if (fcc_etcd(rollout->fcc, err) == NULL || fcc_ready_redis(&ready) != 0) {
+    ready.redis = fcc_redis_new(rollout->fcc, err);
+
+    if (ready.redis == NULL) {
+        return -1;
+    }
+
+    if (fcc_etcd(rollout->fcc, err) == NULL) {
+        fcf_redis_free(ready.redis);
         return -1;
     }
 

@@ -126,6 +126,7 @@ fcf_http_finish(fcf_http_req_t *req, CURLcode rc)
     if (req->state == FCF_HTTP_ACTIVE) {
         (void) curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
         unsent = fcf_http_unsent(req, rc);
+        fcf_http_get_date(req);
         (void) curl_multi_remove_handle(req->http->multi, req->easy);
     }
 
@@ -415,6 +416,7 @@ fcf_http_start(fcf_http_t *http, const fcf_http_call_t *call, fcf_err_t *err)
 
     req->http = http;
     req->on_data = call->on_data;
+    req->date_s = call->date_s;
     req->on_done = call->on_done;
     req->once = (call->once != 0);
     req->arg = call->arg;

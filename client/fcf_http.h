@@ -8,6 +8,7 @@
 #define _FCF_HTTP_H_INCLUDED_
 
 #include <stddef.h>
+#include <stdint.h>
 #include "client/fcf_loop.h"
 
 typedef struct fcf_http_s      fcf_http_t;
@@ -40,6 +41,9 @@ typedef struct {
                                                kept */
     int                      once;          /* else repeated when a kept
                                                connection ends unanswered */
+    int64_t                 *date_s;        /* NULL, or where the answer's
+                                               Date, if it has one, goes before
+                                               on_done: Unix time */
     fcf_http_data_pt         on_data;       /* NULL: collect */
     fcf_http_done_pt         on_done;
     void                    *arg;

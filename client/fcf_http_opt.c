@@ -201,3 +201,19 @@ fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
 
     return rc;
 }
+
+
+void
+fcf_http_get_date(fcf_http_req_t *req)
+{
+    time_t               date;
+    struct curl_header  *header;
+
+    if (req->date_s != NULL
+        && curl_easy_header(req->easy, "Date", 0, CURLH_HEADER, -1, &header)
+           == CURLHE_OK)
+    {
+        date = curl_getdate(header->value, NULL);
+        *req->date_s = date != -1 ? (int64_t) date : 0;
+    }
+}

@@ -48,6 +48,7 @@ struct fcf_http_req_s {
     unsigned             sent:1;        /* at least begun */
     unsigned             once:1;
     fcf_http_data_pt     on_data;
+    int64_t             *date_s;
     fcf_http_done_pt     on_done;
     void                *arg;
     char                 errbuf[CURL_ERROR_SIZE];
@@ -67,6 +68,7 @@ void fcf_http_socks_free(fcf_http_t *http);
 
 /* fcf_http_opt.c: everything about the transfer but when it starts */
 CURLcode fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call);
+void fcf_http_get_date(fcf_http_req_t *req);
 int fcf_http_add_headers(fcf_http_req_t *req, const fcf_http_call_t *call);
 size_t fcf_http_on_write(char *data, size_t size, size_t n, void *arg);
 

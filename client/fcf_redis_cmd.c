@@ -269,6 +269,18 @@ fcf_redis_flush_waiting(fcf_redis_t *redis)
 }
 
 
+/* what the last round of addresses came to: some server does not know us, or
+ * there is none */
+static fcf_code_e
+fcf_redis_away(const fcf_redis_t *redis)
+{
+    return strstr(redis->why, "NOAUTH ") != NULL
+           || strstr(redis->why, "WRONGPASS ") != NULL
+           || strstr(redis->why, "AUTH: ") != NULL
+           ? FCF_E_AUTH : FCF_E_UNAVAILABLE;
+}
+
+
 void
 fcf_redis_fail_waiting(fcf_redis_t *redis)
 {
@@ -276,7 +288,7 @@ fcf_redis_fail_waiting(fcf_redis_t *redis)
 
     for (cmd = redis->cmds; cmd != NULL; cmd = cmd->next) {
         if (cmd->state == FCF_REDIS_CMD_WAITING) {
-            fcf_redis_cmd_fail_why(cmd, FCF_E_UNAVAILABLE, redis->why);
+            fcf_redis_cmd_fail_why(cmd, fcf_redis_away(redis), redis->why);
         }
     }
 }
@@ -412,7 +424,7 @@ fcf_redis_start(fcf_redis_t *redis, unsigned timeout_ms, char *wire,
         fcf_redis_cmd_send(redis, cmd);
 
     } else if (redis->failures != 0) {
-        fcf_redis_cmd_fail_why(cmd, FCF_E_UNAVAILABLE, redis->why);
+        fcf_redis_cmd_fail_why(cmd, fcf_redis_away(redis), redis->why);
         return 0;
     }
 

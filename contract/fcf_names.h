@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include "contract/fcf_err.h"
 
+#define FCF_VERSION            "0.1.0"  /* of fcfaas: all its programs */
+
 #define FCF_ID_MAX              64      /* function_id, node_id */
 #define FCF_WORKER_ID_MAX       96      /* "<node_id>-<n>" */
 #define FCF_REQUEST_ID_MAX      64

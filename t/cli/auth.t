@@ -47,6 +47,11 @@ is($r->{status}, 4, 'a wrong password');
 like($r->{err}, qr/^fcfaas: etcd user "ada": .*invalid/, 'names the user');
 unlike($r->{err}, qr/wrong/, 'and not the password');
 
+$r = $cli->run('doctor', '--etcd-password-file', "$dir/wrong");
+is($r->{status}, 1, 'doctor with it');
+like($r->{out}, qr/^WRONG +etcd .*refuses us: .*etcd_password_file/m,
+    'names the setting');
+
 $r = $cli->run('ls', '--etcd-ca', "$dir/client.crt");
 is($r->{status}, 3, "a server's certificate by somebody else");
 like($r->{err}, qr/certificate/, 'is told');

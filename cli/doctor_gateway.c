@@ -1,0 +1,130 @@
+/* The gateway, as fcfaas doctor sees it. */
+
+#include <string.h>
+
+#include "cli/doctor.h"
+#include "cli/http.h"
+
+#define FCC_GATEWAY_MS   5000
+#define FCC_GATEWAY_MAX  (1024 * 1024)
+
+/* no function can be called this, so nothing is started */
+#define FCC_NO_NAME      "/-"
+
+
+static int
+fcc_gateway_ask(fcc_t *fcc, const char *url, long *status, json_t **out,
+    int64_t *date_s, fcf_err_t *err)
+{
+    int              rc;
+    fcf_buf_t        body;
+    fcf_http_call_t  call;
+
+    call = (fcf_http_call_t) {
+        .method = "GET",
+        .url = url,
+        .connect_timeout_ms = FCC_GATEWAY_MS,
+        .timeout_ms = FCC_GATEWAY_MS,
+        .date_s = date_s,
+    };
+
+    fcf_buf_init(&body, FCC_GATEWAY_MAX);
+    rc = fcc_http(fcc, &call, status, &body, err);
+
+    *out = rc == 0 && body.len != 0
+           ? json_loadb(body.data, body.len, 0, NULL) : NULL;
+    fcf_buf_free(&body);
+
+    return rc;
+}
+
+
+/* what its workers say of etcd and Redis, if we may see that */
+static void
+fcc_gateway_status(fcc_doctor_t *doctor, const char *gateway)
+{
+    char        url[1024];
+    long        status;
+    size_t      i, host;
+    json_t     *obj, *worker;
+    unsigned    n, etcd, redis;
+    fcf_err_t   err;
+
+    host = strcspn(gateway, ":");
+    host += strspn(gateway + host, ":/");
+    host += strcspn(gateway + host, "/");
+
+    (void) snprintf(url, sizeof(url), "%.*s/fcfaas/status", (int) host,
+                    gateway);
+
+    if (fcc_gateway_ask(doctor->fcc, url, &status, &obj, NULL, &err) != 0
+        || status != 200)
+    {
+        json_decref(obj);
+        return;
+    }
+
+    n = etcd = redis = 0;
+
+    json_array_foreach(json_object_get(obj, "workers"), i, worker) {
+        n++;
+        etcd += !json_is_true(json_object_get(json_object_get(worker, "etcd"),
+                                              "healthy"));
+        redis += !json_is_true(json_object_get(json_object_get(worker,
+                                               "redis"), "connected"));
+    }
+
+    if (etcd != 0) {
+        fcc_find(doctor, FCC_WRONG, "gateway", gateway,
+                 "fcfaas_etcd in nginx.conf, and its error.log",
+                 "etcd does not answer %u of its %u workers", etcd, n);
+    }
+
+    if (redis != 0) {
+        fcc_find(doctor, FCC_WRONG, "gateway", gateway,
+                 "fcfaas_redis in nginx.conf, and its error.log",
+                 "Redis does not answer %u of its %u workers", redis, n);
+    }
+
+    json_decref(obj);
+}
+
+
+void
+fcc_doctor_gateway(fcc_doctor_t *doctor)
+{
+    char         url[1024];
+    long         status;
+    json_t      *obj;
+    int64_t      date_s;
+    fcf_err_t    err;
+    const char  *gateway, *error;
+
+    gateway = doctor->fcc->conf.gateway;
+    (void) snprintf(url, sizeof(url), "%s" FCC_NO_NAME, gateway);
+    date_s = 0;
+
+    if (fcc_gateway_ask(doctor->fcc, url, &status, &obj, &date_s, &err) != 0) {
+        fcc_find(doctor, FCC_WRONG, "gateway", gateway,
+                 "is nginx running there, and is this its address? (setting "
+                 "gateway)", "does not answer: %s", err.msg);
+        json_decref(obj);
+        return;
+    }
+
+    error = json_string_value(json_object_get(obj, "error"));
+
+    if (error == NULL || strcmp(error, "bad_name") != 0) {
+        fcc_find(doctor, FCC_WRONG, "gateway", gateway,
+                 "is there a location with \"fcfaas\" in nginx.conf? (setting "
+                 "gateway)", "no function can be called there: status %ld",
+                 status);
+
+    } else {
+        fcc_find(doctor, FCC_WELL, "gateway", gateway, NULL, "answers");
+        fcc_gateway_status(doctor, gateway);
+    }
+
+    fcc_find_clock(doctor, "gateway", gateway, date_s);
+    json_decref(obj);
+}

@@ -1,0 +1,199 @@
+# fcfaas doctor: a healthy system is told as that, and whatever is wrong by
+# name, with its remedy.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use IO::Socket::INET;
+use POSIX ();
+use Test::More;
+
+my $s = FcfTest::System->start(vmm => 'instant')->up(180);
+my $etcd = $s->etcd;
+my $cli = $s->cli;
+
+# what it finds: status, and findings of a kind by "part name"
+sub doctor {
+    my (@args) = @_;
+    my $r = $cli->run('doctor', '--json', @args);
+    my %said = (status => $r->{status}, ok => {}, note => {}, wrong => {});
+
+    for (@{ FcfTest::json_decode($r->{out}) }) {
+        push @{ $said{$_->{finding}}{"$_->{part} $_->{name}"} },
+            "$_->{says}: $_->{remedy}";
+    }
+    return \%said;
+}
+
+sub finds {
+    my ($what, $how, $name, $re, $said) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ok((grep { $_ =~ $re } @{ $said->{$how}{$name} // [] }),
+        "$what: $how of $name") or diag(explain($said));
+    is($said->{status}, 1, "$what: status") if $how eq 'wrong';
+}
+
+# an agent's admin listener, as far as it is asked
+sub admin {
+    my ($ahead, $status) = @_;
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5,
+        ReuseAddr => 1) or die $!;
+    my $parent = $$;
+    my $pid = fork // die $!;
+
+    if ($pid == 0) {
+        while (my $c = $listen->accept) {
+            while (defined(my $line = <$c>)) { last if $line eq "\r\n" }
+            print $c "HTTP/1.1 $status\r\nDate: ", POSIX::strftime(
+                '%a, %d %b %Y %H:%M:%S GMT', gmtime(time + $ahead)),
+                "\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
+        }
+        POSIX::_exit(0);
+    }
+
+    FcfTest::at_end(sub {
+        kill 'KILL', $pid if $$ == $parent;
+        waitpid $pid, 0 if $$ == $parent;
+    });
+    return '127.0.0.1:' . $listen->sockport;
+}
+
+my $lease = $etcd->lease(600);
+
+sub node {
+    my ($id, %more) = @_;
+
+    $etcd->put("/workers/$id", { address => '10.0.0.1', admin => '', cpu => 8,
+        cpu_free => 8, memory_mb => 1000, memory_mb_free => 1000, vms => 0,
+        agent_version => '0.1.0', state => 'ready', %more }, $lease);
+}
+
+
+# healthy
+my $r = $cli->run('doctor');
+is($r->{status}, 0, 'a healthy system') or diag($r->{out}, $r->{err});
+is($r->{err}, "fcfaas: nothing is wrong\n", 'is told as that');
+cmp_ok($r->{out} =~ tr/\n//, '<', 24, 'in one screen');
+like($r->{out}, qr/^ok +$_ /m, "its $_")
+    for qw(fcfaas etcd redis gateway node functions);
+unlike($r->{out}, qr/^(?:WRONG|note)/m, 'and nothing else');
+
+
+# what does not answer
+my $nowhere = 'http://127.0.0.1:1';
+
+my $said = doctor('--etcd', $nowhere);
+finds('etcd is down', 'wrong', "etcd $nowhere",
+    qr/^does not answer: .*setting etcd/, $said);
+ok(!$said->{ok}{'functions -'}, 'what it would say is not guessed');
+
+finds('one endpoint of two', 'wrong', "etcd $nowhere", qr/does not answer/,
+    doctor('--etcd', $etcd->endpoint . " $nowhere"));
+finds('Redis is down', 'wrong', 'redis 127.0.0.1:1',
+    qr/^does not answer: .*setting redis/, doctor('--redis', '127.0.0.1:1'));
+finds('the gateway is down', 'wrong', "gateway $nowhere/run",
+    qr/^does not answer: .*setting gateway/,
+    doctor('--gateway', "$nowhere/run"));
+
+my $other = $s->url('/elsewhere');
+finds('no gateway there', 'wrong', "gateway $other",
+    qr/no function can be called there: status 404/,
+    doctor('--gateway', $other));
+
+finds('another prefix', 'wrong', 'nodes -', qr/there is none.*fcfaas-agent/,
+    doctor('--prefix', '/other'));
+
+
+# nodes
+node('old', agent_version => '0.0.9');
+node('new', agent_version => '0.2.0');
+node('full', cpu_free => 0, vms => 8);
+node('ill', state => 'ill', reason => 'no disk');
+node('drains', state => 'draining');
+node('gone', admin => '127.0.0.1:1');
+node('early', admin => admin(-30, '200 OK'));
+node('late', admin => admin(30, '200 OK'));
+node('odd', admin => admin(0, '500 Oops'));
+node('locked', admin => admin(0, '401 Unauthorized'));
+$etcd->put('/workers/stale', { address => '10.0.0.1', cpu => 8, cpu_free => 8,
+    memory_mb => 1000, memory_mb_free => 1000 });
+$etcd->put('/workers/garbage', '[', $lease);
+
+$said = doctor();
+finds('an older agent', 'note', 'node old', qr/version 0\.0\.9.*upgrade it/,
+    $said);
+finds('a newer one', 'note', 'node new', qr/upgrade this command/, $said);
+finds('a full node', 'note', 'node full', qr/is full: 8 VMs.*fcfaas scale/,
+    $said);
+finds('one that drains', 'note', 'node drains', qr/drains.*resume/, $said);
+finds('without a listener', 'note', 'node old', qr/no admin listener/, $said);
+finds('an ill one', 'wrong', 'node ill', qr/is ill.*no disk.*--check/, $said);
+finds('one that is gone', 'wrong', 'node gone',
+    qr/does not answer: .*10 s/, $said);
+finds('a clock behind', 'wrong', 'node early', qr/(?:29|3[0-3]) s behind/,
+    $said);
+finds('a clock ahead', 'wrong', 'node late', qr/(?:2[6-9]|3[01]) s ahead.*chrony/,
+    $said);
+finds('an odd answer', 'wrong', 'node odd', qr/status 500/, $said);
+finds('another token', 'wrong', 'node locked',
+    qr/refuses us.*admin_token_file/, $said);
+finds('a key for ever', 'wrong', 'node stale',
+    qr{under no lease.*etcdctl del /workers/stale}, $said);
+finds('garbage', 'wrong', 'node garbage', qr/not valid/, $said);
+ok(!$said->{wrong}{'nodes -'}, 'there is room on others');
+
+$etcd->del("/workers/$_") for qw(ill gone early late odd locked
+    stale garbage);
+is(doctor()->{status}, 0, 'notes alone are nothing wrong');
+
+$etcd->put('/other/workers/full', { address => '10.0.0.1', cpu => 8,
+    cpu_free => 0, memory_mb => 1000, memory_mb_free => 1000 }, $lease);
+finds('no room anywhere', 'wrong', 'nodes -', qr/none has room/,
+    doctor('--prefix', '/other'));
+
+
+# functions
+$etcd->put('/specs/lost', { version => 3, code => { sha256 => 'ab' x 32,
+    size => 1 } });
+$etcd->put('/specs/bad', '{"memory_mb":"x"}');
+$etcd->put('/functions/lost/slots/0', { worker_id => 'n-1', version => 3 });
+$etcd->put('/functions/bad/failures/req-1', { error => 'boot_failed',
+    message => 'no such luck', node_id => 'n', version => 1 }, $lease);
+
+$said = doctor();
+finds('a missing image', 'wrong', 'function lost',
+    qr/image of version 3 is not there: .*abab\.img.*deploy.*rollback/, $said);
+finds('a spec that is none', 'wrong', 'function bad',
+    qr/not valid.*memory_mb/, $said);
+finds('a slot for ever', 'wrong', 'function lost',
+    qr{/functions/lost/slots/0 is under no lease.*etcdctl del}, $said);
+finds('a failure', 'note', 'function bad',
+    qr/did not start on n .*boot_failed: no such luck/, $said);
+
+
+# Redis
+$s->redis->cli('LPUSH', '{queue:vm_provision}:dead', 'x');
+finds('dead jobs', 'note', 'redis 127.0.0.1:16379', qr/1 jobs.*LRANGE/,
+    doctor());
+$s->redis->cli('DEL', '{queue:vm_provision}:dead');
+$s->redis->cli('SET', '{queue:vm_provision}:dead', 'x');
+finds('a key of another type', 'wrong', 'redis 127.0.0.1:16379',
+    qr/cannot be used: .*WRONGTYPE/, doctor());
+$s->redis->cli('DEL', '{queue:vm_provision}:dead');
+
+# nobody else is to be refused meanwhile
+my $redis = FcfTest::Redis->start;
+$redis->cli('CONFIG', 'SET', 'requirepass', 'right');
+my $address = '127.0.0.1:' . $redis->port;
+
+finds('no password', 'wrong', "redis $address",
+    qr/refuses us: .*redis_password_file/, doctor('--redis', $address));
+finds('a wrong one', 'wrong', "redis $address",
+    qr/refuses us: .*redis_password_file/, doctor('--redis', $address,
+    '--redis-password-file', do { spew(tmpdir() . '/p', "wrong\n", 0600);
+    tmpdir() . '/p' }));
+
+done_testing;
