@@ -432,6 +432,8 @@ struct ngx_http_fcfaas_worker_s {
     ngx_http_fcfaas_pace_t       refusals;
 
     ngx_msec_t                   redis_bad_since;
+    ngx_str_t                    redis_why;     /* it refuses; empty: away */
+    u_char                       redis_why_data[256];
     unsigned                     redis_bad:1;
     unsigned                     listed:1;      /* a whole list was seen */
     unsigned                     listing:1;

@@ -318,10 +318,20 @@ ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a)
 
 
 void
-ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a)
+ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a,
+    ngx_http_fcfaas_worker_t *w)
 {
+    if (w->redis_why.len == 0) {
+        ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
+            "redis_unavailable", "cannot ask for an instance: Redis is away",
+            2);
+        return;
+    }
+
     ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
-        "redis_unavailable", "cannot ask for an instance: Redis is away", 2);
+        "redis_unavailable", "cannot ask for an instance: Redis refuses", 2);
+
+    a->detail = w->redis_why;
 }
 
 
@@ -340,16 +350,6 @@ ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a)
     ngx_http_fcfaas_answer_set(a, NGX_HTTP_GATEWAY_TIME_OUT, "timeout",
         "the function did not answer within its timeout_s, or what nginx "
         "allows where that is 0", 0);
-}
-
-
-void
-ngx_http_fcfaas_answer_refuses(ngx_http_fcfaas_answer_t *a, ngx_str_t *why)
-{
-    ngx_http_fcfaas_answer_set(a, NGX_HTTP_SERVICE_UNAVAILABLE,
-        "redis_unavailable", "cannot ask for an instance: Redis refuses", 2);
-
-    a->detail = *why;
 }
 
 
@@ -399,7 +399,7 @@ ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
     }
 
     if (pool->worker->redis_bad) {
-        ngx_http_fcfaas_answer_redis(a);
+        ngx_http_fcfaas_answer_redis(a, pool->worker);
         return;
     }
 

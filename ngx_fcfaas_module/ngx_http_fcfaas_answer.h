@@ -24,12 +24,11 @@ void ngx_http_fcfaas_answer_bad_version(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_unknown_version(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_limit(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_names(ngx_http_fcfaas_answer_t *a);
-void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a);
+/* Redis is away, or answers, but not as it should */
+void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a,
+    ngx_http_fcfaas_worker_t *w);
 void ngx_http_fcfaas_answer_body_gone(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a);
-/* Redis answers, but not as it should */
-void ngx_http_fcfaas_answer_refuses(ngx_http_fcfaas_answer_t *a,
-    ngx_str_t *why);
 /* the park timeout has passed: what there was no time for */
 void ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
     ngx_http_fcfaas_answer_t *a);

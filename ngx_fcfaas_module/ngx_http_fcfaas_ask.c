@@ -24,10 +24,9 @@ static void ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
 static void ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err);
 static ngx_uint_t ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err);
-static void ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool,
-    const fcf_err_t *err);
+static void ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool);
 static void ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w,
-    const char *why);
+    const fcf_err_t *err);
 static void ngx_http_fcfaas_ask_tick(ngx_event_t *ev);
 static void ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_pool_t *pool);
 
@@ -35,6 +34,7 @@ static void ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_pool_t *pool);
 void
 ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
 {
+    fcf_err_t                  err;
     ngx_msec_t                 ms;
     ngx_uint_t                 again;
     ngx_http_fcfaas_demand_t   demand;
@@ -101,7 +101,8 @@ ngx_http_fcfaas_ask_look(ngx_http_fcfaas_pool_t *pool)
     {
         pool->asking.under_way = 0;
         ngx_http_fcfaas_share_asked(pool, FCZ_ASK_FAILED, 0);
-        ngx_http_fcfaas_ask_bad(w, "out of memory");
+        fcf_err_set(&err, FCF_E_NOMEM, "out of memory");
+        ngx_http_fcfaas_ask_bad(w, &err);
     }
 }
 
@@ -175,10 +176,10 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     if (err) {
         ngx_http_fcfaas_count(w, ASK_FAILED);
         ngx_http_fcfaas_share_asked(pool, FCZ_ASK_FAILED, 0);
-        ngx_http_fcfaas_ask_bad(w, err->msg);
+        ngx_http_fcfaas_ask_bad(w, err);
 
         if (ngx_http_fcfaas_ask_hopeless(err)) {
-            ngx_http_fcfaas_ask_refused(pool, err);
+            ngx_http_fcfaas_ask_refused(pool);
         }
 
     } else {
@@ -219,7 +220,8 @@ ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err)
     ngx_uint_t  i;
 
     static const char *const  words[] = {
-        "WRONGTYPE", "NOAUTH", "NOPERM", "WRONGPASS", NULL
+        "WRONGTYPE", "NOAUTH", "NOPERM", "WRONGPASS",
+        "can't run this command", NULL
     };
 
     if (err->code != FCF_E_REFUSED) {
@@ -237,11 +239,8 @@ ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err)
 
 
 static void
-ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool,
-    const fcf_err_t *err)
+ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool)
 {
-    char                      text[256];
-    ngx_str_t                 why;
     ngx_http_fcfaas_answer_t  answer;
 
     if (ngx_http_fcfaas_slots_ready(pool)
@@ -250,18 +249,24 @@ ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool,
         return;
     }
 
-    why.data = (u_char *) text;
-    why.len = fcf_text_clean(text, sizeof(text), err->msg,
-                             ngx_strlen(err->msg), 0);
-
-    ngx_http_fcfaas_answer_refuses(&answer, &why);
+    ngx_http_fcfaas_answer_redis(&answer, pool->worker);
     ngx_http_fcfaas_refuse_all(pool, ngx_current_msec, &answer);
 }
 
 
 static void
-ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w, const char *why)
+ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w, const fcf_err_t *err)
 {
+    w->redis_why.data = w->redis_why_data;
+    w->redis_why.len = 0;
+
+    if (err->code == FCF_E_REFUSED) {
+        /* it is there, and the reason is its own */
+        w->redis_why.len = fcf_text_clean((char *) w->redis_why_data,
+                                          sizeof(w->redis_why_data),
+                                          err->msg, ngx_strlen(err->msg), 0);
+    }
+
     if (w->redis_bad) {
         return;
     }
@@ -270,7 +275,7 @@ ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w, const char *why)
     w->redis_bad_since = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                  "fcfaas: cannot ask for instances: %s", why);
+                  "fcfaas: cannot ask for instances: %s", err->msg);
 }
 
 
@@ -371,7 +376,7 @@ ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_pool_t *pool)
         return;
     }
 
-    ngx_http_fcfaas_answer_redis(&answer);
+    ngx_http_fcfaas_answer_redis(&answer, pool->worker);
     ngx_http_fcfaas_refuse_all(pool, ngx_current_msec
                                        - NGX_HTTP_FCFAAS_GRACE, &answer);
 }

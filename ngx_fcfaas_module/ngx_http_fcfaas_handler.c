@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ctx.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_path.h"
@@ -17,11 +18,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
-static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
-    ngx_http_request_t *r);
-static void ngx_http_fcfaas_ctx_cleanup(void *data);
-static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_given(
-    ngx_http_request_t *r, ngx_http_fcfaas_loc_conf_t *flcf);
 static ngx_int_t ngx_http_fcfaas_name(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
 static ngx_int_t ngx_http_fcfaas_bad_name(ngx_http_request_t *r,
@@ -123,117 +119,6 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_http_fcfaas_ctx_t *
-ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_fcfaas_ctx_t  *ctx;
-
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_fcfaas_ctx_t));
-    if (ctx == NULL) {
-        return NULL;
-    }
-
-    /* of the pool, so that the ctx is whole when the log is written */
-
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_fcfaas_ctx_cleanup;
-    cln->data = ctx;
-
-    ctx->request = r;
-    ctx->waiter.arrived = ngx_current_msec;
-    ctx->waiter.log = r->connection->log;
-    ctx->conf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
-
-    if (ctx->conf->worker) {
-        ctx->waiter.ticket = ngx_http_fcfaas_share_ticket(ctx->conf->worker);
-    }
-
-    ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);
-
-    return ctx;
-}
-
-
-/* with what the location says is the function's name */
-static ngx_http_fcfaas_ctx_t *
-ngx_http_fcfaas_ctx_given(ngx_http_request_t *r,
-    ngx_http_fcfaas_loc_conf_t *flcf)
-{
-    ngx_http_fcfaas_ctx_t  *ctx;
-
-    ctx = ngx_http_fcfaas_ctx_create(r);
-
-    if (ctx == NULL
-        || ngx_http_complex_value(r, flcf->id, &ctx->given) != NGX_OK)
-    {
-        return NULL;
-    }
-
-    return ctx;
-}
-
-
-static void
-ngx_http_fcfaas_ctx_cleanup(void *data)
-{
-    ngx_http_fcfaas_ctx_t *ctx = data;
-
-    ngx_http_fcfaas_pool_t    *pool;
-    ngx_http_fcfaas_waiter_t  *wt;
-
-    wt = &ctx->waiter;
-    pool = wt->pool;
-
-    /* without a worker the table has gone, and the pool with it */
-
-    if (pool == NULL || ctx->conf->worker == NULL) {
-        return;
-    }
-
-    if (wt->queued) {
-        ngx_http_fcfaas_count(pool->worker, LEFT);
-        ngx_http_fcfaas_park_leave(wt);
-    }
-
-    /* admitted, and something failed before it was in the queue */
-    ngx_http_fcfaas_share_leave(wt);
-    ngx_http_fcfaas_peer_cleanup(ctx);
-
-    ngx_http_fcfaas_route_end(wt);
-}
-
-
-ngx_http_fcfaas_ctx_t *
-ngx_http_fcfaas_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_fcfaas_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
-
-    if (ctx || !(r->internal || r->filter_finalize)) {
-        return ctx;
-    }
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_fcfaas_ctx_cleanup) {
-            ctx = cln->data;
-
-            if (ctx->request == r) {
-                return ctx;
-            }
-        }
-    }
-
-    return NULL;
-}
-
-
 /* whether there can be such a function; NGX_DECLINED: ctx->waiter.answer says
  * why not */
 static ngx_int_t
@@ -278,6 +163,39 @@ ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+ngx_http_fcfaas_ctx_t *
+ngx_http_fcfaas_handler_passed(ngx_http_request_t *r)
+{
+    ngx_http_fcfaas_ctx_t       *ctx;
+    ngx_http_fcfaas_loc_conf_t  *flcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_fcfaas_ctx_cloned(r);
+    }
+
+    if (ctx == NULL || ctx->stage == NGX_HTTP_FCFAAS_PASSED) {
+        return ctx;
+    }
+
+    flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
+
+    /* its parent has been here, but things may have changed since */
+
+    if (flcf->id == NULL
+        || ngx_http_fcfaas_name(r, ctx) != NGX_OK
+        || ngx_http_fcfaas_choose(r, ctx, flcf) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ctx->stage = NGX_HTTP_FCFAAS_PASSED;
+
+    return ctx;
 }
 
 

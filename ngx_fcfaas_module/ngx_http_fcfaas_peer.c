@@ -1,6 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
@@ -88,9 +89,9 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     ngx_http_fcfaas_peer_t  *fp;
 
     u = r->upstream;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
+    ctx = ngx_http_fcfaas_handler_passed(r);
 
-    if (ctx == NULL || ctx->waiter.pool == NULL) {
+    if (ctx == NULL) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "upstream \"%V\" is for locations with \"fcfaas\" only",
                       &us->host);

@@ -1,5 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ctx.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_uri.h"
 
 

@@ -77,6 +77,26 @@ for my $type (sort grep { $_ ne 'list' } keys %make) {
     cold_starts($id, 'well again');
 }
 
+# whatever else it refuses: told as that, not as a Redis that is away
+my %refuse = (
+    'no replicas' => [['CONFIG', 'SET', 'min-replicas-to-write', 3],
+        ['CONFIG', 'SET', 'min-replicas-to-write', 0]],
+    'no rights'   => [['ACL', 'SETUSER', 'default', '-lpush'],
+        ['ACL', 'SETUSER', 'default', '+lpush']],
+);
+
+for my $what (sort keys %refuse) {
+    my $id = 'f' . ++$n;
+    $g->spec($id);
+    $redis->cli(@{ $refuse{$what}[0] });
+    my $r = $g->get("/run/$id", timeout => 20);
+    is($r->{status}, 503, "$what: refused");
+    like($r->{body}, qr/"redis_unavailable","message":"[^"]*Redis refuses/,
+        "$what: not away");
+    $redis->cli(@{ $refuse{$what}[1] });
+    cold_starts($id, "$what: well again");
+}
+
 $g->nginx->expect_complaint(qr/cannot ask for instances: .*WRONGTYPE/);
 $g->stop;
 done_testing;
