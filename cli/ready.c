@@ -164,9 +164,11 @@ fcc_ready_ask(fcc_ready_t *ready)
 
 /* all that is there has been seen: there may be one already */
 static void
-fcc_ready_listed(void *arg)
+fcc_ready_listed(void *arg, size_t prefix)
 {
     fcc_ready_t  *ready = arg;
+
+    (void) prefix;
 
     if (ready->done == 0 && !ready->asked) {
         fcc_ready_ask(ready);
@@ -175,9 +177,10 @@ fcc_ready_listed(void *arg)
 
 
 static void
-fcc_ready_begin(void *arg)
+fcc_ready_begin(void *arg, size_t prefix)
 {
     (void) arg;
+    (void) prefix;
 }
 
 

@@ -78,29 +78,87 @@ fcf_sync_drop(fcf_sync_t *sync)
         sync->call = NULL;
     }
 
-    if (sync->stream != NULL) {
-        fcf_http_cancel(sync->stream);
-        sync->stream = NULL;
+    fcf_sync_close(sync);
+    fcf_sync_list_drop(sync);
+}
+
+
+size_t
+fcf_sync_unlisted(const fcf_sync_t *sync)
+{
+    size_t  i;
+
+    for (i = 0; i < sync->nprefixes && sync->prefixes[i].listed; i++) {
+        continue;
     }
 
-    if (sync->in_msg) {
-        fcf_watch_msg_free(&sync->msg);
-        sync->in_msg = 0;
+    return i;
+}
+
+
+void
+fcf_sync_next(fcf_sync_t *sync)
+{
+    size_t  prefix;
+
+    prefix = fcf_sync_unlisted(sync);
+
+    if (prefix == sync->nprefixes) {
+        fcf_sync_open(sync);
+
+    } else {
+        fcf_sync_list(sync, prefix);
+    }
+}
+
+
+void
+fcf_sync_relist(fcf_sync_t *sync)
+{
+    size_t  i;
+
+    for (i = 0; i < sync->nprefixes; i++) {
+        sync->prefixes[i].listed = 0;
     }
 
-    fcf_watch_free(&sync->watch);
-    sync->ended = 0;
+    sync->suspect = 0;
+}
 
-    fcf_etcd_kvs_free(&sync->list.kvs);
-    free(sync->list.next);
-    memset(&sync->list, 0, sizeof(fcf_sync_list_t));
+
+void
+fcf_sync_applied(fcf_sync_t *sync, fcf_sync_prefix_t *prefix,
+    int64_t revision)
+{
+    prefix->revision = revision;
+
+    if (revision > sync->held.revision) {
+        sync->held.revision = revision;
+    }
+}
+
+
+uint64_t
+fcf_sync_failed(fcf_sync_t *sync, const char *why)
+{
+    sync->failures++;
+    sync->reconnects++;
+
+    /* a change of state tells the handler */
+
+    if (!fcf_said(&sync->said, sync->loop, why)
+        && (sync->state != FCF_SYNC_LIVE || sync->handler.state == NULL))
+    {
+        fcf_log(sync->loop, FCF_LOG_WARN, "etcd sync: %s", why);
+    }
+
+    return (sync->failures == 1)
+           ? 0 : fcf_backoff(sync->failures - 1, FCF_SYNC_BACKOFF_MAX_MS);
 }
 
 
 void
 fcf_sync_restart(fcf_sync_t *sync, int relist, const char *why)
 {
-    uint64_t    ms;
     fcf_err_t   err;
 
     /* why may be part of what is dropped now */
@@ -108,30 +166,15 @@ fcf_sync_restart(fcf_sync_t *sync, int relist, const char *why)
     fcf_err_set(&err, FCF_OK, "%s", why);
     fcf_sync_drop(sync);
 
-    if (relist) {
-        sync->listed = 0;
+    if (relist || sync->suspect) {
+        fcf_sync_relist(sync);
     }
 
     /* only what it says all the time is believed in the end */
 
     sync->distrusted = 0;
 
-    /* the first attempt comes at once, and at least a turn later */
-
-    sync->failures++;
-    ms = (sync->failures == 1)
-         ? 0 : fcf_backoff(sync->failures - 1, FCF_SYNC_BACKOFF_MAX_MS);
-
-    /* a change of state tells the handler */
-
-    if (!fcf_said(&sync->said, sync->loop, err.msg)
-        && (sync->state != FCF_SYNC_LIVE || sync->handler.state == NULL))
-    {
-        fcf_log(sync->loop, FCF_LOG_WARN, "etcd sync: %s", err.msg);
-    }
-
-    sync->reconnects++;
-    fcf_sync_phase(sync, FCF_SYNC_IDLE, ms);
+    fcf_sync_phase(sync, FCF_SYNC_IDLE, fcf_sync_failed(sync, err.msg));
     fcf_sync_state(sync, FCF_SYNC_STALE, err.msg);
 }
 
@@ -161,137 +204,22 @@ fcf_sync_headless(const fcf_etcd_header_t *header)
 }
 
 
-/* linearizable, so that only a member with a leader answers */
-
-static fcf_etcd_call_t *
-fcf_sync_ask(fcf_sync_t *sync, fcf_etcd_kind_e kind,
-    fcf_etcd_answer_pt answered)
-{
-    fcf_etcd_range_t  range;
-
-    memset(&range, 0, sizeof(range));
-    range.key = sync->prefixes[0].key;
-    range.key_len = sync->prefixes[0].len;
-    range.limit = 1;
-    range.keys_only = 1;
-
-    return fcf_etcd_range(sync->etcd, kind, &range, answered, sync);
-}
-
-
-/* what a resume and a probe have in common: -1 if it starts anew */
-static int
-fcf_sync_answered(fcf_sync_t *sync, fcf_etcd_answer_t *answer,
-    const fcf_err_t *err)
-{
-    sync->call = NULL;
-
-    if (err != NULL) {
-        fcf_sync_restart(sync, 0, err->msg);
-        return -1;
-    }
-
-    if (fcf_sync_headless(&answer->header)) {
-        fcf_sync_restart(sync, 0, "an answer without etcd's header");
-        return -1;
-    }
-
-    fcf_sync_alive(sync);
-
-    return 0;
-}
-
+/* what is held can be gone on with, if etcd agrees */
 
 static void
-fcf_sync_on_resume(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
+fcf_sync_go_on(fcf_sync_t *sync)
 {
-    size_t       i;
-    fcf_sync_t  *sync;
-    const char  *why;
+    size_t  i;
 
-    sync = arg;
+    for (i = 0; i < sync->nprefixes; i++) {
 
-    if (fcf_sync_answered(sync, answer, err) < 0) {
-        return;
-    }
-
-    why = fcf_sync_distinct(sync, &answer->header);
-
-    for (i = 0; i < sync->nprefixes && why == NULL; i++) {
-        if (answer->header.revision < sync->prefixes[i].revision) {
-            why = "etcd's revision went backwards";
+        if (sync->prefixes[i].listed) {
+            fcf_sync_resume(sync);
+            return;
         }
     }
 
-    if (why != NULL) {
-        fcf_log(sync->loop, FCF_LOG_WARN, "etcd sync: %s: listing again",
-                why);
-        sync->listed = 0;
-        fcf_sync_list(sync);
-        return;
-    }
-
-    fcf_sync_open(sync);
-}
-
-
-static void
-fcf_sync_resume(fcf_sync_t *sync)
-{
-    fcf_sync_phase(sync, FCF_SYNC_RESUME, 0);
-
-    sync->call = fcf_sync_ask(sync, FCF_ETCD_RANGE, fcf_sync_on_resume);
-
-    if (sync->call == NULL) {
-        fcf_sync_restart(sync, 0, "out of memory");
-    }
-}
-
-
-static void
-fcf_sync_on_probe(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
-{
-    fcf_sync_t  *sync;
-    const char  *why;
-
-    sync = arg;
-
-    if (fcf_sync_answered(sync, answer, err) < 0) {
-        return;
-    }
-
-    why = fcf_sync_distinct(sync, &answer->header);
-
-    if (why != NULL) {
-        fcf_sync_restart(sync, 1, why);
-        return;
-    }
-
-    /* a new leader; a lower term than this is a sign of a restored etcd */
-
-    sync->raft_term = answer->header.raft_term;
-    sync->failures = 0;
-    fcf_said_nothing(&sync->said);
-
-    fcf_sync_phase(sync, FCF_SYNC_WATCH, FCF_SYNC_PROBE_MS);
-}
-
-
-static void
-fcf_sync_probe(fcf_sync_t *sync)
-{
-    /* another call found this endpoint failing */
-
-    if (sync->etcd->at != sync->endpoint) {
-        fcf_sync_restart(sync, 0, "moved to another etcd endpoint");
-        return;
-    }
-
-    sync->call = fcf_sync_ask(sync, FCF_ETCD_PROBE, fcf_sync_on_probe);
-
-    if (sync->call == NULL) {
-        fcf_sync_phase(sync, FCF_SYNC_WATCH, FCF_SYNC_PROBE_MS);
-    }
+    fcf_sync_next(sync);
 }
 
 
@@ -305,14 +233,11 @@ fcf_sync_on_wait(void *arg)
     switch (sync->phase) {
 
     case FCF_SYNC_IDLE:
+        fcf_sync_go_on(sync);
+        break;
 
-        if (sync->listed) {
-            fcf_sync_resume(sync);
-
-        } else {
-            fcf_sync_list(sync);
-        }
-
+    case FCF_SYNC_LIST:
+        fcf_sync_beside_on_wait(sync);
         break;
 
     case FCF_SYNC_OPEN:
@@ -424,24 +349,18 @@ fcf_sync_free(fcf_sync_t *sync)
 int64_t
 fcf_sync_revision(const fcf_sync_t *sync, size_t prefix)
 {
-    return sync->prefixes[prefix].revision;
+    return sync->prefixes[prefix].listed && !sync->suspect
+           ? sync->prefixes[prefix].revision : 0;
 }
 
 
 void
 fcf_sync_stat(const fcf_sync_t *sync, fcf_sync_stat_t *out)
 {
-    size_t  i;
-
     memset(out, 0, sizeof(fcf_sync_stat_t));
 
-    for (i = 0; i < sync->nprefixes; i++) {
-        if (sync->prefixes[i].revision > out->revision) {
-            out->revision = sync->prefixes[i].revision;
-        }
-    }
-
     out->state = sync->state;
+    out->revision = sync->held.revision;
     out->lists = sync->lists;
     out->reconnects = sync->reconnects;
     out->events = sync->events;

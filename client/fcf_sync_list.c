@@ -4,10 +4,99 @@
 #include "client/fcf_sync_private.h"
 
 
+/* all that is listed from now on is of the etcd that answered so */
+
+static void
+fcf_sync_believe(fcf_sync_t *sync)
+{
+    size_t              i;
+    fcf_sync_prefix_t  *prefix;
+
+    sync->suspect = 0;
+    sync->distrusted = 0;
+    sync->held.cluster_id = sync->cluster_id;
+    sync->held.revision = 0;
+
+    /* what was found empty while it was not believed */
+
+    for (i = 0; i < sync->nprefixes; i++) {
+        prefix = &sync->prefixes[i];
+
+        if (prefix->listed) {
+            sync->handler.begin(sync->arg, i);
+            fcf_sync_applied(sync, prefix, prefix->revision);
+            sync->handler.end(sync->arg, i);
+        }
+    }
+}
+
+
+/* the first answer of a list says what it is of: NULL, or why all is to be
+ * listed again */
+
+static const char *
+fcf_sync_list_first(fcf_sync_t *sync, const fcf_etcd_header_t *header)
+{
+    size_t       i;
+    const char  *why;
+
+    for (i = 0; i < sync->nprefixes; i++) {
+
+        if (sync->prefixes[i].listed) {
+            why = fcf_sync_distinct(sync, header);
+
+            return why != NULL || header->revision >= sync->list.floor
+                   ? why : "etcd's revision went backwards";
+        }
+    }
+
+    sync->cluster_id = header->cluster_id;
+    sync->raft_term = header->raft_term;
+
+    if (sync->held.cluster_id != 0
+        && (header->cluster_id != sync->held.cluster_id
+            || header->revision < sync->held.revision))
+    {
+        sync->suspect = 1;
+        return NULL;
+    }
+
+    fcf_sync_believe(sync);
+
+    return NULL;
+}
+
+
+static const char *
+fcf_sync_list_answer(fcf_sync_t *sync, const fcf_etcd_header_t *header)
+{
+    fcf_sync_list_t  *list;
+
+    list = &sync->list;
+
+    if (fcf_sync_headless(header)) {
+        return "an answer without etcd's header";
+    }
+
+    fcf_sync_alive(sync);
+
+    if (!list->first) {
+        return header->cluster_id == list->header.cluster_id
+               ? NULL : "another etcd cluster answers";
+    }
+
+    list->first = 0;
+    list->header = *header;
+
+    return fcf_sync_list_first(sync, header);
+}
+
+
 static void
 fcf_sync_on_page(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 {
     fcf_sync_t       *sync;
+    const char       *why;
     fcf_etcd_kvs_t   *kvs;
     fcf_sync_list_t  *list;
 
@@ -22,23 +111,14 @@ fcf_sync_on_page(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
     }
 
     if (err != NULL) {
-        fcf_sync_restart(sync, 1, err->msg);
+        fcf_sync_restart(sync, 0, err->msg);
         return;
     }
 
-    if (fcf_sync_headless(&answer->header)) {
-        fcf_sync_restart(sync, 1, "an answer without etcd's header");
-        return;
-    }
+    why = fcf_sync_list_answer(sync, &answer->header);
 
-    fcf_sync_alive(sync);
-
-    if (list->first) {
-        list->first = 0;
-        list->header = answer->header;
-
-    } else if (answer->header.cluster_id != list->header.cluster_id) {
-        fcf_sync_restart(sync, 1, "another etcd cluster answers");
+    if (why != NULL) {
+        fcf_sync_restart(sync, 1, why);
         return;
     }
 
@@ -58,11 +138,17 @@ fcf_sync_on_page(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
         list->next = malloc(list->next_len);
 
         if (list->next == NULL) {
-            fcf_sync_restart(sync, 1, "out of memory");
+            fcf_sync_restart(sync, 0, "out of memory");
             return;
         }
 
         memcpy(list->next, kvs->kvs[kvs->n - 1].key, list->next_len);
+
+        /* the rest may take long; what is not believed yet is not told */
+
+        if (!sync->suspect) {
+            fcf_sync_open_beside(sync);
+        }
     }
 
     /* taking it apart was a turn's work */
@@ -94,20 +180,50 @@ fcf_sync_list_page(fcf_sync_t *sync)
                                 fcf_sync_on_page, sync);
 
     if (sync->call == NULL) {
-        fcf_sync_restart(sync, 1, "out of memory");
+        fcf_sync_restart(sync, 0, "out of memory");
     }
 }
 
 
 void
-fcf_sync_list(fcf_sync_t *sync)
+fcf_sync_list(fcf_sync_t *sync, size_t prefix)
 {
-    memset(&sync->list, 0, sizeof(fcf_sync_list_t));
-    sync->list.first = 1;
-    sync->list.page = FCF_SYNC_PAGE;
+    size_t            i;
+    fcf_sync_list_t  *list;
 
-    fcf_sync_phase(sync, FCF_SYNC_LIST, 0);
+    list = &sync->list;
+
+    fcf_sync_list_drop(sync);
+    list->at = prefix;
+    list->first = 1;
+    list->page = FCF_SYNC_PAGE;
+
+    /* while it is under way the watch beside it may bring more */
+
+    for (i = 0; i < sync->nprefixes; i++) {
+        if (sync->prefixes[i].listed
+            && sync->prefixes[i].revision > list->floor)
+        {
+            list->floor = sync->prefixes[i].revision;
+        }
+    }
+
+    /* the timer is that of the watch beside it, which there may be already */
+
+    if (sync->phase != FCF_SYNC_LIST) {
+        fcf_sync_phase(sync, FCF_SYNC_LIST, 0);
+    }
+
     fcf_sync_list_page(sync);
+}
+
+
+void
+fcf_sync_list_drop(fcf_sync_t *sync)
+{
+    fcf_etcd_kvs_free(&sync->list.kvs);
+    free(sync->list.next);
+    memset(&sync->list, 0, sizeof(fcf_sync_list_t));
 }
 
 
@@ -118,14 +234,6 @@ static int
 fcf_sync_distrusted(fcf_sync_t *sync)
 {
     uint64_t  now;
-
-    if (sync->list.begun || sync->cluster_id == 0
-        || (sync->list.header.cluster_id == sync->cluster_id
-            && sync->list.header.revision >= sync->prefixes[0].revision))
-    {
-        sync->distrusted = 0;
-        return 0;
-    }
 
     now = sync->loop->now(sync->loop);
 
@@ -138,11 +246,44 @@ fcf_sync_distrusted(fcf_sync_t *sync)
                 FCF_SYNC_DISTRUST_MS / 1000);
     }
 
-    if (now - sync->distrusted < FCF_SYNC_DISTRUST_MS) {
-        return 1;
+    return now - sync->distrusted < FCF_SYNC_DISTRUST_MS;
+}
+
+
+void
+fcf_sync_list_begin(fcf_sync_t *sync)
+{
+    if (sync->list.begun) {
+        return;
     }
 
-    sync->distrusted = 0;
+    if (sync->suspect) {
+        fcf_sync_believe(sync);
+    }
+
+    sync->list.begun = 1;
+    sync->handler.begin(sync->arg, sync->list.at);
+}
+
+
+/* all is listed now: 0, or -1: it is asked again later */
+
+static int
+fcf_sync_list_all(fcf_sync_t *sync)
+{
+    if (sync->suspect && fcf_sync_distrusted(sync)) {
+        fcf_sync_drop(sync);
+        fcf_sync_relist(sync);
+        fcf_sync_phase(sync, FCF_SYNC_IDLE, FCF_SYNC_PROBE_MS);
+        fcf_sync_state(sync, FCF_SYNC_STALE, "a new and empty etcd answers");
+        return -1;
+    }
+
+    if (sync->suspect) {
+        fcf_sync_believe(sync);
+    }
+
+    sync->lists++;
 
     return 0;
 }
@@ -151,32 +292,27 @@ fcf_sync_distrusted(fcf_sync_t *sync)
 void
 fcf_sync_list_end(fcf_sync_t *sync)
 {
-    size_t              i;
-    fcf_etcd_header_t   header;
+    fcf_sync_prefix_t  *prefix;
 
-    header = sync->list.header;
+    prefix = &sync->prefixes[sync->list.at];
 
-    if (fcf_sync_distrusted(sync)) {
-        fcf_sync_drop(sync);
-        fcf_sync_phase(sync, FCF_SYNC_IDLE, FCF_SYNC_PROBE_MS);
-        fcf_sync_state(sync, FCF_SYNC_STALE, "a new and empty etcd answers");
+    if (!sync->suspect) {
+        fcf_sync_list_begin(sync);
+    }
+
+    prefix->listed = 1;
+    prefix->revision = sync->list.header.revision;
+
+    if (!sync->suspect) {
+        fcf_sync_applied(sync, prefix, prefix->revision);
+        sync->handler.end(sync->arg, sync->list.at);
+    }
+
+    if (fcf_sync_unlisted(sync) == sync->nprefixes
+        && fcf_sync_list_all(sync) != 0)
+    {
         return;
     }
 
-    sync->cluster_id = header.cluster_id;
-    sync->raft_term = header.raft_term;
-    sync->lists++;
-
-    for (i = 0; i < sync->nprefixes; i++) {
-        sync->prefixes[i].revision = header.revision;
-    }
-
-    if (!sync->list.begun) {
-        sync->handler.begin(sync->arg);
-    }
-
-    sync->listed = 1;
-    sync->handler.end(sync->arg);
-
-    fcf_sync_open(sync);
+    fcf_sync_next(sync);
 }

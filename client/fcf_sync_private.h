@@ -1,6 +1,6 @@
-/* What the parts of the sync share: fcf_sync.c (life: probe, start again),
- * fcf_sync_list.c, fcf_sync_stream.c (the watch), fcf_sync_turn.c (delivery
- * in bounded pieces). */
+/* What the parts of the sync share: fcf_sync.c (life, start again),
+ * fcf_sync_probe.c, fcf_sync_list.c, fcf_sync_stream.c (the watch),
+ * fcf_sync_turn.c (delivery in bounded pieces). */
 
 #ifndef _FCF_SYNC_PRIVATE_H_INCLUDED_
 #define _FCF_SYNC_PRIVATE_H_INCLUDED_
@@ -11,9 +11,10 @@
 
 #define FCF_SYNC_PHASES(X)                                                  \
     X(IDLE)             /* until wait_timer: backoff, distrust */           \
-    X(LIST)             /* a page is asked for, or being delivered */       \
-    X(RESUME)           /* asking whether the watch can go on */            \
-    X(OPEN)             /* the stream is asked for */                       \
+    X(LIST)             /* a page is asked for, or being delivered; what    \
+                           was listed may be watched beside it */           \
+    X(RESUME)           /* asking whether to go on with what is held */     \
+    X(OPEN)             /* the stream of all prefixes is asked for */       \
     X(WATCH)            /* all its watches are created */
 
 typedef enum {
@@ -28,11 +29,21 @@ typedef struct {
     size_t      len;
     int64_t     revision;       /* applied: watches are not ordered among
                                    each other, so one for each */
+    unsigned    listed:1;       /* there is something to resume */
+    unsigned    watched:1;      /* asked for in the stream that there is */
     unsigned    created:1;
 } fcf_sync_prefix_t;
 
+
+/* the etcd that the handler was told of last, and up to where */
+typedef struct {
+    uint64_t    cluster_id;     /* 0: none yet */
+    int64_t     revision;
+} fcf_sync_held_t;
+
 typedef struct {
     size_t              at;             /* prefix */
+    int64_t             floor;          /* etcd had come that far */
     unsigned            page;           /* keys asked for at once */
     unsigned            begun:1;
     unsigned            more:1;
@@ -54,13 +65,16 @@ struct fcf_sync_s {
 
     fcf_sync_phase_e    phase;
     fcf_sync_state_e    state;
-    fcf_timer_t        *wait_timer;     /* backoff, deadline, probe: by phase */
+    fcf_timer_t        *wait_timer;     /* backoff, deadline, probe: by phase;
+                                           in a list they are the stream's */
     fcf_timer_t        *turn_timer;     /* more to deliver */
     fcf_etcd_call_t    *call;           /* page or probe */
     unsigned            failures;
-    unsigned            listed:1;       /* there is something to resume */
-    uint64_t            cluster_id;     /* of what is held */
+    uint64_t            cluster_id;     /* of what has been listed */
     uint64_t            raft_term;
+    fcf_sync_held_t     held;
+    unsigned            suspect:1;      /* not what is held, and nothing was
+                                           found in it: not told yet */
     uint64_t            distrusted;     /* since when; 0: not */
     uint64_t            answered;       /* when etcd last did */
 
@@ -74,6 +88,8 @@ struct fcf_sync_s {
     size_t              event;
     unsigned            in_msg:1;
     unsigned            ended:1;        /* the stream; ended_err says why */
+    unsigned            later:1;        /* beside a list: wait_timer brings
+                                           it back */
     unsigned            applied:1;      /* the stream brought something */
     fcf_err_t           ended_err;
 
@@ -82,9 +98,12 @@ struct fcf_sync_s {
 };
 
 /* fcf_sync.c */
-/* gives up what is under way and starts again: going on after the last
- * revision, or (relist) from a new list */
+/* gives up what is under way and starts again: with what was listed going on
+ * after the last revision, or (relist) with a list of all */
 void fcf_sync_restart(fcf_sync_t *sync, int relist, const char *why);
+/* counts a failure and tells of it, where that is news; ms until the next
+ * attempt: the first comes at once, and at least a turn later */
+uint64_t fcf_sync_failed(fcf_sync_t *sync, const char *why);
 /* the only place that assigns it; wait_ms: until the phase's timeout, 0 for
  * none of its own (the etcd call has one) */
 void fcf_sync_phase(fcf_sync_t *sync, fcf_sync_phase_e phase,
@@ -96,21 +115,48 @@ void fcf_sync_state(fcf_sync_t *sync, fcf_sync_state_e state,
 void fcf_sync_alive(fcf_sync_t *sync);
 /* forgets list and stream under way */
 void fcf_sync_drop(fcf_sync_t *sync);
+/* the first prefix that is to be listed; nprefixes: none is */
+size_t fcf_sync_unlisted(const fcf_sync_t *sync);
+/* all of them are, anew */
+void fcf_sync_relist(fcf_sync_t *sync);
+/* lists the first one that is to be, or watches all */
+void fcf_sync_next(fcf_sync_t *sync);
+/* changes up to there were told */
+void fcf_sync_applied(fcf_sync_t *sync, fcf_sync_prefix_t *prefix,
+    int64_t revision);
 /* what a header says about going on: NULL, or why not */
 const char *fcf_sync_distinct(const fcf_sync_t *sync,
     const fcf_etcd_header_t *header);
 /* not etcd's: each of its answers says cluster and revision */
 int fcf_sync_headless(const fcf_etcd_header_t *header);
 
+/* fcf_sync_probe.c */
+/* asks whether what is held can be gone on with, and does */
+void fcf_sync_resume(fcf_sync_t *sync);
+/* asks whether the endpoint that is watched is well */
+void fcf_sync_probe(fcf_sync_t *sync);
+
 /* fcf_sync_list.c */
-void fcf_sync_list(fcf_sync_t *sync);
+void fcf_sync_list(fcf_sync_t *sync, size_t prefix);
 void fcf_sync_list_page(fcf_sync_t *sync);
+/* before a key of it is told: what answers is no empty etcd */
+void fcf_sync_list_begin(fcf_sync_t *sync);
 void fcf_sync_list_end(fcf_sync_t *sync);
+void fcf_sync_list_drop(fcf_sync_t *sync);
 
 /* fcf_sync_stream.c */
+/* the watch of all prefixes, in place of what was under way */
 void fcf_sync_open(fcf_sync_t *sync);
-/* all watches of the stream are */
-void fcf_sync_created(fcf_sync_t *sync);
+/* the watch of those that have been listed, beside the list of another */
+void fcf_sync_open_beside(fcf_sync_t *sync);
+/* it did not come about in time, or is due again */
+void fcf_sync_beside_on_wait(fcf_sync_t *sync);
+void fcf_sync_close(fcf_sync_t *sync);
+/* closes it: a list beside it goes on, else all starts again */
+void fcf_sync_lost(fcf_sync_t *sync, const char *why);
+/* what it says of a watch, whose id is known if it is created */
+void fcf_sync_on_created(fcf_sync_t *sync, const fcf_watch_msg_t *msg);
+void fcf_sync_on_canceled(fcf_sync_t *sync, const fcf_watch_msg_t *msg);
 
 /* fcf_sync_turn.c */
 void fcf_sync_on_turn(void *arg);

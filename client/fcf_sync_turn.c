@@ -1,23 +1,22 @@
 #include "client/fcf_sync_private.h"
 
 
-/* a piece of the page at hand */
+/* up to "budget" keys of the page at hand */
 
 static void
-fcf_sync_deliver_page(fcf_sync_t *sync)
+fcf_sync_deliver_page(fcf_sync_t *sync, unsigned budget)
 {
-    unsigned          n;
     fcf_sync_list_t  *list;
 
     list = &sync->list;
 
-    if (list->kvs.n != 0 && !list->begun) {
-        list->begun = 1;
-        sync->handler.begin(sync->arg);
+    if (list->kvs.n != 0) {
+        fcf_sync_list_begin(sync);
     }
 
-    for (n = 0; n < FCF_SYNC_TURN && list->kv < list->kvs.n; n++) {
+    while (budget > 0 && list->kv < list->kvs.n) {
         sync->handler.put(sync->arg, &list->kvs.kvs[list->kv++]);
+        budget--;
     }
 
     if (list->kv < list->kvs.n) {
@@ -29,14 +28,6 @@ fcf_sync_deliver_page(fcf_sync_t *sync)
     list->kv = 0;
 
     if (list->more) {
-        fcf_sync_list_page(sync);
-        return;
-    }
-
-    list->next_len = 0;
-    list->at++;
-
-    if (list->at < sync->nprefixes) {
         fcf_sync_list_page(sync);
         return;
     }
@@ -63,7 +54,7 @@ fcf_sync_deliver_events(fcf_sync_t *sync, unsigned budget)
          * the middle of a transaction all of that comes again */
 
         if (kv->mod_revision > prefix->revision + 1) {
-            prefix->revision = kv->mod_revision - 1;
+            fcf_sync_applied(sync, prefix, kv->mod_revision - 1);
         }
 
         if (sync->msg.events.deleted[sync->event]) {
@@ -84,8 +75,8 @@ fcf_sync_deliver_events(fcf_sync_t *sync, unsigned budget)
             && sync->msg.events.kvs[sync->event - 1].mod_revision
                > prefix->revision)
         {
-            prefix->revision =
-                sync->msg.events.kvs[sync->event - 1].mod_revision;
+            fcf_sync_applied(sync, prefix,
+                        sync->msg.events.kvs[sync->event - 1].mod_revision);
         }
 
         sync->in_msg = 0;
@@ -98,55 +89,6 @@ fcf_sync_deliver_events(fcf_sync_t *sync, unsigned budget)
     }
 
     return budget;
-}
-
-
-static void
-fcf_sync_on_created(fcf_sync_t *sync, const fcf_watch_msg_t *msg)
-{
-    size_t              i;
-    fcf_sync_prefix_t  *prefix;
-
-    /* said again: nothing new, and the probe may be under way */
-
-    if (sync->phase != FCF_SYNC_OPEN) {
-        return;
-    }
-
-    prefix = &sync->prefixes[msg->watch_id - 1];
-
-    /* a watch on the future is created too, and silent for ever */
-
-    if (msg->header.revision < prefix->revision) {
-        fcf_sync_restart(sync, 1, "etcd's revision went backwards");
-        return;
-    }
-
-    prefix->created = 1;
-
-    for (i = 0; i < sync->nprefixes; i++) {
-        if (!sync->prefixes[i].created) {
-            return;
-        }
-    }
-
-    fcf_sync_created(sync);
-}
-
-
-static void
-fcf_sync_on_canceled(fcf_sync_t *sync, const fcf_watch_msg_t *msg)
-{
-    if (msg->compact_revision != 0) {
-        fcf_sync_restart(sync, 1, "etcd compacted what was not seen yet");
-        return;
-    }
-
-    if (msg->err.code == FCF_E_AUTH) {
-        fcf_etcd_token_refused(sync->etcd, sync->token);
-    }
-
-    fcf_sync_restart(sync, 0, msg->err.msg);
 }
 
 
@@ -167,7 +109,7 @@ fcf_sync_on_msg(fcf_sync_t *sync)
             fcf_etcd_endpoint_failed(sync->etcd, sync->endpoint, msg.err.msg);
         }
 
-        fcf_sync_restart(sync, 0, msg.err.msg);
+        fcf_sync_lost(sync, msg.err.msg);
         return;
     }
 
@@ -192,7 +134,9 @@ fcf_sync_on_msg(fcf_sync_t *sync)
         return;
     }
 
-    if (msg.watch_id < 1 || (size_t) msg.watch_id > sync->nprefixes) {
+    if (msg.watch_id < 1 || (size_t) msg.watch_id > sync->nprefixes
+        || !sync->prefixes[msg.watch_id - 1].watched)
+    {
         fcf_watch_msg_free(&sync->msg);
         return;
     }
@@ -210,13 +154,6 @@ fcf_sync_on_msg(fcf_sync_t *sync)
 static void
 fcf_sync_stream_ended(fcf_sync_t *sync)
 {
-    int  relist;
-
-    /* one line larger than the buffer, like one that is not understood, would
-     * be met again and again */
-
-    relist = (sync->ended_err.code == FCF_E_LIMIT && !sync->applied);
-
     if (sync->ended_err.code == FCF_E_UNAVAILABLE
         || sync->ended_err.code == FCF_E_TIMEOUT)
     {
@@ -224,18 +161,28 @@ fcf_sync_stream_ended(fcf_sync_t *sync)
                                  sync->ended_err.msg);
     }
 
-    fcf_sync_restart(sync, relist, sync->ended_err.msg);
+    /* one line larger than the buffer, like one that is not understood, would
+     * be met again and again */
+
+    if (sync->ended_err.code == FCF_E_LIMIT && !sync->applied) {
+        fcf_sync_restart(sync, 1, sync->ended_err.msg);
+
+    } else {
+        fcf_sync_lost(sync, sync->ended_err.msg);
+    }
 }
 
 
-static void
-fcf_sync_deliver_stream(fcf_sync_t *sync)
-{
-    int         rc;
-    unsigned    budget;
-    fcf_err_t   err;
+/* up to "budget" events or other messages; what is left of it */
 
-    budget = FCF_SYNC_TURN;
+static unsigned
+fcf_sync_deliver_stream(fcf_sync_t *sync, unsigned budget)
+{
+    int               rc;
+    fcf_err_t         err;
+    fcf_sync_phase_e  phase;
+
+    phase = sync->phase;
 
     while (budget > 0) {
 
@@ -250,33 +197,41 @@ fcf_sync_deliver_stream(fcf_sync_t *sync)
 
         if (rc <= 0 && sync->ended) {
             fcf_sync_stream_ended(sync);
-            return;
+            return budget;
+        }
+
+        if (rc < 0 && sync->applied) {
+            fcf_sync_lost(sync, err.msg);
+            return budget;
         }
 
         if (rc < 0) {
-            fcf_sync_restart(sync, !sync->applied, err.msg);
-            return;
+            fcf_sync_restart(sync, 1, err.msg);
+            return budget;
         }
 
         if (rc == 0) {
-            return;
+            return budget;
         }
 
         budget--;
         fcf_sync_on_msg(sync);
 
-        if (sync->phase != FCF_SYNC_OPEN && sync->phase != FCF_SYNC_WATCH) {
-            return;
+        if (sync->phase != phase && sync->phase != FCF_SYNC_WATCH) {
+            return budget;
         }
     }
 
     sync->loop->timer_set(sync->turn_timer, 0);
+
+    return 0;
 }
 
 
 void
 fcf_sync_on_turn(void *arg)
 {
+    unsigned     left;
     fcf_sync_t  *sync;
 
     sync = arg;
@@ -284,12 +239,21 @@ fcf_sync_on_turn(void *arg)
     switch (sync->phase) {
 
     case FCF_SYNC_LIST:
-        fcf_sync_deliver_page(sync);
+
+        /* each has its half: neither many changes nor a long list keeps the
+         * other waiting */
+
+        left = fcf_sync_deliver_stream(sync, FCF_SYNC_TURN / 2);
+
+        if (sync->phase == FCF_SYNC_LIST && sync->call == NULL) {
+            fcf_sync_deliver_page(sync, FCF_SYNC_TURN / 2 + left);
+        }
+
         break;
 
     case FCF_SYNC_OPEN:
     case FCF_SYNC_WATCH:
-        fcf_sync_deliver_stream(sync);
+        (void) fcf_sync_deliver_stream(sync, FCF_SYNC_TURN);
         break;
 
     default:

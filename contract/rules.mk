@@ -18,6 +18,7 @@ $(B)/t/unit/contract_http $(B)/t/unit/contract_redis: $(B)/agent/base/loop.o
 
 # an object given here stands in for the one of the library
 $(B)/t/unit/contract_sync $(B)/t/unit/contract_sync_bad \
+    $(B)/t/unit/contract_sync_beside \
     $(B)/t/unit/contract_etcd: $(B)/t/unit/fake_http.o
 
 $(CONTRACT_TESTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(B)/t/unit/fake_loop.o \

@@ -357,7 +357,7 @@ struct ngx_http_fcfaas_function_s {
     ngx_uint_t                   nversions;     /* that there is a spec of */
     ngx_http_fcfaas_known_t     *versions;
     ngx_uint_t                   spec_generation;
-    ngx_uint_t                   swept;         /* in this generation */
+    ngx_uint_t                   swept;         /* in this sweep */
     ngx_queue_t                  visits;        /* in worker->visits */
     ngx_queue_t                  minimum;       /* in worker->minimum */
 };
@@ -369,6 +369,12 @@ typedef struct {
     ngx_int_t                    boot;
     u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
 } ngx_http_fcfaas_visit_t;
+
+
+/* what is listed apart from each other, as a prefix of etcd's keys */
+#define NGX_HTTP_FCFAAS_LIST_FUNCTIONS  0x1     /* instances, slots, failures */
+#define NGX_HTTP_FCFAAS_LIST_SPECS      0x2     /* and their versions */
+#define NGX_HTTP_FCFAAS_LIST_ALL        0x3
 
 
 /* so many of a kind in a millisecond, and with that in a turn */
@@ -408,7 +414,10 @@ struct ngx_http_fcfaas_worker_s {
     ngx_msec_t                   began;         /* this worker */
     ngx_uint_t                   kept;          /* a state file was taken */
     ngx_uint_t                   ninstances;
-    ngx_uint_t                   generation;
+
+    /* of what a list names, and of the changes after it */
+    ngx_uint_t                   generation;    /* instances and slots */
+    ngx_uint_t                   spec_generation;
 
     ngx_queue_t                  waiting;       /* pools with waiters */
     ngx_queue_t                  behind;        /* of them, those where others
@@ -421,6 +430,7 @@ struct ngx_http_fcfaas_worker_s {
     ngx_uint_t                   nprobes;       /* that connect now */
     ngx_event_t                  kick_event;
     ngx_event_t                  visit_event;
+    ngx_uint_t                   nsweeps;
     ngx_uint_t                   sweep_bucket;  /* valid while sweeping */
     ngx_http_fcfaas_visit_t      sweep;
     ngx_http_fcfaas_visit_t      follow;
@@ -435,8 +445,10 @@ struct ngx_http_fcfaas_worker_s {
     ngx_str_t                    redis_why;     /* it refuses; empty: away */
     u_char                       redis_why_data[256];
     unsigned                     redis_bad:1;
-    unsigned                     listed:1;      /* a whole list was seen */
-    unsigned                     listing:1;
+    unsigned                     listed:1;      /* all was, once */
+    unsigned                     seen:2;        /* of that, which parts: as
+                                                   listing */
+    unsigned                     listing:2;     /* NGX_HTTP_FCFAAS_LIST_... */
     unsigned                     sweeping:1;    /* see _visit.c */
     unsigned                     closing:1;
 };

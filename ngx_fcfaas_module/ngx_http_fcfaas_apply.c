@@ -117,7 +117,7 @@ ngx_http_fcfaas_apply_say(ngx_http_fcfaas_instance_t *instance,
 
     w = instance->function->worker;
 
-    if (ngx_worker == 0 && !w->listing) {
+    if (ngx_worker == 0 && !(w->listing & NGX_HTTP_FCFAAS_LIST_FUNCTIONS)) {
         ngx_log_error(NGX_LOG_INFO, w->log, 0,
                       "fcfaas: instance \"%s\" of \"%V\", version %L, at "
                       "%V %s", instance->worker_id, &instance->function->id,
@@ -131,7 +131,7 @@ ngx_http_fcfaas_apply_bad(ngx_http_fcfaas_function_t *f, const fcf_key_t *key)
 {
     if (key->kind == FCF_KEY_SPEC && f->declared) {
         /* what was good before serves on */
-        f->spec_generation = f->worker->generation;
+        f->spec_generation = f->worker->spec_generation;
         return;
     }
 
@@ -188,7 +188,7 @@ ngx_http_fcfaas_apply_spec_value(ngx_http_fcfaas_function_t *f,
         f->worker->nnamed--;
     }
 
-    f->spec_generation = f->worker->generation;
+    f->spec_generation = f->worker->spec_generation;
     f->spec.version = spec->version;
     f->spec.cpu = spec->cpu;
     f->spec.memory = spec->memory_mb;
@@ -201,7 +201,7 @@ ngx_http_fcfaas_apply_spec_value(ngx_http_fcfaas_function_t *f,
         ngx_http_fcfaas_boots_declared(f);
     }
 
-    if (!f->worker->listing) {
+    if (!(f->worker->listing & NGX_HTTP_FCFAAS_LIST_SPECS)) {
         ngx_http_fcfaas_pool_each(f, ngx_http_fcfaas_apply_pool);
     }
 
@@ -442,8 +442,10 @@ static ngx_int_t
 ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
     const fcf_key_t *key, const fcf_kv_t *kv, fcf_err_t *err)
 {
-    fcf_failure_t            value;
-    ngx_http_fcfaas_pool_t  *pool;
+    fcf_failure_t              value;
+    ngx_uint_t                 before;
+    ngx_http_fcfaas_pool_t    *pool;
+    ngx_http_fcfaas_worker_t  *w;
 
     if (fcf_failure_decode(&value, kv->value, kv->value_len, err) != 0) {
         return NGX_ERROR;
@@ -454,18 +456,21 @@ ngx_http_fcfaas_apply_failure(ngx_http_fcfaas_function_t *f,
         return NGX_OK;
     }
 
-    /* in a list it comes before the spec */
+    /* of a time when nobody who waits now had asked; it may have come before
+     * the spec */
 
-    pool = f->worker->listing ? ngx_http_fcfaas_pool_get(f, value.version)
-                              : ngx_http_fcfaas_pool_home(f, value.version);
+    w = f->worker;
+    before = !w->listed || (w->listing & NGX_HTTP_FCFAAS_LIST_FUNCTIONS);
+
+    pool = before ? ngx_http_fcfaas_pool_get(f, value.version)
+                  : ngx_http_fcfaas_pool_home(f, value.version);
     if (pool == NULL) {
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }
 
     pool->refs++;
 
-    if (f->worker->listing) {
-        /* of a time when nobody who waits now had asked */
+    if (before) {
         ngx_http_fcfaas_failure_before(pool, &value);
 
     } else {

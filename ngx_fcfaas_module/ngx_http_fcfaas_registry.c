@@ -6,12 +6,15 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 
 
-/* among the prefixes that are watched */
+/* the prefixes that are watched; instances first: with them what is known
+ * already can be served */
 #define NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS  0
+#define NGX_HTTP_FCFAAS_REGISTRY_SPECS      1
 
 
-static void ngx_http_fcfaas_registry_begin(void *arg);
-static void ngx_http_fcfaas_registry_end(void *arg);
+static void ngx_http_fcfaas_registry_begin(void *arg, size_t prefix);
+static void ngx_http_fcfaas_registry_end(void *arg, size_t prefix);
+static ngx_uint_t ngx_http_fcfaas_registry_list(size_t prefix);
 static void ngx_http_fcfaas_registry_put(void *arg, const fcf_kv_t *kv);
 static void ngx_http_fcfaas_registry_del(void *arg, const char *key,
     size_t len);
@@ -35,11 +38,9 @@ ngx_http_fcfaas_registry_start(ngx_http_fcfaas_worker_t *w)
     fcf_err_t    err;
     const char  *prefixes[2];
 
-    /* instances first: with them what is known already can be served */
-
     prefixes[NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS] =
                                     fcf_key_functions(functions, w->prefix);
-    prefixes[1] = fcf_key_specs(specs, w->prefix);
+    prefixes[NGX_HTTP_FCFAAS_REGISTRY_SPECS] = fcf_key_specs(specs, w->prefix);
 
     w->sync = fcf_sync_new(w->etcd, prefixes, 2,
                            &ngx_http_fcfaas_registry_handler, w, &err);
@@ -62,34 +63,52 @@ ngx_http_fcfaas_registry_known(ngx_http_fcfaas_function_t *f)
 
 
 static void
-ngx_http_fcfaas_registry_begin(void *arg)
+ngx_http_fcfaas_registry_begin(void *arg, size_t prefix)
 {
     ngx_http_fcfaas_worker_t  *w = arg;
 
-    ngx_http_fcfaas_visit_stop(w);
+    w->listing |= ngx_http_fcfaas_registry_list(prefix);
 
-    w->generation++;
-    w->listing = 1;
+    if (prefix == NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS) {
+        w->generation++;
+
+    } else {
+        w->spec_generation++;
+    }
 }
 
 
 static void
-ngx_http_fcfaas_registry_end(void *arg)
+ngx_http_fcfaas_registry_end(void *arg, size_t prefix)
 {
     ngx_http_fcfaas_worker_t  *w = arg;
 
-    w->listing = 0;
+    w->listing &= ~ngx_http_fcfaas_registry_list(prefix);
+    w->seen |= ngx_http_fcfaas_registry_list(prefix);
 
-    if (!w->listed) {
+    if (!w->listed && w->seen == NGX_HTTP_FCFAAS_LIST_ALL) {
         w->listed = 1;
         ngx_http_fcfaas_park_listed(w);
     }
 
     ngx_http_fcfaas_visit_sweep(w);
 
-    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
-                  "fcfaas: %ui functions are declared, %ui instances there",
-                  w->nspecs, w->ninstances);
+    if (prefix == NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS) {
+        ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                      "fcfaas: %ui instances are there", w->ninstances);
+
+    } else {
+        ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                      "fcfaas: %ui functions are declared", w->nspecs);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_fcfaas_registry_list(size_t prefix)
+{
+    return prefix == NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS
+           ? NGX_HTTP_FCFAAS_LIST_FUNCTIONS : NGX_HTTP_FCFAAS_LIST_SPECS;
 }
 
 
@@ -178,9 +197,5 @@ ngx_http_fcfaas_registry_state(void *arg, fcf_sync_state_e state,
 int64_t
 ngx_http_fcfaas_registry_seen(ngx_http_fcfaas_worker_t *w)
 {
-    if (w->listing) {
-        return 0;
-    }
-
     return fcf_sync_revision(w->sync, NGX_HTTP_FCFAAS_REGISTRY_FUNCTIONS);
 }

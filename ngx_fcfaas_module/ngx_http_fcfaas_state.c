@@ -290,7 +290,8 @@ ngx_http_fcfaas_state_apply(ngx_http_fcfaas_worker_t *w, u_char *data,
     /* the first list of etcd's is a later generation, and judges it */
 
     w->generation++;
-    w->listing = 1;
+    w->spec_generation++;
+    w->listing = NGX_HTTP_FCFAAS_LIST_ALL;
     w->kept = 1;
 
     fcs_each((char *) data, len, &handler, w);

@@ -147,7 +147,7 @@ ngx_http_fcfaas_traffic_learn(ngx_http_fcfaas_function_t *f, int64_t version)
     known = ngx_http_fcfaas_traffic_find(f, version);
 
     if (known) {
-        known->generation = f->worker->generation;
+        known->generation = f->worker->spec_generation;
         return NGX_OK;
     }
 
@@ -167,7 +167,7 @@ ngx_http_fcfaas_traffic_learn(ngx_http_fcfaas_function_t *f, int64_t version)
     }
 
     f->versions[n].version = version;
-    f->versions[n].generation = f->worker->generation;
+    f->versions[n].generation = f->worker->spec_generation;
     f->nversions++;
 
     ngx_http_fcfaas_route_changed(f);
@@ -200,7 +200,7 @@ ngx_http_fcfaas_traffic_sweep(ngx_http_fcfaas_function_t *f)
 
     while (i < f->nversions) {
 
-        if (f->versions[i].generation != f->worker->generation) {
+        if (f->versions[i].generation != f->worker->spec_generation) {
             ngx_http_fcfaas_traffic_unlearn(f, f->versions[i].version);
 
         } else {

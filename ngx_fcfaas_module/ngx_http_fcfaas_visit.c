@@ -48,18 +48,14 @@ ngx_http_fcfaas_visit_init(ngx_http_fcfaas_worker_t *w)
 void
 ngx_http_fcfaas_visit_sweep(ngx_http_fcfaas_worker_t *w)
 {
+    /* the function at hand was half looked at by what was known before */
+    ngx_http_fcfaas_visit_end(&w->sweep);
+
     w->sweeping = 1;
     w->sweep_bucket = 0;
+    w->nsweeps++;
 
     ngx_http_fcfaas_visit_turn(w);
-}
-
-
-void
-ngx_http_fcfaas_visit_stop(ngx_http_fcfaas_worker_t *w)
-{
-    w->sweeping = 0;
-    ngx_http_fcfaas_visit_end(&w->sweep);
 }
 
 
@@ -163,7 +159,7 @@ ngx_http_fcfaas_visit_sweeps(ngx_http_fcfaas_worker_t *w, ngx_uint_t *left)
         }
 
         f = w->sweep.function;
-        f->swept = w->generation;
+        f->swept = w->nsweeps;
 
         ngx_http_fcfaas_route_look(f);
         ngx_http_fcfaas_visit_end(&w->sweep);
@@ -173,7 +169,7 @@ ngx_http_fcfaas_visit_sweeps(ngx_http_fcfaas_worker_t *w, ngx_uint_t *left)
 }
 
 
-/* one that has not been swept since the last list */
+/* one that has not been looked at in this sweep */
 static ngx_http_fcfaas_function_t *
 ngx_http_fcfaas_visit_next(ngx_http_fcfaas_worker_t *w, ngx_uint_t *left)
 {
@@ -182,7 +178,7 @@ ngx_http_fcfaas_visit_next(ngx_http_fcfaas_worker_t *w, ngx_uint_t *left)
     for ( /* void */ ; w->sweep_bucket < w->nbuckets; w->sweep_bucket++) {
 
         for (f = w->buckets[w->sweep_bucket]; f; f = f->next) {
-            if (f->swept != w->generation) {
+            if (f->swept != w->nsweeps) {
                 (*left)--;
                 return f;
             }
@@ -200,17 +196,27 @@ ngx_http_fcfaas_visit_clear(ngx_http_fcfaas_visit_t *visit, ngx_uint_t *left)
 {
     ngx_uint_t                   generation, of;
     ngx_http_fcfaas_pool_t      *pool;
+    ngx_http_fcfaas_worker_t    *w;
     ngx_http_fcfaas_function_t  *f;
     ngx_http_fcfaas_instance_t  *instance;
 
     f = visit->function;
-    generation = f->worker->generation;
+    w = f->worker;
 
-    if (f->declared && f->spec_generation != generation) {
-        ngx_http_fcfaas_apply_undeclare(f);
+    if (!(w->listing & NGX_HTTP_FCFAAS_LIST_SPECS)) {
+
+        if (f->declared && f->spec_generation != w->spec_generation) {
+            ngx_http_fcfaas_apply_undeclare(f);
+        }
+
+        ngx_http_fcfaas_traffic_sweep(f);
     }
 
-    ngx_http_fcfaas_traffic_sweep(f);
+    if (w->listing & NGX_HTTP_FCFAAS_LIST_FUNCTIONS) {
+        return 0;
+    }
+
+    generation = w->generation;
 
     while ((instance = ngx_http_fcfaas_table_instance_after(f,
                                                             visit->worker_id))

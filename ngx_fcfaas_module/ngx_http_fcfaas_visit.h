@@ -11,10 +11,9 @@
 
 void ngx_http_fcfaas_visit_init(ngx_http_fcfaas_worker_t *w);
 
-/* A list has ended: what it did not name goes.  A new one begins: what is left
- * of that waits for its end. */
+/* A list has ended: what it did not name goes, unless it is part of another
+ * that has begun: then that one's end decides. */
 void ngx_http_fcfaas_visit_sweep(ngx_http_fcfaas_worker_t *w);
-void ngx_http_fcfaas_visit_stop(ngx_http_fcfaas_worker_t *w);
 
 /* The version or the concurrency of the spec is another one: instances that do
  * not have their own take it over. */

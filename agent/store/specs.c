@@ -7,6 +7,9 @@
 
 #define FCA_SPECS_BUCKETS  4096
 
+/* the prefixes that are watched */
+enum { FCA_SPECS_SPECS = 0, FCA_SPECS_WORKERS, FCA_SPECS_PREFIXES };
+
 typedef struct fca_spec_s  fca_spec_t;
 
 struct fca_spec_s {
@@ -30,9 +33,9 @@ struct fca_specs_s {
     fca_versions_t       *versions;
     fca_peer_t           *peers;
     size_t                npeers, peers_size;
-    unsigned              list;
+    unsigned              list[FCA_SPECS_PREFIXES];
+    int                   listed[FCA_SPECS_PREFIXES];
     int                   known;
-    int                   listing;
     fcf_sync_state_e      state;
 };
 
@@ -96,7 +99,7 @@ fca_specs_put_peer(fca_specs_t *specs, const char *id, const fcf_kv_t *kv)
         peer->ready = kv->lease != 0;
     }
 
-    peer->list = specs->list;
+    peer->list = specs->list[FCA_SPECS_WORKERS];
 
     /* rubbish there says nothing of the node, which puts its own back; nor
      * does what stands under no lease, as no node's own does */
@@ -122,7 +125,7 @@ fca_specs_put_spec(fca_specs_t *specs, const char *function_id,
         fca_log(FCF_LOG_ERROR, &ctx, "etcd key \"%s\": %s; %s", kv->key,
                 err.msg, *p ? "the spec known before stays" : "ignored");
         if (*p) {
-            (*p)->list = specs->list;
+            (*p)->list = specs->list[FCA_SPECS_SPECS];
         }
 
         return;
@@ -140,7 +143,7 @@ fca_specs_put_spec(fca_specs_t *specs, const char *function_id,
     }
 
     (*p)->spec = spec;
-    (*p)->list = specs->list;
+    (*p)->list = specs->list[FCA_SPECS_SPECS];
 
     specs->handler.changed(specs->handler.arg, function_id);
 }
@@ -161,7 +164,8 @@ fca_specs_put_version(fca_specs_t *specs, const fcf_key_t *key,
     }
 
     spec.version = key->number;
-    fca_versions_put(specs->versions, key->function_id, &spec, specs->list);
+    fca_versions_put(specs->versions, key->function_id, &spec,
+                     specs->list[FCA_SPECS_SPECS]);
 }
 
 static void
@@ -178,12 +182,11 @@ fca_specs_del_spec(fca_specs_t *specs, fca_spec_t **p)
 }
 
 static void
-fca_specs_begin(void *arg)
+fca_specs_begin(void *arg, size_t prefix)
 {
     fca_specs_t  *specs = arg;
 
-    specs->list++;
-    specs->listing = 1;
+    specs->list[prefix]++;
 }
 
 static void
@@ -236,23 +239,28 @@ fca_specs_del(void *arg, const char *name, size_t len)
 }
 
 static void
-fca_specs_end(void *arg)
+fca_specs_sweep_peers(fca_specs_t *specs)
 {
-    size_t         i;
-    fca_spec_t   **p;
-    fca_specs_t   *specs = arg;
+    size_t  i;
 
     for (i = 0; i < specs->npeers; ) {
-        if (specs->peers[i].list != specs->list) {
+        if (specs->peers[i].list != specs->list[FCA_SPECS_WORKERS]) {
             specs->peers[i] = specs->peers[--specs->npeers];
         } else {
             i++;
         }
     }
+}
+
+static void
+fca_specs_sweep_specs(fca_specs_t *specs)
+{
+    size_t         i;
+    fca_spec_t   **p;
 
     for (i = 0; i < FCA_SPECS_BUCKETS; i++) {
         for (p = &specs->buckets[i]; *p; ) {
-            if ((*p)->list != specs->list) {
+            if ((*p)->list != specs->list[FCA_SPECS_SPECS]) {
                 fca_specs_del_spec(specs, p);
             } else {
                 p = &(*p)->next;
@@ -260,11 +268,25 @@ fca_specs_end(void *arg)
         }
     }
 
-    fca_versions_sweep(specs->versions, specs->list);
+    fca_versions_sweep(specs->versions, specs->list[FCA_SPECS_SPECS]);
+}
 
-    specs->listing = 0;
+static void
+fca_specs_end(void *arg, size_t prefix)
+{
+    fca_specs_t  *specs = arg;
 
-    if (!specs->known) {
+    if (prefix == FCA_SPECS_WORKERS) {
+        fca_specs_sweep_peers(specs);
+    } else {
+        fca_specs_sweep_specs(specs);
+    }
+
+    specs->listed[prefix] = 1;
+
+    if (!specs->known && specs->listed[FCA_SPECS_SPECS]
+        && specs->listed[FCA_SPECS_WORKERS])
+    {
         specs->known = 1;
         specs->handler.live(specs->handler.arg);
     }
@@ -292,7 +314,7 @@ fca_specs_new(fcf_etcd_t *etcd, const char *prefix,
 {
     char                             specs_key[FCF_KEY_MAX];
     char                             workers_key[FCF_KEY_MAX];
-    const char                      *prefixes[2];
+    const char                      *prefixes[FCA_SPECS_PREFIXES];
     fca_specs_t                     *specs;
     static const fcf_sync_handler_t  sync = {
         .begin = fca_specs_begin,
@@ -316,10 +338,11 @@ fca_specs_new(fcf_etcd_t *etcd, const char *prefix,
     specs->handler = *handler;
     snprintf(specs->prefix, sizeof(specs->prefix), "%s", prefix);
 
-    prefixes[0] = fcf_key_specs(specs_key, prefix);
-    prefixes[1] = fcf_key_workers(workers_key, prefix);
+    prefixes[FCA_SPECS_SPECS] = fcf_key_specs(specs_key, prefix);
+    prefixes[FCA_SPECS_WORKERS] = fcf_key_workers(workers_key, prefix);
 
-    specs->sync = fcf_sync_new(etcd, prefixes, 2, &sync, specs, err);
+    specs->sync = fcf_sync_new(etcd, prefixes, FCA_SPECS_PREFIXES, &sync,
+                               specs, err);
     if (specs->sync == NULL) {
         fca_versions_free(specs->versions);
         free(specs);
@@ -362,7 +385,7 @@ fca_specs_known(const fca_specs_t *specs)
 int
 fca_specs_fresh(const fca_specs_t *specs)
 {
-    return specs->known && !specs->listing && specs->state == FCF_SYNC_LIVE;
+    return specs->known && specs->state == FCF_SYNC_LIVE;
 }
 
 void

@@ -20,33 +20,6 @@ sub held {
 }
 
 
-sub forwarder {
-    my ($from, $to) = @_;
-    my $code = <<'END';
-use IO::Socket::INET; use IO::Select;
-my ($from, $to) = @ARGV;
-my $l = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$from", Listen => 64,
-    ReuseAddr => 1) or die "listen: $!";
-my ($s, %peer) = IO::Select->new($l);
-$SIG{PIPE} = "IGNORE"; $| = 1; print "ready\n";
-while (1) { for my $h ($s->can_read) {
-    if ($h == $l) {
-        my $a = $l->accept or next;
-        my $b = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$to") or next;
-        @peer{$a, $b} = ($b, $a); $s->add($a, $b); next;
-    }
-    my $o = $peer{$h} or next;
-    if (sysread $h, my $d, 65536) { syswrite $o, $d; next }
-    $s->remove($h, $o); delete @peer{$h, $o}; close $h; close $o;
-} }
-END
-    my $proc = FcfTest::Proc->spawn(name => "forward$from",
-        argv => ['perl', '-e', $code, $from, $to]);
-    $proc->line_matching(qr/ready/, 5);
-    return $proc;
-}
-
-
 subtest 'etcd is not there at the start' => sub {
     my $port = free_port();
     my $p = Probe->new('--etcd', "http://127.0.0.1:$port", @prefixes);
@@ -204,13 +177,13 @@ subtest '5000 keys' => sub {
 subtest 'two endpoints' => sub {
     my $etcd = FcfTest::Etcd->start(name => 'two');
     my $port = free_port();
-    my $forward = forwarder($port, $etcd->port);
+    my $forward = FcfTest::Forward->start(port => $port, to => $etcd->port);
     my $p = Probe->new('--etcd', "http://127.0.0.1:$port", '--etcd',
         $etcd->endpoint, @prefixes);
 
     $p->state_becomes('live', 5);
     is($p->stat->{endpoint}, "http://127.0.0.1:$port", 'the first is used');
-    $forward->stop('KILL');
+    $forward->stop;
     $p->state_becomes('live', 5, 'the first is killed: live on the second');
     is($p->stat->{endpoint}, $etcd->endpoint, 'as said');
     like($p->ask('put /specs/a 1'), qr/^ok/, 'calls too');
@@ -218,15 +191,15 @@ subtest 'two endpoints' => sub {
     is($p->stat->{lists}, 1, 'without listing again');
     $p->quit;
 
-    $forward = forwarder($port, $etcd->port);
+    $forward = FcfTest::Forward->start(port => $port, to => $etcd->port);
     $p = Probe->new('--etcd', "http://127.0.0.1:$port", '--etcd',
         $etcd->endpoint, @prefixes);
     $p->state_becomes('live', 5);
-    $forward->pause;
+    $forward->proc->pause;
     $p->state_becomes('live', 10, 'the first is silent: live on the second');
     cmp_ok($p->stat->{failovers}, '>=', 1, 'a failover is counted');
     $p->quit;
-    $forward->stop('KILL');
+    $forward->stop;
     $etcd->stop;
 };
 

@@ -56,6 +56,7 @@ use FcfTest::Gateway;
 use FcfTest::Guest;
 use FcfTest::Cli;
 use FcfTest::Counter;
+use FcfTest::Forward;
 use FcfTest::Load;
 use FcfTest::Service;
 use FcfTest::System;

@@ -6,7 +6,8 @@
  *   contract_probe [--etcd URL]... [--user U --password P] [--prefix P]...
  *       [--redis ADDR]... [--redis-user U] [--redis-password P] [--db N]
  *
- *   out: begin | put KEY VALUE | del KEY | end | state NAME: WHY
+ *   out: begin PREFIX | put KEY VALUE | del KEY | end PREFIX
+ *        state NAME: WHY
  *        reply TAG ok ... | reply TAG CODE: MESSAGE
  *   in:  TAG get KEY | put KEY VALUE [LEASE] | delete KEY | list PREFIX
  *        TAG claim KEY VALUE LEASE   (put if absent, else get)
@@ -29,10 +30,17 @@
 #define ARGS_MAX    32
 #define LINE_MAX_   65536
 
+typedef struct {
+    const char        *list[FCF_ETCD_ENDPOINTS_MAX];
+    size_t             n;
+} list_t;
+
+
 static uv_loop_t      uv;
 static fcf_loop_t     loop;
 static fcf_etcd_t    *etcd;
 static fcf_sync_t    *syncer;
+static list_t         prefixes;
 static uv_pipe_t      input;
 static char           line[LINE_MAX_];
 static size_t         line_len;
@@ -48,10 +56,10 @@ on_log(fcf_log_e level, const char *msg)
 
 
 static void
-on_begin(void *arg)
+on_begin(void *arg, size_t prefix)
 {
     (void) arg;
-    printf("begin\n");
+    printf("begin %s\n", prefixes.list[prefix]);
 }
 
 
@@ -72,10 +80,10 @@ on_del(void *arg, const char *key, size_t len)
 
 
 static void
-on_end(void *arg)
+on_end(void *arg, size_t prefix)
 {
     (void) arg;
-    printf("end\n");
+    printf("end %s\n", prefixes.list[prefix]);
 }
 
 
@@ -299,12 +307,6 @@ on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 }
 
 
-typedef struct {
-    const char        *list[FCF_ETCD_ENDPOINTS_MAX];
-    size_t             n;
-} list_t;
-
-
 /* where an option's value goes: the one, or behind the others */
 typedef struct {
     const char        *name, **value;
@@ -337,7 +339,7 @@ take_options(int argc, char **argv, const option_t *options)
 static void
 start(int argc, char **argv)
 {
-    list_t              endpoints, prefixes, addrs;
+    list_t              endpoints, addrs;
     fcf_err_t           err;
     const char         *db = "0";
     fcf_etcd_conf_t     conf;
@@ -357,7 +359,6 @@ start(int argc, char **argv)
     };
 
     memset(&endpoints, 0, sizeof(endpoints));
-    memset(&prefixes, 0, sizeof(prefixes));
     memset(&addrs, 0, sizeof(addrs));
     memset(&conf, 0, sizeof(conf));
     memset(&rconf, 0, sizeof(rconf));

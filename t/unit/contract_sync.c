@@ -20,18 +20,20 @@ test_list(void)
            "the second begins after the last key, at the same revision");
     answer("1", 12, 2, kv("/f/b", 5), 0);
     is_str(fake_http_body(RANGE),
-           "{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\",\"limit\":\"500\","
-           "\"revision\":\"10\"}", "then the second prefix, there too");
-    saw("begin +/f/a +/f/b ", "told as it comes");
+           "{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\",\"limit\":\"500\"}",
+           "then the second prefix, as it is by then");
+    saw("begin/f/ +/f/a +/f/b end/f/ ", "told as it comes");
+    is_int(fcf_sync_revision(sync_, 0), 10, "the first is known");
+    is_int(fcf_sync_revision(sync_, 1), 0, "the second is not");
     answer("1", 12, 2, kv("/s/a", 5), 0);
-    saw("+/s/a end ", "to the end");
+    saw("begin/s/ +/s/a end/s/ ", "to the end");
 
     is_str(fake_http_body(WATCH),
            "{\"create_request\":{\"key\":\"L2Yv\",\"range_end\":\"L2Yw\","
            "\"start_revision\":\"11\",\"watch_id\":\"1\",\"fragment\":true}}\n"
            "{\"create_request\":{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\","
-           "\"start_revision\":\"11\",\"watch_id\":\"2\",\"fragment\":true}}\n",
-           "watched from the next revision, in one stream");
+           "\"start_revision\":\"13\",\"watch_id\":\"2\",\"fragment\":true}}\n",
+           "watched from the next revision of each, in one stream");
     is_str(fake_http_header(WATCH, "Grpc-Metadata-hasleader"), "true",
            "which a member without a leader refuses");
 
@@ -41,7 +43,7 @@ test_list(void)
     saw("LIVE ", "then live");
 
     fcf_sync_stat(sync_, &stat);
-    is_int(stat.revision, 10, "stat: revision");
+    is_int(stat.revision, 12, "stat: revision");
     is_int(stat.lists, 1, "stat: lists");
     stop();
 }
@@ -78,7 +80,7 @@ test_bounded(void)
     answer("1", 20, 2, "", 0);
     ok(strstr(fake_http_body(WATCH), "\"start_revision\":\"16\"") != NULL,
        "the first watch resumes before it");
-    ok(strstr(fake_http_body(WATCH), "\"start_revision\":\"11\"") != NULL,
+    ok(strstr(fake_http_body(WATCH), "\"start_revision\":\"12\"") != NULL,
        "the second where that was");
     created(1, 20);
     created(2, 20);
@@ -159,7 +161,7 @@ test_relist(void)
     saw("STALE ", "compacted");
     answer("1", 50, 2, kv("/f/z", 45), 0);
     answer("1", 50, 2, "", 0);
-    saw("begin +/f/z end ", "is listed again");
+    saw("begin/f/ +/f/z end/f/ begin/s/ end/s/ ", "is listed again");
 
     /* a watch on the future is told by its header only */
 
@@ -169,7 +171,7 @@ test_relist(void)
     answer("1", 49, 2, "", 1);
     saw("", "a revision from the future is listed again");
     answer("1", 49, 2, kv("/s/y", 1), 0);
-    saw("begin +/s/y end ", "as it is");
+    saw("begin/f/ end/f/ begin/s/ +/s/y end/s/ ", "as it is");
     created(1, 49);
     created(2, 49);
     saw("LIVE ", "live");
@@ -183,7 +185,7 @@ test_relist(void)
     is_int(fake_http_started(WATCH), 3, "older: not watched");
     answer("1", 48, 2, kv("/f/x", 1), 0);
     answer("1", 48, 2, "", 0);
-    saw("begin +/f/x end ", "but listed");
+    saw("begin/f/ +/f/x end/f/ begin/s/ end/s/ ", "but listed");
     fake_http_fail(WATCH, FCF_E_UNAVAILABLE, 0);
     fake_loop_advance(loop, 200);
     answer("1", 60, 1, "", 0);
@@ -232,8 +234,6 @@ test_free(void)
 {
     int         n;
     fcf_err_t   err;
-
-    static const char *const  prefixes[] = { "/f/" };
 
     start();
     stop();

@@ -56,7 +56,7 @@ test_distrust(void)
     }
 
     ok(loop->now(loop) - from <= 18000, "after 15 s it is");
-    saw("begin end ", "and nothing exists");
+    saw("begin/f/ end/f/ begin/s/ end/s/ ", "and nothing exists");
 
     /* one with something in it is believed at once */
 
@@ -65,7 +65,8 @@ test_distrust(void)
     answer("3", 7, 2, kv("/f/n", 2), 0);
     answer("3", 7, 2, kv("/f/n", 2), 0);
     answer("3", 7, 2, "", 0);
-    saw("begin +/f/n end ", "another cluster with keys: at once");
+    saw("begin/f/ +/f/n end/f/ begin/s/ end/s/ ",
+        "another cluster with keys: at once");
     stop();
 }
 

@@ -37,8 +37,24 @@ note(const char *what, const char *key, size_t len)
 }
 
 
-static void on_begin(void *arg) { (void) arg; note("begin", "", 0); }
-static void on_end(void *arg) { (void) arg; note("end", "", 0); }
+/* of which prefix */
+static const char *const  prefixes[] = { "/f/", "/s/" };
+
+
+static void
+on_begin(void *arg, size_t prefix)
+{
+    (void) arg;
+    note("begin", prefixes[prefix], 3);
+}
+
+
+static void
+on_end(void *arg, size_t prefix)
+{
+    (void) arg;
+    note("end", prefixes[prefix], 3);
+}
 
 
 static void
@@ -169,7 +185,6 @@ static void
 start(void)
 {
     static const char *const  endpoints[] = { "http://127.0.0.1:2379" };
-    static const char *const  prefixes[] = { "/f/", "/s/" };
     fcf_etcd_conf_t           conf;
 
     memset(&conf, 0, sizeof(conf));
@@ -209,7 +224,7 @@ start_live(void)
     answer("1", 11, 2, "", 0);
     created(1, 11);
     created(2, 11);
-    saw("begin +/f/a end LIVE ", "a list, and live");
+    saw("begin/f/ +/f/a end/f/ begin/s/ end/s/ LIVE ", "a list, and live");
 }
 
 #endif /* _FCT_FAKE_SYNC_H_INCLUDED_ */

@@ -41,24 +41,28 @@ sub proc { $_[0]{proc} }
 
 sub view {
     my ($self) = @_;
-    my (%view, %list, $listing);
+    my (%view, %list);          # list: of the prefixes that are being listed
 
     for (split /\n/, $self->{proc}->output) {
 
-        if (/^begin$/) {
-            %list = ();
-            $listing = 1;
+        if (/^begin (\S+)/) {
+            $list{$1} = {};
 
-        } elsif (/^end$/) {
-            %view = %list;
-            $listing = 0;
+        } elsif (/^end (\S+)/) {
+            my $list = delete $list{$1};
+            delete @view{grep { index($_, $1) == 0 } keys %view};
+            @view{keys %$list} = values %$list;
 
         } elsif (/^put (\S+) (.*)/) {
-            ($listing ? \%list : \%view)->{$1} = $2;
+            my ($key, $value) = ($1, $2);
+            my ($in) = grep { index($key, $_) == 0 } keys %list;
+            (defined $in ? $list{$in} : \%view)->{$key} = $value;
 
         } elsif (/^del (\S+)/) {
-            die "single change inside a list" if $listing;
-            delete $view{$1};
+            my $key = $1;
+            die "single change inside a list"
+                if grep { index($key, $_) == 0 } keys %list;
+            delete $view{$key};
         }
     }
 

@@ -11,6 +11,7 @@ package FcfTest::Gateway;
 #       agents   => 2,              # how many ports it listens on
 #       park_timeout => '10s', zone => '1m',
 #       redis    => [...], etcd => [...],       # options of their start
+#       etcd_url => $url,           # where nginx finds it, if not at its own
 #   );
 #   # also: main, events, env, log_level, connections (as for FcfTest::Nginx)
 #   $g->nginx; $g->etcd; $g->redis; $g->agent;
@@ -89,7 +90,8 @@ sub token_file { FcfTest::tmpdir() . '/token' }
 
 sub _http {
     my ($self) = @_;
-    my ($etcd, $redis) = ($self->{etcd}->endpoint, $self->{redis}->addr);
+    my ($etcd, $redis) = ($self->{etcd_url} // $self->{etcd}->endpoint,
+        $self->{redis}->addr);
     my $token = $self->token_file;
 
     return <<"    EOC" . ($self->{http} // '');
