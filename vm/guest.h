@@ -35,7 +35,9 @@
  *                                      POST FCV_HOOK_RESTORE, and once the
  *                                      host has the answer the address and the
  *                                      MAC are taken, the control port too
- * Guest to host, in answer: {"ok":true} or {"ok":false,"error":"…"}; for
+ * Guest to host, in answer: {"ok":true} or {"ok":false,"error":"…"}, with
+ * "again":true if the function's port takes no connection yet, so that the
+ * same may be asked later; for
  * snapshot and wake with "reseeds": whether the function said, by a header
  * FCV_HOOK_RESEEDS, that what it has seeded in user space is seeded anew in a
  * clone; after

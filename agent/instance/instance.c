@@ -384,15 +384,6 @@ fca_instance_unwanted(const fca_instance_t *inst, const fcf_spec_t *spec)
     return 0;
 }
 
-/* a snapshot goes with its version */
-static int
-fca_spec_serves(const void *arg, int64_t version)
-{
-    const fcf_spec_t  *spec = arg;
-
-    return spec && fcf_spec_serves(spec, version);
-}
-
 void
 fca_instances_spec(fca_instances_t *all, const char *function_id)
 {
@@ -402,7 +393,7 @@ fca_instances_spec(fca_instances_t *all, const char *function_id)
     spec = fca_specs_get(all->specs, function_id);
 
     if (all->snaps) {
-        fca_snaps_prune(all->snaps, function_id, fca_spec_serves, spec);
+        fca_snaps_prune(all->snaps, function_id, spec);
     }
 
     TAILQ_FOREACH(inst, &all->list, link) {

@@ -19,7 +19,7 @@ fca_inst_restore_ms(const fca_instance_t *inst)
 {
     uint64_t  ms;
 
-    ms = inst->snap ? 2 * inst->snap->boot_ms : 0;
+    ms = inst->snap ? 2 * inst->snap->origin.boot_ms : 0;
 
     return ms < FCA_RESTORE_MIN_MS ? FCA_RESTORE_MIN_MS
            : ms > FCA_RESTORE_MAX_MS ? FCA_RESTORE_MAX_MS : (unsigned) ms;
@@ -81,8 +81,8 @@ FCA_ACTION(nic)
 
     fca_instance_set(inst, FCA_S_APART, event);
     inst->nic_state = FCA_NIC_MOVING;
-    fca_net_apart(all->net, &inst->nic, inst->snap->address, inst->snap->mac,
-                  fca_inst_moved, inst);
+    fca_net_apart(all->net, &inst->nic, inst->snap->origin.address,
+                  inst->snap->origin.mac, fca_inst_moved, inst);
 }
 
 FCA_ACTION(apart)
@@ -104,10 +104,12 @@ FCA_ACTION(spawned)
         return;
     }
 
-    if (strcmp(fca_vmm_version(inst->vmm), inst->snap->vmm_version) != 0) {
+    if (strcmp(fca_vmm_version(inst->vmm), inst->snap->origin.vmm_version)
+        != 0)
+    {
         inst->snap_other = 1;
         fcf_err_set(&why, FCF_E_INVALID, "the snapshot is of VMM version %s, "
-                    "this is %s", inst->snap->vmm_version,
+                    "this is %s", inst->snap->origin.vmm_version,
                     fca_vmm_version(inst->vmm));
         fca_on_fallback(inst, event, &why);
         return;
@@ -118,11 +120,11 @@ FCA_ACTION(spawned)
 }
 
 static void
-fca_inst_told(void *arg, int reseeds, const fcf_err_t *err)
+fca_inst_told(void *arg, int said, const fcf_err_t *err)
 {
     fca_instance_t  *inst = arg;
 
-    (void) reseeds;
+    (void) said;
     inst->ask = NULL;
     fca_instance_event(inst, err ? FCA_E_NOT_AWAKE : FCA_E_AWAKE, err);
 }
@@ -151,7 +153,7 @@ FCA_ACTION(restored)
     inst->started_ms = fca_unix_ms();
     ask = (fca_ask_conf_t) {
         .device = inst->nic.tap, .from = all->conf->bridge_address,
-        .to = inst->snap->address, .json = fca_inst_wake,
+        .to = inst->snap->origin.address, .json = fca_inst_wake,
         .timeout_ms = fca_inst_restore_ms(inst),
     };
     inst->ask = fca_ask_start(all->vmm->uv, &ask, fca_inst_told, inst, &why);

@@ -120,8 +120,8 @@ fca_template_spawned(fca_template_t *t, const fcf_err_t *err)
 {
     (void) err;
     fca_template_set(t, FCA_T_CONFIGURE);
-    memcpy(t->snap.vmm_version, fca_vmm_version(t->vmm),
-           sizeof(t->snap.vmm_version));
+    memcpy(t->origin.vmm_version, fca_vmm_version(t->vmm),
+           sizeof(t->origin.vmm_version));
     fca_vmm_configure(t->vmm);
 }
 
@@ -136,20 +136,21 @@ fca_template_configured(fca_template_t *t, const fcf_err_t *err)
 /* What a snapshot cannot be of: a function whose clones would draw the same
  * random numbers, unless its spec says that they may. */
 static void
-template_answered(void *arg, int reseeds, const fcf_err_t *err)
+template_answered(void *arg, int said, const fcf_err_t *err)
 {
     fcf_err_t        why;
     fca_template_t  *t = arg;
 
     t->ask = NULL;
 
-    if (err && err->code == FCF_E_REFUSED && strstr(err->msg, "refused")) {
-        /* by the function's port: it is not up yet */
+    if (err && (said & FCA_SAID_AGAIN)) {
         t->all->loop->timer_set(t->again, FCA_ASK_AGAIN_MS);
         return;
     }
 
-    if (!err && !reseeds && t->spec.snapshot != FCF_SNAPSHOT_YES) {
+    if (!err && !(said & FCA_SAID_RESEEDS)
+        && t->spec.snapshot != FCF_SNAPSHOT_YES)
+    {
         t->final = 1;
         fcf_err_set(&why, FCF_E_REFUSED, "its clones would draw the same "
                     "random numbers; \"snapshot\":true in the spec says that "
@@ -198,7 +199,7 @@ void
 fca_template_asked(fca_template_t *t, const fcf_err_t *err)
 {
     (void) err;
-    t->snap.boot_ms = fca_now(t->all->loop) - t->born;
+    t->origin.boot_ms = fca_now(t->all->loop) - t->born;
     fca_template_set(t, FCA_T_SAVE);
     fca_vmm_save(t->vmm);
 }
@@ -220,11 +221,11 @@ fca_template_saved(fca_template_t *t, const fcf_err_t *err)
 
     (void) err;
     fca_template_set(t, FCA_T_KEEP);
-    t->snap.address = t->nic.address;
-    memcpy(t->snap.mac, t->nic.mac, sizeof(t->snap.mac));
+    t->origin.address = t->nic.address;
+    memcpy(t->origin.mac, t->nic.mac, sizeof(t->origin.mac));
 
-    if (fca_snaps_add(t->all->snaps, &t->id, fca_vmm_files(t->vmm), &t->snap,
-                      template_kept, t, &why) != 0)
+    if (fca_snaps_add(t->all->snaps, &t->id, fca_vmm_files(t->vmm),
+                      &t->origin, template_kept, t, &why) != 0)
     {
         fca_template_fail(t, &why);
         return;

@@ -24,7 +24,7 @@ struct fca_template_s {
     fca_vmm_t             *vmm;
     int                    exited;
     fca_ask_t             *ask;
-    fca_snap_t             snap;        /* what is told of it */
+    fca_snap_origin_t      origin;      /* what is told of it */
     unsigned               keeping:1;   /* the store has its files open */
     unsigned               held:1;      /* capacity */
     unsigned               made:1;

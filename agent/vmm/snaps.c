@@ -190,11 +190,7 @@ fca_snaps_find(fca_snaps_t *snaps, const char *key, fca_snap_t *out)
              snaps->dir, key);
     snprintf(out->memory, sizeof(out->memory), "%s/%s/" FCA_SNAP_MEMORY,
              snaps->dir, key);
-    memcpy(out->vmm_version, snap->meta.vmm_version,
-           sizeof(out->vmm_version));
-    out->address = snap->meta.address;
-    out->boot_ms = snap->meta.boot_ms;
-    memcpy(out->mac, snap->meta.mac, sizeof(out->mac));
+    out->origin = snap->meta.origin;
 
     return 1;
 }
@@ -296,7 +292,7 @@ fca_snaps_failed(fca_snaps_t *snaps, const char *key)
 
 void
 fca_snaps_prune(fca_snaps_t *snaps, const char *function_id,
-    int (*serves)(const void *arg, int64_t version), const void *arg)
+    const fcf_spec_t *spec)
 {
     fca_snaps_snap_t  *snap, *next;
 
@@ -304,7 +300,7 @@ fca_snaps_prune(fca_snaps_t *snaps, const char *function_id,
         next = TAILQ_NEXT(snap, link);
 
         if (strcmp(snap->meta.id.function_id, function_id) != 0
-            || serves(arg, snap->meta.id.version))
+            || (spec && fcf_spec_serves(spec, snap->meta.id.version)))
         {
             continue;
         }

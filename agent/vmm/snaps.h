@@ -32,13 +32,18 @@ typedef struct {
     int64_t         version;
 } fca_snap_id_t;
 
-/* One that may be used: its files, and what its template's NIC was. */
+/* What its template was. */
 typedef struct {
-    char            state[PATH_MAX], memory[PATH_MAX];
     char            vmm_version[32];
     struct in_addr  address;
     unsigned char   mac[6];
-    uint64_t        boot_ms;            /* what its template took to boot */
+    uint64_t        boot_ms;            /* that it took */
+} fca_snap_origin_t;
+
+/* One that may be used. */
+typedef struct {
+    char               state[PATH_MAX], memory[PATH_MAX];
+    fca_snap_origin_t  origin;
 } fca_snap_t;
 
 typedef struct {
@@ -81,12 +86,12 @@ typedef void (*fca_snaps_pt)(void *arg, const fcf_err_t *err);
 /* Takes the two files out of a VM's directory, by its descriptor, which the
  * caller keeps open until done. */
 int fca_snaps_add(fca_snaps_t *snaps, const fca_snap_id_t *id, int dirfd,
-    const fca_snap_t *snap, fca_snaps_pt done, void *arg, fcf_err_t *err)
-    fcf_must_check;
+    const fca_snap_origin_t *origin, fca_snaps_pt done, void *arg,
+    fcf_err_t *err) fcf_must_check;
 
-/* of this function those versions go that serves says 0 of */
+/* of this function those versions go that do not serve; spec NULL: all */
 void fca_snaps_prune(fca_snaps_t *snaps, const char *function_id,
-    int (*serves)(const void *arg, int64_t version), const void *arg);
+    const fcf_spec_t *spec);
 
 void fca_snaps_stat(const fca_snaps_t *snaps, fca_snaps_stat_t *stat);
 

@@ -182,17 +182,19 @@ write_meta(int dirfd, const fca_snap_meta_t *meta, fcf_err_t *err)
     char     address[INET_ADDRSTRLEN], mac[18], *text;
     json_t  *json;
 
-    inet_ntop(AF_INET, &meta->address, address, sizeof(address));
-    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", meta->mac[0],
-             meta->mac[1], meta->mac[2], meta->mac[3], meta->mac[4],
-             meta->mac[5]);
+    const fca_snap_origin_t  *origin = &meta->origin;
+
+    inet_ntop(AF_INET, &origin->address, address, sizeof(address));
+    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x",
+             origin->mac[0], origin->mac[1], origin->mac[2], origin->mac[3],
+             origin->mac[4], origin->mac[5]);
 
     json = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}",
                      "key", meta->id.key,
                      "function_id", meta->id.function_id,
                      "version", (json_int_t) meta->id.version,
-                     "boot_ms", (json_int_t) meta->boot_ms,
-                     "vmm_version", meta->vmm_version,
+                     "boot_ms", (json_int_t) origin->boot_ms,
+                     "vmm_version", origin->vmm_version,
                      "address", address, "mac", mac,
                      "memory_sha256", meta->digest);
     text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -207,22 +209,6 @@ write_meta(int dirfd, const fca_snap_meta_t *meta, fcf_err_t *err)
          ? fcf_err_sys(err, errno, "snapshot: " FCA_SNAP_META) : 0;
 
     free(text);
-
-    if (fd >= 0) {
-        close(fd);
-    }
-
-    return rc;
-}
-
-
-static int
-sync_dir(const char *dir, fcf_err_t *err)
-{
-    int  fd, rc;
-
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rc = fd < 0 || fsync(fd) != 0 ? fcf_err_sys(err, errno, "%s", dir) : 0;
 
     if (fd >= 0) {
         close(fd);
@@ -272,13 +258,11 @@ fca_snap_write(const char *dir, int fromfd, fca_snap_meta_t *meta,
         rc = fcf_err_sys(err, errno, "%s", path);
     }
 
-    if (rc == 0) {
-        return sync_dir(dir, err);
+    if (rc != 0) {
+        (void) fca_tree_remove(aside, NULL);
     }
 
-    (void) fca_tree_remove(aside, NULL);
-
-    return -1;
+    return rc;
 }
 
 
@@ -303,28 +287,30 @@ parse_meta(const char *text, size_t len, const char *name,
     json_t  *json;
     unsigned m[6];
 
+    fca_snap_origin_t  *origin = &meta->origin;
+
     json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     meta->id.version = json_integer_value(json_object_get(json, "version"));
-    meta->boot_ms = (uint64_t) json_integer_value(json_object_get(json,
-                                                                  "boot_ms"));
+    origin->boot_ms = (uint64_t) json_integer_value(json_object_get(json,
+                                                                "boot_ms"));
 
     rc = text_field(json, "key", meta->id.key, sizeof(meta->id.key)) != 0
          || strcmp(meta->id.key, name) != 0
          || text_field(json, "function_id", meta->id.function_id,
                        sizeof(meta->id.function_id)) != 0
-         || text_field(json, "vmm_version", meta->vmm_version,
-                       sizeof(meta->vmm_version)) != 0
+         || text_field(json, "vmm_version", origin->vmm_version,
+                       sizeof(origin->vmm_version)) != 0
          || text_field(json, "memory_sha256", meta->digest,
                        sizeof(meta->digest)) != 0
          || text_field(json, "address", address, sizeof(address)) != 0
          || text_field(json, "mac", mac, sizeof(mac)) != 0
-         || inet_pton(AF_INET, address, &meta->address) != 1
+         || inet_pton(AF_INET, address, &origin->address) != 1
          || sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x", &m[0], &m[1], &m[2], &m[3],
                    &m[4], &m[5]) != 6
          ? -1 : 0;
 
     for (i = 0; rc == 0 && i < 6; i++) {
-        meta->mac[i] = (unsigned char) m[i];
+        origin->mac[i] = (unsigned char) m[i];
     }
 
     json_decref(json);

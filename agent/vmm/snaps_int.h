@@ -12,13 +12,10 @@
 
 /* what stands beside a snapshot */
 typedef struct {
-    fca_snap_id_t   id;
-    char            vmm_version[32];
-    struct in_addr  address;
-    unsigned char   mac[6];
-    uint64_t        boot_ms;
-    char            digest[FCA_SNAP_DIGEST + 1];    /* of its memory */
-    uint64_t        bytes;                          /* on the disk */
+    fca_snap_id_t      id;
+    fca_snap_origin_t  origin;
+    char               digest[FCA_SNAP_DIGEST + 1]; /* of its memory */
+    uint64_t           bytes;                       /* on the disk */
 } fca_snap_meta_t;
 
 typedef enum {

@@ -157,7 +157,8 @@ fca_snaps_run(fca_snaps_t *snaps)
 
 int
 fca_snaps_add(fca_snaps_t *snaps, const fca_snap_id_t *id, int dirfd,
-    const fca_snap_t *found, fca_snaps_pt done, void *arg, fcf_err_t *err)
+    const fca_snap_origin_t *origin, fca_snaps_pt done, void *arg,
+    fcf_err_t *err)
 {
     fca_snaps_job_t  *job;
 
@@ -171,11 +172,7 @@ fca_snaps_add(fca_snaps_t *snaps, const fca_snap_id_t *id, int dirfd,
     job->done = done;
     job->arg = arg;
     job->meta.id = *id;
-    job->meta.address = found->address;
-    job->meta.boot_ms = found->boot_ms;
-    memcpy(job->meta.mac, found->mac, sizeof(job->meta.mac));
-    memcpy(job->meta.vmm_version, found->vmm_version,
-           sizeof(job->meta.vmm_version));
+    job->meta.origin = *origin;
     STAILQ_INSERT_TAIL(&snaps->jobs, job, next);
     fca_snaps_run(snaps);
 

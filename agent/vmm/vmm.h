@@ -65,7 +65,7 @@ typedef struct {
 typedef struct {
     uv_loop_t    *uv;
     fcf_http_t   *http;
-    const char   *binary;               /* firecracker, or our vm/vmm */
+    const char   *binary;               /* firecracker, or our vm/vmm: path */
     const char *const *extra_args;      /* e.g. --backend qemu; NULL-ended */
     const char   *run_dir;              /* VM directories are made below */
     const char   *kernel;

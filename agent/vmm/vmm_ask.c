@@ -88,13 +88,13 @@ fca_ask_cancel(fca_ask_t *ask)
 
 
 static void
-ask_done(fca_ask_t *ask, int reseeds, const fcf_err_t *err)
+ask_done(fca_ask_t *ask, int said, const fcf_err_t *err)
 {
     void        *arg = ask->arg;
     fca_ask_pt   done = ask->done;
 
     fca_ask_cancel(ask);
-    done(arg, reseeds, err);
+    done(arg, said, err);
 }
 
 
@@ -121,6 +121,7 @@ try_ended(fca_ask_t *ask, int rc)
 static void
 take_answer(fca_ask_t *ask, const char *text, size_t len)
 {
+    int          said;
     char         words[FCF_ERR_MSG_MAX / 2];
     json_t      *reply;
     fcf_err_t    err;
@@ -128,9 +129,14 @@ take_answer(fca_ask_t *ask, const char *text, size_t len)
 
     reply = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 
+    said = (json_is_true(json_object_get(reply, "reseeds"))
+            ? FCA_SAID_RESEEDS : 0)
+           | (json_is_true(json_object_get(reply, "again"))
+              ? FCA_SAID_AGAIN : 0);
+
     if (json_is_true(json_object_get(reply, "ok"))) {
-        ask_done(ask, json_is_true(json_object_get(reply, "reseeds")), NULL);
         json_decref(reply);
+        ask_done(ask, said, NULL);
         return;
     }
 
@@ -139,7 +145,7 @@ take_answer(fca_ask_t *ask, const char *text, size_t len)
                    why != NULL ? strlen(why) : 9, 0);
     fcf_err_set(&err, FCF_E_REFUSED, "the guest: %s", words);
     json_decref(reply);
-    ask_done(ask, 0, &err);
+    ask_done(ask, said, &err);
 }
 
 

@@ -11,9 +11,12 @@
 
 typedef struct fca_ask_s  fca_ask_t;
 
-/* err NULL: yes, with "reseeds" as the guest said it.  FCF_E_REFUSED: the
- * guest's own words. */
-typedef void (*fca_ask_pt)(void *arg, int reseeds, const fcf_err_t *err);
+/* what a guest said besides yes or no (vm/guest.h) */
+#define FCA_SAID_RESEEDS  1
+#define FCA_SAID_AGAIN    2
+
+/* err NULL: yes.  FCF_E_REFUSED: the guest's own words. */
+typedef void (*fca_ask_pt)(void *arg, int said, const fcf_err_t *err);
 
 typedef struct {
     const char       *device;           /* by which the guest is reached */

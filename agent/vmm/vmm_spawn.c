@@ -10,57 +10,6 @@
 #include "agent/vmm/vmm_int.h"
 
 
-/* A program without a slash is looked for in PATH; here and not in the child,
- * which shares the agent's memory and may end at any point. */
-static char *
-find_program(const char *name, fcf_err_t *err)
-{
-    char        *full;
-    size_t       n;
-    const char  *dir;
-
-    full = NULL;
-
-    if (strchr(name, '/') != NULL) {
-        full = realpath(name, NULL);
-        if (full == NULL) {
-            fcf_err_sys(err, errno, "VMM %s", name);
-        }
-
-        return full;
-    }
-
-    dir = getenv("PATH");
-    if (dir == NULL) {
-        dir = "/usr/local/bin:/usr/bin:/bin";
-    }
-
-    for ( ;; ) {
-        n = strcspn(dir, ":");
-
-        if (n > 0 && asprintf(&full, "%.*s/%s", (int) n, dir, name) < 0) {
-            fcf_err_set(err, FCF_E_NOMEM, "VMM %s: out of memory", name);
-            return NULL;
-        }
-
-        if (n > 0 && access(full, X_OK) == 0) {
-            return full;
-        }
-
-        free(full);
-        full = NULL;
-
-        if (dir[n] == '\0') {
-            fcf_err_set(err, FCF_E_NOT_FOUND, "VMM %s: not found in PATH",
-                        name);
-            return NULL;
-        }
-
-        dir += n + 1;
-    }
-}
-
-
 /* Firecracker wants letters, digits and "-" only, at most 64; ids that differ
  * in what is replaced are told apart by their end, a number never reused. */
 void
@@ -154,11 +103,14 @@ child_args(fca_vmm_child_t *child, const fca_vmm_t *vmm, fcf_err_t *err)
                             child->id, NULL };
 
     child->file_max = (rlim_t) vmm_file_max_mb(vmm) << 20;
-    child->program = find_program(vmm->conf->binary, err);
+    child->program = realpath(vmm->conf->binary, NULL);
     words[0] = child->program;
 
-    return child->program == NULL
-           || child_words(child, &n, words, err) != 0 ? -1
+    if (child->program == NULL) {
+        return fcf_err_sys(err, errno, "VMM %s", vmm->conf->binary);
+    }
+
+    return child_words(child, &n, words, err) != 0 ? -1
            : vmm_words(child, vmm, n, err);
 }
 

@@ -205,10 +205,14 @@ sub of_its_own {
     my $vm = boot(image(bootstrap => <<'END'));
 #!/bin/sh
 mkdir /tmp/www && cd /tmp/www && echo hello >index.html
+busybox nc -l -p 81 </dev/null
 exec busybox httpd -f -p "$PORT"
 END
-    close reach($vm, 80);
     my $sock = reach($vm, 1024);
+    my $early = op($sock, { op => 'snapshot' });
+    ok(!$early->{ok} && $early->{again}, "too early: $early->{error}");
+    close reach($vm, 81);
+    close reach($vm, 80);
 
     is_deeply(op($sock, { op => 'snapshot' })->{reseeds}, JSON::PP::false,
         'busybox does not reseed');

@@ -258,6 +258,13 @@ secrets(void)
     is_int(fca_conf_guest_files(&conf, &err), -1, "is not on PATH");
     ok(strstr(err.msg, "PATH"), "%s", err.msg);
     fca_conf_free(&conf);
+
+    is_int(load(&conf, "--vmm=sh", &err), 0, "one that is there");
+    ok(fca_conf_guest_files(&conf, &err) == 0 || strstr(err.msg, "kernel = "),
+       "is taken");
+    ok(conf.vmm[0] == '/' && access(conf.vmm, X_OK) == 0,
+       "is known by its path from then on: %s", conf.vmm);
+    fca_conf_free(&conf);
 }
 
 int

@@ -119,7 +119,7 @@ falls_back(void)
 static void
 timeouts(void)
 {
-    fca_snap_t       snap = { .boot_ms = 0 };
+    fca_snap_t       snap = { .origin.boot_ms = 0 };
     fca_conf_t       conf;
     fca_instance_t   inst;
     fca_instances_t  all = { .conf = &conf };
@@ -138,10 +138,10 @@ timeouts(void)
     is_int(fca_instance_timeout(&inst, FCA_S_WAKE), 2000, "of a clone: at "
            "least so long");
     inst.snap = &snap;
-    snap.boot_ms = 3000;
+    snap.origin.boot_ms = 3000;
     is_int(fca_instance_timeout(&inst, FCA_S_RESTORE), 6000, "twice its "
            "template's boot");
-    snap.boot_ms = 3600000;
+    snap.origin.boot_ms = 3600000;
     is_int(fca_instance_timeout(&inst, FCA_S_RESTORED), 30000, "at most");
 }
 

@@ -18,6 +18,7 @@ typedef struct {
     int        done;
     fcf_err_t  err;             /* code FCF_OK: found */
     char       function[64];
+    char       files[FCA_IMAGES_FILES];
 } look_t;
 
 static pthread_t        loop_thread;
@@ -100,6 +101,7 @@ done(void *arg, const fca_images_t *images, const fcf_err_t *err)
     } else {
         snprintf(look->function, sizeof(look->function), "%s",
                  images->function[0] ? strrchr(images->function, '/') : "");
+        memcpy(look->files, images->files, sizeof(look->files));
     }
 }
 
@@ -173,6 +175,48 @@ test_found(void)
 
     any(&l);
     is_str(l.function, "/base.img", "some runtime");
+}
+
+
+/* what a VM is made of, for its snapshot: another file at the same path is
+ * another */
+static void
+test_files(void)
+{
+    int     i;
+    char    vmm[80], kernel[80], aside[84];
+    look_t  before, after;
+
+    const char *const  paths[] = { vmm, kernel };
+
+    image(dir, "vmm");
+    image(dir, "kernel");
+    snprintf(vmm, sizeof(vmm), "%s/vmm.img", dir);
+    snprintf(kernel, sizeof(kernel), "%s/kernel.img", dir);
+    conf.vmm = vmm;
+    conf.kernel = kernel;
+    conf.snapshots = 1;
+
+    look(&before, "there", "base");
+    uv_run(&uv, UV_RUN_DEFAULT);
+    look(&after, "there", "base");
+    uv_run(&uv, UV_RUN_DEFAULT);
+    ok(before.files[0] != '\0', "the files are told");
+    is_str(after.files, before.files, "the same twice");
+
+    for (i = 0; i < 2; i++) {
+        snprintf(aside, sizeof(aside), "%s-", paths[i]);
+        rename(paths[i], aside);
+        image(dir, i == 0 ? "vmm" : "kernel");
+        look(&after, "there", "base");
+        uv_run(&uv, UV_RUN_DEFAULT);
+        ok(strcmp(after.files, before.files) != 0, "another %s is seen",
+           i == 0 ? "VMM" : "kernel");
+        before = after;
+    }
+
+    conf.vmm = conf.kernel = NULL;
+    conf.snapshots = 0;
 }
 
 
@@ -310,6 +354,7 @@ main(void)
 
     prepare();
     test_found();
+    test_files();
     test_dirs();
     test_held();
     is_int(on_loop, 0, "nothing of it is done on the loop's thread");

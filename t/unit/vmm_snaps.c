@@ -71,15 +71,15 @@ id_of(char digit, int64_t version)
 static void
 add(fca_snap_id_t id)
 {
-    int          fd, how = 0;
-    fcf_err_t    err;
-    fca_snap_t   snap = { .vmm_version = "1.16.0", .boot_ms = 7 };
+    int                fd, how = 0;
+    fcf_err_t          err;
+    fca_snap_origin_t  origin = { .vmm_version = "1.16.0", .boot_ms = 7 };
 
-    snap.address.s_addr = htonl(0xac100005);
+    origin.address.s_addr = htonl(0xac100005);
     fd = open(vm, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ok(fca_snaps_begin(snaps, &id, &err) == 0, "one is being made");
     ok(!fca_snaps_lacks(snaps, id.key), "no other begins");
-    ok(fca_snaps_add(snaps, &id, fd, &snap, kept, &how, &err) == 0
+    ok(fca_snaps_add(snaps, &id, fd, &origin, kept, &how, &err) == 0
        && how == 0, "it is not kept at once");
 
     while (how == 0) {
@@ -110,19 +110,12 @@ again(uint64_t max)
 }
 
 
-static int
-serves(const void *arg, int64_t version)
-{
-    return version == *(const int64_t *) arg;
-}
-
-
 static void
 life(void)
 {
-    int64_t           two = 2;
     struct stat       st;
     fca_snap_t        found;
+    fcf_spec_t        spec;
     fca_snap_id_t     a = id_of('a', 1), b = id_of('b', 2);
     fca_snaps_stat_t  counts;
 
@@ -134,8 +127,8 @@ life(void)
     add(a);
     add(b);
     ok(fca_snaps_find(snaps, a.key, &found), "there is one");
-    is_str(found.vmm_version, "1.16.0", "of which VMM");
-    is_int((int) found.boot_ms, 7, "and how long it booted");
+    is_str(found.origin.vmm_version, "1.16.0", "of which VMM");
+    is_int((int) found.origin.boot_ms, 7, "and how long it booted");
     ok(stat(found.memory, &st) == 0 && st.st_size == 64 << 20
        && st.st_blocks < 2048 && (st.st_mode & 07777) == 0444,
        "its memory is sparse, and not written to");
@@ -143,9 +136,12 @@ life(void)
     again(1u << 30);
     ok(fca_snaps_find(snaps, a.key, &found)
        && fca_snaps_find(snaps, b.key, &found)
-       && found.address.s_addr == htonl(0xac100005), "both are found again");
+       && found.origin.address.s_addr == htonl(0xac100005), "both are found again");
 
-    fca_snaps_prune(snaps, "f", serves, &two);
+    fcf_spec_default(&spec);
+    spec.version = 2;
+    fca_snaps_prune(snaps, "g", NULL);
+    fca_snaps_prune(snaps, "f", &spec);
     ok(!fca_snaps_find(snaps, a.key, &found)
        && fca_snaps_find(snaps, b.key, &found), "one goes with its version");
 

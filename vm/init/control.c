@@ -147,9 +147,17 @@ answer_json(fcv_conn_t *conn, json_t *json)
 static void
 answer(fcv_conn_t *conn, const fcf_err_t *failure)
 {
-    answer_json(conn, failure ? json_pack("{s:b, s:s}", "ok", 0, "error",
-                                          failure->msg)
-                              : json_pack("{s:b}", "ok", 1));
+    if (failure == NULL) {
+        answer_json(conn, json_pack("{s:b}", "ok", 1));
+
+    } else if (failure->code == FCF_E_UNAVAILABLE) {
+        answer_json(conn, json_pack("{s:b, s:b, s:s}", "ok", 0, "again", 1,
+                                    "error", failure->msg));
+
+    } else {
+        answer_json(conn, json_pack("{s:b, s:s}", "ok", 0, "error",
+                                    failure->msg));
+    }
 }
 
 

@@ -22,6 +22,20 @@ fcv_hook_init(fcv_hook_t *hook)
 }
 
 
+/* FCF_E_UNAVAILABLE: the function does not listen yet */
+static int
+no_connection(const fcv_hook_t *hook, int e, fcf_err_t *err)
+{
+    (void) fcf_err_sys(err, e, "%s", hook->path);
+
+    if (e == ECONNREFUSED) {
+        err->code = FCF_E_UNAVAILABLE;
+    }
+
+    return -1;
+}
+
+
 static void
 hook_end(fcv_hook_t *hook)
 {
@@ -54,7 +68,7 @@ fcv_hook_start(fcv_hook_t *hook, const char *path, int port, int64_t now_ms,
     if (connect(hook->fd, (struct sockaddr *) &sin, sizeof(sin)) < 0
         && errno != EINPROGRESS)
     {
-        (void) fcf_err_sys(err, errno, "%s", path);
+        (void) no_connection(hook, errno, err);
         hook_end(hook);
         return -1;
     }
@@ -82,7 +96,7 @@ send_request(fcv_hook_t *hook, fcf_err_t *err)
     len = sizeof(e);
 
     if (getsockopt(hook->fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0 || e != 0) {
-        return fcf_err_sys(err, e ? e : errno, "%s", hook->path);
+        return no_connection(hook, e ? e : errno, err);
     }
 
     n = snprintf(text, sizeof(text), "POST %s HTTP/1.1\r\nHost: localhost\r\n"
