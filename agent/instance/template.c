@@ -346,7 +346,7 @@ template_new(fca_instances_t *all, const fca_instance_t *inst, fcf_err_t *err)
                       fca_vmm_memory_mb(all->vmm, t->spec.memory_mb));
     t->held = 1;
     all->template = t;
-    all->loop->timer_set(t->timer, template_states[FCA_T_LOOKING].ms);
+    fca_template_set(t, FCA_T_LOOKING);
 
     return 0;
 }

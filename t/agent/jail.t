@@ -287,6 +287,61 @@ subtest 'VMs outlive their agent' => sub {
     gone('d');
 };
 
+subtest 'clones in jails' => sub {
+    $redis->cli('DEL', QUEUE);
+    my @set = ('e', jailed('e', adopt => 'yes', snapshots => 'yes',
+        snapshot_runtimes => 'base', bridge_address => '172.25.0.1/24'));
+    my $next = started(@set);
+    my %id = (clone => 'snapshot.memory', of => 'snapshot.state');
+
+    image('copy', body => 'a clone');
+    $etcd->spec('copy', max_instances => 20, idle_timeout_s => 600);
+    our_job('copy', 'req-e0', 1);
+    my ($first) = instance('copy');
+    wait_for(sub { $next->output =~ /snapshot of version 1 made/ }, 20,
+        'a snapshot of a jailed template');
+    wait_for(sub { jails() == 1 }, 10, 'the template to go');
+
+    our_job('copy', "req-e$_", 1) for 1 .. 6;
+    wait_for(sub { instances('copy') == 7 }, 20, 'six more');
+    is(scalar(() = $next->output =~ /-> restored on/g), 6,
+        'all six of the snapshot');
+    my @new = map { (split m{/})[-1] } grep { $_ ne $first } instances('copy');
+    is(scalar(grep { call('copy', $etcd->get_json($_)->{proxy_port})->{body}
+        eq 'a clone' } instances('copy')), 7, 'all answer');
+
+    my %uid = map { status(pid_of('e', $_), 'Uid') => 1 } @new;
+    is(scalar(keys %uid), 6, 'users of their own');
+    my ($kept) = glob "$dir/state-e/snapshots/*";
+    for my $file (values %id) {
+        my %inode = map { (stat "$base/fcfaas-vmm/$_/root/$file")[1] => 1 }
+            @new;
+        is_deeply([keys %inode], [(stat "$kept/$file")[1]],
+            "$file is linked, and not copied");
+        is((stat "$kept/$file")[2] & 07777, 0444, 'nobody writes to it');
+        is((stat "$kept/$file")[4], 0, 'and it is root\'s');
+    }
+
+    # killed while one is restored: its job is done all the same
+    our_job('copy', 'req-e7', 1);
+    wait_for(sub { $next->output =~ /-> restore on [^\n]*req-e7/ }, 10,
+        'another to be restored');
+    $next->stop('KILL');
+    $next = started(@set);
+    wait_for(sub { instances('copy') == 8 }, 20, 'the eighth');
+    wait_for(sub { jails() == 8 && vm_dirs('e') == 8 }, 10,
+        'nothing else to be left');
+
+    kill 'KILL', vmms('e');
+    kill 'KILL', map { pid_of('e', m{([^/]+)$}) } vm_dirs('e');
+    wait_for(sub { !instances('copy') }, 10, 'their end');
+    $next->stop('TERM');
+    gone('e');
+    is((stat "$kept/snapshot.memory")[3], 1, 'the snapshot stays, alone');
+    unlike($next->output, qr/not restored|Sanitizer|is not possible/,
+        'no fault');
+};
+
 subtest 'long paths, and another file system' => sub {
     my $long = "$dir/" . join '/', ('a-directory-with-quite-a-name') x 6;
     system 'mkdir', '-p', "$long/fs" and die;

@@ -27,8 +27,6 @@ fails($_) for qw(broken deaf refuses ends lost);
 forgets();
 of_another_vmm();
 damaged();
-killed($_) for qw(deaf lost);
-template_killed();
 goes();
 ends();
 done_testing();
@@ -215,38 +213,6 @@ sub damaged {
         && !-e "$store/rubbish" }, 10, 'it is dropped, and what is none');
     more('f', 1);
     end_all('f');
-}
-
-
-# the agent is killed while a clone wakes (deaf), or is looked for (lost)
-sub killed {
-    my ($how) = @_;
-    my $name = "kill-$how";
-
-    with_snapshot($name, {}, clone => $how);
-    our_job($name, "req-kill-$how", 1);
-    my $state = $how eq 'deaf' ? 'wake' : 'restored';
-    says(qr/-> $state on [^\n]*"$name"/);
-    again();
-    wait_for(sub { instances($name) == 2 }, 20, 'its job is done all the same');
-    wait_for(sub { vmms('a') == 2 && vm_dirs('a') == 2 }, 10,
-        "killed in state $state: nothing is left of it");
-    is(taken('a'), 0, 'its job is settled');
-    end_all($name);
-}
-
-
-sub template_killed {
-    function('slow', {}, boot_ms => 1500);
-    more('slow', 1);
-    says(qr/template: configure -> boot[^\n]*"slow"/);
-    again();
-    wait_for(sub { vmms('a') == 1 && vm_dirs('a') == 1 }, 10,
-        'nothing is left of a template');
-    more('slow', 1);
-    says(qr/snapshot of version 1 made/, 20);
-    pass('which is made again');
-    end_all('slow');
 }
 
 

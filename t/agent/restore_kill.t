@@ -1,0 +1,160 @@
+#!/usr/bin/perl
+
+# The agent is killed in each state of a restore, and of a template: the next
+# one does the job, and nothing is left of what was under way.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use FcfTest;
+use AgentHost;
+use Test::More;
+
+use constant TRIES => 40;
+
+AgentHost::begin('rkill');
+
+my %set = settings('a', adopt => 'yes', snapshots => 'yes',
+    snapshot_runtimes => 'base', max_boots => 32, max_vms => 100);
+my $store = "$dir/state-a/snapshots";
+my ($asked, $named) = (0, 0);
+my $agent = started('a', %set);
+
+with_snapshot('f');
+killed_in('f', $_) for qw(apart restore wake join restored ready);
+with_snapshot('broken', clone => 'broken');
+killed_in('broken', 'fallback');
+template_killed_in($_) for qw(looking network spawn configure boot save keep
+    end);
+
+$agent->kill('TERM')->wait(20);
+unlike(join('', map { slurp($_) } glob "$dir/agent-a-*.log"),
+    qr/is not possible|Sanitizer|runtime error/, 'no fault');
+done_testing();
+
+
+sub with_snapshot {
+    my ($name, %image) = @_;
+
+    image($name, %image);
+    $etcd->spec($name, max_instances => 90, idle_timeout_s => 600);
+    our_job($name, 'req-' . ++$asked, 1);
+    instance($name);
+    wait_for(sub { $agent->output =~ /snapshot of version 1 made[^\n]*"$name"/ },
+        20, "a snapshot of $name");
+}
+
+
+# Reads what the agent logs as it comes, and kills it once that matches.
+sub kill_at {
+    my ($what, $begin) = @_;
+    my ($text, $end) = ('', now() + 20);
+
+    open my $log, '<', $agent->log or die $!;
+    seek $log, 0, 2;
+    $begin->();
+
+    until ($text =~ $what) {
+        die "never $what\n" if now() > $end;
+        sysread $log, $text, 65536, length $text;
+    }
+
+    $agent->kill('KILL')->wait(10);
+    1 while sysread $log, $text, 65536, length $text;
+    return $text;
+}
+
+
+sub again {
+    $agent = started('a', %set);
+}
+
+
+# nothing but what serves: n VMs, their directories, and all TAPs in the bridge
+sub at_rest {
+    my ($what, $n) = @_;
+
+    wait_for(sub { vmms('a') == $n && vm_dirs('a') == $n && !taken('a')
+        && !$redis->jobs }, 20, "$what: nothing else is left");
+    is(scalar(() = $ns->run(qw(bridge link)) =~ /master br-a /g), taps('a'),
+        "$what: nothing else is left");
+}
+
+
+sub end_all {
+    my ($name) = @_;
+    kill 'KILL', vmms('a');
+    wait_for(sub { !vmms('a') && !instances($name) }, 20, 'their end');
+}
+
+
+sub killed_in {
+    my ($name, $state) = @_;
+
+    for my $try (1 .. TRIES) {
+        my $have = instances($name);
+        my $text = kill_at(qr/-> $state on [^\n]*"$name"/, sub {
+            our_job($name, 'req-' . ++$asked, 1) });
+        my ($last) = $text =~ /.*"\w+ -> (\w+) on [^\n]*"$name"/s;
+
+        again();
+        wait_for(sub { instances($name) == $have + 1 }, 20,
+            "its job is done all the same: $state");
+        next if $last ne $state;
+
+        my @wrong = grep { call($name, $etcd->get_json($_)->{proxy_port})
+            ->{status} != 200 } instances($name);
+        is(@wrong, 0, "killed in state $state: all answer");
+        at_rest($state, $have + 1);
+        end_all($name);
+        return;
+    }
+
+    die "never killed in state $state\n";
+}
+
+
+# of a version for each try, since one is made only once
+sub template_killed_in {
+    my ($state) = @_;
+
+    for my $try (1 .. TRIES) {
+        my $name = 't' . ++$named;
+
+        image($name);
+        $etcd->spec($name, max_instances => 90, idle_timeout_s => 600);
+        my $text = kill_at(qr/template: \w+ -> $state"[^\n]*"$name"/, sub {
+            our_job($name, 'req-' . ++$asked, 1) });
+        my ($last) = $text =~ /.*"template: \w+ -> (\w+)"[^\n]*"$name"/s;
+
+        again();
+        instance($name);
+
+        if ($last eq $state) {
+            at_rest("template, $state", 1);
+            made_again($name);
+        }
+
+        end_all($name);
+        return if $last eq $state;
+    }
+
+    die "never killed in state $state of a template\n";
+}
+
+
+# once another instance serves, unless it was kept before the kill
+sub made_again {
+    my ($name) = @_;
+
+    our_job($name, 'req-' . ++$asked, 1);
+    wait_for(sub { instances($name) == 2 }, 20, 'a second one');
+    wait_for(sub { $agent->output
+        =~ /(?:snapshot of version 1 made|-> restored on )[^\n]*"$name"/ }, 20,
+        'its snapshot');
+    our_job($name, 'req-' . ++$asked, 1);
+    wait_for(sub { instances($name) == 3 }, 20, 'a third one');
+    like($agent->output, qr/-> restored on [^\n]*"$name"/,
+        'one is made and used');
+}
