@@ -31,8 +31,9 @@ FCA_ACTION(registered)
     fca_job_finish(inst->job, FCA_JOB_DONE);
     inst->job = NULL;
 
-    fca_inst_log(inst, FCF_LOG_INFO, "registered after %" PRIu64 " ms: port "
-                 "%u, slot %d", fca_now(all->loop) - inst->born, inst->port,
+    fca_inst_log(inst, FCF_LOG_INFO, "registered after %" PRIu64 " ms%s: port "
+                 "%u, slot %d", fca_now(all->loop) - inst->born,
+                 inst->was_restored ? ", of a snapshot" : "", inst->port,
                  fca_keys_slot(inst->keys));
 
     all->well(all->arg);

@@ -2,7 +2,8 @@
 
 # Very many VM starts, while VMMs, the proxy and the agent are killed in
 # whatever state they are in, and the agent restarted: afterwards nothing is
-# left that no live VM owns, and when the node is emptied nothing at all.
+# left that no live VM owns, and when the node is emptied nothing at all.  Every
+# other function has snapshots, of which some go wrong.
 #
 # FCF_SOAK says how many starts (make soak: 10000); FCF_SEED repeats a run.
 
@@ -26,11 +27,14 @@ AgentHost::begin('soak');
 for my $n (1 .. FUNCTIONS) {
     image("f$n", boot_ms => int rand 150,
         $n % 8 == 0 ? (fail => 'panic') : $n % 8 == 1 ? (fail => 'start') : (),
-        $n % 8 == 2 ? (exit_after => 1) : ());
-    $etcd->spec("f$n", idle_timeout_s => 1, boot_timeout_s => 3);
+        $n % 8 == 2 ? (exit_after => 1) : (),
+        $n == 5 ? (clone => 'ends') : $n == 13 ? (clone => 'refuses') : ());
+    $etcd->spec("f$n", idle_timeout_s => 1, boot_timeout_s => 3,
+        snapshot => $n % 2 ? JSON::PP::true : JSON::PP::false);
 }
 
-my %set = settings('a', adopt => 'yes', log_level => 'info', max_boots => 16);
+my %set = settings('a', adopt => 'yes', log_level => 'info', max_boots => 16,
+    snapshots => 'yes');
 my $agent = FcfTest::Service->start(name => 'agent', restart_ms => 0,
     argv => [build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
         map { "--$_=$set{$_}" } sort keys %set]);
@@ -76,9 +80,18 @@ until ($known >= $starts) {
     $agent->alive or die "the service manager ended\n";
 }
 
+for ([snapshots => qr/"snapshot of version 1 made/],
+    [restored => qr/"registered after \d+ ms, of a snapshot/],
+    ['not restored' => qr/"not restored, in state/])
+{
+    my ($what, $line) = @$_;
+    $did{$what} = () = $agent->output =~ /$line/g;
+}
+
 diag(join ', ', "$known starts", map { "$_: $did{$_}" } sort keys %did);
 cmp_ok($did{$_} // 0, '>', 0, "$_, in the midst of it") for 'vmm',
-    'agent killed', 'agent restarted', 'proxy';
+    'agent killed', 'agent restarted', 'proxy', 'snapshots', 'restored',
+    'not restored';
 
 # it comes to rest by itself, under an agent that is left alone
 wait_for(sub { $agent->pid }, 10, 'an agent');
@@ -86,6 +99,11 @@ wait_for(sub { !$redis->jobs && !taken('a') && !vmms('a') && !vm_dirs('a')
         && !grep { m{/(?:slots|instances)/} } $etcd->keys('/functions/') },
     120, 'all to be done, idle and gone');
 pass('left alone it comes to rest: no process, no directory, no slot, no key');
+
+ok(!glob("$dir/state-a/snapshots/.new-*"), 'no half of a snapshot');
+$etcd->del("/specs/f$_") for 1 .. FUNCTIONS;
+wait_for(sub { !glob "$dir/state-a/snapshots/*" }, 20, 'snapshots to go');
+pass('a snapshot goes with its function');
 
 my $drain = FcfTest::Proc->spawn(name => 'drain', argv => [build_dir()
     . '/agent/fcfaas-agent', 'drain', '--wait', '--conf=/dev/null',
@@ -100,11 +118,11 @@ is(scalar(vmms('a')), 0, 'no VMM');
 wait_for(sub { !proxies() }, 10, 'the proxy to end');
 unlike($ns->run('ss', '-Hltn'), qr/:3[0-2]\d\d\d\s/, 'no port');
 is_deeply([sort map { m{([^/]+)$} } glob "$dir/state-a/*"],
-    [qw(counter leases lock vms)], 'nothing in state_dir');
+    [qw(counter leases lock snapshots vms)], 'nothing in state_dir');
 is_deeply([map { m{([^/]+)$} } glob "$dir/run-a/*"], ['lock'],
     'nothing in run_dir');
 # failures stand under leases of their own, which end by themselves
-wait_for(sub { !grep { !m{^/specs/} } $etcd->keys('/') }, 40, 'no key');
+wait_for(sub { !$etcd->keys('/') }, 40, 'no key');
 is_deeply([grep { m{taken} } @{ $redis->cli('KEYS', '*') }], [],
     'no job is taken');
 unlike($agent->output, qr/Sanitizer|runtime error|is not possible in state/,
