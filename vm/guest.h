@@ -91,8 +91,8 @@
  *                    body of the request, as the echo function does)
  *   body_bytes=N     the body's length, up to 64 MiB: body again and again
  *   status=N         the answer's status (200)
- *   fail=start       InstanceStart is refused; likewise fail=pause, and
- *                    fail=save of a snapshot
+ *   fail=STEP        that call is refused: start, pause, save or load (of a
+ *                    snapshot)
  *   fail=panic       prints a kernel panic on the console and exits
  *   fail=silent      boots, but the port never accepts
  *   fail=hang        accepts, never answers
@@ -105,7 +105,6 @@
  *   logs=HEX         what op logs is answered with, frames or not
  *   take_mb=N        takes so much memory once it is up
  *   clone=none       refuses op snapshot
- *   clone=broken     of a snapshot: refuses the load
  *   clone=deaf       of a snapshot: its control port says nothing
  *   clone=refuses    of a snapshot: answers op wake with an error
  *   clone=ends       of a snapshot: ends when it is to wake

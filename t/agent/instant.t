@@ -155,8 +155,8 @@ sub instant_fails {
     put($vm, '/drives/function', drive_id => 'function', is_root_device => \0,
         path_on_host => instant_image('fail=sometimes'));
     is(fault(start($vm)), 'Start microvm error: function image: '
-        . 'fail=sometimes: must be start, panic, silent, hang, cut, pause '
-        . 'or save',
+        . 'fail=sometimes: must be start, pause, save, load, panic, silent, '
+        . 'hang or cut',
         'a bad setting');
 
     my $bad = config_drive(address => 'here');
@@ -263,7 +263,7 @@ sub instant_steps {
             return vmm();
         };
 
-        my $refused = $step eq 'load' ? 'clone=broken' : "fail=$step";
+        my $refused = "fail=$step";
         my $vm = $new->($refused);
         like(fault($call{$step}->($vm)),
             qr/the function image says $refused/, 'is refused');

@@ -23,7 +23,8 @@ my $agent = started('a', %set);
 
 serves();
 all_right();
-fails($_) for qw(broken deaf refuses ends lost);
+fails('broken', fail => 'load');
+fails($_, clone => $_) for qw(deaf refuses ends lost);
 forgets();
 of_another_vmm();
 damaged();
@@ -43,7 +44,7 @@ sub metric {
 # in the log of this agent, whenever
 sub says {
     my ($what, $timeout) = @_;
-    wait_for(sub { $agent->output =~ $what }, $timeout // 10, "$what");
+    wait_for(sub { $agent->output =~ $what }, $timeout // 60, "$what");
 }
 
 sub snapshots { map { m{([^/]+)$} } glob "$store/*" }
@@ -60,7 +61,7 @@ sub more {
     my %had = map { $_ => 1 } instances($name);
 
     our_job($name, 'req-' . ++$asked, 1) for 1 .. $n;
-    wait_for(sub { instances($name) == $n + keys %had }, 40,
+    wait_for(sub { instances($name) == $n + keys %had }, 90,
         "$n instances of $name");
 
     my @new = map { $etcd->get_json($_) } grep { !$had{$_} } instances($name);
@@ -76,7 +77,7 @@ sub more {
 sub end_all {
     my ($name) = @_;
     kill 'KILL', vmms('a');
-    wait_for(sub { !vmms('a') && !instances($name) }, 20, 'their end');
+    wait_for(sub { !vmms('a') && !instances($name) }, 60, 'their end');
 }
 
 # one is up, and its snapshot made
@@ -86,8 +87,8 @@ sub with_snapshot {
 
     function($name, $spec, %image);
     more($name, 1);
-    says(qr/snapshot of version 1 made[^\n]*"$name"/, 20);
-    wait_for(sub { snapshots() == $have + 1 }, 10, 'its directory');
+    says(qr/snapshot of version 1 made[^\n]*"$name"/, 60);
+    wait_for(sub { snapshots() == $have + 1 }, 60, 'its directory');
 }
 
 
@@ -126,16 +127,16 @@ sub all_right {
 
 
 sub fails {
-    my ($how) = @_;
+    my ($how, @image) = @_;
     my $failures = metric('restore_failures_total');
     my $boots = metric('starts_total', 'kind="boot"');
 
-    with_snapshot($how, {}, clone => $how);
+    with_snapshot($how, {}, @image);
     my $have = snapshots();
     more($how, 1);
     says(qr/not restored, in state [^\n]*"$how"/);
     more($how, 1);
-    wait_for(sub { snapshots() == $have - 1 }, 10, "$how: it is dropped");
+    wait_for(sub { snapshots() == $have - 1 }, 60, "$how: it is dropped");
     more($how, 1);
 
     is(metric('starts_total', 'kind="boot"'), $boots + 4,
@@ -183,10 +184,10 @@ sub of_another_vmm {
             spew($_, $meta);
         }
     });
-    wait_for(sub { metric('snapshots') > 1 }, 10, 'they are checked');
+    wait_for(sub { metric('snapshots') > 1 }, 60, 'they are checked');
     more('other', 1);
     says(qr/the snapshot is of VMM version 1\.0\.1/);
-    says(qr/snapshot of version 1 made/, 20);
+    says(qr/snapshot of version 1 made/, 60);
     more('other', 1);
     is(metric('starts_total', 'kind="restore"'), 1,
         'its own snapshot is made again, and used');
@@ -210,7 +211,7 @@ sub damaged {
 
     says(qr/its memory is damaged; removed/);
     wait_for(sub { snapshots() == $have - 1 && !-e "$store/.new-half"
-        && !-e "$store/rubbish" }, 10, 'it is dropped, and what is none');
+        && !-e "$store/rubbish" }, 60, 'it is dropped, and what is none');
     more('f', 1);
     end_all('f');
 }
@@ -220,7 +221,7 @@ sub goes {
     with_snapshot('old', {});
     my $have = snapshots();
     $etcd->spec('old', version => 2, max_instances => 20);
-    wait_for(sub { snapshots() == $have - 1 }, 10, 'it goes with its version');
+    wait_for(sub { snapshots() == $have - 1 }, 60, 'it goes with its version');
     pass('a snapshot goes with its version');
 }
 

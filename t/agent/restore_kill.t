@@ -23,7 +23,7 @@ my $agent = started('a', %set);
 
 with_snapshot('f');
 killed_in('f', $_) for qw(apart restore wake join restored ready);
-with_snapshot('broken', clone => 'broken');
+with_snapshot('broken', fail => 'load');
 killed_in('broken', 'fallback');
 template_killed_in($_) for qw(looking network spawn configure boot save keep
     end);
@@ -49,7 +49,7 @@ sub with_snapshot {
 # Reads what the agent logs as it comes, and kills it once that matches.
 sub kill_at {
     my ($what, $begin) = @_;
-    my ($text, $end) = ('', now() + 20);
+    my ($text, $end) = ('', now() + 60);
 
     open my $log, '<', $agent->log or die $!;
     seek $log, 0, 2;
@@ -76,7 +76,7 @@ sub at_rest {
     my ($what, $n) = @_;
 
     wait_for(sub { vmms('a') == $n && vm_dirs('a') == $n && !taken('a')
-        && !$redis->jobs }, 20, "$what: nothing else is left");
+        && !$redis->jobs }, 60, "$what: nothing else is left");
     is(scalar(() = $ns->run(qw(bridge link)) =~ /master br-a /g), taps('a'),
         "$what: nothing else is left");
 }
@@ -85,7 +85,7 @@ sub at_rest {
 sub end_all {
     my ($name) = @_;
     kill 'KILL', vmms('a');
-    wait_for(sub { !vmms('a') && !instances($name) }, 20, 'their end');
+    wait_for(sub { !vmms('a') && !instances($name) }, 60, 'their end');
 }
 
 
@@ -99,7 +99,7 @@ sub killed_in {
         my ($last) = $text =~ /.*"\w+ -> (\w+) on [^\n]*"$name"/s;
 
         again();
-        wait_for(sub { instances($name) == $have + 1 }, 20,
+        wait_for(sub { instances($name) == $have + 1 }, 60,
             "its job is done all the same: $state");
         next if $last ne $state;
 
@@ -149,12 +149,12 @@ sub made_again {
     my ($name) = @_;
 
     our_job($name, 'req-' . ++$asked, 1);
-    wait_for(sub { instances($name) == 2 }, 20, 'a second one');
+    wait_for(sub { instances($name) == 2 }, 60, 'a second one');
     wait_for(sub { $agent->output
-        =~ /(?:snapshot of version 1 made|-> restored on )[^\n]*"$name"/ }, 20,
+        =~ /(?:snapshot of version 1 made|-> restored on )[^\n]*"$name"/ }, 60,
         'its snapshot');
     our_job($name, 'req-' . ++$asked, 1);
-    wait_for(sub { instances($name) == 3 }, 20, 'a third one');
+    wait_for(sub { instances($name) == 3 }, 60, 'a third one');
     like($agent->output, qr/-> restored on [^\n]*"$name"/,
         'one is made and used');
 }

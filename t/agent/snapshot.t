@@ -128,7 +128,7 @@ sub instant_wakes {
     # the clone of one whose image says so
     my $clone = sub {
         my ($how) = @_;
-        my $vm = instant("clone=$how");
+        my $vm = instant($how =~ /=/ ? $how : "clone=$how");
         is_deeply(op(tcp(1024), { op => 'snapshot' }), $reseeds,
             "$how: asked before");
         patch($vm, '/vm', { state => 'Paused' });
@@ -159,7 +159,7 @@ sub instant_wakes {
         'one that is to have none');
     quit($vm);
 
-    like($clone->('broken'), qr/clone=broken/, 'one that cannot be loaded');
+    like($clone->('fail=load'), qr/fail=load/, 'one that cannot be loaded');
     $vm = $clone->('deaf');
     $sock = tcp(1024);
     send_op($sock, \%wake);

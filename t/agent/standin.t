@@ -268,8 +268,8 @@ sub real_guest {
     POSIX::mkfifo($vm->{console}, 0600) or die if $opt{fifo};
 
     is(configure($vm, initrd => $initrd,
-        function => "$images/functions/hello.img", vcpus => $opt{vcpus}), '',
-        'configured');
+        function => "$images/functions/hello.img", vcpus => $opt{vcpus},
+        limit => $opt{limit}), '', 'configured');
     is(start($vm)->{status}, 204, 'started');
     is(json_decode(call($vm, 'GET', '/')->{body})->{state}, 'Running',
         'running');
@@ -285,7 +285,9 @@ sub real_guest {
 
 sub qemu_serves {
   SKIP: {
-        my $vm = real_guest(fifo => 1) or skip 'no QEMU or no images', 1;
+        my $vm = real_guest(fifo => 1, limit => { bandwidth =>
+            { size => 10 << 20, refill_time => 100 }, ops =>
+            { size => 1000, refill_time => 100 } }) or skip 'no QEMU or no images', 1;
         is(guest_get('/')->{status}, 200, 'a real guest answers');
 
         my $old = op(tcp(1024), { op => 'time', ms => time * 1000 });

@@ -1,6 +1,7 @@
 /* The instant machine's settings, QEMU's command line, and the console. */
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -47,7 +48,8 @@ test_instant(void)
     is_int(c.body_len, 5, "its length");
     is_str(c.say, "hello = world", "say");
     is_int(c.status, 503, "status");
-    is_int(c.fail, FCV_FAIL_CUT, "fail");
+    is_int(c.guest, FCV_GUEST_CUT, "fail");
+    is_int(c.fail, FCV_STEP_NONE, "at no step");
     is_int(c.exit_after, 3, "exit_after");
     is_int(c.ignore_stop, 1, "ignore_stop");
     is_int(c.take_mb, 7, "take_mb");
@@ -59,7 +61,7 @@ test_instant(void)
     is_int(fcv_instant_conf_parse(&c, FCV_INSTANT_MAGIC "fail=hang\0nonsense",
                                   sizeof(FCV_INSTANT_MAGIC) + 17, &err), 0,
            "up to a NUL");
-    is_int(c.fail, FCV_FAIL_HANG, "without a last newline");
+    is_int(c.guest, FCV_GUEST_HANG, "without a last newline");
 
     memset(big, 'x', sizeof(big));
     memcpy(big, FCV_INSTANT_MAGIC "body=", sizeof(FCV_INSTANT_MAGIC) + 4);
@@ -88,8 +90,10 @@ test_refused(void)
         { "answer_ms=1x",
           "function image: answer_ms=1x: must be 0 to 3600000" },
         { "status=99", "function image: status=99: must be 200 to 599" },
-        { "fail=badly", "function image: fail=badly: must be start, panic, "
-          "silent, hang, cut, pause or save" },
+        { "fail=badly", "function image: fail=badly: must be start, pause, "
+          "save, load, panic, silent, hang or cut" },
+        { "fail=boot", "function image: fail=boot: must be start, pause, "
+          "save, load, panic, silent, hang or cut" },
         { "exit_after=0",
           "function image: exit_after=0: must be 1 to 1000000000" },
         { "logs=0g", "function image: logs=0g: must be 1 to 256 bytes in "
@@ -198,11 +202,12 @@ test_args(void)
     is_str(arg_of(&args, "-smp", 0), "1", "vcpus");
     is_str(arg_of(&args, "-m", 0), "128", "memory");
     is_str(arg_of(&args, "-blockdev", 0), "{\"driver\":\"raw\","
-           "\"node-name\":\"drive0\",\"read-only\":true,\"file\":{"
+           "\"read-only\":true,\"file\":{"
            "\"driver\":\"file\",\"filename\":\"/a,\\\"b\\\"\","
-           "\"locking\":\"off\"}}", "a drive of any name, read-only");
+           "\"locking\":\"off\"},\"node-name\":\"drive0\"}", "a drive of any name, read-only");
     ok(strstr(arg_of(&args, "-blockdev", 1), "\"read-only\":false"),
        "one to be written");
+    ok(arg_of(&args, "-object", 0) == NULL, "no limits");
     is_str(arg_of(&args, "-netdev", 0), "tap,id=nic0,fd=9", "TAP");
     is_str(arg_of(&args, "-device", 3), "virtio-net-device,netdev=nic0,"
            "bus=virtio-mmio-bus.21,ctrl_vq=off,ctrl_rx=off,ctrl_rx_extra=off,"
@@ -238,6 +243,53 @@ test_args(void)
     fcv_args_free(&args);
 
     model.nics[0].fd = -1;
+    fcv_model_done(&model);
+}
+
+
+/* rate limiters: as QEMU has them */
+static void
+test_limits(void)
+{
+    fcf_err_t         err;
+    fcv_args_t        args;
+    fcv_model_t       model;
+    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1 };
+
+    is_int(fcv_model_init(&model, &err), 0, "model");
+    model.boot = json_pack("{s:s}", "kernel_image_path", "/kernel");
+    model.ndrives = 1;
+    model.drives[0].json = json_pack("{s:s, s:b, s:{s:{s:i, s:i}}}",
+                                     "path_on_host", "/a", "is_read_only", 1,
+                                     "rate_limiter", "bandwidth",
+                                     "size", 1000, "refill_time", 100);
+    model.drives[0].fd = -1;
+    model.entropy = json_pack("{s:{s:{s:i, s:i}}}", "rate_limiter",
+                              "bandwidth", "size", 64, "refill_time", 500);
+
+    is_int(fcv_qemu_args(&args, &model, &conf, &err), 0, "command line");
+    is_str(arg_of(&args, "-object", 0), "{\"qom-type\":\"throttle-group\","
+           "\"id\":\"limit0\",\"limits\":{\"bps-total\":10000,"
+           "\"iops-total\":0}}", "1000 bytes in 100 ms");
+    is_str(arg_of(&args, "-blockdev", 0), "{\"driver\":\"throttle\","
+           "\"read-only\":true,\"throttle-group\":\"limit0\",\"file\":{"
+           "\"driver\":\"raw\",\"read-only\":true,\"file\":{"
+           "\"driver\":\"file\",\"filename\":\"/a\",\"locking\":\"off\"}},"
+           "\"node-name\":\"drive0\"}", "on top of the file");
+    ok(strstr(arg_of(&args, "-device", 2), ",max-bytes=64,period=500"),
+       "entropy");
+    fcv_args_free(&args);
+
+    json_object_set_new(model.drives[0].json, "rate_limiter",
+                        json_pack("{s:{s:i, s:i}, s:{s:I, s:i}}",
+                                  "bandwidth", "size", 0, "refill_time", 7,
+                                  "ops", "size", (json_int_t) INT64_MAX,
+                                  "refill_time", 1));
+    is_int(fcv_qemu_args(&args, &model, &conf, &err), 0, "others");
+    ok(strstr(arg_of(&args, "-object", 0), "\"bps-total\":0,"
+              "\"iops-total\":1000000000000000"),
+       "none, and as many as QEMU takes");
+    fcv_args_free(&args);
     fcv_model_done(&model);
 }
 
@@ -350,6 +402,25 @@ test_serial(void)
     n = read(model.serial_fd, text, 6);
     ok(n == 6 && memcmp(text, "firstx", 6) == 0, "what came first is kept");
 
+    while (read(model.serial_fd, text, sizeof(text)) > 0) {
+        /* empty it */
+    }
+
+    is_int(fcv_model_put_serial(&model,
+                                json_pack("{s:s, s:{s:i, s:i, s:i}}",
+                                          "serial_out_path", path,
+                                          "rate_limiter", "size", 100,
+                                          "one_time_burst", 20,
+                                          "refill_time", 3600000), &err), 0,
+           "a rate");
+
+    for (i = 0; i < 3; i++) {
+        fcv_serial_write(&model, text, 50);
+    }
+
+    is_int(read(model.serial_fd, text, sizeof(text)), 120,
+           "what is beyond bucket and burst is dropped");
+
     fcv_model_done(&model);
     (void) unlink(path);
 }
@@ -363,6 +434,7 @@ main(void)
     test_refused();
     test_cmdline();
     test_args();
+    test_limits();
     test_plain();
 
     return tap_done();

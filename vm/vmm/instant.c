@@ -172,7 +172,7 @@ booted(void *unused)
     take_memory();
     fcv_instant.listens = 1;
 
-    if (fcv_instant.conf.fail == FCV_FAIL_PANIC) {
+    if (fcv_instant.conf.guest == FCV_GUEST_PANIC) {
         fcv_instant_say("Kernel panic - not syncing: Attempted to kill init! "
                         "exitcode=0x00000100");
         fcv_instant_say("---[ end Kernel panic - not syncing: Attempted to "
@@ -185,7 +185,7 @@ booted(void *unused)
     }
 
     if (fcv_instant_control_listen(&err) != 0
-        || (fcv_instant.conf.fail != FCV_FAIL_SILENT
+        || (fcv_instant.conf.guest != FCV_GUEST_SILENT
             && fcv_instant_http_listen((unsigned) fcv_instant.config.port,
                                        &err) != 0))
     {
@@ -214,20 +214,14 @@ instant_init(fcv_vm_t *vm, fcf_err_t *err)
 }
 
 
-/* The call at hand is answered, unless the function image wants otherwise;
- * fail: what makes it refuse. */
+/* The call at hand is answered, unless the function image wants otherwise. */
 static int
-finish(fcv_step_e step, fcv_fail_e fail, fcf_err_t *err)
+finish(fcv_step_e step, fcf_err_t *err)
 {
-    static const char *const  names[] = {
-        [FCV_STEP_START] = "start",
-        [FCV_STEP_PAUSE] = "pause",
-        [FCV_STEP_SAVE] = "save"
-    };
-
-    if (fail != FCV_FAIL_NONE && fcv_instant.conf.fail == fail) {
+    if (fcv_instant.conf.fail == step) {
         return fcf_err_set(err, FCF_E_REFUSED,
-                           "the function image says fail=%s", names[step]);
+                           "the function image says fail=%s",
+                           fcv_instant_step_name(step));
     }
 
     if (fcv_instant.conf.exit == step) {
@@ -243,7 +237,7 @@ finish(fcv_step_e step, fcv_fail_e fail, fcf_err_t *err)
 
 /* Up to where the guest would begin: config_fd holds who it is. */
 static int
-set_up(fcv_step_e step, fcv_fail_e fail, int config_fd, fcf_err_t *err)
+set_up(fcv_step_e step, int config_fd, fcf_err_t *err)
 {
     const fcv_model_t  *model;
 
@@ -265,7 +259,7 @@ set_up(fcv_step_e step, fcv_fail_e fail, int config_fd, fcf_err_t *err)
         return -1;
     }
 
-    if (finish(step, fail, err) != 0 || open_network(err) != 0) {
+    if (finish(step, err) != 0 || open_network(err) != 0) {
         fcv_instant.announce = 0;
         return -1;
     }
@@ -281,7 +275,7 @@ set_up(fcv_step_e step, fcv_fail_e fail, int config_fd, fcf_err_t *err)
 static int
 instant_start(fcf_err_t *err)
 {
-    if (set_up(FCV_STEP_START, FCV_FAIL_START, -1, err) != 0) {
+    if (set_up(FCV_STEP_START, -1, err) != 0) {
         return -1;
     }
 
@@ -305,7 +299,7 @@ instant_pause(int paused, fcf_err_t *err)
 {
     /* only what stops it fails, so that it may go on */
 
-    if (paused && finish(FCV_STEP_PAUSE, FCV_FAIL_PAUSE, err) != 0) {
+    if (paused && finish(FCV_STEP_PAUSE, err) != 0) {
         return -1;
     }
 
@@ -349,21 +343,15 @@ instant_save(int memory_fd, fcf_err_t *err)
 
     free(data);
 
-    return rc == 0 ? finish(FCV_STEP_SAVE, FCV_FAIL_SAVE, err) : rc;
+    return rc == 0 ? finish(FCV_STEP_SAVE, err) : rc;
 }
 
 
 static int
 instant_load(int memory_fd, int resume, fcf_err_t *err)
 {
-    if (set_up(FCV_STEP_LOAD, FCV_FAIL_NONE, memory_fd, err) != 0) {
+    if (set_up(FCV_STEP_LOAD, memory_fd, err) != 0) {
         return -1;
-    }
-
-    if (fcv_instant.conf.clone == FCV_CLONE_BROKEN) {
-        fcv_instant.announce = 0;
-        return fcf_err_set(err, FCF_E_REFUSED,
-                           "the function image says clone=broken");
     }
 
     fcv_instant.clone = 1;

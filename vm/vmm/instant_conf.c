@@ -37,14 +37,15 @@ static const struct {
     { "body_bytes", set_body_bytes, "1 to 67108864" },
     { "say", set_say, "text of at most 255 bytes" },
     { "status", set_status, "200 to 599" },
-    { "fail", set_fail, "start, panic, silent, hang, cut, pause or save" },
+    { "fail", set_fail, "start, pause, save, load, panic, silent, hang "
+      "or cut" },
     { "hang", set_hang, "start, pause, save or load" },
     { "exit", set_exit, "start, pause, save, load, boot or answer" },
     { "exit_after", set_exit_after, "1 to 1000000000" },
     { "ignore_stop", set_ignore_stop, "0 or 1" },
     { "logs", set_logs, "1 to 256 bytes in hex" },
     { "take_mb", set_take_mb, "0 to 1048576" },
-    { "clone", set_clone, "well, none, broken, deaf, refuses, ends or lost" },
+    { "clone", set_clone, "well, none, deaf, refuses, ends or lost" },
     { "forgets", set_forgets, "0 or 1" }
 };
 
@@ -130,13 +131,54 @@ set_status(fcv_instant_conf_t *conf, const char *value)
 }
 
 
-/* the place of value in names, up to last, or -1 */
+#define MAY_FAIL  1
+#define MAY_HANG  2
+#define MAY_EXIT  4
+#define MAY_ALL   (MAY_FAIL | MAY_HANG | MAY_EXIT)
+
+static const struct {
+    const char  *name;
+    unsigned     may;
+} steps[FCV_STEP_N] = {
+    [FCV_STEP_START] = { "start", MAY_ALL },
+    [FCV_STEP_PAUSE] = { "pause", MAY_ALL },
+    [FCV_STEP_SAVE] = { "save", MAY_ALL },
+    [FCV_STEP_LOAD] = { "load", MAY_ALL },
+    [FCV_STEP_BOOT] = { "boot", MAY_EXIT },
+    [FCV_STEP_ANSWER] = { "answer", MAY_EXIT }
+};
+
+
+const char *
+fcv_instant_step_name(fcv_step_e step)
+{
+    return steps[step].name;
+}
+
+
 static int
-find_name(const char *const *names, int last, const char *value)
+set_step(fcv_step_e *step, unsigned may, const char *value)
 {
     int  i;
 
-    for (i = 0; i <= last; i++) {
+    for (i = 0; i < FCV_STEP_N; i++) {
+        if ((steps[i].may & may) && strcmp(steps[i].name, value) == 0) {
+            *step = (fcv_step_e) i;
+            return 0;
+        }
+    }
+
+    return -1;
+}
+
+
+/* the place of value among n names, or -1 */
+static int
+find_name(const char *const *names, int n, const char *value)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
         if (names[i] && strcmp(names[i], value) == 0) {
             return i;
         }
@@ -151,39 +193,19 @@ set_fail(fcv_instant_conf_t *conf, const char *value)
 {
     int  i;
 
-    static const char *const  names[] = {
-        [FCV_FAIL_START] = "start",
-        [FCV_FAIL_PANIC] = "panic",
-        [FCV_FAIL_SILENT] = "silent",
-        [FCV_FAIL_HANG] = "hang",
-        [FCV_FAIL_CUT] = "cut",
-        [FCV_FAIL_PAUSE] = "pause",
-        [FCV_FAIL_SAVE] = "save"
+    static const char *const  names[FCV_GUEST_N] = {
+        [FCV_GUEST_PANIC] = "panic",
+        [FCV_GUEST_SILENT] = "silent",
+        [FCV_GUEST_HANG] = "hang",
+        [FCV_GUEST_CUT] = "cut"
     };
 
-    i = find_name(names, FCV_FAIL_SAVE, value);
-    conf->fail = i == -1 ? conf->fail : (fcv_fail_e) i;
+    if (set_step(&conf->fail, MAY_FAIL, value) == 0) {
+        return 0;
+    }
 
-    return i == -1 ? -1 : 0;
-}
-
-
-static int
-set_step(fcv_step_e *step, fcv_step_e last, const char *value)
-{
-    int  i;
-
-    static const char *const  names[] = {
-        [FCV_STEP_START] = "start",
-        [FCV_STEP_PAUSE] = "pause",
-        [FCV_STEP_SAVE] = "save",
-        [FCV_STEP_LOAD] = "load",
-        [FCV_STEP_BOOT] = "boot",
-        [FCV_STEP_ANSWER] = "answer"
-    };
-
-    i = find_name(names, (int) last, value);
-    *step = i == -1 ? *step : (fcv_step_e) i;
+    i = find_name(names, FCV_GUEST_N, value);
+    conf->guest = i == -1 ? conf->guest : (fcv_guest_e) i;
 
     return i == -1 ? -1 : 0;
 }
@@ -192,14 +214,14 @@ set_step(fcv_step_e *step, fcv_step_e last, const char *value)
 static int
 set_hang(fcv_instant_conf_t *conf, const char *value)
 {
-    return set_step(&conf->hang, FCV_STEP_LOAD, value);
+    return set_step(&conf->hang, MAY_HANG, value);
 }
 
 
 static int
 set_exit(fcv_instant_conf_t *conf, const char *value)
 {
-    return set_step(&conf->exit, FCV_STEP_ANSWER, value);
+    return set_step(&conf->exit, MAY_EXIT, value);
 }
 
 
@@ -267,17 +289,16 @@ set_clone(fcv_instant_conf_t *conf, const char *value)
 {
     int  i;
 
-    static const char *const  names[] = {
+    static const char *const  names[FCV_CLONE_N] = {
         [FCV_CLONE_WELL] = "well",
         [FCV_CLONE_NONE] = "none",
-        [FCV_CLONE_BROKEN] = "broken",
         [FCV_CLONE_DEAF] = "deaf",
         [FCV_CLONE_REFUSES] = "refuses",
         [FCV_CLONE_ENDS] = "ends",
         [FCV_CLONE_LOST] = "lost"
     };
 
-    i = find_name(names, FCV_CLONE_LOST, value);
+    i = find_name(names, FCV_CLONE_N, value);
     conf->clone = i == -1 ? conf->clone : (fcv_instant_clone_e) i;
 
     return i == -1 ? -1 : 0;

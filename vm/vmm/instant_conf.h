@@ -10,37 +10,37 @@
 #define FCV_INSTANT_MAX  4096           /* bytes of settings */
 #define FCV_INSTANT_BODY_MAX  (64 * 1024 * 1024)
 
+/* what is wrong with its guest */
 typedef enum {
-    FCV_FAIL_NONE,
-    FCV_FAIL_START,
-    FCV_FAIL_PANIC,
-    FCV_FAIL_SILENT,
-    FCV_FAIL_HANG,
-    FCV_FAIL_CUT,
-    FCV_FAIL_PAUSE,
-    FCV_FAIL_SAVE
-} fcv_fail_e;
+    FCV_GUEST_WELL,
+    FCV_GUEST_PANIC,
+    FCV_GUEST_SILENT,
+    FCV_GUEST_HANG,
+    FCV_GUEST_CUT,
+    FCV_GUEST_N
+} fcv_guest_e;
 
 /* what goes wrong around a snapshot */
 typedef enum {
     FCV_CLONE_WELL,
     FCV_CLONE_NONE,                     /* none is to be taken */
-    FCV_CLONE_BROKEN,                   /* the load is refused */
     FCV_CLONE_DEAF,                     /* its control port is silent */
     FCV_CLONE_REFUSES,                  /* to wake */
     FCV_CLONE_ENDS,                     /* when it is to wake */
-    FCV_CLONE_LOST                      /* awake, and silent */
+    FCV_CLONE_LOST,                     /* awake, and silent */
+    FCV_CLONE_N
 } fcv_instant_clone_e;
 
-/* where it may hang or end */
+/* Where it may fail, hang or end: what may be where says a table. */
 typedef enum {
     FCV_STEP_NONE,
     FCV_STEP_START,
     FCV_STEP_PAUSE,
     FCV_STEP_SAVE,
     FCV_STEP_LOAD,
-    FCV_STEP_BOOT,                      /* these two: may end only */
-    FCV_STEP_ANSWER
+    FCV_STEP_BOOT,
+    FCV_STEP_ANSWER,
+    FCV_STEP_N
 } fcv_step_e;
 
 typedef struct {
@@ -52,8 +52,8 @@ typedef struct {
     unsigned    body_bytes;             /* 0: body_len */
     char        say[256];               /* a line on the console, at boot */
     int         status;
-    fcv_fail_e  fail;
-    fcv_step_e  hang, exit;
+    fcv_guest_e guest;
+    fcv_step_e  fail, hang, exit;       /* at that step */
     unsigned    exit_after;             /* 0: never */
     int         ignore_stop;
     char        logs[256];              /* instead of the op's frames */
@@ -62,6 +62,8 @@ typedef struct {
     fcv_instant_clone_e  clone;
     int         forgets;                /* to seed user space anew */
 } fcv_instant_conf_t;
+
+const char *fcv_instant_step_name(fcv_step_e step);
 
 /* data: the image's first bytes.  An image that does not begin with the magic
  * line gives the defaults.  -1 names the setting and its value. */

@@ -191,7 +191,7 @@ send_answer(http_t *conn, const char *type, const char *extra,
         return rc;
     }
 
-    if (fcv_instant.conf.fail == FCV_FAIL_CUT) {
+    if (fcv_instant.conf.guest == FCV_GUEST_CUT) {
 
         if (len < 2) {
             out->len /= 2;
@@ -330,7 +330,7 @@ request(http_t *conn)
 
     log_request(conn);
 
-    if (fcv_instant.conf.fail == FCV_FAIL_HANG) {
+    if (fcv_instant.conf.guest == FCV_GUEST_HANG) {
         return;
     }
 
@@ -401,7 +401,7 @@ http_input(fcv_tcp_t *tcp)
     }
 
     if (tcp->eof && !conn->ending && tcp->out.len < FCV_OUT_FULL
-        && (!conn->busy || fcv_instant.conf.fail == FCV_FAIL_HANG))
+        && (!conn->busy || fcv_instant.conf.guest == FCV_GUEST_HANG))
     {
         tcp->closing = 1;
     }

@@ -47,7 +47,9 @@ usage(FILE *out)
           "       fcfaas-vmm --version | --help\n"
           "Answers Firecracker's API on a unix socket, on hosts without a "
           "usable KVM,\nas its version 1.16 does or, with --api-version, an "
-          "older one.\n", out);
+          "older one.  Rate limiters\nof drives and entropy are QEMU's, that of "
+          "the serial console is kept here;\nthose of networks, and changes "
+          "while a guest runs, are of no effect.\n", out);
 }
 
 

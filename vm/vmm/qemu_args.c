@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,9 @@
 #define FCV_TRANSPORTS   24             /* virtio-mmio places of microvm with
                                            its second I/O APIC */
 #define FCV_TRANSPORTS_PLAIN  8         /* without */
+
+/* a second; what QEMU takes at most */
+#define FCV_RATE_MAX     1000000000000000
 
 /* MiB of translated code.  In 8 Debian's kernel does not fit: it boots three
  * times as long; 64 gain nothing. */
@@ -262,33 +266,111 @@ add_kernel(fcv_args_t *args, const fcv_model_t *model,
 }
 
 
-/* JSON: a path may hold anything.  No locks, as Firecracker has none. */
+/* json: taken over; NULL: no memory */
 static int
-add_drive(fcv_args_t *args, const fcv_drive_t *drive, unsigned i, unsigned bus)
+add_json(fcv_args_t *args, const char *option, json_t *json)
 {
-    int      rc;
-    char     node[16], *text;
-    json_t  *json;
+    int    rc;
+    char  *text;
 
-    snprintf(node, sizeof(node), "drive%u", i);
-
-    json = json_pack("{s:s, s:s, s:b, s:{s:s, s:s, s:s}}",
-                     "driver", "raw", "node-name", node,
-                     "read-only", fcv_bool(drive->json, "is_read_only"),
-                     "file", "driver", "file", "filename",
-                     fcv_str(drive->json, "path_on_host"), "locking", "off");
     text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-
-    rc = text == NULL
-         || add(args, "-blockdev") || add(args, "%s", text)
-         || add(args, "-device")
-         || add(args, "virtio-blk-device,drive=%s,"
-                "bus=virtio-mmio-bus.%u", node, bus);
+    rc = text == NULL || add(args, "%s", option) || add(args, "%s", text);
 
     free(text);
     json_decref(json);
 
     return rc;
+}
+
+
+/* What one of a limiter's buckets gives a second; 0: it has none.  A burst at
+ * the start QEMU does not know. */
+static json_int_t
+per_second(const json_t *limiter, const char *name)
+{
+    double         rate;
+    const json_t  *bucket;
+
+    bucket = json_object_get(limiter, name);
+
+    if (fcv_int(bucket, "size") <= 0 || fcv_int(bucket, "refill_time") <= 0) {
+        return 0;
+    }
+
+    rate = (double) fcv_int(bucket, "size") * 1000
+           / (double) fcv_int(bucket, "refill_time");
+
+    return rate < 1 ? 1 : rate > FCV_RATE_MAX ? FCV_RATE_MAX
+                                              : (json_int_t) rate;
+}
+
+
+/* JSON: a path may hold anything.  No locks, as Firecracker has none.  The
+ * limiter stands on top of the file, if there is one. */
+static int
+add_drive(fcv_args_t *args, const fcv_drive_t *drive, unsigned i, unsigned bus)
+{
+    int            rc, read_only;
+    char           node[16], group[16];
+    json_t        *json;
+    const json_t  *limiter;
+
+    snprintf(node, sizeof(node), "drive%u", i);
+    snprintf(group, sizeof(group), "limit%u", i);
+
+    read_only = fcv_bool(drive->json, "is_read_only");
+    limiter = json_object_get(drive->json, "rate_limiter");
+
+    json = json_pack("{s:s, s:b, s:{s:s, s:s, s:s}}",
+                     "driver", "raw", "read-only", read_only,
+                     "file", "driver", "file", "filename",
+                     fcv_str(drive->json, "path_on_host"), "locking", "off");
+    rc = 0;
+
+    if (json_is_object(limiter)) {
+        rc = add_json(args, "-object",
+                      json_pack("{s:s, s:s, s:{s:I, s:I}}",
+                                "qom-type", "throttle-group", "id", group,
+                                "limits",
+                                "bps-total", per_second(limiter, "bandwidth"),
+                                "iops-total", per_second(limiter, "ops")));
+        json = json_pack("{s:s, s:b, s:s, s:o}", "driver", "throttle",
+                         "read-only", read_only, "throttle-group", group,
+                         "file", json);
+    }
+
+    (void) json_object_set_new(json, "node-name", json_string(node));
+
+    return add_json(args, "-blockdev", json) || rc
+           || add(args, "-device")
+           || add(args, "virtio-blk-device,drive=%s,"
+                  "bus=virtio-mmio-bus.%u", node, bus);
+}
+
+
+/* QEMU counts a period in ms, and so does Firecracker */
+static int
+add_entropy(fcv_args_t *args, const json_t *entropy, unsigned bus)
+{
+    char           limit[64];
+    const json_t  *bucket;
+
+    limit[0] = '\0';
+    bucket = json_object_get(json_object_get(entropy, "rate_limiter"),
+                             "bandwidth");
+
+    if (fcv_int(bucket, "size") > 0 && fcv_int(bucket, "refill_time") > 0
+        && fcv_int(bucket, "refill_time") <= UINT_MAX)
+    {
+        snprintf(limit, sizeof(limit), ",max-bytes=%lld,period=%lld",
+                 fcv_int(bucket, "size"), fcv_int(bucket, "refill_time"));
+    }
+
+    return add(args, "-object")
+           || add(args, "rng-random,id=rng,filename=/dev/urandom")
+           || add(args, "-device")
+           || add(args, "virtio-rng-device,rng=rng,"
+                  "bus=virtio-mmio-bus.%u%s", bus, limit);
 }
 
 
@@ -354,11 +436,7 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     }
 
     if (model->entropy && rc == 0) {
-        rc = add(args, "-object")
-             || add(args, "rng-random,id=rng,filename=/dev/urandom")
-             || add(args, "-device")
-             || add(args, "virtio-rng-device,rng=rng,"
-                    "bus=virtio-mmio-bus.%u", --bus);
+        rc = add_entropy(args, model->entropy, --bus);
     }
 
     if (rc != 0) {

@@ -38,6 +38,7 @@ $(VMM_API_TESTS): %: %.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
 $(B)/t/unit/vmm_conf: $(B)/t/unit/vmm_conf.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                       $(B)/vm/vmm/instant_conf.o $(B)/vm/vmm/qemu_args.o \
                       $(B)/vm/vmm/qemu_kernel.o $(B)/vm/vmm/serial.o \
+                      $(B)/vm/vmm/loop.o \
                       $(VMM_TEST)
 
 $(VMM_API_TESTS) $(B)/t/unit/vmm_conf:

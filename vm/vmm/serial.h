@@ -1,5 +1,6 @@
 /* Where the guest's console goes: PUT /serial's file or FIFO, or standard
- * output.  Writing never blocks: what nobody takes is dropped. */
+ * output.  Writing never blocks: what nobody takes, or is beyond its rate, is
+ * dropped. */
 
 #ifndef _FCV_SERIAL_H_INCLUDED_
 #define _FCV_SERIAL_H_INCLUDED_

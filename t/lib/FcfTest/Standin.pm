@@ -129,7 +129,8 @@ sub configure {
                 // 'console=ttyS0 quiet reboot=k panic=-1 pci=off'),
         (map { put($vm, "/drives/$_->[0]", drive_id => $_->[0],
             path_on_host => $_->[1], is_read_only => \1,
-            is_root_device => \0) } [runtime => $runtime],
+            is_root_device => \0, $opt{limit}
+                ? (rate_limiter => $opt{limit}) : ()) } [runtime => $runtime],
             [function => $opt{function}], [config => $config]),
         put($vm, '/network-interfaces/eth0', iface_id => 'eth0',
             host_dev_name => 'tap0', guest_mac => '06:00:ac:10:00:02'),
