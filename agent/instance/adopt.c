@@ -162,6 +162,13 @@ legacy_believe(const fca_legacy_t *legacy, const fca_vmm_left_t *left,
                            r->worker_id);
     }
 
+    /* its job is in the taken list, and a slot, if it has one, is found by the
+     * lease */
+    if (r->state < FCA_S_SPAWN) {
+        return fcf_err_set(err, FCF_E_INVALID, "record: in state %s, without "
+                           "a slot", fca_state_name(r->state));
+    }
+
     if (if_nametoindex(r->nic.tap) == 0) {
         return fcf_err_set(err, FCF_E_NOT_FOUND, "record: no TAP %s is there",
                            r->nic.tap);

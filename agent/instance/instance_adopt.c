@@ -1,6 +1,8 @@
 /*
  * A VM that an earlier agent left is gone on with from the state it was in:
  *
+ *  claimed   It has no slot yet, or that does not stand in its record: it is
+ *      not taken for anything (adopt.c).
  *  spawn, configure, boot   Its VMM is asked whether the guest was started.
  *      If so, the boot goes on, within the time that it had; if not, all of it
  *      is taken back and its job given to the next: nothing but milliseconds

@@ -148,7 +148,7 @@ fca_inst_guest(fca_guest_config_t *config, const fca_instances_t *all,
 /* One that is to be restored has a config drive, too, since its template had
  * one; nobody reads it. */
 void
-fca_inst_spawn(fca_instance_t *inst, fca_event_e event, const fcf_err_t *err)
+fca_inst_start(fca_instance_t *inst)
 {
     char                *json, *record;
     fca_instances_t     *all = inst->all;
@@ -156,14 +156,11 @@ fca_inst_spawn(fca_instance_t *inst, fca_event_e event, const fcf_err_t *err)
     fca_vmm_spec_t       spec;
     fca_guest_config_t   config;
 
-    (void) err;
-    fca_instance_set(inst, FCA_S_SPAWN, event);
-
     fca_inst_guest(&config, all, inst->function_id, inst->worker_id,
                    &inst->spec, &inst->nic);
     json = fca_guest_config(&config);
     record = fca_inst_record_text(inst, inst->snap ? FCA_S_RESTORE
-                                                   : FCA_S_SPAWN);
+                                                   : inst->state);
 
     if (json == NULL || record == NULL) {
         free(json);
@@ -203,6 +200,40 @@ fca_inst_spawn(fca_instance_t *inst, fca_event_e event, const fcf_err_t *err)
     }
 }
 
+/* It may have been started already, and even be there. */
+void
+fca_inst_spawn(fca_instance_t *inst, fca_event_e event)
+{
+    fca_instance_set(inst, FCA_S_SPAWN, event);
+
+    if (inst->vmm == NULL) {
+        fca_inst_start(inst);
+
+    } else if (inst->vmm_there) {
+        fca_instance_event(inst, FCA_E_SPAWNED, NULL);
+    }
+}
+
+/* The slot is awaited still: a VMM that will boot takes as long to start as
+ * etcd to answer.  One that is to restore comes once the slot is there, since
+ * whatever goes wrong with it is mended by a boot. */
+FCA_ACTION(nic_early)
+{
+    (void) event;
+    (void) err;
+
+    if (!fca_inst_snap_there(inst)) {
+        fca_inst_start(inst);
+    }
+}
+
+FCA_ACTION(spawned_early)
+{
+    (void) event;
+    (void) err;
+    inst->vmm_there = 1;
+}
+
 FCA_ACTION(configured)
 {
     (void) err;
@@ -219,9 +250,12 @@ FCA_ACTION(booted)
     fca_probe_start(inst);
 }
 
+/* nobody's fault: its TAP is lost */
 FCA_ACTION(vmm_failed)
 {
-    if (inst->vmm == NULL || fca_vmm_blame(inst->vmm) == FCA_BLAME_HOST) {
+    if (inst->vmm == NULL || fca_vmm_blame(inst->vmm) == FCA_BLAME_HOST
+        || fca_vmm_blame(inst->vmm) == FCA_BLAME_NOBODY)
+    {
         fca_fail_here(inst, event, FCF_FAILURE_BOOT_FAILED, "%s: %s",
                       fca_state_name(inst->state), fca_why(err));
         return;
@@ -235,6 +269,20 @@ FCA_ACTION(vmm_exit)
 {
     fca_fail_here(inst, event, FCF_FAILURE_BOOT_FAILED, "the VMM ended in "
                   "state %s: %s", fca_state_name(inst->state), fca_why(err));
+}
+
+/* a snapshot's file that is gone, for one */
+FCA_ACTION(spawn_failed)
+{
+    if (inst->snap) {
+        fca_on_fallback(inst, event, err);
+
+    } else if (event == FCA_E_EXIT) {
+        fca_on_vmm_exit(inst, event, err);
+
+    } else {
+        fca_on_vmm_failed(inst, event, err);
+    }
 }
 
 /* the VMM has a time limit of its own: this is the last resort */

@@ -14,8 +14,9 @@
 #define FCA_STATES(X)                                                       \
     X(LOOKING,    "looking",    10000)  /* for its images */                \
     X(FETCHING,   "fetching",   600000) /* its image, from a store */       \
-    X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought, and a  \
-                                           NIC taken meanwhile */           \
+    X(CLAIMED,    "claimed",    10000)  /* a slot in etcd is sought, a NIC  \
+                                           taken meanwhile, and a VMM       \
+                                           started */                       \
     X(NETWORK,    "network",    10000)  /* the NIC is awaited still */      \
     X(APART,      "apart",      10000)  /* and kept from the bridge */      \
     X(SPAWN,      "spawn",      15000)  /* the VMM starts */                \
@@ -148,6 +149,7 @@ struct fca_instance_s {
     unsigned                      port_only:1;  /* a dead guest's: nothing
                                                    else waits for its route */
     unsigned                      given_back:1; /* what it had of the host */
+    unsigned                      vmm_there:1;  /* earlier than awaited */
     unsigned                      snap_failed:1;    /* it boots */
     unsigned                      snap_other:1; /* of another VMM */
     unsigned                      was_restored:1;
@@ -205,6 +207,8 @@ void fca_inst_look_end(fca_instance_t *inst);
 
 /* instance_restore.c */
 unsigned fca_inst_restore_ms(const fca_instance_t *inst);
+/* there is one for it */
+int fca_inst_snap_there(const fca_instance_t *inst);
 /* it is not restored any more */
 void fca_inst_snap_end(fca_instance_t *inst);
 /* arg: the instance */
@@ -218,8 +222,10 @@ void fca_inst_nic(fca_instance_t *inst);
 void fca_inst_guest(fca_guest_config_t *config, const fca_instances_t *all,
     const char *function_id, const char *worker_id, const fcf_spec_t *spec,
     const fca_nic_t *nic);
-void fca_inst_spawn(fca_instance_t *inst, fca_event_e event,
-    const fcf_err_t *err);
+/* its VMM, which ends in SPAWNED or VMM_FAILED */
+void fca_inst_start(fca_instance_t *inst);
+/* all that it needs is there: waits for the VMM */
+void fca_inst_spawn(fca_instance_t *inst, fca_event_e event);
 void fca_inst_vmm_event(void *arg, fca_vmm_event_e event,
     const fcf_err_t *err);
 /* its port listens and leads to the guest */
@@ -273,6 +279,8 @@ FCA_ACTION(claimed);            /* instance_boot.c */
 FCA_ACTION(refused);
 FCA_ACTION(give_back);
 FCA_ACTION(nic_failed);
+FCA_ACTION(nic_early);
+FCA_ACTION(spawned_early);
 FCA_ACTION(nic);                /* instance_restore.c */
 FCA_ACTION(apart);
 FCA_ACTION(spawned);
@@ -286,6 +294,7 @@ FCA_ACTION(configured);         /* instance_boot.c */
 FCA_ACTION(booted);
 FCA_ACTION(vmm_failed);
 FCA_ACTION(vmm_exit);
+FCA_ACTION(spawn_failed);
 FCA_ACTION(vmm_timeout);
 FCA_ACTION(nic_timeout);
 FCA_ACTION(boot_exit);

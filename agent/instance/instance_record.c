@@ -42,7 +42,8 @@ fca_inst_record_text(const fca_instance_t *inst, fca_instance_state_e state)
     r.state = state;
     r.spec = inst->spec;
     r.declared = inst->declared;
-    r.slot = inst->keys ? fca_keys_slot(inst->keys) : 0;
+    r.slot = inst->keys && fca_keys_slot(inst->keys) > 0
+             ? fca_keys_slot(inst->keys) : 0;
     r.lease = inst->keys ? fca_keys_lease(inst->keys) : 0;
     r.nic = inst->nic;
     r.port = (int) inst->port;

@@ -1,8 +1,8 @@
 /*
- * From a snapshot to a guest at its own place: the TAP leaves the bridge, the
- * VMM loads, the clone is told who it is, the TAP goes back, and the port is
- * looked at.  Whatever fails on the way ends this VMM, and another one boots,
- * for the same job and with the same slot.
+ * From a snapshot to a guest at its own place: the TAP leaves the bridge while
+ * the VMM starts, the VMM loads, the clone is told who it is, the TAP goes
+ * back, and the port is looked at.  Whatever fails on the way ends this VMM,
+ * and another one boots, for the same job and with the same slot.
  */
 
 #include <stdlib.h>
@@ -25,15 +25,21 @@ fca_inst_restore_ms(const fca_instance_t *inst)
            : ms > FCA_RESTORE_MAX_MS ? FCA_RESTORE_MAX_MS : (unsigned) ms;
 }
 
-/* 1: it is restored, and not booted */
+int
+fca_inst_snap_there(const fca_instance_t *inst)
+{
+    return inst->all->snaps != NULL && inst->snap_id.key[0] != '\0'
+           && !inst->snap_failed
+           && fca_snaps_there(inst->all->snaps, inst->snap_id.key);
+}
+
+/* 1: it is restored, and not booted, as it is where that has begun */
 static int
 fca_inst_snap_find(fca_instance_t *inst)
 {
     fca_instances_t  *all = inst->all;
 
-    if (all->snaps == NULL || inst->snap_id.key[0] == '\0'
-        || inst->snap_failed)
-    {
+    if (inst->vmm != NULL || !fca_inst_snap_there(inst)) {
         return 0;
     }
 
@@ -74,8 +80,10 @@ FCA_ACTION(nic)
 {
     fca_instances_t  *all = inst->all;
 
+    (void) err;
+
     if (!fca_inst_snap_find(inst)) {
-        fca_inst_spawn(inst, event, err);
+        fca_inst_spawn(inst, event);
         return;
     }
 
@@ -83,11 +91,13 @@ FCA_ACTION(nic)
     inst->nic_state = FCA_NIC_MOVING;
     fca_net_apart(all->net, &inst->nic, inst->snap->origin.address,
                   inst->snap->origin.mac, fca_inst_moved, inst);
+    fca_inst_start(inst);
 }
 
 FCA_ACTION(apart)
 {
-    fca_inst_spawn(inst, event, err);
+    (void) err;
+    fca_inst_spawn(inst, event);
 }
 
 /* Another version than the one that made the snapshot: an upgrade since the
@@ -193,7 +203,7 @@ fca_fallback_step(fca_instance_t *inst)
         inst->removing = 1;
         fca_vmm_free_then(inst->vmm, fca_inst_removed, inst);
         inst->vmm = NULL;
-        inst->vmm_exited = 0;
+        inst->vmm_exited = inst->vmm_there = 0;
     }
 
     fca_inst_nic_give(inst);

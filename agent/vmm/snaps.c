@@ -80,7 +80,7 @@ snaps_bound(fca_snaps_t *snaps)
 
 
 void
-fca_snaps_there(fca_snaps_t *snaps, fca_snaps_snap_t *snap,
+fca_snaps_enter(fca_snaps_t *snaps, fca_snaps_snap_t *snap,
     const fca_snap_meta_t *meta)
 {
     snap->state = FCA_SNAP_THERE;
@@ -169,6 +169,17 @@ fca_snaps_free(fca_snaps_t *snaps)
 
     free(snaps->dir);
     free(snaps);
+}
+
+
+int
+fca_snaps_there(const fca_snaps_t *snaps, const char *key)
+{
+    const fca_snaps_snap_t  *snap;
+
+    snap = fca_snaps_get(snaps, key);
+
+    return snap != NULL && snap->state == FCA_SNAP_THERE;
 }
 
 

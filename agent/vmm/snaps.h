@@ -65,7 +65,9 @@ fca_snaps_t *fca_snaps_new(uv_loop_t *uv, const char *dir, uint64_t max_bytes,
 /* also of NULL; a worker that is under way ends first, and nobody is told */
 void fca_snaps_free(fca_snaps_t *snaps);
 
-/* 1: there is one */
+/* one may be used */
+int fca_snaps_there(const fca_snaps_t *snaps, const char *key);
+/* 1: it is that, and the one that was used last */
 int fca_snaps_find(fca_snaps_t *snaps, const char *key, fca_snap_t *out);
 /* neither there, nor being made, nor given up */
 int fca_snaps_lacks(const fca_snaps_t *snaps, const char *key);

@@ -68,7 +68,7 @@ fca_snaps_snap_t *fca_snaps_get(const fca_snaps_t *snaps, const char *key);
 fca_snaps_snap_t *fca_snaps_entry(fca_snaps_t *snaps,
     const fca_snap_meta_t *meta, fca_snaps_snap_state_e state);
 /* it may be used from now on; others may have to go */
-void fca_snaps_there(fca_snaps_t *snaps, fca_snaps_snap_t *snap,
+void fca_snaps_enter(fca_snaps_t *snaps, fca_snaps_snap_t *snap,
     const fca_snap_meta_t *meta);
 
 /* snaps_work.c; NULL: out of memory */

@@ -57,7 +57,7 @@ snaps_looked(fca_snaps_t *snaps, fca_snaps_job_t *job)
     snap = fca_snaps_entry(snaps, &job->meta, FCA_SNAP_THERE);
 
     if (snap != NULL) {
-        fca_snaps_there(snaps, snap, &job->meta);
+        fca_snaps_enter(snaps, snap, &job->meta);
     }
 }
 
@@ -78,7 +78,7 @@ snaps_written(fca_snaps_t *snaps, fca_snaps_job_t *job)
 
     } else {
         snaps->stat.made++;
-        fca_snaps_there(snaps, snap, &job->meta);
+        fca_snaps_enter(snaps, snap, &job->meta);
     }
 
     job->done(job->arg, job->rc != 0 ? &job->err : NULL);

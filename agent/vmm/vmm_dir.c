@@ -176,13 +176,6 @@ dir_inside(fca_vmm_t *vmm, fcf_err_t *err)
         return -1;
     }
 
-    if (vmm->record != NULL
-        && fca_vmm_file_write(fd, FCA_VMM_RECORD, vmm->record,
-                              strlen(vmm->record), err) != 0)
-    {
-        return -1;
-    }
-
     if (vmm->config == NULL) {
         return 0;
     }
@@ -208,6 +201,9 @@ dir_files(fca_vmm_t *vmm, fcf_err_t *err)
     return fca_vmm_file_write(fd, FCA_VMM_PID, "", 0, err) != 0
            || (vmm->output.fd = dir_fifo(fd, FCA_VMM_OUTPUT, err)) < 0
            || dir_jail(vmm, err) != 0
+           || (vmm->record != NULL
+               && fca_vmm_file_write(fd, FCA_VMM_RECORD, vmm->record,
+                                     strlen(vmm->record), err) != 0)
            || dir_inside(vmm, err) != 0
            ? -1 : 0;
 }

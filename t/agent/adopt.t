@@ -110,7 +110,7 @@ sub killed_in {
                 next unless $text =~ /"function_id":"$name"/;
                 ($seen) = $text =~ /"state":"(\w+)"/;
             }
-            return $seen eq $state || ($seen && $state =~ /spawn|configure/);
+            return $seen eq $state || ($seen && $state eq 'claimed');
         }, 15, "$name to be in state $state");
         $agent->kill('KILL');
         $agent->wait(10);
@@ -143,7 +143,7 @@ subtest 'killed while a slot is claimed' => sub {
     $etcd->pause;
     job('claimed1', 'req-claimed');
     wait_for(sub { taken('a') == 1 }, 5, 'the job to be taken');
-    $agent->line_matching(qr/job taken.*claimed1/, 5);
+    wait_for(sub { vmms('a') == 1 }, 10, 'its VMM, started meanwhile');
     $agent->kill('KILL');
     $agent->wait(10);
     $etcd->resume;
@@ -151,9 +151,13 @@ subtest 'killed while a slot is claimed' => sub {
     one_serves('claimed1');
 };
 
+# a VMM is started while the slot is awaited, and its record says so
 subtest 'killed while the VMM starts' => sub {
-    my $name = killed_in('spawn', sub { image($_[0]); job($_[0], "r-$_[0]") });
+    my $name = killed_in('claimed',
+        sub { image($_[0]); job($_[0], "r-$_[0]") });
     $agent = next_one();
+    like($agent->output, qr/is ended: record: in state claimed, without/,
+        'it had none for certain');
     one_serves($name);
 };
 

@@ -147,6 +147,34 @@ sub last_of {
     return json_decode($value);
 }
 
+# etcd answers once the VMM is there
+subtest 'a slot that is refused late' => sub {
+    image($_) for qw(late1 late2);
+    $etcd->spec($_, max_instances => 1) for qw(late1 late2);
+    $etcd->put('/functions/late1/slots/0', '{"worker_id":"other-7",'
+        . '"request_id":"req-t","version":1}');
+    my $vms = vmms('a');
+    $etcd->pause;
+    our_job($_, "req-$_", 1) for qw(late1 late2);
+    wait_for(sub { vmms('a') == $vms + 2 }, 10, 'VMMs, without slots');
+
+    # one of them is killed meanwhile
+    my ($dir) = grep { slurp("$_/record") =~ /"late2"/ } vm_dirs('a');
+    kill 'KILL', slurp("$dir/pid") =~ /^(\d+)/;
+    wait_for(sub { !-d $dir }, 10, 'what was killed to go');
+    $etcd->resume;
+    is(failure('late1', 'req-late1')->{error}, 'at_max', 'is told');
+    wait_for(sub { vmms('a') == $vms && vm_dirs('a') == $vms }, 10,
+        'its VMM to go');
+    is($etcd->get_json('/functions/late1/slots/0')->{worker_id}, 'other-7',
+        'the slot stays another\'s');
+    $etcd->del('/functions/late1/slots/0');
+    wait_for(sub { !$etcd->keys('/functions/late2/slots/') && !taken('a') },
+        20, 'nor is a slot left');
+    $redis->cli('DEL', QUEUE);
+    $etcd->del("/specs/$_") for qw(late1 late2);
+};
+
 subtest 'the VMM is killed' => sub {
     my ($key, $i) = instance('hello');
     my ($pid) = vmms('a');

@@ -60,8 +60,11 @@ where_it_can_come(void)
     ok(has(FCA_S_CLAIMED, FCA_E_NIC_FAILED)
        && has(FCA_S_NETWORK, FCA_E_NIC_FAILED)
        && has(FCA_S_STOPPING, FCA_E_NIC_FAILED), "or not");
-    ok(has(FCA_S_CLAIMED, FCA_E_VMM_FAILED),
-       "the TAP may be lost while the slot is awaited");
+    ok(has(FCA_S_CLAIMED, FCA_E_SPAWNED) && has(FCA_S_APART, FCA_E_SPAWNED)
+       && has(FCA_S_CLAIMED, FCA_E_EXIT) && has(FCA_S_APART, FCA_E_EXIT),
+       "a VMM may be there, and gone, before it is waited for");
+    ok(has(FCA_S_CLAIMED, FCA_E_VMM_FAILED)
+       && has(FCA_S_APART, FCA_E_VMM_FAILED), "or fail, or lose its TAP");
     ok(has(FCA_S_STOPPING, FCA_E_SPAWNED)
        && has(FCA_S_STOPPING, FCA_E_CONFIGURED)
        && has(FCA_S_STOPPING, FCA_E_BOOTED), "answers of the VMM, too");
@@ -71,7 +74,8 @@ static void
 where_it_cannot(void)
 {
     ok(!has(FCA_S_LOOKING, FCA_E_NIC), "no NIC before there are images");
-    ok(!has(FCA_S_CLAIMED, FCA_E_SPAWNED), "no VMM before a slot");
+    ok(!has(FCA_S_LOOKING, FCA_E_SPAWNED) && !has(FCA_S_NETWORK, FCA_E_EXIT),
+       "no VMM before images, or without a NIC");
     ok(!has(FCA_S_GONE, FCA_E_EXIT), "no VMM after the end");
     ok(!has(FCA_S_CONFIGURE, FCA_E_ACCEPTED), "no probe before the boot");
     ok(!has(FCA_S_STOPPING, FCA_E_PUT), "no put after the deletion");
