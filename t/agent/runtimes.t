@@ -31,6 +31,7 @@ SKIP: {
     python_handler();
     python_wsgi();
     python_asgi();
+    python_websocket();
     python_errors();
     python_wire();
 }
@@ -39,6 +40,7 @@ SKIP: {
     skip 'no node here', 1 unless $have{node};
     node_handler();
     node_kinds();
+    node_upgrade();
     node_errors();
 }
 
@@ -429,6 +431,155 @@ async def app(scope, receive, send):
     await send({'type': 'lifespan.startup.failed', 'message': 'no luck'})
 END
         1, 'a start that failed');
+}
+
+
+# a connection that asked for one, and the answer's head
+sub upgraded {
+    my ($fn, $path, %with) = @_;
+    my %head = (Upgrade => 'websocket', Connection => 'Upgrade',
+        'Sec-WebSocket-Version' => 13,
+        'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==', %with);
+    my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $fn->{port}) or die $!;
+    my $got = '';
+
+    $sock->syswrite("GET $path HTTP/1.1\r\nHost: x\r\n"
+        . join('', map { "$_: $head{$_}\r\n" } sort keys %head) . "\r\n");
+    until ($got =~ /\r\n\r\n/) {
+        IO::Select->new($sock)->can_read(20) or die 'no answer';
+        $sock->sysread($got, 1, length $got) or last;
+    }
+    return ($sock, $got);
+}
+
+sub some_of {
+    my ($sock, $n) = @_;
+    my $got = '';
+    while (length $got < $n) {
+        IO::Select->new($sock)->can_read(20) or die 'nothing comes';
+        $sock->sysread($got, $n - length $got, length $got) or return undef;
+    }
+    return $got;
+}
+
+# a client's frame, masked; first: FIN and opcode
+sub ws_put {
+    my ($sock, $first, $data) = @_;
+    my $n = length $data;
+    $sock->syswrite(pack('C', $first) . ($n < 126 ? pack 'C', 0x80 | $n
+        : pack 'CQ>', 0xff, $n) . 'mask' . ("$data" ^ substr 'mask'
+        x ($n / 4 + 1), 0, $n));
+}
+
+sub ws_get {
+    my ($sock) = @_;
+    my $head = some_of($sock, 2) // return 'the end';
+    my ($first, $n) = unpack 'CC', $head;
+    $n = unpack 'n', some_of($sock, 2) if $n == 126;
+    $n = unpack 'Q>', some_of($sock, 8) if $n == 127;
+    return sprintf '%x %s', $first, $n ? some_of($sock, $n) : '';
+}
+
+
+sub python_websocket {
+    my $fn = up('python3', function('app.py' => <<'END'));
+async def app(scope, receive, send):
+    assert scope['type'] == 'websocket' and scope['scheme'] == 'ws'
+    assert (await receive())['type'] == 'websocket.connect'
+    path = scope['path']
+    if path == '/no': return await send({'type': 'websocket.close'})
+    if path == '/early': raise KeyError('ws early')
+    await send({'type': 'websocket.accept', 'headers': [(b'x-a', b'b')],
+                'subprotocol': (scope['subprotocols'] or [None])[-1]})
+    if path == '/late': raise KeyError('ws late')
+    while True:
+        event = await receive()
+        if event['type'] == 'websocket.disconnect':
+            print('left', event['code'], event['reason'])
+            return
+        if event['text'] == 'bye':
+            await send({'type': 'websocket.close', 'code': 3001,
+                        'reason': 'as you say'})
+        else:
+            await send({**event, 'type': 'websocket.send'})
+END
+    my ($sock, $head) = upgraded($fn, '/',
+        'Sec-WebSocket-Protocol' => 'a, b');
+    like($head, qr{^HTTP/1\.1\ 101\ .*?s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n
+        .*?x-a:\ b\r\n.*?Protocol:\ b\r\n}xs, 'a WebSocket is accepted');
+    ws_put($sock, 0x81, "h\xc3\xa9");
+    is(ws_get($sock), "81 h\xc3\xa9", 'text');
+    ws_put($sock, 0x82, "\0" x 70_000);
+    is(ws_get($sock), '82 ' . "\0" x 70_000, 'bytes');
+    ws_put($sock, 0x01, 'a');
+    ws_put($sock, 0x89, 'ping');
+    ws_put($sock, 0x80, 'b');
+    is(ws_get($sock), '8a ping', 'a ping between the parts of a message');
+    is(ws_get($sock), '81 ab', 'which is one');
+    ws_put($sock, 0x81, 'bye');
+    is(ws_get($sock), "88 \x0b\xb9as you say", 'it closes');
+    ws_put($sock, 0x88, "\x0b\xb9");
+    is(ws_get($sock), 'the end', 'and the connection with it');
+
+    for (['/', '88 ' . pack('n', 1002) . 'a frame that is not masked, or of an '
+            . 'extension', sub { $_[0]->syswrite("\x81\x01x") }],
+        ['/', '88 ' . pack('n', 1007) . 'text that is not UTF-8',
+            sub { ws_put($_[0], 0x81, "\xff") }],
+        ['/', '88 ' . pack('n', 1009) . 'more than 16777216 bytes',
+            sub { $_[0]->syswrite("\x82\xff\0\0\1\0\0\0\0\0") }],
+        ['/late', '88 ' . pack('n', 1011), sub { ws_put($_[0], 0x88, '') }])
+    {
+        my ($path, $want, $do) = @$_;
+        my ($s) = upgraded($fn, $path);
+        $do->($s);
+        is(ws_get($s), $want, 'it closes with ' . unpack 'x3n', $want);
+    }
+
+    for (['/no', {}, 403], ['/early', {}, 500],
+        ['/', { 'Sec-WebSocket-Version' => 8 }, 400],
+        ['/', { 'Sec-WebSocket-Key' => 'x' }, 400])
+    {
+        my ($path, $with, $status) = @$_;
+        my ($s, $answer) = upgraded($fn, $path, %$with);
+        like($answer, qr/^HTTP\/1\.1 $status /, "refused with $status");
+    }
+
+    my @many = map { (upgraded($fn, '/'))[0] } 1 .. 40;
+    ws_put($many[$_], 0x81, $_) for 0 .. $#many;
+    is(join(' ', map { ws_get($_) } @many), join(' ', map { "81 $_" }
+        0 .. $#many), '40 at once');
+    close $_ for @many;
+
+    ($sock) = upgraded($fn, '/');
+    ws_put($sock, 0x88, pack('n', 1000) . 'going');
+    is(ws_get($sock), '88 ' . pack('n', 1000), 'a close is answered');
+    is(ws_get($sock), 'the end', 'and is the end');
+    my $log = down($fn);
+    like($log, qr/^left 1000 going$/m, 'the function hears of it');
+    like($log, qr/KeyError: 'ws $_'/, "what it threw $_ is in the log")
+        for qw(early late);
+}
+
+
+sub node_upgrade {
+    my $fn = up('node', function('handler.js' => <<'END'));
+exports.handler = () => 'plain';
+exports.upgrade = (request, socket, head) => {
+    if (request.path === '/throw') throw new Error('upgrade kaput');
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n'
+        + 'Connection: Upgrade\r\nX-Q: ' + request.query.x + '\r\n\r\n');
+    socket.pipe(socket);
+};
+END
+    my ($sock, $head) = upgraded($fn, '/a?x=1', Upgrade => 'echo');
+    like($head, qr/^HTTP\/1\.1 101 .*X-Q: 1\r\n/s, 'node takes an upgrade');
+    $sock->syswrite('there and back');
+    is(some_of($sock, 14), 'there and back', 'and speaks');
+    close $sock;
+    is((upgraded($fn, '/throw'))[1], '', 'what it throws cuts it');
+    is(body_of(ask($fn, '/')), '200 plain', 'it serves on');
+    like(down($fn), qr/upgrade kaput/, 'its text in the log');
 }
 
 

@@ -173,7 +173,20 @@ async function call(target, request, response) {
 }
 
 
-module.exports = function serve(http, target, port) {
+// It writes the answer itself; what it throws cuts the connection.
+async function callUpgrade(upgrade, request, socket, head) {
+    socket.on('error', () => {});
+
+    try {
+        await upgrade(extend(request), socket, head);
+    } catch (error) {
+        console.error(error);
+        socket.destroy();
+    }
+}
+
+
+module.exports = function serve(http, target, port, upgrade) {
     const server = http.createServer({ keepAliveTimeout: 0,
         requestTimeout: 0 }, (request, response) => {
         call(target, request, response);
@@ -186,6 +199,13 @@ module.exports = function serve(http, target, port) {
         console.error(error);
         process.exit(1);
     });
+
+    if (upgrade) {
+        server.on('upgrade', (request, socket, head) => {
+            callUpgrade(upgrade, request, socket, head);
+        });
+    }
+
     server.listen(port, '0.0.0.0', 1024);
 
     process.on('SIGTERM', () => {

@@ -1,4 +1,4 @@
-"""Any ASGI application, version 3: HTTP and lifespan.
+"""Any ASGI application, version 3: HTTP, WebSockets and lifespan.
 
 The application runs in the loop's thread; the thread of the connection reads
 and writes for it, so that no client holds the loop up."""
@@ -122,6 +122,11 @@ class Exchange:
                                'answer')
 
 
+def websocket_wanted(head):
+    from fcfaas_runtime import websocket
+    return websocket.wanted(head)
+
+
 class Asgi:
     def __init__(self, app, port):
         self.app = app
@@ -168,15 +173,12 @@ class Asgi:
             loop.wait(self.shut_down(), STOP_S + 1)
 
     def serve(self, head, body, answer, conn):
-        raw = head.path.encode('latin-1')
+        scheme = head.headers.get('x-forwarded-proto', 'http')
         scope = {
-            'type': 'http',
             'asgi': {'version': '3.0', 'spec_version': '2.3'},
             'http_version': head.version[5:],
-            'method': head.method,
-            'scheme': head.headers.get('x-forwarded-proto', 'http'),
             'path': unquote(head.path, 'utf-8', 'replace'),
-            'raw_path': raw,
+            'raw_path': head.path.encode('latin-1'),
             'query_string': head.query.encode('latin-1'),
             'root_path': '',
             'headers': [(name.lower(), value) for name, value in head.fields],
@@ -187,4 +189,15 @@ class Asgi:
             'extensions': {},
         }
 
+        if 'upgrade' in head.headers and websocket_wanted(head):
+            from fcfaas_runtime.websocket import WebSocket
+            protocols = head.headers.get('sec-websocket-protocol', '')
+            scope.update(type='websocket',
+                         scheme='wss' if scheme == 'https' else 'ws',
+                         subprotocols=[word.strip() for word
+                                       in protocols.split(',') if word])
+            WebSocket(self.app, scope, head, answer, conn).serve()
+            return
+
+        scope.update(type='http', method=head.method, scheme=scheme)
         Exchange(self.app, scope, body, answer).serve()

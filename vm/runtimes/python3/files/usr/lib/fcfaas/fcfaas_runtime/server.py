@@ -96,8 +96,8 @@ class Server:
         try:
             if not hooks.serve(head, answer, conn):
                 self.app.serve(head, body, answer, conn)
-        except Gone:
-            return False
+        except (Gone, Refused):
+            raise
         except BaseException:
             print_error()
 
