@@ -179,6 +179,31 @@ sub instant_wakes {
 }
 
 
+# a state that another QEMU saved; the process ends as after any failed load
+sub another_qemu {
+    mkdir "$dir/bin" or die $!;
+    my ($is) = grep { -x } map { "$_/qemu-system-x86_64" } split /:/,
+        $ENV{PATH};
+    symlink $is, "$dir/bin/qemu-system-x86_64" or die $!;
+    my $clone = sub { vmm(backend => 'qemu',
+        env => { PATH => "$dir/bin:$ENV{PATH}" }) };
+    my $other = [{ iface_id => 'eth0', host_dev_name => 'tap1' }];
+
+    my $vm = $clone->();
+    is(fault(load($vm, network_overrides => $other)), '204 ',
+        'the same QEMU by another name');
+    quit($vm);
+    unlink "$dir/bin/qemu-system-x86_64";
+    spew("$dir/bin/qemu-system-x86_64", "#!/bin/sh\nexec $is \"\$@\"\n");
+    chmod 0755, "$dir/bin/qemu-system-x86_64";
+    $vm = $clone->();
+    like(fault(load($vm, network_overrides => $other)),
+        qr/of the backend qemu, \d+ bytes of \d+, this is qemu, /,
+        'another QEMU loads nothing of it');
+    exits($vm, 1, 'and its process ends');
+}
+
+
 sub qemu_life {
     my $vm = vmm(backend => 'qemu');
     is(configure($vm, initrd => $initrd,
@@ -189,6 +214,7 @@ sub qemu_life {
         tcp(80, Timeout => 0.3);
     }, 90, 'the guest\'s port');
     life($vm, 'qemu');
+    another_qemu();
 }
 
 

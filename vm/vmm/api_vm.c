@@ -8,6 +8,13 @@
 #include "vm/vmm/snapshot.h"
 
 
+static const char *
+identity(const fcv_backend_t *backend)
+{
+    return backend->identity ? backend->identity() : backend->name;
+}
+
+
 static int
 is_started(const fcv_api_t *api)
 {
@@ -60,7 +67,7 @@ fcv_api_create(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
     state_path = fcv_str(call->body, "snapshot_path");
     memory_path = fcv_str(call->body, "mem_file_path");
 
-    if (fcv_snapshot_write(&api->model, api->backend->name, api->minor,
+    if (fcv_snapshot_write(&api->model, identity(api->backend), api->minor,
                            state_path, err) != 0)
     {
         return fcf_err_wrap(err, "Create snapshot error");
@@ -124,7 +131,7 @@ load(fcv_api_t *api, const json_t *body, const char *memory_path,
     }
 
     state = fcv_snapshot_read(fcv_str(body, "snapshot_path"),
-                              api->backend->name, api->minor, err);
+                              identity(api->backend), api->minor, err);
     if (state == NULL) {
         return -1;
     }

@@ -32,6 +32,9 @@ typedef struct {
     int        (*pause)(int paused, fcf_err_t *err);
     /* of a paused one: what it holds, into the memory file */
     int        (*save)(int memory_fd, fcf_err_t *err);
+    /* Which one it is, for a snapshot's state: what another saved is not
+     * loaded.  NULL: its name says all. */
+    const char *(*identity)(void);
     /* instead of start: what a save left, paused or not */
     int        (*load)(int memory_fd, int resume, fcf_err_t *err);
     /* SendCtrlAltDel */

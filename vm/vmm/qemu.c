@@ -488,6 +488,7 @@ const fcv_backend_t  fcv_backend_qemu = {
     .start = qemu_start,
     .pause = fcv_qemu_pause,
     .save = fcv_qemu_save,
+    .identity = fcv_qemu_identity,
     .load = fcv_qemu_load,
     .ctrl_alt_del = qemu_ctrl_alt_del,
     .reaped = qemu_reaped,

@@ -42,6 +42,7 @@ void fcv_qemu_started(const fcf_err_t *err);
 /* qemu_snapshot.c: of the backend */
 int fcv_qemu_pause(int paused, fcf_err_t *err);
 int fcv_qemu_save(int memory_fd, fcf_err_t *err);
+const char *fcv_qemu_identity(void);
 int fcv_qemu_load(int memory_fd, int resume, fcf_err_t *err);
 /* 1: the message was for one of these */
 int fcv_qemu_snapshot_message(const json_t *message);

@@ -4,8 +4,12 @@
  * as long as mapping it would, and needs nothing of the machine before.
  */
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "vm/vmm/qemu_args.h"
 #include "vm/vmm/qemu_int.h"
 
 #define FCV_LOAD_POLL_MS  5
@@ -23,6 +27,40 @@
                     "{\"uri\":\"fd:memory\"}}\n"
 #define QMP_GETFD   "{\"execute\":\"getfd\",\"id\":\"save\",\"arguments\":"    \
                     "{\"fdname\":\"memory\"}}\n"
+
+
+/* QEMU's program, as execvp() finds it: its stream is for no other. */
+
+const char *
+fcv_qemu_identity(void)
+{
+    int          n;
+    char         path[4096];
+    const char  *dir;
+    struct stat  st;
+
+    static char  identity[96];
+
+    snprintf(identity, sizeof(identity), "qemu");
+    dir = getenv("PATH");
+
+    for (dir = dir ? dir : "/bin:/usr/bin"; ; dir += n + 1) {
+        n = (int) strcspn(dir, ":");
+        snprintf(path, sizeof(path), "%.*s/" FCV_QEMU_BINARY, n, dir);
+
+        if (stat(path, &st) == 0) {
+            snprintf(identity, sizeof(identity), "qemu, %lld bytes of %lld",
+                     (long long) st.st_size, (long long) st.st_mtime);
+            break;
+        }
+
+        if (dir[n] == '\0') {
+            break;
+        }
+    }
+
+    return identity;
+}
 
 
 static void
