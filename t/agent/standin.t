@@ -270,6 +270,8 @@ sub real_guest {
     is(configure($vm, initrd => $initrd,
         function => "$images/functions/hello.img", vcpus => $opt{vcpus},
         limit => $opt{limit}), '', 'configured');
+    is(fault(put($vm, '/balloon', amount_mib => 0, deflate_on_oom => \1)),
+        '204 ', 'a balloon, of nothing');
     is(start($vm)->{status}, 204, 'started');
     is(json_decode(call($vm, 'GET', '/')->{body})->{state}, 'Running',
         'running');

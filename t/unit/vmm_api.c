@@ -43,7 +43,7 @@ static const fct_case_t  before[] = {
     { "PUT", "/snapshot/load", SNAP ",\"network_overrides\":[{\"iface_id\":"
       "\"a\"}]}", 400, "missing field `host_dev_name`" },
     { "PUT", "/snapshot/more", "{}", 400, "/snapshot/more: not supported" },
-    { "GET", "/balloon", "", 400, "GET /balloon: not supported" },
+    { "GET", "/mmds", "", 400, "GET /mmds: not supported" },
     { "PUT", "/mmds", "{}", 400, "PUT /mmds: not supported" },
     { "PUT", "/vsock", "{}", 400, "PUT /vsock: not supported" },
     { "PUT", "/pmem/a", "{}", 400, "PUT /pmem/a: not supported" },
@@ -243,6 +243,21 @@ static const fct_case_t  before[] = {
       "Invalid command line: boot_args has 1984 bytes" },
     { "PUT", "/boot-source", "{\"kernel_image_path\":\"@a\",\"boot_args\":\""
       X1024 X256 X256 X256 X64 "\"}", 204, NULL },
+
+    /* a balloon: one that takes nothing */
+    { "GET", "/balloon", "", 400, "there is no balloon" },
+    { "PATCH", "/balloon/statistics", "{\"stats_polling_interval_s\":0}", 400,
+      "there is no balloon" },
+    { "PUT", "/balloon", "{\"amount_mib\":5,\"deflate_on_oom\":true}", 400,
+      "amount_mib: not supported by the stand-in" },
+    { "PUT", "/balloon", "{\"amount_mib\":0,\"deflate_on_oom\":true,"
+      "\"stats_polling_interval_s\":1}", 400,
+      "stats_polling_interval_s: not supported by the stand-in" },
+    { "PUT", "/balloon", "{\"amount_mib\":0,\"deflate_on_oom\":true}", 204,
+      NULL },
+    { "GET", "/balloon", "", 200, "\"amount_mib\":0" },
+    { "PATCH", "/balloon/statistics", "{\"stats_polling_interval_s\":3}", 400,
+      "not supported by the stand-in" },
 
     /* entropy */
     { "PUT", "/entropy", "{\"x\":1}", 400, "unknown field `x`" },

@@ -25,6 +25,11 @@ void fcv_api_later(fcv_api_t *api, fcv_state_e next, const char *what,
     fcv_reply_t *reply);
 
 /* api_vm.c: handlers; 0 (reply filled in, or 204 if untouched) or -1 */
+int fcv_api_get_balloon(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
+int fcv_api_get_statistics(fcv_call_t *call, fcv_reply_t *reply,
+    fcf_err_t *err);
+int fcv_api_patch_balloon(fcv_call_t *call, fcv_reply_t *reply,
+    fcf_err_t *err);
 int fcv_api_patch_vm(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 int fcv_api_create(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);
 int fcv_api_load(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err);

@@ -23,6 +23,46 @@ is_started(const fcv_api_t *api)
 
 
 int
+fcv_api_get_balloon(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    json_t  *balloon = call->api->model.balloon;
+
+    if (balloon == NULL) {
+        return fcf_err_set(err, FCF_E_INVALID, "Balloon error: there is no "
+                           "balloon.");
+    }
+
+    reply->status = 200;
+    reply->body = json_incref(balloon);
+
+    return 0;
+}
+
+
+int
+fcv_api_get_statistics(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) call;
+    (void) reply;
+
+    return fcf_err_set(err, FCF_E_INVALID, "Balloon error: statistics are not "
+                       "enabled.");
+}
+
+
+int
+fcv_api_patch_balloon(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
+{
+    (void) reply;
+
+    return is_started(call->api)
+           ? fcv_model_patch_balloon(&call->api->model,
+                                     json_incref(call->body), err)
+           : fcf_err_set(err, FCF_E_INVALID, "%s", fcv_before_start);
+}
+
+
+int
 fcv_api_patch_vm(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
 {
     fcv_api_t    *api = call->api;

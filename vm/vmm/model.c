@@ -54,6 +54,7 @@ fcv_model_done(fcv_model_t *model)
     replace(&model->boot, NULL);
     replace(&model->serial, NULL);
     replace(&model->entropy, NULL);
+    replace(&model->balloon, NULL);
     replace(&model->logger, NULL);
     replace(&model->metrics, NULL);
 
@@ -452,9 +453,9 @@ fcv_model_config(const fcv_model_t *model)
                        : json_pack("{s:s,s:n}", "kernel_image_path", "",
                                    "initrd_path");
 
-    return json_pack("{s:n, s:o, s:o, s:n, s:O?, s:O, s:O?, s:n, s:o, s:n,"
+    return json_pack("{s:O?, s:o, s:o, s:n, s:O?, s:O, s:O?, s:n, s:o, s:n,"
                      " s:O?, s:[], s:O?, s:n}",
-                     "balloon", "drives", drives, "boot-source", boot,
+                     "balloon", model->balloon, "drives", drives, "boot-source", boot,
                      "cpu-config", "logger", model->logger, "machine-config",
                      model->machine, "metrics", model->metrics, "mmds-config",
                      "network-interfaces", nics, "vsock", "entropy",

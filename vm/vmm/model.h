@@ -40,7 +40,7 @@ typedef struct {
     int             vnet_hdr;           /* how TAPs are opened */
     json_t         *machine;
     json_t         *boot;               /* NULL before the first PUT */
-    json_t         *serial, *entropy, *logger, *metrics;
+    json_t         *serial, *entropy, *balloon, *logger, *metrics;
     int             kernel_fd, initrd_fd;   /* -1: none */
     int             serial_fd;          /* from the start on */
     int             log_fd, metrics_fd;
@@ -61,6 +61,9 @@ int fcv_model_put_drive(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_nic(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_serial(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_entropy(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+int fcv_model_put_balloon(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+/* of one that there is, also while the guest runs */
+int fcv_model_patch_balloon(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_logger(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_metrics(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 

@@ -1,5 +1,5 @@
 /* Where the machine's words go: serial console, logger, metrics; and the
- * entropy device, which has no file. */
+ * entropy device and balloon, which have no file. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,6 +73,65 @@ fcv_model_put_entropy(fcv_model_t *model, json_t *obj, fcf_err_t *err)
     model->entropy = obj;
 
     return 0;
+}
+
+
+/* One that takes nothing and tells nothing is as good as the real one's; what
+ * it would take of a guest, or tell of it, the stand-in does not know. */
+
+static int
+check_balloon(const json_t *obj, fcf_err_t *err)
+{
+    size_t  i;
+
+    static const char *const  off[] = { "amount_mib",
+                                        "stats_polling_interval_s",
+                                        "free_page_hinting",
+                                        "free_page_reporting" };
+
+    for (i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
+        if (fcv_int(obj, off[i]) != 0 || fcv_bool(obj, off[i])) {
+            return fcf_err_set(err, FCF_E_INVALID, "Balloon error: %s: not "
+                               "supported by the stand-in.", off[i]);
+        }
+    }
+
+    return 0;
+}
+
+
+int
+fcv_model_put_balloon(fcv_model_t *model, json_t *obj, fcf_err_t *err)
+{
+    if (check_balloon(obj, err) != 0) {
+        json_decref(obj);
+        return -1;
+    }
+
+    if (json_is_null(json_object_get(obj, "stats_polling_interval_s"))) {
+        (void) json_object_set_new(obj, "stats_polling_interval_s",
+                                   json_integer(0));
+    }
+
+    json_decref(model->balloon);
+    model->balloon = obj;
+
+    return 0;
+}
+
+
+int
+fcv_model_patch_balloon(fcv_model_t *model, json_t *obj, fcf_err_t *err)
+{
+    int  rc;
+
+    rc = model->balloon == NULL
+         ? fcf_err_set(err, FCF_E_INVALID, "Balloon error: there is no "
+                       "balloon.")
+         : check_balloon(obj, err);
+    json_decref(obj);
+
+    return rc;
 }
 
 

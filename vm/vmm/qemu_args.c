@@ -162,7 +162,8 @@ is_plain(const fcv_model_t *model)
 {
     unsigned  devices;
 
-    devices = model->ndrives + model->nnics + (model->entropy ? 1 : 0);
+    devices = model->ndrives + model->nnics + (model->entropy ? 1 : 0)
+              + (model->balloon ? 1 : 0);
 
     return fcv_int(model->machine, "vcpu_count") == 1
            && devices <= FCV_TRANSPORTS_PLAIN
@@ -403,8 +404,8 @@ add_nic(fcv_args_t *args, const fcv_nic_t *nic, unsigned i, unsigned bus)
 }
 
 
-_Static_assert(FCV_DRIVES_MAX + FCV_NICS_MAX + 1 <= FCV_TRANSPORTS,
-               "each device has its place, and the entropy device one");
+_Static_assert(FCV_DRIVES_MAX + FCV_NICS_MAX + 2 <= FCV_TRANSPORTS,
+               "each device has its place, entropy and balloon too");
 
 int
 fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
@@ -437,6 +438,14 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
 
     if (model->entropy && rc == 0) {
         rc = add_entropy(args, model->entropy, --bus);
+    }
+
+    if (model->balloon && rc == 0) {
+        rc = add(args, "-device")
+             || add(args, "virtio-balloon-device,deflate-on-oom=%s,"
+                    "bus=virtio-mmio-bus.%u",
+                    fcv_bool(model->balloon, "deflate_on_oom") ? "on" : "off",
+                    --bus);
     }
 
     if (rc != 0) {

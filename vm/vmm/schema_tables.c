@@ -100,6 +100,29 @@ const fcv_field_t  fcv_schema_entropy[] = {
     { .name = NULL }
 };
 
+const fcv_field_t  fcv_schema_balloon[] = {
+    { .name = "amount_mib", .type = FCV_T_INT, .required = 1,
+      .max = UINT32_MAX },
+    { .name = "deflate_on_oom", .type = FCV_T_BOOL, .required = 1 },
+    { .name = "stats_polling_interval_s", .type = FCV_T_INT,
+      .max = UINT16_MAX },
+    { .name = "free_page_hinting", .type = FCV_T_BOOL, .since = 14 },
+    { .name = "free_page_reporting", .type = FCV_T_BOOL, .since = 14 },
+    { .name = NULL }
+};
+
+const fcv_field_t  fcv_schema_balloon_patch[] = {
+    { .name = "amount_mib", .type = FCV_T_INT, .required = 1,
+      .max = UINT32_MAX },
+    { .name = NULL }
+};
+
+const fcv_field_t  fcv_schema_balloon_stats[] = {
+    { .name = "stats_polling_interval_s", .type = FCV_T_INT, .required = 1,
+      .max = UINT16_MAX },
+    { .name = NULL }
+};
+
 /* level: its names are taken in any case */
 const fcv_field_t  fcv_schema_logger[] = {
     { .name = "log_path", .type = FCV_T_STRING },

@@ -298,12 +298,13 @@ int
 fcv_snapshot_apply(fcv_model_t *model, const json_t *state,
     const json_t *overrides, int minor, fcf_err_t *err)
 {
-    json_t  *config, *boot, *nics, *entropy;
+    json_t  *config, *boot, *nics, *entropy, *balloon;
 
     config = json_object_get(state, "config");
     boot = json_object_get(config, "boot-source");
     nics = json_object_get(config, "network-interfaces");
     entropy = json_object_get(config, "entropy");
+    balloon = json_object_get(config, "balloon");
 
     if (override_taps(nics, overrides, err) != 0
         || put_part(model, json_object_get(config, "machine-config"),
@@ -319,12 +320,16 @@ fcv_snapshot_apply(fcv_model_t *model, const json_t *state,
         return -1;
     }
 
-    if (json_is_object(entropy)) {
-        return put_part(model, entropy, fcv_schema_entropy, minor,
-                        fcv_model_put_entropy, err);
+    if (json_is_object(entropy)
+        && put_part(model, entropy, fcv_schema_entropy, minor,
+                    fcv_model_put_entropy, err) != 0)
+    {
+        return -1;
     }
 
-    return 0;
+    return json_is_object(balloon)
+           ? put_part(model, balloon, fcv_schema_balloon, minor,
+                      fcv_model_put_balloon, err) : 0;
 }
 
 
