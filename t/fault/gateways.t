@@ -29,8 +29,10 @@ sub waiting { sum(map { status($_)->{parked} } @port) }
 sub known {
     my ($what, $n) = @_;
 
+    # of all six: one that is late has no list yet, and says so
     wait_for(sub {
-        !grep { $_->{$what} != $n } map { @{ status($_)->{workers} } } @port;
+        my @workers = map { @{ status($_)->{workers} } } @port;
+        6 == grep { $_->{$what} == $n } @workers;
     }, 20, "$n $what in each worker");
 }
 
