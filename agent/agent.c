@@ -95,7 +95,7 @@ fca_agent_open_etcd(fca_t *agent, fcf_err_t *err)
         on_node.owns = fca_agent_owns;
     }
 
-    failures.etcd = node.etcd = ring.etcd = agent->etcd;
+    failures.etcd = node.etcd = ring.etcd = all->etcd = agent->etcd;
 
     if ((all->failures = fca_failures_new(&failures, err)) == NULL
         || (agent->node = fca_node_new(&node, &on_node, err)) == NULL)

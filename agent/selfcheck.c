@@ -192,7 +192,7 @@ fca_selfcheck_spawn(fca_selfcheck_t *check, fcf_err_t *err)
     fca_selfcheck_conf(check);
     check->vmm = fca_vmm_spawn(&check->conf, &spec, fca_selfcheck_vmm, check,
                                err);
-    free(config);
+    fcf_env_wipe(config);
 }
 
 static void

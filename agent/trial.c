@@ -206,7 +206,7 @@ fca_trial_spawn(fca_trial_t *trial)
 
     trial->vmm = fca_vmm_spawn(&trial->vmm_conf, &spec, fca_trial_event, trial,
                                &err);
-    free(config);
+    fcf_env_wipe(config);
 
     if (trial->vmm == NULL) {
         fca_trial_failed(trial, "the VMM", &err);

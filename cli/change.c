@@ -134,24 +134,20 @@ fcc_scale(fcc_t *fcc, fcf_err_t *err)
 }
 
 
-/* the spec first: what is left of versions, should etcd go away, is nothing */
 static int
-fcc_rm_keys(fcc_t *fcc, const fcc_reply_t *versions, const char *spec,
-    fcf_err_t *err)
+fcc_rm_keys(fcc_t *fcc, const fcc_reply_t *keys, fcf_err_t *err)
 {
     int            rc;
     size_t         i, n;
     fcc_reply_t    reply;
     fcf_etcd_op_t  ops[FCC_TXN_OPS];
 
-    for (n = i = 0; i <= versions->nkvs; i++) {
+    for (n = i = 0; i < keys->nkvs; i++) {
 
-        ops[n++] = (fcf_etcd_op_t) {
-            .op = FCF_OP_DELETE,
-            .key = i == 0 ? spec : versions->kvs[i - 1].key,
-        };
+        ops[n++] = (fcf_etcd_op_t) { .op = FCF_OP_DELETE,
+                                     .key = keys->kvs[i].key };
 
-        if (n == FCC_TXN_OPS || i == versions->nkvs) {
+        if (n == FCC_TXN_OPS || i + 1 == keys->nkvs) {
 
             rc = fcc_txn(fcc, NULL, 0, ops, n, &reply, err);
             fcc_reply_free(&reply);
@@ -168,12 +164,30 @@ fcc_rm_keys(fcc_t *fcc, const fcc_reply_t *versions, const char *spec,
 }
 
 
+/* who may not see them has none to remove */
+static int
+fcc_rm_secrets(fcc_t *fcc, fcc_reply_t *secrets, fcf_err_t *err)
+{
+    char  key[FCF_KEY_MAX];
+
+    if (fcc_list(fcc, fcf_key_secrets(key, fcc->conf.prefix, fcc->args[0]),
+                 secrets, err) == 0)
+    {
+        return 0;
+    }
+
+    return err->code == FCF_E_AUTH ? 0 : -1;
+}
+
+
+/* the spec first: what is left of the rest, should etcd go away, is nothing;
+ * the environment last, since a start may still ask for it */
 static int
 fcc_rm(fcc_t *fcc, fcf_err_t *err)
 {
     int          rc;
     char         key[FCF_KEY_MAX];
-    fcc_reply_t  spec, versions = { NULL, 0, 0 };
+    fcc_reply_t  spec, versions = { NULL, 0, 0 }, secrets = { NULL, 0, 0 };
 
     rc = fcc_get_spec(fcc, fcc->args[0], &spec, err);
 
@@ -183,9 +197,13 @@ fcc_rm(fcc_t *fcc, fcf_err_t *err)
     }
 
     if (rc == 0) {
-        rc = fcc_rm_keys(fcc, &versions, spec.kvs[0].key, err);
+        rc = fcc_rm_secrets(fcc, &secrets, err) != 0
+             || fcc_rm_keys(fcc, &spec, err) != 0
+             || fcc_rm_keys(fcc, &versions, err) != 0
+             || fcc_rm_keys(fcc, &secrets, err) != 0 ? -1 : 0;
     }
 
+    fcc_reply_free(&secrets);
     fcc_reply_free(&spec);
     fcc_reply_free(&versions);
 
@@ -206,6 +224,6 @@ const fcc_verb_t  fcc_verb_scale = {
 };
 
 const fcc_verb_t  fcc_verb_rm = {
-    "rm", "NAME", "removes a function and all its versions", 1, 1, NULL,
+    "rm", "NAME", "removes a function, its versions and its environment", 1, 1, NULL,
     "Its instances end their requests and stop.\n", fcc_rm
 };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/rollout.h"
+#include "cli/env.h"
 
 static const char *const  fcc_endings[] = {
     ".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", NULL
@@ -123,6 +123,11 @@ fcc_deploy_elsewhere(const fcc_rollout_t *rollout, const fcc_source_t *source)
 static int
 fcc_deploy_serve(fcc_rollout_t *rollout, int wait, fcf_err_t *err)
 {
+    if (wait) {
+        (void) fprintf(stderr, "fcfaas: %s: waiting for version %" PRId64
+                       " to be ready\n", rollout->name, rollout->version);
+    }
+
     if ((wait && fcc_ready(rollout, err) != 0)
         || fcc_rollout_serve(rollout, err) != 0)
     {
@@ -134,13 +139,29 @@ fcc_deploy_serve(fcc_rollout_t *rollout, int wait, fcf_err_t *err)
 }
 
 
+int
+fcc_rollout_new(fcc_rollout_t *rollout, const char *source, fcf_err_t *err)
+{
+    int  wait, at_once;
+
+    wait = fcc_opt(rollout->fcc, "no-wait") == NULL;
+    at_once = !wait && rollout->percent == 100;
+
+    if (fcc_rollout_create(rollout, source, at_once, err) != 0) {
+        return -1;
+    }
+
+    return at_once ? fcc_rollout_print(rollout, "current", err)
+                   : fcc_deploy_serve(rollout, wait, err);
+}
+
+
 static int
 fcc_deploy_version(fcc_rollout_t *rollout, const fcc_source_t *source,
     fcf_err_t *err)
 {
-    int  known, wait;
+    int  known;
 
-    wait = fcc_opt(rollout->fcc, "no-wait") == NULL;
     known = fcc_deploy_known(rollout);
 
     rollout->version = known ? rollout->newest : rollout->newest + 1;
@@ -157,23 +178,28 @@ fcc_deploy_version(fcc_rollout_t *rollout, const fcc_source_t *source,
 
     fcc_deploy_elsewhere(rollout, source);
 
-    if (!known && fcc_rollout_create(rollout, source->label,
-                                     !wait && rollout->percent == 100, err)
-                  != 0)
-    {
+    return !known ? fcc_rollout_new(rollout, source->label, err)
+           : fcc_deploy_serve(rollout, fcc_opt(rollout->fcc, "no-wait")
+                                       == NULL, err);
+}
+
+
+/* what was set before there was anything to set it for */
+static int
+fcc_deploy_first(fcc_rollout_t *rollout, fcf_err_t *err)
+{
+    int64_t  generation;
+
+    generation = 0;
+
+    if (fcc_env_first(rollout, &generation, err) != 0) {
         return -1;
     }
 
-    if (!known && !wait && rollout->percent == 100) {
-        return fcc_rollout_print(rollout, "current", err);
-    }
-
-    if (wait) {
-        (void) fprintf(stderr, "fcfaas: %s: waiting for version %" PRId64
-                       " to be ready\n", rollout->name, rollout->version);
-    }
-
-    return fcc_deploy_serve(rollout, wait, err);
+    return generation == 0
+           || json_object_set_new(rollout->spec, "secrets_generation",
+                                  json_integer(generation)) == 0
+           ? 0 : fcf_err_set(err, FCF_E_NOMEM, "no memory");
 }
 
 
@@ -181,6 +207,7 @@ static int
 fcc_deploy_image(fcc_rollout_t *rollout, fcc_source_t *source, fcf_err_t *err)
 {
     if (fcc_spec_merge(rollout, source, err) != 0
+        || (rollout->old == NULL && fcc_deploy_first(rollout, err) != 0)
         || fcc_source_look(source, &rollout->fcc->conf,
                            rollout->decoded.runtime, err) != 0
         || fcc_image_put(source, &rollout->fcc->conf, err) != 0)

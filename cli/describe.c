@@ -188,6 +188,11 @@ fcc_describe_spec(const fcc_described_t *d)
 
     fcc_line("port", "%d", s->port);
 
+    if (s->secrets_generation != 0) {
+        fcc_line("environment", "generation %" PRId64 ", see fcfaas env, "
+                 "fcfaas secret", s->secrets_generation);
+    }
+
     if (s->code_sha256[0] != '\0') {
         fcc_line("code", "sha256 %s, %" PRId64 " bytes", s->code_sha256,
                  s->code_size);

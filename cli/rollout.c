@@ -80,6 +80,11 @@ fcc_rollout_close(fcc_rollout_t *rollout)
     fcc_reply_free(&rollout->versions);
     json_decref(rollout->old);
     json_decref(rollout->spec);
+
+    while (rollout->ndropped > 0) {
+        free(rollout->dropped[--rollout->ndropped]);
+    }
+
     memset(rollout, 0, sizeof(fcc_rollout_t));
 }
 
@@ -242,73 +247,6 @@ fcc_keep_old(const fcc_rollout_t *rollout, fcf_etcd_op_t *op, char *key,
 }
 
 
-static int
-fcc_number_cmp(const void *a, const void *b)
-{
-    int64_t  x = *(const int64_t *) a, y = *(const int64_t *) b;
-
-    return (x < y) - (x > y);           /* the newest first */
-}
-
-
-/* is it current, before that, or has it a share? */
-static int
-fcc_version_used(const fcc_rollout_t *rollout, int64_t version)
-{
-    return version == rollout->version
-           || (rollout->old != NULL
-               && (version == rollout->old_spec.version
-                   || version == rollout->old_spec.previous
-                   || fcf_spec_serves(&rollout->old_spec, version)));
-}
-
-
-/* deletes all but the last ten, as many as fit; the keys stand in versions */
-static size_t
-fcc_old_versions(const fcc_rollout_t *rollout, fcf_etcd_op_t *ops, size_t max)
-{
-    size_t           i, n, nops;
-    int64_t         *numbers;
-    fcf_key_t        key;
-    const fcf_kv_t  *kv;
-
-    numbers = calloc(rollout->versions.nkvs + 1, sizeof(int64_t));
-
-    if (numbers == NULL) {
-        return 0;
-    }
-
-    numbers[0] = rollout->version;
-
-    for (n = 1, i = 0; i < rollout->versions.nkvs; i++) {
-
-        kv = &rollout->versions.kvs[i];
-        fcf_key_parse(&key, rollout->fcc->conf.prefix, kv->key, kv->key_len);
-
-        if (key.kind == FCF_KEY_SPEC_VERSION && key.number != numbers[0]) {
-            numbers[n++] = key.number;
-        }
-    }
-
-    qsort(numbers, n, sizeof(int64_t), fcc_number_cmp);
-
-    for (nops = 0, i = FCC_VERSIONS_KEPT; i < n && nops < max; i++) {
-
-        kv = fcc_version_used(rollout, numbers[i]) ? NULL
-             : fcc_rollout_version(rollout, numbers[i]);
-
-        if (kv != NULL) {
-            ops[nops++] = (fcf_etcd_op_t) { .op = FCF_OP_DELETE,
-                                            .key = kv->key };
-        }
-    }
-
-    free(numbers);
-
-    return nops;
-}
-
-
 int
 fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     fcf_err_t *err)
@@ -319,7 +257,7 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     size_t           n;
     fcc_reply_t      reply;
     fcf_etcd_op_t    ops[FCC_OPS_MAX];
-    fcf_etcd_cmp_t   cmp[2];
+    fcf_etcd_cmp_t   cmp[3];
     fcf_deployed_t   deployed;
     const char      *prefix;
 
@@ -347,14 +285,21 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
                                  .value = version,
                                  .value_len = strlen(version) };
 
+    if (rollout->also != NULL) {
+        cmp[2] = (fcf_etcd_cmp_t) { .what = FCF_CMP_ABSENT,
+                                    .key = rollout->also->key };
+        ops[n++] = *rollout->also;
+    }
+
     if (current) {
         ops[n++] = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = spec_key,
                                      .value = serving,
                                      .value_len = strlen(serving) };
-        n += fcc_old_versions(rollout, ops + n, FCC_OPS_MAX - n);
+        n += fcc_versions_drop(rollout, ops + n, FCC_OPS_MAX - n);
     }
 
-    rc = fcc_txn(rollout->fcc, cmp, 2, ops, n, &reply, err);
+    rc = fcc_txn(rollout->fcc, cmp, rollout->also != NULL ? 3 : 2, ops, n,
+                 &reply, err);
 
     if (rc == 0 && !reply.succeeded) {
         rc = fcc_lost(rollout, err);
@@ -390,7 +335,7 @@ fcc_rollout_serve(fcc_rollout_t *rollout, fcf_err_t *err)
 
     ops[0] = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = key, .value = text,
                                .value_len = strlen(text) };
-    n = 1 + fcc_old_versions(rollout, ops + 1, FCC_OPS_MAX - 1);
+    n = 1 + fcc_versions_drop(rollout, ops + 1, FCC_OPS_MAX - 1);
 
     rc = fcc_txn(rollout->fcc, &cmp, 1, ops, n, &reply, err);
 

@@ -11,6 +11,7 @@
 #include "cli/source.h"
 
 #define FCC_VERSIONS_KEPT  10
+#define FCC_DROPPED_MAX    32
 
 typedef struct {
     fcc_t          *fcc;
@@ -28,6 +29,10 @@ typedef struct {
     int             percent;            /* of the requests; 100: it becomes
                                            current */
     int             timeout_s;          /* to be ready; 0: not said */
+    const fcf_etcd_op_t  *also;         /* put with the version, of a key that
+                                           must not be there; NULL: nothing */
+    char           *dropped[FCC_DROPPED_MAX];   /* keys in what is deleted */
+    size_t          ndropped;
 } fcc_rollout_t;
 
 /* Looks at the options that all of them have, and reads what is there. */
@@ -38,6 +43,10 @@ void fcc_rollout_close(fcc_rollout_t *rollout);
 /* What a version's key says; NULL: there is none. */
 const fcf_kv_t *fcc_rollout_version(const fcc_rollout_t *rollout,
     int64_t version);
+/* versions.c: deletes all but the last ten, and the environments that nobody
+ * else has, as many as fit; returns how many */
+size_t fcc_versions_drop(fcc_rollout_t *rollout, fcf_etcd_op_t *ops,
+    size_t max);
 /* Puts rollout->spec as the version; with "current" it becomes that at once. */
 int fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     fcf_err_t *err) fcf_must_check;
@@ -51,10 +60,18 @@ int fcc_rollout_print(const fcc_rollout_t *rollout, const char *state,
  * standard error what happens.  -1: it did not come up, *err says why. */
 int fcc_ready(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
 
+/* deploy.c: a version that is put, seen to be ready and made current, and how
+ * that ended is told; what the command ends with, or -1 */
+int fcc_rollout_new(fcc_rollout_t *rollout, const char *source,
+    fcf_err_t *err);
+
 /* spec.c: the new spec: of what is there, of fcfaas.json in the source, of
  * --spec and of the flags, each before the one named here */
 int fcc_spec_merge(fcc_rollout_t *rollout, const fcc_source_t *source,
     fcf_err_t *err) fcf_must_check;
+/* The new spec: as the current one, with that environment. */
+int fcc_spec_keep(fcc_rollout_t *rollout, int64_t generation, fcf_err_t *err)
+    fcf_must_check;
 /* what this JSON is as a spec */
 int fcc_spec_read(fcf_spec_t *out, const json_t *spec, fcf_err_t *err)
     fcf_must_check;

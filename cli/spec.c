@@ -9,10 +9,14 @@
 /* in a function's directory: what its spec is to say */
 #define FCC_SPEC_FILE  "fcfaas.json"
 
-/* made by the commands themselves */
+/* made by the commands themselves; and those of them that are of one version
+ * alone */
 static const char *const  fcc_spec_own[] = {
-    "version", "previous", "code", "traffic", "deployed", NULL
+    "secrets_generation", "version", "previous", "code", "traffic",
+    "deployed", NULL
 };
+
+static const char *const *const  fcc_spec_version = fcc_spec_own + 1;
 
 
 static int
@@ -207,8 +211,8 @@ fcc_spec_bare(const json_t *spec)
 
     bare = spec != NULL ? json_copy((json_t *) spec) : json_object();
 
-    for (i = 0; bare != NULL && fcc_spec_own[i] != NULL; i++) {
-        (void) json_object_del(bare, fcc_spec_own[i]);
+    for (i = 0; bare != NULL && fcc_spec_version[i] != NULL; i++) {
+        (void) json_object_del(bare, fcc_spec_version[i]);
     }
 
     return bare;
@@ -229,6 +233,29 @@ fcc_spec_merge(fcc_rollout_t *rollout, const fcc_source_t *source,
            || fcc_spec_option(rollout->fcc, rollout->spec, err) != 0
            || fcc_spec_flags(rollout->fcc, rollout->spec, err) != 0
            ? -1 : fcc_spec_read(&rollout->decoded, rollout->spec, err);
+}
+
+
+int
+fcc_spec_keep(fcc_rollout_t *rollout, int64_t generation, fcf_err_t *err)
+{
+    json_t  *code;
+
+    code = json_object_get(rollout->old, "code");
+    rollout->spec = fcc_spec_bare(rollout->old);
+
+    if (rollout->spec == NULL
+        || (code != NULL
+            && json_object_set(rollout->spec, "code", code) != 0)
+        || json_object_set_new(rollout->spec, "secrets_generation",
+                               json_integer(generation)) != 0
+        || json_object_set_new(rollout->spec, "version",
+                               json_integer(rollout->version)) != 0)
+    {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    return fcc_spec_read(&rollout->decoded, rollout->spec, err);
 }
 
 

@@ -1,6 +1,6 @@
 /*
  * The JSON values of the contract.  One decode and one encode per kind, in
- * fcf_job.c, fcf_instance.c, fcf_slot.c, fcf_spec.c, fcf_failure.c,
+ * fcf_job.c, fcf_instance.c, fcf_slot.c, fcf_spec.c, fcf_env.c, fcf_failure.c,
  * fcf_worker.c.
  *
  * decode: fills *out completely (defaults where a field is absent), copies
@@ -94,6 +94,7 @@ typedef struct {
     /* stores that have it, as URLs with a blank between; "" if absent */
     char      code_where[FCF_WHERE_MAX + 1];
     fcf_snapshot_e  snapshot;
+    int64_t   secrets_generation;   /* of its environment; 0: it has none */
     unsigned  ntraffic;             /* 0: all to the version */
     fcf_traffic_t  traffic[FCF_TRAFFIC_MAX];    /* percents add up to 100 */
 } fcf_spec_t;
@@ -112,6 +113,40 @@ int fcf_spec_decode(fcf_spec_t *out, const char *text, size_t len,
 char *fcf_spec_encode(const fcf_spec_t *spec);
 /* the fields that a spec or a version may have, up to a NULL */
 extern const char *const  fcf_spec_fields[];
+
+#define FCF_ENV_NAME_MAX  128
+
+/* A generation of a function's environment, at most FCF_VALUE_MAX bytes of
+ * JSON: variables by their names, each once. */
+typedef struct {
+    char     *name, *value;
+    int       secret;               /* never shown */
+} fcf_var_t;
+
+typedef struct {
+    fcf_var_t  *vars;               /* in the order of their names */
+    size_t      nvars;
+} fcf_env_t;                        /* zeroed memory is an empty one */
+
+/* on failure there is nothing to free, and no value in the message */
+int fcf_env_decode(fcf_env_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+/* to be freed by fcf_env_wipe() */
+char *fcf_env_encode(const fcf_env_t *env);
+/* frees text with a value in it; NULL: nothing */
+void fcf_env_wipe(char *text);
+void fcf_env_free(fcf_env_t *env);
+/* NULL: it is not there */
+const fcf_var_t *fcf_env_get(const fcf_env_t *env, const char *name);
+/* -1: out of memory, and nothing is changed */
+int fcf_env_set(fcf_env_t *env, const char *name, const char *value,
+    int secret) fcf_must_check;
+/* 1: it was there */
+int fcf_env_unset(fcf_env_t *env, const char *name);
+/* [A-Za-z_][A-Za-z0-9_]*, and none that each instance has anyway */
+int fcf_env_name_check(const char *name, fcf_err_t *err) fcf_must_check;
+/* that it is not too large */
+int fcf_env_check(const fcf_env_t *env, fcf_err_t *err) fcf_must_check;
 
 #define FCF_BY_MAX      128
 #define FCF_SOURCE_MAX  512

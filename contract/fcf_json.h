@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <jansson.h>
-#include "contract/fcf_err.h"
+#include "contract/fcf_codec.h"
 
 typedef struct {
     const char  *name;
@@ -43,6 +43,11 @@ int fcf_address_valid(const char *s, size_t len);
 void fcf_json_put_int(json_t **obj, const char *name, int64_t value);
 void fcf_json_put_str(json_t **obj, const char *name, const char *value);
 void fcf_json_put(json_t **obj, const char *name, json_t *value);  /* steals */
+
+/* "env" and "secrets", objects of their variables */
+void fcf_env_json(const fcf_env_t *env, json_t **obj);
+/* wipes what is kept of both, and frees obj, which may be NULL */
+void fcf_env_json_free(json_t *obj);
 
 /* one line, malloc'd; frees obj; NULL: out of memory */
 char *fcf_json_text(json_t *obj);

@@ -114,6 +114,19 @@ fcf_key_parse_spec(fcf_key_t *out, fcf_key_rest_t *rest)
 
 
 static fcf_key_e
+fcf_key_parse_secret(fcf_key_t *out, fcf_key_rest_t *rest)
+{
+    if (!fcf_key_id(out->function_id, rest) || !fcf_key_skip(rest, "/")) {
+        return FCF_KEY_OTHER;
+    }
+
+    out->number = fcf_key_number(rest);
+
+    return (out->number < 1) ? FCF_KEY_OTHER : FCF_KEY_SECRET;
+}
+
+
+static fcf_key_e
 fcf_key_parse_function(fcf_key_t *out, fcf_key_rest_t *rest)
 {
     int        (*valid)(const char *s, size_t len);
@@ -175,6 +188,9 @@ fcf_key_parse(fcf_key_t *out, const char *prefix, const char *key, size_t len)
 
     if (fcf_key_skip(&rest, "/specs/")) {
         kind = fcf_key_parse_spec(out, &rest);
+
+    } else if (fcf_key_skip(&rest, "/secrets/")) {
+        kind = fcf_key_parse_secret(out, &rest);
 
     } else if (fcf_key_skip(&rest, "/functions/")) {
         kind = fcf_key_parse_function(out, &rest);

@@ -231,6 +231,22 @@ fcf_key_version(char *buf, const char *prefix, const char *function_id,
 
 
 char *
+fcf_key_secrets(char *buf, const char *prefix, const char *function_id)
+{
+    return fcf_key_printf(buf, "%s/secrets/%s/", prefix, function_id);
+}
+
+
+char *
+fcf_key_secret(char *buf, const char *prefix, const char *function_id,
+    int64_t generation)
+{
+    return fcf_key_printf(buf, "%s/secrets/%s/%" PRId64, prefix, function_id,
+                          generation);
+}
+
+
+char *
 fcf_key_function(char *buf, const char *prefix, const char *function_id)
 {
     return fcf_key_printf(buf, "%s/functions/%s/", prefix, function_id);

@@ -85,6 +85,10 @@ char *fcf_key_versions(char *buf, const char *prefix,
     const char *function_id);
 char *fcf_key_version(char *buf, const char *prefix, const char *function_id,
     int64_t version);
+/* all generations of its environment; one */
+char *fcf_key_secrets(char *buf, const char *prefix, const char *function_id);
+char *fcf_key_secret(char *buf, const char *prefix, const char *function_id,
+    int64_t generation);
 /* all that agents say of it */
 char *fcf_key_function(char *buf, const char *prefix,
     const char *function_id);
@@ -109,6 +113,7 @@ typedef enum {
     FCF_KEY_OTHER = 0,      /* not ours, or of a kind not known yet: ignore */
     FCF_KEY_SPEC,
     FCF_KEY_SPEC_VERSION,
+    FCF_KEY_SECRET,         /* number = generation */
     FCF_KEY_INSTANCE,       /* name = worker_id */
     FCF_KEY_SLOT,           /* number = k */
     FCF_KEY_FAILURE,        /* name = request_id */
@@ -119,7 +124,7 @@ typedef struct {
     fcf_key_e   kind;
     char        function_id[FCF_ID_MAX + 1];
     char        name[FCF_WORKER_ID_MAX + 1];
-    int64_t     number;     /* slot k, spec version */
+    int64_t     number;     /* slot k, spec version, generation */
 } fcf_key_t;
 
 /* Takes an etcd key apart.  Never fails: what does not parse is OTHER. */

@@ -8,7 +8,8 @@
 const char *const  fcf_spec_fields[] = {
     "version", "previous", "cpu", "memory_mb", "concurrency", "min_instances",
     "max_instances", "idle_timeout_s", "boot_timeout_s", "timeout_s", "port",
-    "runtime", "code", "snapshot", "traffic", "deployed", NULL
+    "runtime", "code", "snapshot", "secrets_generation", "traffic", "deployed",
+    NULL
 };
 
 
@@ -173,6 +174,8 @@ fcf_spec_take(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
         || fcf_json_int(obj, "port", 1, 65535, &out->port, err) != 0
         || fcf_json_str(obj, "runtime", out->runtime, sizeof(out->runtime),
                         fcf_id_valid, err)
+        || fcf_json_int64(obj, "secrets_generation", 0, INT64_MAX,
+                          &out->secrets_generation, err)
         || fcf_spec_code(out, obj, err) != 0
         || fcf_spec_snapshot(out, obj, err) != 0
         || fcf_spec_traffic(out, obj, err) != 0)
@@ -264,6 +267,11 @@ fcf_spec_encode(const fcf_spec_t *spec)
     if (spec->snapshot != FCF_SNAPSHOT_AUTO) {
         fcf_json_put(&obj, "snapshot",
                      json_boolean(spec->snapshot == FCF_SNAPSHOT_YES));
+    }
+
+    if (spec->secrets_generation != 0) {
+        fcf_json_put_int(&obj, "secrets_generation",
+                         spec->secrets_generation);
     }
 
     if (spec->ntraffic != 0) {

@@ -263,7 +263,7 @@ fca_instance_free(fca_instance_t *inst)
     TAILQ_REMOVE(&inst->all->list, inst, link);
     fca_later_free(inst->record);
     free(inst->job_text);
-    free(inst->images);
+    fca_inst_boot_end(inst);
     free(inst);
 }
 

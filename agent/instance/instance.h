@@ -75,6 +75,7 @@ typedef struct {
     fca_routes_t                  *routes;      /* NULL: they have ended */
     const fca_vmm_conf_t          *vmm;
     fca_looker_t                  *looker;
+    fcf_etcd_t                    *etcd;
     fca_snaps_t                   *snaps;       /* NULL: none are used */
     char                           cpu_model[FCA_SNAP_DIGEST + 1];
     fca_template_t                *template;    /* NULL: none is made now */

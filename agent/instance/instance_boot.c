@@ -158,12 +158,13 @@ fca_inst_start(fca_instance_t *inst)
 
     fca_inst_guest(&config, all, inst->function_id, inst->worker_id,
                    &inst->spec, &inst->nic);
+    config.env = inst->snap ? NULL : &inst->env;
     json = fca_guest_config(&config);
     record = fca_inst_record_text(inst, inst->snap ? FCA_S_RESTORE
                                                    : inst->state);
 
     if (json == NULL || record == NULL) {
-        free(json);
+        fcf_env_wipe(json);
         free(record);
         fca_fail_here(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
                       "no memory for the VM's files");
@@ -186,12 +187,11 @@ fca_inst_start(fca_instance_t *inst)
     }
 
     inst->vmm = fca_vmm_spawn(all->vmm, &spec, fca_inst_vmm_event, inst, &why);
-    free(json);
+    fcf_env_wipe(json);
     free(record);
 
     if (inst->snap == NULL) {
-        free(inst->images);
-        inst->images = NULL;
+        fca_inst_boot_end(inst);
     }
 
     if (inst->vmm == NULL) {
@@ -222,7 +222,9 @@ FCA_ACTION(nic_early)
     (void) event;
     (void) err;
 
-    if (!fca_inst_snap_there(inst)) {
+    if (inst->nic_state == FCA_NIC_HELD && inst->secrets == NULL
+        && !fca_inst_snap_there(inst))
+    {
         fca_inst_start(inst);
     }
 }
@@ -296,8 +298,9 @@ FCA_ACTION(vmm_timeout)
 FCA_ACTION(nic_timeout)
 {
     (void) err;
-    fca_fail_here(inst, event, FCF_FAILURE_BOOT_TIMEOUT, "no network device "
-                  "within %u s", fca_state_ms(FCA_S_NETWORK) / 1000);
+    fca_fail_here(inst, event, FCF_FAILURE_BOOT_TIMEOUT, "no %s within %u s",
+                  inst->secrets ? "environment" : "network device",
+                  fca_state_ms(FCA_S_NETWORK) / 1000);
 }
 
 FCA_ACTION(boot_exit)
@@ -432,8 +435,7 @@ FCA_ACTION(accepted)
     (void) err;
     inst->was_restored = inst->state == FCA_S_RESTORED;
     fca_inst_snap_end(inst);
-    free(inst->images);
-    inst->images = NULL;
+    fca_inst_boot_end(inst);
 
     /* first, since the port may turn out to be another */
     if (fca_inst_serve(inst, &why) != 0) {

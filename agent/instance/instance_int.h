@@ -7,6 +7,7 @@
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/instance/instance.h"
+#include "agent/store/secrets.h"
 #include "agent/vmm/guest_config.h"
 #include "agent/vmm/vmm_ask.h"
 
@@ -46,6 +47,8 @@ typedef enum {
     X(NO_IMAGES,    "no images")                                            \
     X(CLAIM_OK,     "slot claimed")                                         \
     X(CLAIM_NO,     "no slot")          /* inst->refusal says why */        \
+    X(ENV,          "environment read")                                     \
+    X(NO_ENV,       "no environment")                                       \
     X(NIC,          "nic taken")                                            \
     X(NIC_FAILED,   "no nic")                                               \
     X(MOVED,        "nic moved")                                            \
@@ -119,6 +122,8 @@ struct fca_instance_s {
                                                for by its version */
     fca_image_look_t             *look;         /* while it looks */
     fca_images_t                 *images;       /* until spawned, or up */
+    fca_secrets_t                *secrets;      /* being read */
+    fcf_env_t                     env;          /* as long as the images */
     fca_snap_id_t                 snap_id;      /* key "": it has none */
     fca_snap_t                   *snap;         /* while it is restored */
     fca_ask_t                    *ask;          /* while it wakes */
@@ -188,8 +193,8 @@ void fca_instance_count(fca_instance_t *inst, fca_instance_state_e next);
 
 /* instance_keys.c */
 int fca_inst_keys(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
-/* the slot, and with it the NIC: neither needs the other, and each takes as
- * long */
+/* the slot, and with it NIC and environment: none needs the other, and each
+ * takes as long */
 void fca_inst_claim(fca_instance_t *inst);
 void fca_inst_put(fca_instance_t *inst, fcf_instance_state_e state);
 void fca_inst_unput(fca_instance_t *inst);
@@ -204,6 +209,12 @@ void fca_inst_record(fca_instance_t *inst);
 /* instance_look.c: its first step, which ends in IMAGES or NO_IMAGES */
 int fca_inst_look(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 void fca_inst_look_end(fca_instance_t *inst);
+
+/* instance_env.c */
+/* reads it, if the spec names one, which ends in ENV or NO_ENV */
+void fca_inst_env(fca_instance_t *inst);
+/* nothing is booted of it, or of the images, any more */
+void fca_inst_boot_end(fca_instance_t *inst);
 
 /* instance_restore.c */
 unsigned fca_inst_restore_ms(const fca_instance_t *inst);
@@ -281,6 +292,7 @@ FCA_ACTION(give_back);
 FCA_ACTION(nic_failed);
 FCA_ACTION(nic_early);
 FCA_ACTION(spawned_early);
+FCA_ACTION(no_env);             /* instance_env.c */
 FCA_ACTION(nic);                /* instance_restore.c */
 FCA_ACTION(apart);
 FCA_ACTION(spawned);

@@ -120,7 +120,11 @@ static void
 fca_claim_begin(fca_instance_t *inst)
 {
     fca_keys_claim(inst->keys);
-    fca_inst_nic(inst);
+    fca_inst_env(inst);
+
+    if (inst->state == FCA_S_CLAIMED) {
+        fca_inst_nic(inst);
+    }
 }
 
 /* the instance may be gone when Redis answers */

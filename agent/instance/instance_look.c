@@ -7,7 +7,7 @@
 #include "agent/instance/template.h"
 
 /* what the guest's memory holds, in another order, is another snapshot */
-#define FCA_SNAP_LAYOUT  "1"
+#define FCA_SNAP_LAYOUT  "2"
 
 static int
 fca_snap_wanted(const fca_conf_t *conf, const fcf_spec_t *spec)
@@ -47,8 +47,8 @@ fca_inst_snap_id(fca_instance_t *inst, const fca_images_t *images)
     }
 
     inet_ntop(AF_INET, &conf->bridge_address, gateway, sizeof(gateway));
-    snprintf(numbers, sizeof(numbers), "%" PRId64 " %d %d %d %u %d",
-             spec->version, spec->cpu, spec->memory_mb, spec->port,
+    snprintf(numbers, sizeof(numbers), "%" PRId64 " %" PRId64 " %d %d %d %u "
+             "%d", spec->version, spec->secrets_generation, spec->cpu, spec->memory_mb, spec->port,
              conf->bridge_prefix_len, conf->egress);
 
     i = 0;

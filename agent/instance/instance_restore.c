@@ -76,11 +76,16 @@ fca_inst_moved(void *arg, const fcf_err_t *err)
     fca_instance_event(inst, err ? FCA_E_NOT_MOVED : FCA_E_MOVED, err);
 }
 
+/* both are there: NIC and environment */
 FCA_ACTION(nic)
 {
     fca_instances_t  *all = inst->all;
 
     (void) err;
+
+    if (inst->nic_state != FCA_NIC_HELD || inst->secrets) {
+        return;
+    }
 
     if (!fca_inst_snap_find(inst)) {
         fca_inst_spawn(inst, event);

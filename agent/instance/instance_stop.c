@@ -33,6 +33,7 @@ fca_stop_begin(fca_instance_t *inst, fca_event_e event)
     fca_instances_t  *all = inst->all;
 
     fca_inst_look_end(inst);
+    fca_inst_boot_end(inst);
     fca_probe_stop(inst);
     fca_inst_snap_end(inst);
     all->loop->timer_stop(inst->extend_timer);

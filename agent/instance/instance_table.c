@@ -35,6 +35,8 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
     [FCA_S_CLAIMED] = {
         [FCA_E_CLAIM_OK]   = fca_on_claimed,
         [FCA_E_CLAIM_NO]   = fca_on_refused,
+        [FCA_E_ENV]        = fca_on_nic_early,
+        [FCA_E_NO_ENV]     = fca_on_no_env,
         [FCA_E_NIC]        = fca_on_nic_early,
         [FCA_E_NIC_FAILED] = fca_on_nic_failed,
         [FCA_E_SPAWNED]    = fca_on_spawned_early,
@@ -45,6 +47,8 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
     },
 
     [FCA_S_NETWORK] = {
+        [FCA_E_ENV]        = fca_on_nic,
+        [FCA_E_NO_ENV]     = fca_on_no_env,
         [FCA_E_NIC]        = fca_on_nic,
         [FCA_E_NIC_FAILED] = fca_on_nic_failed,
         [FCA_E_SLOT_LOST]  = fca_on_slot_lost,

@@ -133,6 +133,9 @@ fca_template_step(fca_template_t *t, const fcf_err_t *err)
         t->look = NULL;
     }
 
+    fca_secrets_drop(t->secrets);
+    t->secrets = NULL;
+
     if (t->ask) {
         fca_ask_cancel(t->ask);
         t->ask = NULL;
@@ -176,6 +179,7 @@ template_free(fca_template_t *t)
                           fca_vmm_memory_mb(all->vmm, t->spec.memory_mb));
     }
 
+    fcf_env_free(&t->env);
     free(t->images);
     free(t);
 }
@@ -200,6 +204,7 @@ const fca_template_pt  fca_template_table[FCA_T_N][FCA_TE_N] = {
 
     [FCA_T_LOOKING] = {
         [FCA_TE_IMAGES]     = fca_template_images,
+        [FCA_TE_ENV]        = fca_template_env,
         [FCA_TE_FAILED]     = fca_template_fail,
         [FCA_TE_STOP]       = fca_template_end,
         [FCA_TE_TIMEOUT]    = fca_template_fail,

@@ -32,6 +32,7 @@ typedef enum {
 
 #define FCA_TEMPLATE_EVENTS(X)                                              \
     X(IMAGES)                                                               \
+    X(ENV)                                                                  \
     X(NIC)                                                                  \
     X(SPAWNED)                                                              \
     X(CONFIGURED)                                                           \

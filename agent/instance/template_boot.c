@@ -35,8 +35,37 @@ fca_template_looked(void *arg, const fca_images_t *images, const fcf_err_t *err)
     fca_template_event(t, err ? FCA_TE_FAILED : FCA_TE_IMAGES, err);
 }
 
+static void
+template_env_read(void *arg, fcf_env_t *env, const fcf_err_t *err)
+{
+    fca_template_t  *t = arg;
+
+    t->secrets = NULL;
+    t->env = *env;
+    fca_template_event(t, err ? FCA_TE_FAILED : FCA_TE_ENV, err);
+}
+
 void
 fca_template_images(fca_template_t *t, const fcf_err_t *err)
+{
+    fcf_err_t         why;
+    fca_instances_t  *all = t->all;
+
+    if (t->spec.secrets_generation == 0) {
+        fca_template_env(t, err);
+        return;
+    }
+
+    t->secrets = fca_secrets_read(all->etcd, all->conf->prefix,
+                                  t->function_id, t->spec.secrets_generation,
+                                  template_env_read, t, &why);
+    if (t->secrets == NULL) {
+        fca_template_fail(t, &why);
+    }
+}
+
+void
+fca_template_env(fca_template_t *t, const fcf_err_t *err)
 {
     uid_t            uid = fca_jail_uid(t->all, t->uid);
     fcf_err_t        why;
@@ -90,6 +119,7 @@ fca_template_nic(fca_template_t *t, const fcf_err_t *err)
 
     fca_inst_guest(&config, all, t->function_id, t->worker_id, &t->spec,
                    &t->nic);
+    config.env = &t->env;
     json = fca_guest_config(&config);
 
     /* no record: who finds it ends it */
@@ -107,7 +137,8 @@ fca_template_nic(fca_template_t *t, const fcf_err_t *err)
 
     } else {
         t->vmm = fca_vmm_spawn(all->vmm, &spec, template_vmm, t, &why);
-        free(json);
+        fcf_env_wipe(json);
+        fcf_env_free(&t->env);
     }
 
     if (t->vmm == NULL) {

@@ -18,6 +18,8 @@ struct fca_template_s {
     fcf_spec_t             spec;
     fca_image_look_t      *look;
     fca_images_t          *images;
+    fca_secrets_t         *secrets;     /* being read */
+    fcf_env_t              env;
     fca_nic_e              nic_state;
     fca_nic_t              nic;
     uint32_t               uid;         /* of the pool; 0: none */
@@ -42,6 +44,8 @@ void fca_template_fail(fca_template_t *t, const fcf_err_t *err);
 void fca_template_looked(void *arg, const fca_images_t *images,
     const fcf_err_t *err);
 void fca_template_ask(void *arg);
+/* its environment is read, if it has one; then it has a NIC taken */
+void fca_template_env(fca_template_t *t, const fcf_err_t *err);
 void fca_template_images(fca_template_t *t, const fcf_err_t *err);
 void fca_template_nic(fca_template_t *t, const fcf_err_t *err);
 void fca_template_spawned(fca_template_t *t, const fcf_err_t *err);

@@ -6,6 +6,7 @@
 #include "agent/base/clock.h"
 #include "agent/vmm/guest_config.h"
 #include "contract/fcf_base64.h"
+#include "contract/fcf_json.h"
 #include "vm/guest.h"
 
 #define SEED_BYTES  64
@@ -95,16 +96,17 @@ mac_text(const fca_guest_config_t *c, char text[MAC_TEXT])
 char *
 fca_guest_config(const fca_guest_config_t *c)
 {
-    char             address[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN];
-    char             mac[MAC_TEXT], *text;
-    json_t          *root;
+    char     address[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN];
+    char     mac[MAC_TEXT], *text;
+    json_t  *root;
+
+    static const fcf_env_t  none;
 
     inet_ntop(AF_INET, &c->address, address, sizeof(address));
     inet_ntop(AF_INET, &c->gateway, gateway, sizeof(gateway));
     mac_text(c, mac);
 
-    root = json_pack("{s:s, s:I, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I, "
-                     "s:{}, s:{}}",
+    root = json_pack("{s:s, s:I, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I}",
                      "function_id", c->function_id,
                      "version", (json_int_t) c->version,
                      "instance_id", c->instance_id,
@@ -114,14 +116,12 @@ fca_guest_config(const fca_guest_config_t *c)
                      "gateway", gateway,
                      "mac", mac,
                      "hostname", c->instance_id,
-                     "time_ms", (json_int_t) fca_unix_ms(),
-                     "env", "secrets");
-    if (root == NULL) {
-        return NULL;
-    }
+                     "time_ms", (json_int_t) fca_unix_ms());
+    fcf_env_json(c->env ? c->env : &none, &root);
 
-    text = add_optional(root, c) == 0 ? json_dumps(root, JSON_COMPACT) : NULL;
-    json_decref(root);
+    text = root != NULL && add_optional(root, c) == 0
+           ? json_dumps(root, JSON_COMPACT) : NULL;
+    fcf_env_json_free(root);
 
     return text;
 }

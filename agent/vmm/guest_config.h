@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <stdint.h>
+#include "contract/fcf_codec.h"
 
 typedef struct {
     const char       *function_id, *instance_id;
@@ -16,10 +17,11 @@ typedef struct {
     int               memory_mb;        /* 0: not told */
     const struct in_addr  *dns;
     size_t            ndns;
+    const fcf_env_t  *env;
 } fca_guest_config_t;
 
 /* malloc'd, with bytes for the guest's random pool, of which no two have the
- * same; NULL: out of memory */
+ * same, and to be freed by fcf_env_wipe(); NULL: out of memory */
 char *fca_guest_config(const fca_guest_config_t *config);
 /* the same of what a clone is told over the control port */
 char *fca_guest_wake(const fca_guest_config_t *config);

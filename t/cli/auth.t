@@ -56,6 +56,11 @@ $r = $cli->run('ls', '--etcd-ca', "$dir/client.crt");
 is($r->{status}, 3, "a server's certificate by somebody else");
 like($r->{err}, qr/certificate/, 'is told');
 
+$r = $cli->run('env', 'hello');
+is($r->{status}, 4, 'no right to environments');
+like($r->{err}, qr/^fcfaas: the environment of hello: .*permission denied/,
+    'is told');
+
 $cli->ok('rm', 'hello');
 is_deeply($cli->json('ls'), [], 'rm');
 

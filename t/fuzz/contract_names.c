@@ -47,6 +47,11 @@ parts(const fcf_key_t *key, const char *prefix, const char *raw, size_t size)
                  "/versions/%lld", (long long) key->number);
         break;
 
+    case FCF_KEY_SECRET:
+        FCT_HOLDS(key->number > 0);
+        fcf_key_secret(again, prefix, key->function_id, key->number);
+        break;
+
     default:
         return;
     }

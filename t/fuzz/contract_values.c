@@ -49,6 +49,44 @@ static const struct {
 };
 
 
+/* an environment is not of one piece */
+static void
+fuzz_env(const uint8_t *data, size_t size)
+{
+    char       *text, *one, *two;
+    fcf_env_t   env;
+    fcf_err_t   err;
+
+    text = fct_copy(data, size, 0);
+    memset(&env, 0x55, sizeof(env));
+
+    if (fcf_env_decode(&env, text, size, &err) != 0) {
+        fct_says(&err);
+        free(text);
+        return;
+    }
+
+    free(text);
+    one = fcf_env_encode(&env);
+    fcf_env_free(&env);
+    FCT_HOLDS(one != NULL && strchr(one, '\n') == NULL);
+
+    /* escapes may have made it longer than what is taken */
+
+    if (fcf_env_decode(&env, one, strlen(one), &err) == 0) {
+        two = fcf_env_encode(&env);
+        FCT_HOLDS(two != NULL && strcmp(one, two) == 0);
+        fcf_env_wipe(two);
+        fcf_env_free(&env);
+
+    } else {
+        FCT_HOLDS(strlen(one) > FCF_VALUE_MAX);
+    }
+
+    fcf_env_wipe(one);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -88,6 +126,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(two);
         free(again);
     }
+
+    fuzz_env(data, size);
 
     return 0;
 }

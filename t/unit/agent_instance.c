@@ -57,6 +57,10 @@ where_it_can_come(void)
     ok(has(FCA_S_CLAIMED, FCA_E_NIC) && has(FCA_S_NETWORK, FCA_E_NIC)
        && has(FCA_S_STOPPING, FCA_E_NIC),
        "a NIC may come before the slot, after it, and late");
+    ok(has(FCA_S_CLAIMED, FCA_E_ENV) && has(FCA_S_NETWORK, FCA_E_ENV)
+       && has(FCA_S_CLAIMED, FCA_E_NO_ENV)
+       && has(FCA_S_NETWORK, FCA_E_NO_ENV),
+       "so may the environment, which may be lacking");
     ok(has(FCA_S_CLAIMED, FCA_E_NIC_FAILED)
        && has(FCA_S_NETWORK, FCA_E_NIC_FAILED)
        && has(FCA_S_STOPPING, FCA_E_NIC_FAILED), "or not");

@@ -38,6 +38,7 @@ static const struct {
 } keys[] = {
     { "/specs/f", FCF_KEY_SPEC, "f", "", 0 },
     { "/specs/f/versions/12", FCF_KEY_SPEC_VERSION, "f", "", 12 },
+    { "/secrets/f/3", FCF_KEY_SECRET, "f", "", 3 },
     { "/functions/f.g/instances/n1-4", FCF_KEY_INSTANCE, "f.g", "n1-4", 0 },
     { "/functions/f/slots/0", FCF_KEY_SLOT, "f", "", 0 },
     { "/functions/f/slots/99999", FCF_KEY_SLOT, "f", "", 99999 },
@@ -57,6 +58,10 @@ static const struct {
     { "/specs/f/versions/-1", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions/1/x", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions/9999999999999999999", FCF_KEY_OTHER, "", "", 0 },
+    { "/secrets/f", FCF_KEY_OTHER, "", "", 0 },
+    { "/secrets/f/", FCF_KEY_OTHER, "", "", 0 },
+    { "/secrets/f/0", FCF_KEY_OTHER, "", "", 0 },
+    { "/secrets/f/3/x", FCF_KEY_OTHER, "", "", 0 },
     { "/functions/f", FCF_KEY_OTHER, "", "", 0 },
     { "/functions/f/slots/x", FCF_KEY_OTHER, "", "", 0 },
     { "/functions/f/slots/4294967296", FCF_KEY_OTHER, "", "", 0 },
