@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent_int.h"
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/host.h"
@@ -181,6 +182,21 @@ fca_agent_open_snaps(fca_t *agent, fcf_err_t *err)
 }
 
 static int
+fca_agent_open_lines(fca_t *agent, fcf_err_t *err)
+{
+    const fca_conf_t  *conf = &agent->conf;
+    fca_lines_conf_t   lines = {
+        .each = (size_t) conf->log_kb << 10,
+        .all = (size_t) conf->log_mb << 20,
+        .age_ms = (int64_t) conf->log_hours * 3600 * 1000,
+    };
+
+    agent->lines = fca_lines_new(&lines, fca_unix_ms(), err);
+
+    return agent->lines ? 0 : -1;
+}
+
+static int
 fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
 {
     fca_instances_t   *all = &agent->all;
@@ -188,7 +204,7 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     fca_routes_conf_t  routes;
 
     agent->http = fcf_http_new(&agent->loop, err);
-    if (agent->http == NULL) {
+    if (agent->http == NULL || fca_agent_open_lines(agent, err) != 0) {
         return -1;
     }
 
@@ -219,6 +235,7 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     all->uids = agent->limits.jail ? &agent->limits.uids : NULL;
     all->vmm = &agent->vmm;
     all->changed = fca_agent_changed;
+    all->said = fca_agent_vm_said;
     all->ended = fca_agent_vm_ended;
     all->closed = fca_agent_route_closed;
     all->failed = fca_agent_failed;
@@ -323,6 +340,7 @@ fca_agent_close(fca_t *agent)
     }
 
     fca_functions_free(&agent->functions);
+    fca_lines_free(agent->lines);
     fca_legacy_free(agent->legacy);
     fca_orders_free(agent->orders);
     fca_notify_free(&agent->notify);

@@ -11,6 +11,7 @@
 #include "agent/base/notify.h"
 #include "agent/base/signals.h"
 #include "agent/functions.h"
+#include "agent/lines.h"
 #include "agent/health.h"
 #include "agent/instance/adopt.h"
 #include "agent/limits.h"
@@ -50,6 +51,7 @@ typedef struct {
     fca_instances_t       all;          /* with network, routes, specs, ... */
 
     fca_functions_t       functions;
+    fca_lines_t          *lines;
     fca_admin_t          *admin;        /* NULL: none is wanted */
     fca_orders_t         *orders;
     fca_legacy_t         *legacy;       /* until it is adopted */

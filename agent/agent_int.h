@@ -23,6 +23,7 @@ fca_verdict_e fca_agent_place(void *arg, fca_job_t *job);
 
 /* instance/instance.h */
 void fca_agent_changed(void *arg);
+void fca_agent_vm_said(void *arg, const fca_instance_said_t *said);
 void fca_agent_vm_ended(void *arg, const fca_instance_view_t *view);
 void fca_agent_route_closed(void *arg, const fca_instance_view_t *view);
 void fca_agent_failed(void *arg, const char *why);

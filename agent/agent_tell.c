@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "agent/agent_int.h"
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/place.h"
 
@@ -108,10 +109,19 @@ fca_agent_changed(void *arg)
 }
 
 void
+fca_agent_vm_said(void *arg, const fca_instance_said_t *said)
+{
+    fca_t  *agent = arg;
+
+    fca_lines_said(agent->lines, said, fca_unix_ms());
+}
+
+void
 fca_agent_vm_ended(void *arg, const fca_instance_view_t *view)
 {
     fca_t  *agent = arg;
 
+    fca_lines_ended(agent->lines, view->worker_id, fca_unix_ms());
     fca_functions_ended(&agent->functions, view);
 }
 

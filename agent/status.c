@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include "agent/base/clock.h"
 #include "agent/metrics.h"
 #include "agent/status.h"
 
@@ -104,6 +105,21 @@ fca_status_output(void *arg, const char *function_id, fcf_buf_t *out)
                                 out);
 }
 
+static int
+fca_status_lines(void *arg, const char *function_id,
+    const char *(*value)(void *of, const char *name), void *of, fcf_buf_t *out)
+{
+    fca_t              *agent = arg;
+    fca_lines_query_t   query = {
+        .after = value(of, "after"), .age_ms = value(of, "age_ms"),
+        .instance = value(of, "instance"), .version = value(of, "version"),
+        .request = value(of, "request"),
+    };
+
+    return fca_lines_get(agent->lines, function_id, &query, fca_unix_ms(),
+                         out);
+}
+
 int
 fca_status_open(fca_t *agent, fcf_err_t *err)
 {
@@ -111,7 +127,7 @@ fca_status_open(fca_t *agent, fcf_err_t *err)
     const fca_conf_t    *conf = &agent->conf;
     fca_admin_handler_t  handler = { fca_status_ill, fca_status_metrics,
                                      fca_status_instances, fca_status_output,
-                                     agent };
+                                     fca_status_lines, agent };
 
     if (conf->admin.sin_port == 0) {
         return 0;

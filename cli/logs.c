@@ -1,232 +1,236 @@
 /* fcfaas logs: what instances of a function printed, also of those that are
- * gone, as the agents' admin listeners tell it. */
+ * gone, as the agents' admin listeners tell it: from all nodes, in the order of
+ * its times. */
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "cli/call.h"
-#include "cli/http.h"
+#include "cli/logs.h"
 #include "cli/table.h"
-#include "contract/fcf_text.h"
 
-#define FCC_LOGS_MAX      (17 * 1024 * 1024)
-#define FCC_LOGS_CONNECT  3000
-#define FCC_LOGS_MS       20000
+#define FCC_FOLLOW_MS  500              /* between two looks */
 
 typedef struct {
     fcc_t        *fcc;
-    const char   *instance;             /* only of this one; NULL: all */
-    int64_t       version;              /* 0: all */
-    json_t       *json;                 /* NULL: text goes out at once */
-    size_t        parts;
+    fcc_lines_t   lines;
+    json_t       *json;                 /* NULL: lines go out as they come */
+    size_t        shown;
 } fcc_logs_t;
 
 
-static void
-fcc_logs_text(const char *text, size_t len)
+/* "90", "10m", "2h", "3d", in ms; -1: it is none */
+static int64_t
+fcc_duration(const char *text)
 {
-    char  *clean;
+    char     *unit;
+    int64_t   n;
+    size_t    i;
 
-    clean = malloc(len * FCF_TEXT_GROWS + 1);
-
-    if (clean != NULL) {
-        len = fcf_text_clean(clean, len * FCF_TEXT_GROWS + 1, text, len,
-                             FCF_TEXT_LINES);
-        (void) fwrite(clean, 1, len, stdout);
-        free(clean);
-    }
-}
-
-
-/* "== n1-4, version 2, gone" and what follows, up to the next of these */
-static void
-fcc_logs_part(fcc_logs_t *logs, const char *node, const char *part,
-    size_t len)
-{
-    char      instance[FCF_WORKER_ID_MAX + 1], state[32];
-    size_t    head;
-    int64_t   version;
-
-    head = strcspn(part, "\n");
-    head = head < len ? head + 1 : len;
-
-    if (sscanf(part, "== %96[^,], version %" SCNd64 ", %31[a-z]", instance,
-               &version, state) != 3
-        || (logs->instance != NULL && strcmp(logs->instance, instance) != 0)
-        || (logs->version != 0 && logs->version != version))
-    {
-        return;
-    }
-
-    logs->parts++;
-
-    if (logs->json == NULL) {
-        (void) printf("== %s, version %" PRId64 ", %s\n", instance, version,
-                      state);
-        fcc_logs_text(part + head, len - head);
-        return;
-    }
-
-    (void) json_array_append_new(logs->json, json_pack(
-        "{s:s, s:s, s:I, s:s, s:o}", "instance", instance, "node", node,
-        "version", (json_int_t) version, "state", state,
-        "text", json_stringn(part + head, len - head)));
-}
-
-
-static void
-fcc_logs_parts(fcc_logs_t *logs, const char *node, const char *text)
-{
-    const char  *part, *next;
-
-    for (part = text; part != NULL && *part != '\0'; part = next) {
-
-        next = strstr(part, "\n== ");
-        next = next != NULL ? next + 1 : NULL;
-
-        fcc_logs_part(logs, node, part, next != NULL ? (size_t) (next - part)
-                                                     : strlen(part));
-    }
-}
-
-
-static int
-fcc_logs_node(fcc_logs_t *logs, const char *name, const char *node,
-    const char *admin, fcf_err_t *err)
-{
-    int              rc;
-    char             url[256], token[1100];
-    long             status;
-    fcf_buf_t        body;
-    const char      *headers[2] = { NULL, NULL };
-    fcf_http_call_t  call;
-
-    (void) snprintf(url, sizeof(url), "http://%s/functions/%s/output", admin,
-                    name);
-
-    if (logs->fcc->conf.admin_token != NULL) {
-        (void) snprintf(token, sizeof(token), "Authorization: Bearer %s",
-                        logs->fcc->conf.admin_token);
-        headers[0] = token;
-    }
-
-    call = (fcf_http_call_t) {
-        .method = "GET",
-        .url = url,
-        .headers = headers,
-        .connect_timeout_ms = FCC_LOGS_CONNECT,
-        .timeout_ms = FCC_LOGS_MS,
+    static const struct {
+        const char  *name;
+        int64_t      ms;
+    } units[] = {
+        { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 },
+        { "h", 3600000 }, { "d", 86400000 },
     };
 
-    fcf_buf_init(&body, FCC_LOGS_MAX);
-    rc = fcc_http(logs->fcc, &call, &status, &body, err);
-
-    if (rc == 0 && (status == 401 || status == 403)) {
-        rc = fcf_err_set(err, FCF_E_AUTH, "%s: wants another token: "
-                         "admin_token_file", url);
-
-    } else if (rc == 0 && status != 200 && status != 404) {
-        rc = fcf_err_set(err, FCF_E_REFUSED, "%s: status %ld", url, status);
-
-    } else if (rc == 0 && status == 200) {
-        fcc_logs_parts(logs, node, body.data);
+    if (!isdigit((unsigned char) *text)) {
+        return -1;
     }
 
-    fcf_buf_free(&body);
+    n = strtoll(text, &unit, 10);
 
-    return rc;
+    for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(units[i].name, unit) == 0) {
+            return n > INT64_MAX / units[i].ms ? -1 : n * units[i].ms;
+        }
+    }
+
+    return -1;
 }
 
 
-/* each that can be asked; what others have is told from what there is not */
 static int
-fcc_logs_nodes(fcc_logs_t *logs, const char *name, const fcc_reply_t *nodes,
-    fcf_err_t *err)
+fcc_logs_want(const fcc_t *fcc, fcc_lines_want_t *want, fcf_err_t *err)
 {
-    int            rc;
-    size_t         i;
-    fcf_err_t      why;
-    fcf_key_t      key;
-    fcf_worker_t   worker;
+    const char  *since;
 
-    rc = 0;
+    memset(want, 0, sizeof(fcc_lines_want_t));
+    want->name = fcc->args[0];
+    want->instance = fcc_opt(fcc, "instance");
+    want->request = fcc_opt(fcc, "request");
+    since = fcc_opt(fcc, "since");
+    want->age_ms = since != NULL ? fcc_duration(since) : 0;
 
-    for (i = 0; i < nodes->nkvs; i++) {
+    if (fcc_name_check(want->name, err) != 0
+        || fcc_opt_int(fcc, "version", 1, INT32_MAX, &want->version, err)
+           != 0)
+    {
+        return -1;
+    }
 
-        fcf_key_parse(&key, logs->fcc->conf.prefix, nodes->kvs[i].key,
-                      nodes->kvs[i].key_len);
+    if (want->age_ms < 0) {
+        return fcf_err_set(err, FCF_E_INVALID, "--since %s: must be a time "
+                           "like 90s, 10m, 2h or 3d", since);
+    }
 
-        if (key.kind != FCF_KEY_WORKER
-            || fcf_worker_decode(&worker, nodes->kvs[i].value,
-                                 nodes->kvs[i].value_len, NULL) != 0)
-        {
-            continue;
-        }
+    if (want->request != NULL
+        && !fcf_request_id_valid(want->request, strlen(want->request)))
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "--request %s: is no request's "
+                           "id, which answers have as X-Request-Id",
+                           want->request);
+    }
 
-        if (worker.admin[0] == '\0') {
-            (void) fprintf(stderr, "fcfaas: node %s has no admin listener "
-                           "(its setting admin)\n", key.name);
-            continue;
-        }
+    if (want->instance != NULL
+        && !fcf_worker_id_valid(want->instance, strlen(want->instance)))
+    {
+        return fcf_err_set(err, FCF_E_INVALID, "--instance %s: is none; "
+                           "fcfaas ps shows them", want->instance);
+    }
 
-        if (fcc_logs_node(logs, name, key.name, worker.admin, &why) != 0) {
-            (void) fprintf(stderr, "fcfaas: node %s: %s\n", key.name, why.msg);
-            *err = why;
-            rc = -1;
+    return 0;
+}
+
+
+static void
+fcc_logs_text(const json_t *line)
+{
+    char         when[32];
+    time_t       s;
+    int64_t      ms;
+    struct tm    tm;
+    const char  *request;
+
+    ms = json_integer_value(json_object_get(line, "ms"));
+    s = (time_t) (ms / 1000);
+    request = json_string_value(json_object_get(line, "request_id"));
+
+    (void) strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S",
+                    gmtime_r(&s, &tm));
+    (void) printf("%s.%03dZ %s v%" PRId64 " %s%s%s | %s\n", when,
+                  (int) (ms % 1000),
+                  json_string_value(json_object_get(line, "instance")),
+                  (int64_t) json_integer_value(json_object_get(line,
+                                                               "version")),
+                  json_string_value(json_object_get(line, "stream")),
+                  request != NULL ? " " : "", request != NULL ? request : "",
+                  json_string_value(json_object_get(line, "text")));
+}
+
+
+static int
+fcc_logs_show(fcc_logs_t *logs, fcf_err_t *err)
+{
+    size_t   i;
+    json_t  *line;
+
+    for (i = 0; i < logs->lines.n; i++) {
+
+        line = logs->lines.list[i].line;
+
+        if (logs->json != NULL) {
+            (void) json_array_append(logs->json, line);
+
+        } else if (logs->fcc->json) {
+            (void) json_dumpf(line, stdout, JSON_COMPACT);
+            (void) putchar('\n');
+
+        } else {
+            fcc_logs_text(line);
         }
     }
 
-    return rc == 0 ? 0 : fcf_err_wrap(err, "not all nodes have answered");
+    logs->shown += logs->lines.n;
+    fcc_lines_clear(&logs->lines);
+
+    return fflush(stdout) == 0 ? 0
+           : fcf_err_set(err, FCF_E_SYSTEM, "standard output cannot be "
+                         "written");
+}
+
+
+/* goes on until it is interrupted, or nobody reads any more; a node that does
+ * not answer is told of once */
+static int
+fcc_logs_follow(fcc_logs_t *logs, const fcc_lines_want_t *want,
+    fcf_err_t *err)
+{
+    fcf_err_t        why;
+    struct timespec  pause = { 0, FCC_FOLLOW_MS * 1000000L };
+
+    for ( ;; ) {
+
+        if (fcc_logs_show(logs, err) != 0) {
+            return -1;
+        }
+
+        (void) nanosleep(&pause, NULL);
+
+        if (fcc_lines_read(&logs->lines, logs->fcc, want, &why) != 0
+            && logs->lines.nnodes == 0)
+        {
+            *err = why;
+            return -1;
+        }
+    }
 }
 
 
 static int
 fcc_logs(fcc_t *fcc, fcf_err_t *err)
 {
-    int          rc, version;
-    char         key[FCF_KEY_MAX];
-    fcc_logs_t   logs;
-    fcc_reply_t  nodes;
+    int               rc, follow;
+    fcc_logs_t        logs;
+    fcc_lines_want_t  want;
 
-    memset(&logs, 0, sizeof(logs));
-    logs.fcc = fcc;
-    logs.instance = fcc_opt(fcc, "instance");
-    version = 0;
-
-    if (fcc_name_check(fcc->args[0], err) != 0
-        || fcc_opt_int(fcc, "version", 1, INT32_MAX, &version, err) != 0)
-    {
+    if (fcc_logs_want(fcc, &want, err) != 0) {
         return -1;
     }
 
-    logs.version = version;
-    logs.json = fcc->json ? json_array() : NULL;
+    memset(&logs, 0, sizeof(logs));
+    logs.fcc = fcc;
+    follow = fcc_opt(fcc, "follow") != NULL;
+    logs.json = fcc->json && !follow ? json_array() : NULL;
 
-    rc = fcc_list(fcc, fcf_key_workers(key, fcc->conf.prefix), &nodes, err);
+    rc = fcc_lines_read(&logs.lines, fcc, &want, err);
 
-    if (rc == 0) {
-        rc = fcc_logs_nodes(&logs, fcc->args[0], &nodes, err);
+    if (follow && (rc == 0 || logs.lines.nnodes != 0)) {
+        rc = fcc_logs_follow(&logs, &want, err);
+
+    } else if (rc == 0 || logs.lines.n != 0) {
+
+        if (fcc_logs_show(&logs, err) != 0) {
+            rc = -1;
+        }
+
+        if (logs.json != NULL
+            && fcc_json_print(json_incref(logs.json), err) != 0)
+        {
+            rc = -1;
+        }
     }
 
-    fcc_reply_free(&nodes);
-
-    if (logs.json != NULL && (rc == 0 || logs.parts != 0)) {
-        return fcc_json_print(logs.json, err) != 0 ? -1 : rc;
+    if (rc == 0 && logs.shown == 0) {
+        (void) fprintf(stderr, "fcfaas: %s: nothing was printed%s, or nobody "
+                       "keeps it any more\n", want.name,
+                       fcc->nopts != 0 ? " of that" : "");
     }
 
     json_decref(logs.json);
-
-    if (rc == 0 && logs.parts == 0) {
-        (void) fprintf(stderr, "fcfaas: %s: nothing was printed, or nobody "
-                       "keeps it any more\n", fcc->args[0]);
-    }
+    fcc_lines_free(&logs.lines);
 
     return rc;
 }
 
 
 static const fcc_option_t  fcc_logs_options[] = {
+    { "follow", 'f', NULL, "goes on as more is printed" },
+    { "since", 's', "TIME", "no older than that: 90s, 10m, 2h, 3d" },
+    { "request", 'r', "ID", "of one request: X-Request-Id of its answer" },
     { "instance", 'i', "ID", "of one alone, see fcfaas ps" },
     { "version", 'v', "N", "of one version alone" },
     { NULL, 0, NULL, NULL }
@@ -235,6 +239,9 @@ static const fcc_option_t  fcc_logs_options[] = {
 const fcc_verb_t  fcc_verb_logs = {
     "logs", "NAME", "what a function printed, also instances that are gone",
     1, 1, fcc_logs_options,
-    "The last lines of each instance, from all nodes, through their agents'\n"
-    "admin listeners.\n", fcc_logs
+    "Lines from all nodes, through their agents' admin listeners: time,\n"
+    "instance, version, stdout or stderr (console: the guest's own words; lost:\n"
+    "what nobody has kept), the request where the runtime tells it, and the\n"
+    "text.  Nodes keep so much of each function, for so long (the agent's\n"
+    "settings log_kb, log_mb, log_hours); what is gone is counted.\n", fcc_logs
 };

@@ -54,6 +54,10 @@
 #define FCV_CONFIG_MAX        (1024 * 1024)     /* JSON bytes */
 #define FCV_CONTROL_PORT      1024
 #define FCV_FRAME_MAX         65536
+/* what a runtime puts before a line that a request printed: BEGIN, the
+ * request's id, END */
+#define FCV_MARK_BEGIN        '\x1e'
+#define FCV_MARK_END          '\x1f'
 #define FCV_OUTPUT_KEEP       262144            /* bytes kept in the guest */
 #define FCV_DNS_MAX           3
 #define FCV_SEED_MAX          4096

@@ -111,7 +111,10 @@ fca_admin_buf(struct MHD_Connection *c, int rc, const char *type,
 
     if (rc != 0) {
         fcf_buf_free(buf);
-        return rc == -FCF_E_NOT_FOUND
+        return rc == -FCF_E_INVALID
+               ? fca_admin_say(c, MHD_HTTP_BAD_REQUEST, "the query is none "
+                               "that is understood\n")
+               : rc == -FCF_E_NOT_FOUND
                ? fca_admin_say(c, MHD_HTTP_NOT_FOUND, "nothing is known of "
                                "this function here\n")
                : fca_admin_say(c, MHD_HTTP_INTERNAL_SERVER_ERROR,
@@ -149,24 +152,39 @@ fca_admin_healthz(fca_admin_t *admin, struct MHD_Connection *c)
     return sent;
 }
 
+static const char *
+fca_admin_value(void *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND,
+                                       name);
+}
+
 static enum MHD_Result
 fca_admin_output(fca_admin_t *admin, struct MHD_Connection *c,
     const char *url, fcf_buf_t *buf)
 {
-    char    id[FCF_ID_MAX + 1];
-    size_t  len;
+    int                         lines;
+    char                        id[FCF_ID_MAX + 1];
+    size_t                      len;
+    const fca_admin_handler_t  *h = &admin->handler;
 
     len = strcspn(url, "/");
+    lines = strcmp(url + len, "/lines") == 0;
 
     if (len >= sizeof(id) || !fcf_id_valid(url, len)
-        || strcmp(url + len, "/output") != 0)
+        || (!lines && strcmp(url + len, "/output") != 0))
     {
         return fca_admin_say(c, MHD_HTTP_NOT_FOUND, "the path is "
-                             "/functions/<function_id>/output\n");
+                             "/functions/<function_id>/output or lines\n");
     }
 
     memcpy(id, url, len);
     id[len] = '\0';
+
+    if (lines) {
+        return fca_admin_buf(c, h->lines(h->arg, id, fca_admin_value, c, buf),
+                             FCA_JSON, buf);
+    }
 
     return fca_admin_buf(c, admin->handler.output(admin->handler.arg, id, buf),
                          FCA_TEXT, buf);

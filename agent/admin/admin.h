@@ -6,7 +6,8 @@
  *   /healthz                     200 "ok", or 503 and why, in one line each
  *   /metrics                     Prometheus' text format
  *   /instances                   JSON, one object a VM
- *   /functions/<id>/output       what the function's VMs printed, text
+ *   /functions/<id>/output       the last that the function's VMs printed
+ *   /functions/<id>/lines        all of it that is kept, JSON
  *
  * With a token all but /healthz want "Authorization: Bearer <token>", and
  * /healthz tells why only to those who send it.  Connections are bounded in
@@ -35,6 +36,11 @@ typedef struct {
     int   (*instances)(void *arg, fcf_buf_t *out);
     /* FCF_E_NOT_FOUND negated: nothing is known of the function */
     int   (*output)(void *arg, const char *function_id, fcf_buf_t *out);
+    /* value() tells what the query says of a name, or NULL;
+     * FCF_E_INVALID negated: not what is understood */
+    int   (*lines)(void *arg, const char *function_id,
+                   const char *(*value)(void *of, const char *name), void *of,
+                   fcf_buf_t *out);
     void   *arg;
 } fca_admin_handler_t;
 

@@ -94,6 +94,9 @@ typedef struct {
     fca_list_t       snapshot_runtimes;
     int              boot_timeout_s;    /* bound on the specs'; 0: none */
     int              adopt;
+    int              log_kb, log_mb;    /* of what functions print: of one,
+                                           of all */
+    int              log_hours;
     fcf_log_e        log_level;
 
     /* for fca_conf_reload() */

@@ -107,6 +107,10 @@ const fca_setting_t  fca_settings[] = {
             "runtimes whose functions have one unless their spec says no"),
     FCA_ANY(adopt, fca_conf_adopt, "no",
             "keep VMs over a restart of the agent: no or yes"),
+    FCA_INT(log_kb, "1024", 16, 65536,
+            "KiB of what a function prints that are kept in memory"),
+    FCA_INT(log_mb, "64", 1, 65536, "MiB of it for all functions"),
+    FCA_INT(log_hours, "24", 1, 8760, "hours that it is kept"),
     FCA_ANY(log_level, fca_conf_level, "info", "debug, info, warn or error"),
 };
 

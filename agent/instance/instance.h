@@ -58,6 +58,16 @@ typedef struct {
     const fca_vmm_t         *vmm;           /* NULL: none, or none any more */
 } fca_instance_view_t;
 
+/* what came out of one, as fca_vmm_said_pt */
+typedef struct {
+    const char    *function_id, *worker_id;
+    int64_t        version;
+    fca_stream_e   stream;
+    const char    *data;
+    size_t         len;
+    uint64_t       dropped;
+} fca_instance_said_t;
+
 typedef void (*fca_instance_view_pt)(void *arg,
     const fca_instance_view_t *view);
 
@@ -85,6 +95,9 @@ typedef struct {
     char                           boot_id[FCA_BOOT_ID_LEN + 1];
     /* one more, one less, or one has booted */
     void                         (*changed)(void *arg);
+    /* it printed something */
+    void                         (*said)(void *arg,
+                                         const fca_instance_said_t *said);
     /* a VM's process has ended; what it said is still there */
     fca_instance_view_pt           ended;
     /* a route is closed; its counters are still there */

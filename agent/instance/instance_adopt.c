@@ -87,6 +87,7 @@ adopt_vmm(fca_instance_t *inst, fca_heir_t *heir, adopt_e how, fcf_err_t *err)
         .cpu = inst->spec.cpu, .memory_mb = inst->spec.memory_mb,
         .nic = &inst->nic, .gateway = inst->all->conf->bridge_address,
         .prefix_len = inst->all->conf->bridge_prefix_len,
+        .said = fca_inst_said,
     };
 
     inst->vmm = fca_vmm_adopt(inst->all->vmm, &spec, &heir->vm,

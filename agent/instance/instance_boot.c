@@ -179,6 +179,7 @@ fca_inst_start(fca_instance_t *inst)
         .config_json = json, .record = record, .nic = &inst->nic,
         .gateway = config.gateway, .prefix_len = config.prefix_len,
         .uid = fca_jail_uid(inst->all, inst->uid),
+        .said = fca_inst_said,
     };
 
     if (inst->snap) {

@@ -237,6 +237,9 @@ void fca_inst_guest(fca_guest_config_t *config, const fca_instances_t *all,
 void fca_inst_start(fca_instance_t *inst);
 /* all that it needs is there: waits for the VMM */
 void fca_inst_spawn(fca_instance_t *inst, fca_event_e event);
+/* fca_vmm_said_pt; arg: the instance */
+void fca_inst_said(void *arg, fca_stream_e stream, const char *data,
+    size_t len, uint64_t dropped);
 void fca_inst_vmm_event(void *arg, fca_vmm_event_e event,
     const fcf_err_t *err);
 /* its port listens and leads to the guest */

@@ -39,6 +39,20 @@ fca_instance_look(const fca_instance_t *inst, fca_instance_view_pt look,
 }
 
 void
+fca_inst_said(void *arg, fca_stream_e stream, const char *data, size_t len,
+    uint64_t dropped)
+{
+    fca_instance_t       *inst = arg;
+    fca_instance_said_t   said = {
+        .function_id = inst->function_id, .worker_id = inst->worker_id,
+        .version = inst->spec.version, .stream = stream, .data = data,
+        .len = len, .dropped = dropped,
+    };
+
+    inst->all->said(inst->all->arg, &said);
+}
+
+void
 fca_instances_each(const fca_instances_t *all, fca_instance_view_pt each,
     void *arg)
 {

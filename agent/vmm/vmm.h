@@ -51,6 +51,18 @@ typedef enum {
 
 typedef struct fca_vmm_s  fca_vmm_t;
 
+typedef enum {
+    FCA_STREAM_OUT,         /* of the function */
+    FCA_STREAM_ERR,
+    FCA_STREAM_CONSOLE,     /* of the guest: its kernel's and init's words */
+    FCA_STREAM_LOST,        /* that something was printed which nobody has */
+    FCA_STREAMS
+} fca_stream_e;
+
+/* bytes as they came, and how many before them nobody kept */
+typedef void (*fca_vmm_said_pt)(void *arg, fca_stream_e stream,
+    const char *data, size_t len, uint64_t dropped);
+
 typedef void (*fca_vmm_pt)(void *arg, fca_vmm_event_e event,
     const fcf_err_t *err);
 
@@ -97,6 +109,8 @@ typedef struct {
     const char       *snap_state, *snap_memory; /* what fca_vmm_restore() is
                                            to load: paths; NULL */
     int               template;         /* fca_vmm_save() will be called */
+    fca_vmm_said_pt   said;             /* NULL: nobody listens; never after
+                                           EXITED */
 } fca_vmm_spec_t;
 
 /* All that a VM with so much memory takes. */

@@ -42,7 +42,7 @@ fca_vmm_fifo_open(int dirfd, const char *name, fcf_err_t *err)
 
 /* 0: nothing more at the moment */
 static int
-pipe_read(fca_pipe_t *pipe)
+pipe_read(fca_vmm_t *vmm, fca_pipe_t *pipe)
 {
     char     buf[PIPE_CHUNK];
     ssize_t  n;
@@ -53,6 +53,10 @@ pipe_read(fca_pipe_t *pipe)
         return 0;
     }
 
+    if (pipe == &vmm->console && vmm->said != NULL) {
+        vmm->said(vmm->arg, FCA_STREAM_CONSOLE, buf, (size_t) n, 0);
+    }
+
     fca_ring_add(&pipe->ring, buf, (size_t) n);
 
     return 1;
@@ -60,9 +64,9 @@ pipe_read(fca_pipe_t *pipe)
 
 
 static void
-pipe_drain(fca_pipe_t *pipe, int chunks)
+pipe_drain(fca_vmm_t *vmm, fca_pipe_t *pipe, int chunks)
 {
-    while (chunks-- > 0 && pipe_read(pipe)) {
+    while (chunks-- > 0 && pipe_read(vmm, pipe)) {
         /* bounded */
     }
 }
@@ -76,7 +80,7 @@ console_readable(uv_poll_t *poll, int status, int events)
     (void) status;
     (void) events;
 
-    pipe_drain(&vmm->console, PIPE_CHUNKS);
+    pipe_drain(vmm, &vmm->console, PIPE_CHUNKS);
 }
 
 
@@ -88,7 +92,7 @@ output_readable(uv_poll_t *poll, int status, int events)
     (void) status;
     (void) events;
 
-    pipe_drain(&vmm->output, PIPE_CHUNKS);
+    pipe_drain(vmm, &vmm->output, PIPE_CHUNKS);
 }
 
 
@@ -119,13 +123,13 @@ fca_vmm_pipes_watch(fca_vmm_t *vmm, fcf_err_t *err)
 
 
 static void
-pipe_close(fca_pipe_t *pipe)
+pipe_close(fca_vmm_t *vmm, fca_pipe_t *pipe)
 {
     if (pipe->fd < 0) {
         return;
     }
 
-    pipe_drain(pipe, PIPE_HOLDS / PIPE_CHUNK);
+    pipe_drain(vmm, pipe, PIPE_HOLDS / PIPE_CHUNK);
 
     if (pipe->poll.data != NULL) {
         fca_vmm_handle_close((uv_handle_t *) &pipe->poll);
@@ -139,8 +143,8 @@ pipe_close(fca_pipe_t *pipe)
 void
 fca_vmm_pipes_close(fca_vmm_t *vmm)
 {
-    pipe_close(&vmm->console);
-    pipe_close(&vmm->output);
+    pipe_close(vmm, &vmm->console);
+    pipe_close(vmm, &vmm->output);
 }
 
 

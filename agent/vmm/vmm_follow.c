@@ -53,6 +53,51 @@ follow_closed(uv_handle_t *handle)
 }
 
 
+/* without the marks that say whose a line is; returns the length */
+static size_t
+without_marks(char *out, const char *data, size_t len)
+{
+    size_t       n, rest;
+    const char  *end;
+
+    for (n = 0; len > 0; ) {
+
+        end = *data == FCV_MARK_BEGIN ? memchr(data, FCV_MARK_END, len)
+                                      : NULL;
+        rest = end ? (size_t) (end - data) + 1 : 0;
+
+        if (rest > 2 && rest <= FCF_REQUEST_ID_MAX + 2
+            && fcf_request_id_valid(data + 1, rest - 2))
+        {
+            data += rest;
+            len -= rest;
+            continue;
+        }
+
+        out[n++] = *data++;
+        len--;
+    }
+
+    return n;
+}
+
+
+static void
+say_frame(fca_follow_t *follow, const char *stream, char *data, size_t len,
+    uint64_t dropped)
+{
+    fca_vmm_t  *vmm = follow->vmm;
+
+    if (vmm->said != NULL) {
+        vmm->said(vmm->arg, stream != NULL && strcmp(stream, "stderr") == 0
+                            ? FCA_STREAM_ERR : FCA_STREAM_OUT,
+                  data, len, dropped);
+    }
+
+    fca_ring_add(&vmm->console.ring, data, without_marks(data, data, len));
+}
+
+
 /* 0: a frame that may be; what it says is added to the ring */
 static int
 take_frame(fca_follow_t *follow, const char *text, size_t len)
@@ -85,9 +130,13 @@ take_frame(fca_follow_t *follow, const char *text, size_t len)
     if (data != NULL) {
         n = fcf_base64_decode(data, &size, base64, size);
 
-        if (n == 0) {
-            fca_ring_add(&follow->vmm->console.ring, data, size);
-        }
+        size = n == 0 ? size : 0;
+    }
+
+    if (dropped > 0 || (data != NULL && size > 0)) {
+        say_frame(follow, json_string_value(json_object_get(json, "stream")),
+                  data, data != NULL ? size : 0,
+                  dropped > 0 ? (uint64_t) dropped : 0);
     }
 
     free(data);

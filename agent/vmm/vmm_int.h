@@ -94,6 +94,7 @@ struct fca_vmm_s {
     char                  *kernel, *initrd;
     char                  *snap_state, *snap_memory;
     int                    template;
+    fca_vmm_said_pt        said;        /* NULL: nobody listens */
     char                  *config;      /* the drive's bytes, until written */
     size_t                 config_len;
     char                  *record;      /* until written */

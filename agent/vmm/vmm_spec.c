@@ -67,6 +67,7 @@ fca_vmm_spec_copy(fca_vmm_t *vmm, const fca_vmm_spec_t *spec, fcf_err_t *err)
     vmm->prefix_len = spec->prefix_len;
     vmm->uid = spec->uid;
     vmm->template = spec->template;
+    vmm->said = spec->said;
 
     if (spec->nic != NULL) {
         vmm->has_nic = 1;

@@ -34,6 +34,17 @@ SKIP: {
     python_websocket();
     python_errors();
     python_wire();
+    marks('python3', 'handler.py' => <<'END');
+import asyncio, sys
+print('loaded')
+async def handle(request):
+    a = request.query['a']
+    print('begins', a, end='')
+    await asyncio.sleep(0.1)
+    print(' and ends', a)
+    sys.stderr.write('two\nlines, and a rest')
+    return a
+END
 }
 
 SKIP: {
@@ -42,6 +53,17 @@ SKIP: {
     node_kinds();
     node_upgrade();
     node_errors();
+    marks('node', 'handler.js' => <<'END');
+console.log('loaded');
+exports.handler = async (request) => {
+    const a = request.query.a;
+    process.stdout.write('begins ' + a);
+    await new Promise((go) => setTimeout(go, 100));
+    console.log(' and ends ' + a);
+    process.stderr.write('two\nlines, and a rest');
+    return a;
+};
+END
 }
 
 SKIP: {
@@ -233,6 +255,30 @@ def meet(n):
     barrier.wait(15)
     return 'met'
 END
+}
+
+
+# lines say which request printed them, also of several at once
+sub marks {
+    my ($runtime, %files) = @_;
+    my $fn = up($runtime, function(%files));
+    my @all = map { http_send($fn->{port}, "/?a=$_",
+        headers => { 'X-Request-Id' => "req-$_" }) } 1 .. 5;
+
+    is(join('', map { $_->response(20)->{body} } @all), '12345', 'answers');
+    ask($fn, '/?a=6');
+    ask($fn, '/?a=7', headers => { 'X-Request-Id' => 'no id' });
+    my $log = down($fn);
+    my $mark = sub { "\x1ereq-$_[0]\x1f" };
+
+    is(scalar(grep { $log =~ /^\Q@{[$mark->($_)]}\Ebegins $_ and ends $_$/m }
+        1 .. 5), 5, "$runtime: each line has its request") or diag($log);
+    is(scalar(grep { $log =~ /^\Q@{[$mark->($_)]}\Etwo$/m
+        && $log =~ /^\Q@{[$mark->($_)]}\Elines, and a rest$/m } 1 .. 5), 5,
+        'on standard error, too, and what has no end');
+    like($log, qr/^loaded$/m, 'what no request printed has none');
+    like($log, qr/^begins $_ and ends $_$/m, 'nor without an id')
+        for 6, 7;
 }
 
 

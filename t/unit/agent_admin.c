@@ -58,8 +58,23 @@ output(void *arg, const char *function_id, fcf_buf_t *out)
     return strcmp(function_id, "silent") == 0 ? 0 : fcf_buf_addf(out, "hi\n");
 }
 
+/* what of the query is heard of */
+static int
+lines(void *arg, const char *function_id,
+    const char *(*value)(void *of, const char *name), void *of, fcf_buf_t *out)
+{
+    const char  *after;
+
+    (void) arg;
+    after = value(of, "after");
+    snprintf(asked, sizeof(asked), "%s", function_id);
+
+    return after && strcmp(after, "bad") == 0 ? -FCF_E_INVALID
+           : fcf_buf_addf(out, "{\"after\":\"%s\"}\n", after ? after : "-");
+}
+
 static const fca_admin_handler_t  handler = {
-    ill, metrics, instances, output, NULL
+    ill, metrics, instances, output, lines, NULL
 };
 
 static int
@@ -188,6 +203,9 @@ test_paths(void)
     is_int(get("/functions/silent/output", ""), 200, "nothing printed");
     is_str(body, "", "is an empty answer");
     is_int(get("/functions/nobody/output", ""), 404, "unknown function");
+    is_int(get("/functions/hello/lines?after=7.1&x=", ""), 200, "lines");
+    is_int(get("/functions/hello/lines?after=bad", ""), 400, "a bad query");
+    is_int(get("/functions/hello/line", ""), 404, "nothing else");
 
     illness = "no lease";
     is_int(get("/healthz", ""), 503, "ill");

@@ -98,7 +98,7 @@ test_refused(void)
           "function image: exit_after=0: must be 1 to 1000000000" },
         { "logs=0g", "function image: logs=0g: must be 1 to 256 bytes in "
           "hex" },
-        { "logs=1", "function image: logs=1: must be 1 to 256 bytes in hex" },
+        { "logs=1", "function image: logs=1: must be 1 to 1536 bytes in hex" },
         { "hang=boot", "function image: hang=boot: must be start, pause, save "
           "or load" },
         { "exit=", "function image: exit=: must be start, pause, save, load, "

@@ -43,7 +43,7 @@ static const struct {
     { "exit", set_exit, "start, pause, save, load, boot or answer" },
     { "exit_after", set_exit_after, "1 to 1000000000" },
     { "ignore_stop", set_ignore_stop, "0 or 1" },
-    { "logs", set_logs, "1 to 256 bytes in hex" },
+    { "logs", set_logs, "1 to 1536 bytes in hex" },
     { "take_mb", set_take_mb, "0 to 1048576" },
     { "clone", set_clone, "well, none, deaf, refuses, ends or lost" },
     { "forgets", set_forgets, "0 or 1" }

@@ -56,7 +56,7 @@ typedef struct {
     fcv_step_e  fail, hang, exit;       /* at that step */
     unsigned    exit_after;             /* 0: never */
     int         ignore_stop;
-    char        logs[256];              /* instead of the op's frames */
+    char        logs[1536];              /* instead of the op's frames */
     size_t      logs_len;
     unsigned    take_mb;                /* memory, once it is up */
     fcv_instant_clone_e  clone;

@@ -5,6 +5,7 @@
 // what it returns is the answer.
 
 const { pipeline } = require('stream');
+const { during } = require('./output.js');
 
 const STOP_MS = 5000;
 
@@ -189,7 +190,7 @@ async function callUpgrade(upgrade, request, socket, head) {
 module.exports = function serve(http, target, port, upgrade) {
     const server = http.createServer({ keepAliveTimeout: 0,
         requestTimeout: 0 }, (request, response) => {
-        call(target, request, response);
+        during(request, () => call(target, request, response));
     });
 
     // the node's proxy keeps connections, and decides how long

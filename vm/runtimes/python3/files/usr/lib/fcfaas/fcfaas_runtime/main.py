@@ -114,7 +114,8 @@ def main():
     port = int(os.environ.get('PORT', '80'))
 
     # what a function prints is seen at once, also through a pipe
-    sys.stdout.reconfigure(line_buffering=True)
+    from fcfaas_runtime import output
+    output.install()
     sys.dont_write_bytecode = True
     sys.path[:0] = [directory, os.path.join(directory, VENDOR)]
 

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from fcfaas_runtime import hooks
+from fcfaas_runtime import hooks, output
 from fcfaas_runtime.wire import Answer, Body, Connection, Gone, Refused
 
 BACKLOG = 1024
@@ -92,6 +92,7 @@ class Server:
             answer.keeps = False
 
         body = Body(conn, head)
+        printed = output.begin(head)
 
         try:
             if not hooks.serve(head, answer, conn):
@@ -106,6 +107,8 @@ class Server:
 
             answer.whole(500, [('Content-Type', 'text/plain')],
                          b'the function failed, see its log\n')
+        finally:
+            output.end(printed)
 
         return answer.keeps and body.drain(DRAIN_MAX)
 

@@ -1,0 +1,26 @@
+/* Agents' admin listeners: which there are, and what they say. */
+
+#ifndef _FCC_ADMIN_H_INCLUDED_
+#define _FCC_ADMIN_H_INCLUDED_
+
+#include "cli/call.h"
+#include "contract/fcf_buf.h"
+
+typedef struct {
+    struct {
+        char           id[FCF_ID_MAX + 1];
+        int64_t        lease;           /* 0: it stands under none */
+        fcf_worker_t   worker;
+    }        *list;
+    size_t    n;
+} fcc_admins_t;
+
+/* all nodes that say something understood; to be freed, also of failure */
+int fcc_admins(fcc_t *fcc, fcc_admins_t *out, fcf_err_t *err) fcf_must_check;
+void fcc_admins_free(fcc_admins_t *admins);
+
+/* what one says; *body is to be freed.  FCF_E_AUTH: it wants another token */
+int fcc_admin_get(fcc_t *fcc, const char *admin, const char *path,
+    long *status, fcf_buf_t *body, fcf_err_t *err) fcf_must_check;
+
+#endif /* _FCC_ADMIN_H_INCLUDED_ */
