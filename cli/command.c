@@ -17,39 +17,21 @@
 static volatile sig_atomic_t  fcc_signal;
 
 
-/* keeps the last two lines of what comes: often the first says why, and the
- * other what came of it */
+/* the last two lines of what comes: often the first says why, and the other
+ * what came of it */
+typedef struct {
+    char  before[FCC_SAID_MAX], line[FCC_SAID_MAX];
+} fcc_last_t;
+
+
 static void
-fcc_last_lines(int fd, char *said, size_t size)
+fcc_last_line(void *arg, char *text)
 {
-    char    *text, before[FCC_SAID_MAX], last[FCC_SAID_MAX];
-    FILE    *in;
-    size_t   room;
+    fcc_last_t  *last = arg;
 
-    before[0] = last[0] = '\0';
-    text = NULL;
-    room = 0;
-    in = fdopen(fd, "r");
-
-    while (in != NULL && getline(&text, &room, in) > 0) {
-
-        text[strcspn(text, "\r\n")] = '\0';
-
-        if (*text != '\0') {
-            memcpy(before, last, sizeof(before));
-            (void) snprintf(last, sizeof(last), "%s", text);
-        }
-    }
-
-    (void) snprintf(said, size, "%.200s%s%.200s", before,
-                    before[0] != '\0' ? "; " : "", last);
-
-    free(text);
-
-    if (in != NULL) {
-        (void) fclose(in);
-    } else {
-        (void) close(fd);
+    if (*text != '\0') {
+        memcpy(last->before, last->line, sizeof(last->before));
+        (void) snprintf(last->line, sizeof(last->line), "%s", text);
     }
 }
 
@@ -95,55 +77,11 @@ fcc_command_end(pid_t pid, const char *name, const char *said,
 }
 
 
-int
-fcc_command_lines(const char *const *argv,
-    void (*line)(void *arg, char *text), void *arg, fcf_err_t *err)
-{
-    int      fds[2];
-    char    *text;
-    FILE    *out;
-    pid_t    pid;
-    size_t   size;
-    ssize_t  n;
-
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        return fcf_err_sys(err, errno, "pipe");
-    }
-
-    pid = fork();
-
-    if (pid == 0) {
-        fcc_exec(argv, fds[1], fds[1]);
-    }
-
-    (void) close(fds[1]);
-    out = pid < 0 ? NULL : fdopen(fds[0], "r");
-
-    if (out == NULL) {
-        (void) close(fds[0]);
-        return fcf_err_sys(err, errno, "fork");
-    }
-
-    text = NULL;
-    size = 0;
-
-    while ((n = getline(&text, &size, out)) > 0) {
-        text[strcspn(text, "\n")] = '\0';
-        line(arg, text);
-    }
-
-    free(text);
-    (void) fclose(out);
-
-    return fcc_command_end(pid, argv[0], "", err);
-}
-
-
-int
-fcc_command(const char *const *argv, fcf_err_t *err)
+/* what it says can be read from *fd: all of it, or its errors alone */
+static pid_t
+fcc_command_begin(const char *const *argv, int all, int *fd, fcf_err_t *err)
 {
     int    fds[2];
-    char   said[FCC_SAID_MAX];
     pid_t  pid;
 
     if (pipe2(fds, O_CLOEXEC) != 0) {
@@ -153,7 +91,7 @@ fcc_command(const char *const *argv, fcf_err_t *err)
     pid = fork();
 
     if (pid == 0) {
-        fcc_exec(argv, -1, fds[1]);
+        fcc_exec(argv, all ? fds[1] : -1, fds[1]);
     }
 
     (void) close(fds[1]);
@@ -163,7 +101,76 @@ fcc_command(const char *const *argv, fcf_err_t *err)
         return fcf_err_sys(err, errno, "fork");
     }
 
-    fcc_last_lines(fds[0], said, sizeof(said));
+    *fd = fds[0];
+
+    return pid;
+}
+
+
+static void
+fcc_each_line(int fd, void (*line)(void *arg, char *text), void *arg)
+{
+    char    *text;
+    FILE    *in;
+    size_t   size;
+
+    text = NULL;
+    size = 0;
+    in = fdopen(fd, "r");
+
+    while (in != NULL && getline(&text, &size, in) > 0) {
+        text[strcspn(text, "\r\n")] = '\0';
+        line(arg, text);
+    }
+
+    free(text);
+
+    if (in != NULL) {
+        (void) fclose(in);
+    } else {
+        (void) close(fd);
+    }
+}
+
+
+int
+fcc_command_lines(const char *const *argv,
+    void (*line)(void *arg, char *text), void *arg, fcf_err_t *err)
+{
+    int    fd;
+    pid_t  pid;
+
+    pid = fcc_command_begin(argv, 1, &fd, err);
+
+    if (pid < 0) {
+        return -1;
+    }
+
+    fcc_each_line(fd, line, arg);
+
+    return fcc_command_end(pid, argv[0], "", err);
+}
+
+
+int
+fcc_command(const char *const *argv, fcf_err_t *err)
+{
+    int          fd;
+    char         said[FCC_SAID_MAX];
+    pid_t        pid;
+    fcc_last_t   last;
+
+    pid = fcc_command_begin(argv, 0, &fd, err);
+
+    if (pid < 0) {
+        return -1;
+    }
+
+    memset(&last, 0, sizeof(last));
+    fcc_each_line(fd, fcc_last_line, &last);
+
+    (void) snprintf(said, sizeof(said), "%.200s%s%.200s", last.before,
+                    last.before[0] != '\0' ? "; " : "", last.line);
 
     return fcc_command_end(pid, argv[0], said, err);
 }

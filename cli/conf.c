@@ -142,9 +142,8 @@ fcc_conf_trim(char *s)
 static int
 fcc_conf_line(fcc_conf_t *conf, char *line, fcf_err_t *err)
 {
-    char        *value, *name;
-    size_t       i;
-    const char  *nearest;
+    char    *value, *name, meant[FCC_MEANT_MAX];
+    size_t   i;
 
     name = fcc_conf_trim(line);
 
@@ -169,11 +168,9 @@ fcc_conf_line(fcc_conf_t *conf, char *line, fcf_err_t *err)
         }
     }
 
-    nearest = fcc_nearest(name, fcc_conf_name, NULL);
-
-    return fcf_err_set(err, FCF_E_INVALID, "\"%s\": there is no such setting"
-                       "%s%s%s", name, nearest ? "; did you mean \"" : "",
-                       nearest ? nearest : "", nearest ? "\"?" : "");
+    return fcf_err_set(err, FCF_E_INVALID, "\"%s\": there is no such "
+                       "setting%s", name, fcc_meant(meant, name, "\"",
+                                                    fcc_conf_name, NULL));
 }
 
 

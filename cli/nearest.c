@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/nearest.h"
@@ -78,4 +79,22 @@ fcc_nearest(const char *word, const char *(*list)(void *arg, size_t i),
     }
 
     return best;
+}
+
+
+const char *
+fcc_meant(char buf[FCC_MEANT_MAX], const char *word, const char *before,
+    const char *(*list)(void *arg, size_t i), void *arg)
+{
+    const char  *nearest;
+
+    nearest = fcc_nearest(word, list, arg);
+    buf[0] = '\0';
+
+    if (nearest != NULL) {
+        (void) snprintf(buf, FCC_MEANT_MAX, "; did you mean %s%s%s?", before,
+                        nearest, *before == '"' ? "\"" : "");
+    }
+
+    return buf;
 }

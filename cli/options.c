@@ -132,8 +132,7 @@ static int
 fcc_unknown_option(fcc_longs_t *longs, const char *word, int letter,
     fcf_err_t *err)
 {
-    char         name[64];
-    const char  *nearest;
+    char  name[64], meant[FCC_MEANT_MAX];
 
     if (letter != 0 && letter < 256 && strncmp(word, "--", 2) != 0) {
         return fcf_err_set(err, FCF_E_INVALID, "-%c: there is no such option",
@@ -142,11 +141,10 @@ fcc_unknown_option(fcc_longs_t *longs, const char *word, int letter,
 
     (void) snprintf(name, sizeof(name), "%.*s",
                     (int) strcspn(word + 2, "="), word + 2);
-    nearest = fcc_nearest(name, fcc_long_name, longs);
 
-    return fcf_err_set(err, FCF_E_INVALID, "--%s: there is no such option"
-                       "%s%s%s", name, nearest ? "; did you mean --" : "",
-                       nearest ? nearest : "", nearest ? "?" : "");
+    return fcf_err_set(err, FCF_E_INVALID, "--%s: there is no such option%s",
+                       name, fcc_meant(meant, name, "--", fcc_long_name,
+                                       longs));
 }
 
 
@@ -258,7 +256,7 @@ fcc_verb(const char *name)
 static int
 fcc_verb_find(fcc_t *fcc, const char *name, fcf_err_t *err)
 {
-    const char  *nearest;
+    char  meant[FCC_MEANT_MAX];
 
     fcc->verb = fcc_verb(name);
 
@@ -266,11 +264,10 @@ fcc_verb_find(fcc_t *fcc, const char *name, fcf_err_t *err)
         return 0;
     }
 
-    nearest = fcc_nearest(name, fcc_verb_name, NULL);
+    (void) fcc_meant(meant, name, "\"", fcc_verb_name, NULL);
 
-    return fcf_err_set(err, FCF_E_INVALID, "\"%s\": there is no such command"
-                       "%s%s%s", name, nearest ? "; did you mean \"" : "",
-                       nearest ? nearest : "", nearest ? "\"?"
+    return fcf_err_set(err, FCF_E_INVALID, "\"%s\": there is no such "
+                       "command%s", name, *meant != '\0' ? meant
                        : "; fcfaas help shows them all");
 }
 
