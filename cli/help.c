@@ -55,7 +55,7 @@ fcc_help(FILE *out)
                    "Commands (\"fcfaas help COMMAND\" says more):\n");
 
     for (i = 0; fcc_verbs[i] != NULL; i++) {
-        (void) fprintf(out, "  %-10s%s\n", fcc_verbs[i]->name,
+        (void) fprintf(out, "  %-11s%s\n", fcc_verbs[i]->name,
                        fcc_verbs[i]->help);
     }
 
