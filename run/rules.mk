@@ -1,7 +1,7 @@
 # make run and its kin.  Settings (see run/lib/FcfRun.pm) may be given as
 # "make run GATEWAY_PORT=8081": make puts them into the environment.
 
-.PHONY: run stop deploy deps help
+.PHONY: run stop clean-run deploy deps help
 
 run: deps
 	@mkdir -p build
@@ -13,6 +13,9 @@ run: deps
 stop:
 	@run/down
 
+clean-run:
+	@run/down clean
+
 deploy:
 	@run/deploy '$(DIR)' '$(NAME)' '$(SPEC)'
 
@@ -23,7 +26,8 @@ help:
 	@echo 'make             builds into build/release (V=asan, V=clang: there)'
 	@echo 'make run         installs what is missing, builds, starts the whole'
 	@echo '                 system on 127.0.0.1:8080; Ctrl-C or make stop ends'
-	@echo 'make stop        ends it and removes what it made'
+	@echo 'make stop        ends it; what is deployed is there the next time'
+	@echo 'make clean-run   ends it, and forgets what is deployed'
 	@echo 'make deploy DIR=path [NAME=name] [SPEC={...}]   adds a function'
 	@echo 'make deps        only installs what make run needs'
 	@echo 'make test        every test; test-unit, test-gateway, test-other,'
@@ -33,4 +37,4 @@ help:
 	@sed -n 's/^ *\[\([A-Z_]*\) *=> *\(.*\)\],/    \1 = \2/p' \
 	    run/lib/FcfRun.pm
 
-clean: stop
+clean: clean-run

@@ -143,9 +143,15 @@ sub lock_owner {
 
 
 # Everything but the logs, and the lock, which the caller holds.
+# What is deployed stays, and what its node knows of itself (the lease and the
+# numbers of VMs), unless all is to go.
 sub clear_run_dir {
-    remove_tree(map { "$set{RUN_DIR}/$_" }
-        qw(address conf data fcfaas fcfaas.conf functions pid token));
+    my ($all) = @_;
+    my $dir = $set{RUN_DIR};
+
+    remove_tree(map { "$dir/$_" } qw(address conf fcfaas fcfaas.conf pid token),
+        $all ? qw(data functions) : ());
+    remove_tree(grep { !m{/(?:etcd|agent)$} } glob "$dir/data/*");
 }
 
 1;

@@ -25,7 +25,8 @@ sub refuses {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     is($s->proc->wait(60) // -1, 256, "$name: ends with 1");
     like($s->proc->output, $re, "$name: says why");
-    is_deeply([grep { !/^listens: .*:8081 / } $s->leftovers], [],
+    is_deeply([grep { !/^listens: .*:8081 / } $s->leftovers,
+        grep { -e } map { $s->run_dir . "/$_" } qw(data functions)], [],
         "$name: leaves nothing");
 }
 
@@ -133,6 +134,26 @@ is($s->proc->wait(60), 0, 'Ctrl-C ends it, with 0');
 is_deeply([$s->leftovers], [], 'and leaves nothing');
 is($s->make('stop'), 0, 'make stop when nothing runs');
 like($s->last_output, qr/does not run/, 'says so');
+
+# what was deployed, and removed, is so the next time
+$s = system_of('once')->up(120);
+like($s->proc->output, qr/^fcfaas: 3 functions are deployed from before/m,
+    'make run again');
+is($s->get('/run/mine')->{status}, 200, 'what was deployed serves');
+is($s->etcd->get_json('/specs/mine')->{version}, 2, 'as it was');
+is($s->cli->run('rm', 'hello')->{status}, 0, 'an example is removed');
+is($s->make('stop'), 0, 'make stop');
+$s->proc->wait(30);
+$s = system_of('once', RUN_CALLS => 1)->up(120);
+is($s->get('/run/hello')->{status}, 404, 'and stays so');
+is($s->make('stop', 'clean'), 0, 'make clean-run');
+$s->proc->wait(30);
+is_deeply([grep { !m{/(?:log|lock)$} } glob $s->run_dir . '/*'], [],
+    'leaves nothing at all');
+$s = system_of('once')->up(120);
+is($s->get('/run/hello')->{status}, 200, 'and is a new beginning');
+is($s->make('stop'), 0, 'make stop');
+$s->proc->wait(30);
 
 # the process of make run itself is killed
 $s = system_of('crash')->up(120);

@@ -31,7 +31,10 @@ sub nginx_conf {
     }
 
     http {
-        access_log $set{RUN_DIR}/log/access.log;
+        log_format fcfaas '\$remote_addr [\$time_iso8601] "\$request" '
+                          '\$status \$body_bytes_sent \$request_time '
+                          '\$fcfaas_request_id';
+        access_log $set{RUN_DIR}/log/access.log fcfaas;
         client_body_temp_path $set{RUN_DIR}/data/nginx/body;
         proxy_temp_path $set{RUN_DIR}/data/nginx/proxy;
         fastcgi_temp_path $set{RUN_DIR}/data/nginx/fastcgi;
