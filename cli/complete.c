@@ -145,6 +145,27 @@ fcc_complete_place(fcc_complete_t *c, const fcc_verb_t **verb, int n,
 }
 
 
+/* at which of a verb's arguments a function's name stands; -1: at none */
+static int
+fcc_complete_name(const fcc_verb_t *verb)
+{
+    int          n;
+    const char  *at;
+
+    for (n = 0, at = verb->args; *at != '\0'; n++) {
+
+        if (strncmp(at, "NAME", 4) == 0) {
+            return n;
+        }
+
+        at += strcspn(at, " |[");
+        at += *at == ' ' && at[1] != '|' && at[1] != '[' ? 1 : strlen(at);
+    }
+
+    return -1;
+}
+
+
 /* Prints what the word could become, a line each; nothing where a file is
  * meant, or where nothing can be known. */
 static int
@@ -178,7 +199,7 @@ fcc_complete(fcc_t *fcc, fcf_err_t *err)
     } else if (verb == NULL) {
         fcc_complete_verbs(c.word);
 
-    } else if (nargs == 0 && strncmp(verb->args, "NAME", 4) == 0) {
+    } else if (nargs == fcc_complete_name(verb)) {
         fcc_complete_functions(fcc, c.word);
     }
 

@@ -33,6 +33,8 @@ is_deeply(completes('nonsense '), [], 'none that is not there');
 is_deeply(completes('describe '), [qw(hallo hello other)], 'functions');
 is_deeply(completes('scale --min 1 he'), ['hello'], 'behind an option');
 is_deeply(completes('scale hello o'), [], 'one is enough');
+is_deeply(completes('secret set he'), ['hello'], 'behind another word');
+is_deeply(completes('secret he'), [], 'not in its place');
 is_deeply(completes('deploy '), [], 'files, where those are meant');
 is_deeply(completes('deploy --runtime '), [], 'the value of an option');
 is_deeply(completes('deploy -m '), [], 'of one with a letter');
