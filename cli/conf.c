@@ -174,6 +174,7 @@ fcc_conf_line(fcc_conf_t *conf, char *line, fcf_err_t *err)
 }
 
 
+/* 1: it was read, 0: it is not there, and need not be */
 static int
 fcc_conf_read(fcc_conf_t *conf, const char *path, int must, fcf_err_t *err)
 {
@@ -208,13 +209,14 @@ fcc_conf_read(fcc_conf_t *conf, const char *path, int must, fcf_err_t *err)
         conf->conf = strdup(path);
     }
 
-    return rc;
+    return rc == 0 ? 1 : rc;
 }
 
 
 static int
 fcc_conf_file(fcc_conf_t *conf, const char *file, fcf_err_t *err)
 {
+    int          rc;
     char         path[4096];
     const char  *home;
 
@@ -227,17 +229,17 @@ fcc_conf_file(fcc_conf_t *conf, const char *file, fcf_err_t *err)
     }
 
     home = getenv("HOME");
+    rc = 0;
 
     if (home != NULL
         && (size_t) snprintf(path, sizeof(path),
                              "%s/.config/fcfaas/fcfaas.conf", home)
-           < sizeof(path)
-        && fcc_conf_read(conf, path, 0, err) != 0)
+           < sizeof(path))
     {
-        return -1;
+        rc = fcc_conf_read(conf, path, 0, err);
     }
 
-    return conf->conf != NULL ? 0
+    return rc != 0 ? rc
            : fcc_conf_read(conf, "/etc/fcfaas/fcfaas.conf", 0, err);
 }
 
@@ -248,7 +250,7 @@ fcc_conf_load(fcc_conf_t *conf, const char *file, fcf_err_t *err)
     size_t  i;
 
     if (fcc_conf_environment(conf, err) != 0
-        || fcc_conf_file(conf, file, err) != 0)
+        || fcc_conf_file(conf, file, err) < 0)
     {
         return -1;
     }

@@ -11,13 +11,6 @@ typedef struct {
 } fcc_rows_t;
 
 
-static const char *
-fcc_instance_state(const fcf_instance_t *instance)
-{
-    return instance->state == FCF_INSTANCE_READY ? "ready" : "draining";
-}
-
-
 /* "<node_id>-<n>" */
 static void
 fcc_node_of(char *node, const char *worker_id)
@@ -46,7 +39,7 @@ fcc_row_instance(fcc_rows_t *rows, const fcf_key_t *key,
             "{s:s, s:s, s:I, s:s, s:s, s:s, s:i, s:s, s:I}",
             "instance", key->name, "function", key->function_id,
             "version", (json_int_t) i->version,
-            "state", fcc_instance_state(i), "node", node,
+            "state", fcf_instance_state_name(i->state), "node", node,
             "worker_ip", i->worker_ip, "proxy_port", i->proxy_port,
             "internal_vm_ip", i->internal_vm_ip,
             "started_ms", (json_int_t) i->started_ms));
@@ -56,7 +49,7 @@ fcc_row_instance(fcc_rows_t *rows, const fcf_key_t *key,
     fcc_table_add(&rows->table, "%s", key->name);
     fcc_table_add(&rows->table, "%s", key->function_id);
     fcc_table_add(&rows->table, "%lld", (long long) i->version);
-    fcc_table_add(&rows->table, "%s", fcc_instance_state(i));
+    fcc_table_add(&rows->table, "%s", fcf_instance_state_name(i->state));
     fcc_table_add(&rows->table, "%s", node);
     fcc_table_add(&rows->table, "%s:%d", i->worker_ip, i->proxy_port);
     fcc_table_add(&rows->table, "%s", fcc_ago(ago, sizeof(ago),
@@ -194,21 +187,13 @@ fcc_ps(fcc_t *fcc, fcf_err_t *err)
 }
 
 
-static const char *
-fcc_worker_state(const fcf_worker_t *worker)
-{
-    return worker->state == FCF_WORKER_READY ? "ready"
-           : worker->state == FCF_WORKER_ILL ? "ill" : "draining";
-}
-
-
 static void
 fcc_row_node(fcc_rows_t *rows, const char *node, const fcf_worker_t *w)
 {
     if (rows->json != NULL) {
         (void) json_array_append_new(rows->json, json_pack(
             "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s}",
-            "node", node, "state", fcc_worker_state(w), "reason", w->reason,
+            "node", node, "state", fcf_worker_state_name(w->state), "reason", w->reason,
             "address", w->address, "admin", w->admin, "vms", w->vms,
             "cpu", w->cpu, "cpu_free", w->cpu_free,
             "memory_mb", w->memory_mb, "memory_mb_free", w->memory_mb_free,
@@ -218,7 +203,7 @@ fcc_row_node(fcc_rows_t *rows, const char *node, const fcf_worker_t *w)
     }
 
     fcc_table_add(&rows->table, "%s", node);
-    fcc_table_add(&rows->table, "%s", fcc_worker_state(w));
+    fcc_table_add(&rows->table, "%s", fcf_worker_state_name(w->state));
     fcc_table_add(&rows->table, "%s", w->address);
     fcc_table_add(&rows->table, "%d", w->vms);
     fcc_table_add(&rows->table, "%d of %d", w->cpu_free, w->cpu);

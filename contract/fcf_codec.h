@@ -47,6 +47,8 @@ typedef struct {
     int64_t   started_ms;                   /* Unix time, 0 if absent */
 } fcf_instance_t;
 
+/* as it stands there */
+const char *fcf_instance_state_name(fcf_instance_state_e state);
 int fcf_instance_decode(fcf_instance_t *out, const char *text, size_t len,
     fcf_err_t *err) fcf_must_check;
 char *fcf_instance_encode(const fcf_instance_t *instance);
@@ -221,6 +223,7 @@ typedef struct {
     char      reason[FCF_REASON_MAX];       /* of its illness, else "" */
 } fcf_worker_t;
 
+const char *fcf_worker_state_name(fcf_worker_state_e state);
 int fcf_worker_decode(fcf_worker_t *out, const char *text, size_t len,
     fcf_err_t *err) fcf_must_check;
 char *fcf_worker_encode(const fcf_worker_t *worker);

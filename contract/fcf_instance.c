@@ -11,6 +11,13 @@ static const fcf_json_enum_t  fcf_instance_states[] = {
 };
 
 
+const char *
+fcf_instance_state_name(fcf_instance_state_e state)
+{
+    return fcf_instance_states[state].name;
+}
+
+
 static int
 fcf_instance_fields(fcf_instance_t *out, const json_t *obj, fcf_err_t *err)
 {
@@ -89,7 +96,7 @@ fcf_instance_encode(const fcf_instance_t *instance)
     }
 
     fcf_json_put_str(&obj, "state",
-                     fcf_instance_states[instance->state].name);
+                     fcf_instance_state_name(instance->state));
 
     if (instance->started_ms != 0) {
         fcf_json_put_int(&obj, "started_ms", instance->started_ms);

@@ -12,6 +12,13 @@ static const fcf_json_enum_t  fcf_worker_states[] = {
 };
 
 
+const char *
+fcf_worker_state_name(fcf_worker_state_e state)
+{
+    return fcf_worker_states[state].name;
+}
+
+
 static int
 fcf_worker_fields(fcf_worker_t *out, const json_t *obj, fcf_err_t *err)
 {
@@ -93,7 +100,7 @@ fcf_worker_encode(const fcf_worker_t *worker)
     fcf_json_put_int(&obj, "memory_mb_free", worker->memory_mb_free);
     fcf_json_put_int(&obj, "vms", worker->vms);
     fcf_json_put_str(&obj, "agent_version", worker->agent_version);
-    fcf_json_put_str(&obj, "state", fcf_worker_states[worker->state].name);
+    fcf_json_put_str(&obj, "state", fcf_worker_state_name(worker->state));
 
     if (worker->reason[0] != '\0') {
         fcf_json_put_str(&obj, "reason", worker->reason);
