@@ -8,6 +8,7 @@
 static const char *const  fcf_etcd_paths[] = {
     [FCF_ETCD_RANGE]      = "/v3/kv/range",
     [FCF_ETCD_LIST]       = "/v3/kv/range",
+    [FCF_ETCD_PAGE]       = "/v3/kv/range",
     [FCF_ETCD_PROBE]      = "/v3/kv/range",
     [FCF_ETCD_PUT]        = "/v3/kv/put",
     [FCF_ETCD_DELETE]     = "/v3/kv/deleterange",

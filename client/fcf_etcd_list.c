@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "client/fcf_etcd_private.h"
-#include "client/fcf_sync.h"
 
 
 /* the pages so far as one reply */
@@ -69,7 +68,7 @@ fcf_etcd_call_page(fcf_etcd_call_t *call)
     range.key_len = strlen(call->prefix);
     range.end = end;
     range.end_len = fcf_etcd_range_end(end, range.key, range.key_len);
-    range.limit = FCF_SYNC_PAGE;
+    range.limit = FCF_ETCD_LIST_MAX;
 
     if (call->npages != 0) {
         last = &call->pages[call->npages - 1].kvs;

@@ -5,17 +5,22 @@
 #ifndef _FCF_ETCD_PRIVATE_H_INCLUDED_
 #define _FCF_ETCD_PRIVATE_H_INCLUDED_
 
+#include "client/fcf_cut.h"
 #include "client/fcf_etcd_codec.h"
 
 #define FCF_ETCD_REPLY_MAX    (64 * 1024 * 1024)
 #define FCF_ETCD_BODY_MAX     (2 * 1024 * 1024)
 #define FCF_ETCD_TIMEOUT_MS   2000
+#define FCF_ETCD_LONG         (16 * 1024)       /* bytes of a PAGE that is
+                                                   read in pieces */
+#define FCF_ETCD_PIECE        64        /* keys of it at once */
 #define FCF_ETCD_HEADERS_MAX  4
 #define FCF_ETCD_TOKEN_MAX    8192      /* a JWT */
 
 typedef enum {
     FCF_ETCD_RANGE = 0,
     FCF_ETCD_LIST,              /* range, page by page */
+    FCF_ETCD_PAGE,              /* range, whose keys may come as a rest */
     FCF_ETCD_PROBE,             /* range of one try: is this endpoint well? */
     FCF_ETCD_PUT,
     FCF_ETCD_DELETE,
@@ -33,15 +38,22 @@ typedef enum {
     FCF_ETCD_CALL_DONE          /* its callback is running */
 } fcf_etcd_call_e;
 
+/* keys of a long answer, read FCF_ETCD_PIECE at a time */
+typedef struct {
+    char               *text;           /* NULL: there are none */
+    fcf_cut_t           cut;
+} fcf_etcd_rest_t;
+
 /* parsed answer, alive during the callback */
 typedef struct {
     fcf_etcd_reply_t    reply;
     fcf_etcd_header_t   header;
     fcf_etcd_kvs_t      kvs;
+    fcf_etcd_rest_t     rest;           /* PAGE: of the keys; none is in kvs */
     int                 more;
 } fcf_etcd_answer_t;
 
-/* internal callers also want header and "more", and may take kvs out of it;
+/* internal callers also want header and "more", and may take both out of it;
  * answer NULL on failure */
 typedef void (*fcf_etcd_answer_pt)(void *arg,
     fcf_etcd_answer_t *answer, const fcf_err_t *err);
@@ -127,6 +139,16 @@ void fcf_etcd_call_next_page(fcf_etcd_call_t *call);
 int fcf_etcd_answer_parse(fcf_etcd_answer_t *out, fcf_etcd_kind_e kind,
     const char *body, size_t len, fcf_err_t *err);
 void fcf_etcd_answer_free(fcf_etcd_answer_t *answer);
+
+/* fcf_etcd_rest.c */
+/* 0: the keys of this answer to a range are left to be read; -1: it is to be
+ * read as a whole */
+int fcf_etcd_rest_open(fcf_etcd_answer_t *out, const char *body, size_t len);
+/* the next keys of one that is not done */
+int fcf_etcd_rest_next(fcf_etcd_rest_t *rest, fcf_etcd_kvs_t *out,
+    fcf_err_t *err);
+int fcf_etcd_rest_done(const fcf_etcd_rest_t *rest);
+void fcf_etcd_rest_free(fcf_etcd_rest_t *rest);
 
 /* fcf_etcd_auth.c */
 /* asks for a token; calls that wait for it are sent, or fail */

@@ -127,6 +127,12 @@ fcf_etcd_answer_parse(fcf_etcd_answer_t *out, fcf_etcd_kind_e kind,
 
     memset(out, 0, sizeof(fcf_etcd_answer_t));
 
+    if (kind == FCF_ETCD_PAGE && len >= FCF_ETCD_LONG
+        && fcf_etcd_rest_open(out, body, len) == 0)
+    {
+        return 0;
+    }
+
     root = json_loadb(body, len, 0, &why);
 
     if (root == NULL || !json_is_object(root)) {
@@ -169,4 +175,5 @@ void
 fcf_etcd_answer_free(fcf_etcd_answer_t *answer)
 {
     fcf_etcd_kvs_free(&answer->kvs);
+    fcf_etcd_rest_free(&answer->rest);
 }

@@ -25,7 +25,11 @@
 #include "client/fcf_etcd.h"
 
 #define FCF_SYNC_PREFIXES_MAX   8
-#define FCF_SYNC_PAGE           500     /* keys per range request */
+#define FCF_SYNC_PAGE           1000    /* keys per range request, for each
+                                           of which etcd 3.4 goes through all
+                                           there are of the prefix */
+#define FCF_SYNC_PAGE_MIN       250     /* less are not asked for because it
+                                           took too long */
 #define FCF_SYNC_TURN           64      /* changes delivered per turn */
 #define FCF_SYNC_PROBE_MS       2000    /* interval and deadline */
 #define FCF_SYNC_BACKOFF_MAX_MS 2000

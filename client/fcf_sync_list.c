@@ -97,15 +97,20 @@ fcf_sync_on_page(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 {
     fcf_sync_t       *sync;
     const char       *why;
-    fcf_etcd_kvs_t   *kvs;
     fcf_sync_list_t  *list;
 
     sync = arg;
     sync->call = NULL;
     list = &sync->list;
 
-    if (err != NULL && err->code == FCF_E_LIMIT && list->page > 1) {
-        list->page /= 2;
+    /* too long, or it took too long */
+
+    if (err != NULL
+        && ((err->code == FCF_E_LIMIT && list->limit > 1)
+            || (err->code == FCF_E_TIMEOUT
+                && list->limit > FCF_SYNC_PAGE_MIN)))
+    {
+        list->limit /= 2;
         fcf_sync_list_page(sync);
         return;
     }
@@ -126,34 +131,51 @@ fcf_sync_on_page(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
     list->kv = 0;
     memset(&answer->kvs, 0, sizeof(fcf_etcd_kvs_t));
 
-    kvs = &list->kvs;
-    list->more = (answer->more && kvs->n != 0);
+    list->rest = answer->rest;
+    memset(&answer->rest, 0, sizeof(fcf_etcd_rest_t));
 
-    if (list->more) {
+    list->more = (answer->more
+                  && (list->kvs.n != 0 || list->rest.text != NULL));
 
-        /* the key after a key is itself and a NUL, which stands there */
+    /* the rest may take long; what is not believed yet is not told */
 
-        list->next_len = kvs->kvs[kvs->n - 1].key_len + 1;
-        free(list->next);
-        list->next = malloc(list->next_len);
-
-        if (list->next == NULL) {
-            fcf_sync_restart(sync, 0, "out of memory");
-            return;
-        }
-
-        memcpy(list->next, kvs->kvs[kvs->n - 1].key, list->next_len);
-
-        /* the rest may take long; what is not believed yet is not told */
-
-        if (!sync->suspect) {
-            fcf_sync_open_beside(sync);
-        }
+    if (list->more && !sync->suspect) {
+        fcf_sync_open_beside(sync);
     }
 
     /* taking it apart was a turn's work */
 
     sync->loop->timer_set(sync->turn_timer, 0);
+}
+
+
+void
+fcf_sync_list_more(fcf_sync_t *sync)
+{
+    fcf_kv_t         *last;
+    fcf_sync_list_t  *list;
+
+    list = &sync->list;
+    last = &list->kvs.kvs[list->kvs.n - 1];
+
+    /* the key after a key is itself and a NUL, which stands there */
+
+    list->next_len = last->key_len + 1;
+    free(list->next);
+    list->next = malloc(list->next_len);
+
+    if (list->next == NULL) {
+        fcf_sync_restart(sync, 0, "out of memory");
+        return;
+    }
+
+    memcpy(list->next, last->key, list->next_len);
+
+    fcf_etcd_kvs_free(&list->kvs);
+    fcf_etcd_rest_free(&list->rest);
+    list->kv = 0;
+
+    fcf_sync_list_page(sync);
 }
 
 
@@ -173,10 +195,10 @@ fcf_sync_list_page(fcf_sync_t *sync)
     range.key_len = list->next_len ? list->next_len : prefix->len;
     range.end = end;
     range.end_len = fcf_etcd_range_end(end, prefix->key, prefix->len);
-    range.limit = list->page;
+    range.limit = list->limit;
     range.revision = list->header.revision;
 
-    sync->call = fcf_etcd_range(sync->etcd, FCF_ETCD_RANGE, &range,
+    sync->call = fcf_etcd_range(sync->etcd, FCF_ETCD_PAGE, &range,
                                 fcf_sync_on_page, sync);
 
     if (sync->call == NULL) {
@@ -196,7 +218,7 @@ fcf_sync_list(fcf_sync_t *sync, size_t prefix)
     fcf_sync_list_drop(sync);
     list->at = prefix;
     list->first = 1;
-    list->page = FCF_SYNC_PAGE;
+    list->limit = FCF_SYNC_PAGE;
 
     /* while it is under way the watch beside it may bring more */
 
@@ -222,6 +244,7 @@ void
 fcf_sync_list_drop(fcf_sync_t *sync)
 {
     fcf_etcd_kvs_free(&sync->list.kvs);
+    fcf_etcd_rest_free(&sync->list.rest);
     free(sync->list.next);
     memset(&sync->list, 0, sizeof(fcf_sync_list_t));
 }

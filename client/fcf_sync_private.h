@@ -44,7 +44,7 @@ typedef struct {
 typedef struct {
     size_t              at;             /* prefix */
     int64_t             floor;          /* etcd had come that far */
-    unsigned            page;           /* keys asked for at once */
+    unsigned            limit;          /* keys asked for at once */
     unsigned            begun:1;
     unsigned            more:1;
     unsigned            first:1;        /* the next answer is the first */
@@ -53,6 +53,7 @@ typedef struct {
     fcf_etcd_header_t   header;         /* of the first page */
     fcf_etcd_kvs_t      kvs;            /* being delivered */
     size_t              kv;
+    fcf_etcd_rest_t     rest;           /* of the page at hand, after them */
 } fcf_sync_list_t;
 
 struct fcf_sync_s {
@@ -139,6 +140,8 @@ void fcf_sync_probe(fcf_sync_t *sync);
 /* fcf_sync_list.c */
 void fcf_sync_list(fcf_sync_t *sync, size_t prefix);
 void fcf_sync_list_page(fcf_sync_t *sync);
+/* the page at hand was delivered, and there are more */
+void fcf_sync_list_more(fcf_sync_t *sync);
 /* before a key of it is told: what answers is no empty etcd */
 void fcf_sync_list_begin(fcf_sync_t *sync);
 void fcf_sync_list_end(fcf_sync_t *sync);

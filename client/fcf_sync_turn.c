@@ -1,6 +1,32 @@
 #include "client/fcf_sync_private.h"
 
 
+/* the next keys of a page that comes in pieces */
+
+static int
+fcf_sync_next_piece(fcf_sync_t *sync)
+{
+    fcf_err_t         err;
+    fcf_sync_list_t  *list;
+
+    list = &sync->list;
+
+    fcf_etcd_kvs_free(&list->kvs);
+    list->kv = 0;
+
+    if (fcf_etcd_rest_next(&list->rest, &list->kvs, &err) == 0) {
+        return 0;
+    }
+
+    /* what does not speak etcd's language is no endpoint */
+
+    fcf_etcd_endpoint_failed(sync->etcd, sync->etcd->at, err.msg);
+    fcf_sync_restart(sync, 0, err.msg);
+
+    return -1;
+}
+
+
 /* up to "budget" keys of the page at hand */
 
 static void
@@ -9,6 +35,12 @@ fcf_sync_deliver_page(fcf_sync_t *sync, unsigned budget)
     fcf_sync_list_t  *list;
 
     list = &sync->list;
+
+    if (list->kv == list->kvs.n && !fcf_etcd_rest_done(&list->rest)
+        && fcf_sync_next_piece(sync) != 0)
+    {
+        return;
+    }
 
     if (list->kvs.n != 0) {
         fcf_sync_list_begin(sync);
@@ -19,20 +51,15 @@ fcf_sync_deliver_page(fcf_sync_t *sync, unsigned budget)
         budget--;
     }
 
-    if (list->kv < list->kvs.n) {
+    if (list->kv < list->kvs.n || !fcf_etcd_rest_done(&list->rest)) {
         sync->loop->timer_set(sync->turn_timer, 0);
-        return;
+
+    } else if (list->more && list->kvs.n != 0) {
+        fcf_sync_list_more(sync);
+
+    } else {
+        fcf_sync_list_end(sync);
     }
-
-    fcf_etcd_kvs_free(&list->kvs);
-    list->kv = 0;
-
-    if (list->more) {
-        fcf_sync_list_page(sync);
-        return;
-    }
-
-    fcf_sync_list_end(sync);
 }
 
 

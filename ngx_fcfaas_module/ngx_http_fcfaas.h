@@ -357,7 +357,7 @@ struct ngx_http_fcfaas_function_s {
     ngx_uint_t                   nversions;     /* that there is a spec of */
     ngx_http_fcfaas_known_t     *versions;
     ngx_uint_t                   spec_generation;
-    ngx_uint_t                   swept;         /* in this sweep */
+    ngx_queue_t                  all;           /* in worker->functions */
     ngx_queue_t                  visits;        /* in worker->visits */
     ngx_queue_t                  minimum;       /* in worker->minimum */
 };
@@ -405,8 +405,12 @@ struct ngx_http_fcfaas_worker_s {
     ngx_uint_t                   share_round;
 
     uint64_t                     serial;        /* of the last instance */
+    ngx_queue_t                  functions;
     ngx_http_fcfaas_function_t **buckets;
     ngx_uint_t                   nbuckets;      /* a power of two */
+    ngx_http_fcfaas_function_t **before;        /* half as many, while what is
+                                                   in them moves, or NULL */
+    ngx_uint_t                   moved;         /* so many of them */
     ngx_uint_t                   nfunctions;
     ngx_uint_t                   nnamed;
     ngx_uint_t                   nspecs;
@@ -430,9 +434,7 @@ struct ngx_http_fcfaas_worker_s {
     ngx_uint_t                   nprobes;       /* that connect now */
     ngx_event_t                  kick_event;
     ngx_event_t                  visit_event;
-    ngx_uint_t                   nsweeps;
-    ngx_uint_t                   sweep_bucket;  /* valid while sweeping */
-    ngx_http_fcfaas_visit_t      sweep;
+    ngx_http_fcfaas_visit_t      sweep;         /* valid while sweeping */
     ngx_http_fcfaas_visit_t      follow;
     ngx_event_t                  tick;          /* stat */
     ngx_event_t                  minimum_event;

@@ -118,6 +118,7 @@ ngx_http_fcfaas_state_start(ngx_http_fcfaas_worker_t *w)
 
     state->out.worker = w;
     state->out.fd = NGX_INVALID_FILE;
+    state->out.old = NGX_INVALID_FILE;
     state->out.buf = ngx_palloc(w->pool, NGX_HTTP_FCFAAS_STATE_BUF);
     state->out.temp = ngx_palloc(w->pool, file->len + sizeof(".new.")
                                           + NGX_INT64_LEN);
@@ -163,6 +164,11 @@ ngx_http_fcfaas_state_stop(ngx_http_fcfaas_worker_t *w)
     }
 
     ngx_http_fcfaas_state_drop(&state->out);
+
+    if (state->out.old != NGX_INVALID_FILE) {
+        (void) ngx_close_file(state->out.old);
+        state->out.old = NGX_INVALID_FILE;
+    }
 
     /* after a reload the file may be that of a worker of now */
 
@@ -371,6 +377,11 @@ ngx_http_fcfaas_state_timer(ngx_event_t *ev)
     w = state->out.worker;
 
     if (!state->busy) {
+
+        if (ngx_http_fcfaas_state_shrink(&state->out) == NGX_AGAIN) {
+            ngx_add_timer(ev, NGX_HTTP_FCFAAS_STATE_TURN_TIME);
+            return;
+        }
 
         if (!w->listed || w->listing || !ngx_http_fcfaas_past(state->next)
             || ngx_http_fcfaas_state_changes(w) == state->written)

@@ -18,11 +18,12 @@
 typedef struct {
     ngx_http_fcfaas_worker_t    *worker;
     ngx_fd_t                     fd;            /* NGX_INVALID_FILE: none */
-    ngx_uint_t                   bucket;        /* the next one */
-    ngx_http_fcfaas_function_t  *function;      /* with a reference, or NULL */
+    ngx_fd_t                     old;           /* the file it took the place
+                                                   of, or as above */
+    ngx_http_fcfaas_function_t  *function;      /* with a reference; NULL: it
+                                                   was the last */
     u_char                       worker_id[FCF_WORKER_ID_MAX + 1];
                                                 /* its last instance */
-    ngx_uint_t                   nbuckets;      /* of the table then */
     ngx_err_t                    err;           /* of the first failure */
     const char                  *failed;        /* what failed, or NULL */
     size_t                       used;
@@ -46,5 +47,8 @@ void ngx_http_fcfaas_state_stop(ngx_http_fcfaas_worker_t *w);
 void ngx_http_fcfaas_state_begin(ngx_http_fcfaas_state_out_t *out);
 ngx_int_t ngx_http_fcfaas_state_turn(ngx_http_fcfaas_state_out_t *out);
 void ngx_http_fcfaas_state_drop(ngx_http_fcfaas_state_out_t *out);
+/* Frees a part of the file that was before, which nobody reads by now:
+ * NGX_AGAIN while there is more of it. */
+ngx_int_t ngx_http_fcfaas_state_shrink(ngx_http_fcfaas_state_out_t *out);
 
 #endif /* _NGX_HTTP_FCFAAS_STATE_H_INCLUDED_ */

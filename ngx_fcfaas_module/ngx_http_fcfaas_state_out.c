@@ -4,8 +4,11 @@
 #include <fcntl.h>
 
 
-/* buckets, functions and instances that a turn goes through */
+/* functions and instances that a turn goes through */
 #define NGX_HTTP_FCFAAS_STATE_STEPS  1024
+
+/* bytes of the file before that go in one */
+#define NGX_HTTP_FCFAAS_STATE_LESS   (1024 * 1024)
 
 
 static void ngx_http_fcfaas_state_next(ngx_http_fcfaas_state_out_t *out);
@@ -34,8 +37,6 @@ ngx_http_fcfaas_state_begin(ngx_http_fcfaas_state_out_t *out)
     ngx_memzero(&out->info, sizeof(fcs_info_t));
 
     out->info.hash = FCS_HASH;
-    out->bucket = 0;
-    out->nbuckets = out->worker->nbuckets;
     out->used = 0;
     out->offset = FCS_HEAD;
     out->failed = NULL;
@@ -50,31 +51,23 @@ ngx_http_fcfaas_state_begin(ngx_http_fcfaas_state_out_t *out)
 
     if (out->fd == NGX_INVALID_FILE) {
         ngx_http_fcfaas_state_fail(out, "open()");
+        return;
     }
+
+    ngx_http_fcfaas_state_enter(out,
+                                ngx_http_fcfaas_table_next(out->worker, NULL));
 }
 
 
 ngx_int_t
 ngx_http_fcfaas_state_turn(ngx_http_fcfaas_state_out_t *out)
 {
-    ngx_uint_t                 n;
-    ngx_http_fcfaas_worker_t  *w;
-
-    w = out->worker;
-
-    if (out->fd != NGX_INVALID_FILE && out->nbuckets != w->nbuckets) {
-        /* the table has grown, and its order with it */
-        (void) ngx_close_file(out->fd);
-        ngx_http_fcfaas_state_begin(out);
-    }
+    ngx_uint_t  n;
 
     for (n = 0; n < NGX_HTTP_FCFAAS_STATE_STEPS && out->failed == NULL; n++) {
 
         if (out->function) {
             ngx_http_fcfaas_state_next(out);
-
-        } else if (out->bucket < out->nbuckets) {
-            ngx_http_fcfaas_state_enter(out, w->buckets[out->bucket++]);
 
         } else if (ngx_http_fcfaas_state_finish(out) == NGX_OK) {
             return NGX_OK;
@@ -113,7 +106,8 @@ ngx_http_fcfaas_state_next(ngx_http_fcfaas_state_out_t *out)
     instance = ngx_http_fcfaas_table_instance_after(out->function,
                                                     out->worker_id);
     if (instance == NULL) {
-        ngx_http_fcfaas_state_enter(out, out->function->next);
+        ngx_http_fcfaas_state_enter(out,
+                    ngx_http_fcfaas_table_next(out->worker, out->function));
         return;
     }
 
@@ -243,6 +237,11 @@ ngx_http_fcfaas_state_flush(ngx_http_fcfaas_state_out_t *out)
 
     ngx_http_fcfaas_state_write(out, out->buf, out->used, out->offset);
 
+    /* on its way to the disk, a piece each turn; nobody waits for that */
+
+    (void) sync_file_range(out->fd, out->offset, out->used,
+                           SYNC_FILE_RANGE_WRITE);
+
     out->offset += out->used;
     out->used = 0;
 }
@@ -297,19 +296,51 @@ ngx_http_fcfaas_state_finish(ngx_http_fcfaas_state_out_t *out)
         return NGX_ERROR;
     }
 
-    /* on its way to the disk; nobody waits for that */
+    /* the file that loses its name goes with the last descriptor, all of it at
+     * once: see ngx_http_fcfaas_state_shrink() */
 
-    (void) sync_file_range(out->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    out->old = open((char *) fmcf->state_file.data,
+                    O_WRONLY|O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC);
 
     if (ngx_rename_file(out->temp, fmcf->state_file.data)
         == NGX_FILE_ERROR)
     {
         ngx_http_fcfaas_state_fail(out, "rename()");
+        (void) ngx_http_fcfaas_state_shrink(out);
         return NGX_ERROR;
     }
 
     (void) ngx_close_file(out->fd);
     out->fd = NGX_INVALID_FILE;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_fcfaas_state_shrink(ngx_http_fcfaas_state_out_t *out)
+{
+    off_t            size;
+    ngx_file_info_t  fi;
+
+    if (out->old == NGX_INVALID_FILE) {
+        return NGX_OK;
+    }
+
+    /* another name may be somebody's copy */
+
+    if (ngx_fd_info(out->old, &fi) != NGX_FILE_ERROR && ngx_is_file(&fi)
+        && fi.st_nlink == 0)
+    {
+        size = ngx_file_size(&fi) - NGX_HTTP_FCFAAS_STATE_LESS;
+
+        if (size > 0 && ftruncate(out->old, size) == 0) {
+            return NGX_AGAIN;
+        }
+    }
+
+    (void) ngx_close_file(out->old);
+    out->old = NGX_INVALID_FILE;
 
     return NGX_OK;
 }

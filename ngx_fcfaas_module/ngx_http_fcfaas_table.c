@@ -9,12 +9,19 @@
 
 #define NGX_HTTP_FCFAAS_BUCKETS  256
 
+/* that are moved to a larger table with each function that is new: all are,
+ * long before that one is full */
+#define NGX_HTTP_FCFAAS_MOVES    8
+
 
 #define ngx_http_fcfaas_table_of(n)                                         \
     (ngx_queue_data(n, ngx_http_fcfaas_instance_t, entry))
 
 
+static ngx_http_fcfaas_function_t **ngx_http_fcfaas_table_bucket(
+    ngx_http_fcfaas_worker_t *w, uint32_t hash);
 static ngx_int_t ngx_http_fcfaas_table_grow(ngx_http_fcfaas_worker_t *w);
+static void ngx_http_fcfaas_table_move(ngx_http_fcfaas_worker_t *w);
 static void ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f);
 static void ngx_http_fcfaas_table_instance_join(
     ngx_http_fcfaas_instance_t *instance, ngx_http_fcfaas_pool_t *pool);
@@ -23,6 +30,7 @@ static void ngx_http_fcfaas_table_instance_join(
 ngx_int_t
 ngx_http_fcfaas_table_init(ngx_http_fcfaas_worker_t *w)
 {
+    ngx_queue_init(&w->functions);
     ngx_queue_init(&w->waiting);
     ngx_queue_init(&w->behind);
     ngx_queue_init(&w->kicked);
@@ -40,19 +48,50 @@ ngx_http_fcfaas_table_init(ngx_http_fcfaas_worker_t *w)
 void
 ngx_http_fcfaas_table_done(ngx_http_fcfaas_worker_t *w)
 {
-    ngx_uint_t                   i;
     ngx_http_fcfaas_function_t  *f;
 
-    for (i = 0; i < w->nbuckets; i++) {
-        while ((f = w->buckets[i]) != NULL) {
-            w->buckets[i] = f->next;
-            ngx_http_fcfaas_table_free(f);
-        }
+    while ((f = ngx_http_fcfaas_table_next(w, NULL)) != NULL) {
+        ngx_http_fcfaas_table_free(f);
+    }
+
+    if (w->before) {
+        ngx_free(w->before);
+        w->before = NULL;
     }
 
     ngx_free(w->buckets);
     w->buckets = NULL;
     w->nbuckets = 0;
+}
+
+
+ngx_http_fcfaas_function_t *
+ngx_http_fcfaas_table_next(ngx_http_fcfaas_worker_t *w,
+    ngx_http_fcfaas_function_t *f)
+{
+    ngx_queue_t  *q;
+
+    q = f ? ngx_queue_next(&f->all) : ngx_queue_head(&w->functions);
+
+    return q == ngx_queue_sentinel(&w->functions)
+           ? NULL : ngx_queue_data(q, ngx_http_fcfaas_function_t, all);
+}
+
+
+static ngx_http_fcfaas_function_t **
+ngx_http_fcfaas_table_bucket(ngx_http_fcfaas_worker_t *w, uint32_t hash)
+{
+    ngx_uint_t  i;
+
+    if (w->before) {
+        i = hash & (w->nbuckets / 2 - 1);
+
+        if (i >= w->moved) {
+            return &w->before[i];
+        }
+    }
+
+    return &w->buckets[hash & (w->nbuckets - 1)];
 }
 
 
@@ -65,7 +104,7 @@ ngx_http_fcfaas_table_find(ngx_http_fcfaas_worker_t *w, const u_char *id,
 
     hash = ngx_murmur_hash2((u_char *) id, len);
 
-    for (f = w->buckets[hash & (w->nbuckets - 1)]; f; f = f->next) {
+    for (f = *ngx_http_fcfaas_table_bucket(w, hash); f; f = f->next) {
         if (f->hash == hash
             && f->id.len == len
             && ngx_memcmp(f->id.data, id, len) == 0)
@@ -82,16 +121,18 @@ ngx_http_fcfaas_function_t *
 ngx_http_fcfaas_table_get(ngx_http_fcfaas_worker_t *w, const u_char *id,
     size_t len)
 {
-    ngx_uint_t                   i;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_function_t  *f, **p;
 
     f = ngx_http_fcfaas_table_find(w, id, len);
     if (f) {
         return f;
     }
 
-    if (w->nfunctions >= w->nbuckets
-        && ngx_http_fcfaas_table_grow(w) != NGX_OK)
+    if (w->before) {
+        ngx_http_fcfaas_table_move(w);
+
+    } else if (w->nfunctions >= w->nbuckets
+               && ngx_http_fcfaas_table_grow(w) != NGX_OK)
     {
         return NULL;
     }
@@ -115,9 +156,11 @@ ngx_http_fcfaas_table_get(ngx_http_fcfaas_worker_t *w, const u_char *id,
     ngx_http_fcfaas_names_init(&f->instances);
     ngx_queue_init(&f->pools);
 
-    i = f->hash & (w->nbuckets - 1);
-    f->next = w->buckets[i];
-    w->buckets[i] = f;
+    p = ngx_http_fcfaas_table_bucket(w, f->hash);
+    f->next = *p;
+    *p = f;
+
+    ngx_queue_insert_tail(&w->functions, &f->all);
     w->nfunctions++;
 
     return f;
@@ -127,32 +170,47 @@ ngx_http_fcfaas_table_get(ngx_http_fcfaas_worker_t *w, const u_char *id,
 static ngx_int_t
 ngx_http_fcfaas_table_grow(ngx_http_fcfaas_worker_t *w)
 {
-    ngx_uint_t                    i, n;
-    ngx_http_fcfaas_function_t   *f, **buckets;
+    ngx_http_fcfaas_function_t  **buckets;
 
-    n = w->nbuckets * 2;
-
-    buckets = ngx_calloc(n * sizeof(void *), w->log);
+    buckets = ngx_calloc(w->nbuckets * 2 * sizeof(void *), w->log);
     if (buckets == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < w->nbuckets; i++) {
-        while ((f = w->buckets[i]) != NULL) {
-            w->buckets[i] = f->next;
-            f->next = buckets[f->hash & (n - 1)];
-            buckets[f->hash & (n - 1)] = f;
+    w->before = w->buckets;
+    w->moved = 0;
+
+    w->buckets = buckets;
+    w->nbuckets *= 2;
+
+    return NGX_OK;
+}
+
+
+/* some buckets of the table before, so that no turn moves all of it */
+static void
+ngx_http_fcfaas_table_move(ngx_http_fcfaas_worker_t *w)
+{
+    ngx_uint_t                    n;
+    ngx_http_fcfaas_function_t   *f, *next, **p;
+
+    for (n = 0; n < NGX_HTTP_FCFAAS_MOVES && w->moved < w->nbuckets / 2; n++) {
+
+        f = w->before[w->moved++];
+
+        for ( /* void */ ; f; f = next) {
+            next = f->next;
+
+            p = &w->buckets[f->hash & (w->nbuckets - 1)];
+            f->next = *p;
+            *p = f;
         }
     }
 
-    ngx_free(w->buckets);
-    w->buckets = buckets;
-    w->nbuckets = n;
-
-    /* what lies behind it has moved */
-    w->sweep_bucket = 0;
-
-    return NGX_OK;
+    if (w->moved == w->nbuckets / 2) {
+        ngx_free(w->before);
+        w->before = NULL;
+    }
 }
 
 
@@ -168,7 +226,7 @@ ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f)
 
     w = f->worker;
 
-    for (p = &w->buckets[f->hash & (w->nbuckets - 1)]; *p != f;
+    for (p = ngx_http_fcfaas_table_bucket(w, f->hash); *p != f;
          p = &(*p)->next)
     {
         /* void */
@@ -187,6 +245,7 @@ ngx_http_fcfaas_table_free(ngx_http_fcfaas_function_t *f)
     ngx_queue_t             *q;
     ngx_http_fcfaas_name_t  *name;
 
+    ngx_queue_remove(&f->all);
     ngx_http_fcfaas_boots_free(f);
 
     while ((name = ngx_http_fcfaas_names_after(&f->instances, NULL)) != NULL) {

@@ -19,6 +19,11 @@ ngx_http_fcfaas_function_t *ngx_http_fcfaas_table_find(
 ngx_http_fcfaas_function_t *ngx_http_fcfaas_table_get(
     ngx_http_fcfaas_worker_t *w, const u_char *id, size_t len);
 
+/* the one after that, which is held on to, in order of their making; NULL: the
+ * first, or there is none */
+ngx_http_fcfaas_function_t *ngx_http_fcfaas_table_next(
+    ngx_http_fcfaas_worker_t *w, ngx_http_fcfaas_function_t *f);
+
 /* Frees the function if nothing holds it any more: no pool, nothing in etcd.
  * Ends every use of the pointer by the caller. */
 void ngx_http_fcfaas_table_release(ngx_http_fcfaas_function_t *f);

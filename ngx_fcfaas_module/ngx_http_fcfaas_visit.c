@@ -23,8 +23,6 @@ static void ngx_http_fcfaas_visit_handler(ngx_event_t *ev);
 static void ngx_http_fcfaas_visit_turn(ngx_http_fcfaas_worker_t *w);
 static ngx_uint_t ngx_http_fcfaas_visit_sweeps(ngx_http_fcfaas_worker_t *w,
     ngx_uint_t *left);
-static ngx_http_fcfaas_function_t *ngx_http_fcfaas_visit_next(
-    ngx_http_fcfaas_worker_t *w, ngx_uint_t *left);
 static ngx_uint_t ngx_http_fcfaas_visit_clear(ngx_http_fcfaas_visit_t *visit,
     ngx_uint_t *left);
 static ngx_uint_t ngx_http_fcfaas_visit_follow(ngx_http_fcfaas_worker_t *w,
@@ -52,8 +50,7 @@ ngx_http_fcfaas_visit_sweep(ngx_http_fcfaas_worker_t *w)
     ngx_http_fcfaas_visit_end(&w->sweep);
 
     w->sweeping = 1;
-    w->sweep_bucket = 0;
-    w->nsweeps++;
+    ngx_http_fcfaas_visit_begin(&w->sweep, ngx_http_fcfaas_table_next(w, NULL));
 
     ngx_http_fcfaas_visit_turn(w);
 }
@@ -139,55 +136,35 @@ ngx_http_fcfaas_visit_turn(ngx_http_fcfaas_worker_t *w)
 static ngx_uint_t
 ngx_http_fcfaas_visit_sweeps(ngx_http_fcfaas_worker_t *w, ngx_uint_t *left)
 {
+    ngx_http_fcfaas_visit_t     *visit, next;
     ngx_http_fcfaas_function_t  *f;
+
+    visit = &w->sweep;
 
     while (w->sweeping && *left) {
 
-        if (w->sweep.function == NULL) {
+        f = visit->function;
 
-            f = ngx_http_fcfaas_visit_next(w, left);
-
-            if (f == NULL) {
-                break;
-            }
-
-            ngx_http_fcfaas_visit_begin(&w->sweep, f);
-        }
-
-        if (ngx_http_fcfaas_visit_clear(&w->sweep, left)) {
+        if (f == NULL) {
+            w->sweeping = 0;
             break;
         }
 
-        f = w->sweep.function;
-        f->swept = w->nsweeps;
+        (*left)--;
+
+        if (ngx_http_fcfaas_visit_clear(visit, left)) {
+            break;
+        }
 
         ngx_http_fcfaas_route_look(f);
-        ngx_http_fcfaas_visit_end(&w->sweep);
+
+        /* held on to before this one may go */
+        ngx_http_fcfaas_visit_begin(&next, ngx_http_fcfaas_table_next(w, f));
+        ngx_http_fcfaas_visit_end(visit);
+        *visit = next;
     }
 
     return w->sweeping;
-}
-
-
-/* one that has not been looked at in this sweep */
-static ngx_http_fcfaas_function_t *
-ngx_http_fcfaas_visit_next(ngx_http_fcfaas_worker_t *w, ngx_uint_t *left)
-{
-    ngx_http_fcfaas_function_t  *f;
-
-    for ( /* void */ ; w->sweep_bucket < w->nbuckets; w->sweep_bucket++) {
-
-        for (f = w->buckets[w->sweep_bucket]; f; f = f->next) {
-            if (f->swept != w->nsweeps) {
-                (*left)--;
-                return f;
-            }
-        }
-    }
-
-    w->sweeping = 0;
-
-    return NULL;
 }
 
 
@@ -330,7 +307,9 @@ ngx_http_fcfaas_visit_begin(ngx_http_fcfaas_visit_t *visit,
     visit->worker_id[0] = '\0';
     visit->boot = -1;
 
-    f->refs++;
+    if (f) {
+        f->refs++;
+    }
 }
 
 

@@ -11,7 +11,7 @@ use MIME::Base64 qw(encode_base64 decode_base64);
 use Probe;
 use Test::More;
 
-my $keys = 1200;                # three pages
+my $keys = 2500;                # three pages
 my ($etcd, $port, $forward, $p, %lists);
 
 sub held {
@@ -22,11 +22,7 @@ sub held {
 }
 
 sub fill {
-    my @ops = map { sprintf '/specs/f%05d', $_ } 1 .. $keys;
-    while (my @some = splice @ops, 0, 100) {
-        $etcd->call('/v3/kv/txn', { success => [map { { request_put => {
-            key => encode_base64($_, ''), value => 'e30=' } } } @some] });
-    }
+    $etcd->put_many(map { [sprintf('/specs/f%05d', $_), '{}'] } 1 .. $keys);
     $etcd->put('/functions/a/slots/0', 'first');
 }
 
@@ -138,7 +134,6 @@ told('another', 'changes go on');
 $p->quit;
 
 # a second endpoint when the first is gone
-$keys = 1199;
 fill();
 listing('--etcd', $etcd->endpoint);
 $forward->stop;
@@ -158,7 +153,7 @@ $etcd = FcfTest::Etcd->start(name => 'jwt', port => $port, args => [
     '--auth-token', "jwt,pub-key=$dir/jwt.pub,priv-key=$dir/jwt.key,"
         . 'sign-method=RS256,ttl=1s']);
 $forward = FcfTest::Forward->start(to => $port);
-$etcd->put("/specs/f$_", '{}') for 1 .. 600;
+fill();
 $etcd->auth('r');
 listing('--user', 'root', '--password', 'r');
 my $from = now();

@@ -161,7 +161,7 @@ subtest '5000 keys' => sub {
     $p->state_becomes('live', 15);
     $p->becomes(\%want, 5, 'all are listed');
     cmp_ok($etcd->metric('etcd_debugging_mvcc_range_total') - $ranges, '>=',
-        11, 'in pages of 500');
+        6, 'in pages of 1000');
     like($p->ask('list /functions/f0'), qr/count=1000 .*f0999/s,
         'a call for a list pages too');
 

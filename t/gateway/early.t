@@ -8,7 +8,7 @@ use lib 't/lib';
 use FcfTest;
 use Test::More;
 
-my $specs = 600;                # more than a page
+my $specs = 1100;               # more than a page
 my $port = free_port();
 my $forward = FcfTest::Forward->start(to => $port);
 my $g = FcfTest::Gateway->start(park_timeout => '60s',
@@ -26,7 +26,7 @@ sub renew {
     wait_for(sub { is_gone($old) }, 30, 'the old worker to leave');
 }
 
-$etcd->spec("f-$_") for 1 .. $specs;
+$etcd->put_many(map { ["/specs/f-$_", '{}'] } 1 .. $specs);
 $g->wait_known('specs', $specs, 30);
 $g->warm('f-1');
 is($g->get('/run/f-1')->{status}, 200, 'warm');

@@ -6,7 +6,6 @@ use warnings;
 
 use lib 't/lib';
 use FcfTest;
-use MIME::Base64 qw(encode_base64);
 use Test::More;
 
 my $count = $ENV{FCF_MANY} // 20_000;
@@ -16,13 +15,8 @@ chmod 0777, $dir;
 my $g = FcfTest::Gateway->start(workers => 2, park_timeout => '20s',
     http => "fcfaas_state_file $dir/registry interval=1s;");
 
-for (my $i = 0; $i < $count; $i += 100) {
-    my $ops = join ',', map { '{"request_put":{"key":"'
-        . encode_base64(sprintf('/specs/f%06d', $_), '')
-        . '","value":"e30="}}' } $i .. $i + 99;
-    my $r = http_post($g->etcd->port, '/v3/kv/txn', "{\"success\":[$ops]}");
-    $r->{status} == 200 or die $r->{body};
-}
+$g->etcd->put_many(map { [sprintf('/specs/f%06d', $_), '{}'] }
+    0 .. $count - 1);
 
 $g->instance('f000007');
 $g->wait_known('specs', $count, 120);

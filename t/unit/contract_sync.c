@@ -11,16 +11,16 @@ test_list(void)
     fake_loop_settle(loop);
 
     is_str(fake_http_body(RANGE),
-           "{\"key\":\"L2Yv\",\"range_end\":\"L2Yw\",\"limit\":\"500\"}",
+           "{\"key\":\"L2Yv\",\"range_end\":\"L2Yw\",\"limit\":\"1000\"}",
            "the first page of the first prefix");
     answer("1", 10, 2, kv("/f/a", 5), 1);
     is_str(fake_http_body(RANGE),
-           "{\"key\":\"L2YvYQA=\",\"range_end\":\"L2Yw\",\"limit\":\"500\","
+           "{\"key\":\"L2YvYQA=\",\"range_end\":\"L2Yw\",\"limit\":\"1000\","
            "\"revision\":\"10\"}",
            "the second begins after the last key, at the same revision");
     answer("1", 12, 2, kv("/f/b", 5), 0);
     is_str(fake_http_body(RANGE),
-           "{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\",\"limit\":\"500\"}",
+           "{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\",\"limit\":\"1000\"}",
            "then the second prefix, as it is by then");
     saw("begin/f/ +/f/a +/f/b end/f/ ", "told as it comes");
     is_int(fcf_sync_revision(sync_, 0), 10, "the first is known");
@@ -99,6 +99,94 @@ test_bounded(void)
     answer("1", 20, 2, "", 0);
     ok(strstr(fake_http_body(WATCH), "\"start_revision\":\"17\"") != NULL,
        "and all of it comes again");
+    stop();
+}
+
+
+/* a page of "/f/0", ... that comes in pieces; bad: with a key that is none */
+
+static void
+long_page(int n, int bad)
+{
+    int        i, rc;
+    char       key[64];
+    fcf_buf_t  body;
+
+    fcf_buf_init(&body, 1024 * 1024);
+    rc = fcf_buf_addf(&body, "{\"header\":{\"cluster_id\":\"1\","
+                      "\"revision\":\"10\",\"raft_term\":\"2\"},"
+                      "\"kvs\":[");
+
+    for (i = 0; i < n && rc == 0; i++) {
+        snprintf(key, sizeof(key), "/f/%d", i);
+        rc = fcf_buf_addf(&body, "%s%s", i ? "," : "",
+                          i == bad ? "{\"key\":7}" : kv(key, 5));
+    }
+
+    if (rc != 0
+        || fcf_buf_addf(&body, "],\"more\":true,\"count\":\"4000\"}") != 0)
+    {
+        abort();
+    }
+
+    ok(fake_http_answer(RANGE, 200, body.data), "a long page");
+    fcf_buf_free(&body);
+}
+
+
+static void
+test_long(void)
+{
+    start();
+    fake_loop_settle(loop);
+    long_page(1000, -1);
+    is_int(told, 0, "nothing inside the HTTP callback");
+    fake_loop_advance(loop, 0);
+    ok(told > 0 && told <= FCF_SYNC_TURN, "a turn's worth in a turn");
+    fake_loop_settle(loop);
+    is_int(told, 1000, "all in the end");
+    is_str(fake_http_body(RANGE),
+           "{\"key\":\"L2YvOTk5AA==\",\"range_end\":\"L2Yw\","
+           "\"limit\":\"1000\",\"revision\":\"10\"}",
+           "the next page begins after the last key");
+
+    fcf_buf_reset(&seen);
+    told = 0;
+    long_page(1000, 900);
+    fake_loop_settle(loop);
+    ok(told >= 800 && told < 900, "one that is malformed: up to there");
+    fake_loop_advance(loop, 100);
+    is_str(fake_http_body(RANGE), LIST, "then it is listed again");
+    long_page(300, -1);
+    fake_loop_advance(loop, 0);
+    stop();
+}
+
+
+/* a page that takes too long is asked for again, smaller */
+
+static void
+test_slow(void)
+{
+    fcf_sync_stat_t  stat;
+
+    start();
+    fake_loop_settle(loop);
+    answer("1", 10, 2, kv("/f/a", 5), 1);
+    fake_http_fail(RANGE, FCF_E_TIMEOUT, 0);
+    is_str(fake_http_body(RANGE),
+           "{\"key\":\"L2YvYQA=\",\"range_end\":\"L2Yw\",\"limit\":\"500\","
+           "\"revision\":\"10\"}", "half of the same page");
+    fake_http_fail(RANGE, FCF_E_TIMEOUT, 0);
+    ok(strstr(fake_http_body(RANGE), "\"limit\":\"250\"") != NULL, "less");
+    answer("1", 10, 2, kv("/f/b", 5), 1);
+    ok(strstr(fake_http_body(RANGE), "\"limit\":\"250\"") != NULL,
+       "so are the next");
+    fcf_sync_stat(sync_, &stat);
+    is_int(stat.reconnects, 0, "without beginning again");
+    fake_http_fail(RANGE, FCF_E_TIMEOUT, 0);
+    fake_loop_settle(loop);
+    is_str(fake_http_body(RANGE), LIST, "in the end it does");
     stop();
 }
 
@@ -274,6 +362,8 @@ main(void)
 {
     test_list();
     test_bounded();
+    test_long();
+    test_slow();
     test_cut();
     test_relist();
     test_probe();

@@ -2,7 +2,7 @@
 
 #include "t/unit/fake_sync.h"
 
-#define SPECS   "{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\",\"limit\":\"500\"}"
+#define SPECS   "{\"key\":\"L3Mv\",\"range_end\":\"L3Mw\",\"limit\":\"1000\"}"
 
 
 /* of both prefixes, one after the other, as in an open stream's body */

@@ -18,7 +18,7 @@
 #define WATCH   "/v3/watch"
 
 /* bodies of requests for the first prefix */
-#define LIST    "{\"key\":\"L2Yv\",\"range_end\":\"L2Yw\",\"limit\":\"500\"}"
+#define LIST    "{\"key\":\"L2Yv\",\"range_end\":\"L2Yw\",\"limit\":\"1000\"}"
 #define RESUME  "{\"key\":\"L2Yv\",\"limit\":\"1\",\"keys_only\":true}"
 
 static fcf_loop_t  *loop;

@@ -163,11 +163,13 @@ sub put {
 sub put_many {
     my ($self, @puts) = @_;
 
-    $self->call('/v3/kv/txn', { success => [map {
-        my ($key, $value) = @$_;
-        $value = FcfTest::json_encode($value) if ref $value;
-        { request_put => { key => _b64($key), value => _b64($value) } }
-    } @puts] });
+    while (my @some = splice @puts, 0, 100) {
+        $self->call('/v3/kv/txn', { success => [map {
+            my ($key, $value) = @$_;
+            $value = FcfTest::json_encode($value) if ref $value;
+            { request_put => { key => _b64($key), value => _b64($value) } }
+        } @some] });
+    }
 }
 
 
