@@ -67,9 +67,20 @@ my @acts = (
     sub { my @p = proxies(); kill 'KILL', @p if @p; did('proxy') },
 );
 
+# what became of snapshots; 1: each at least once
+my %of = (snapshots => qr/"snapshot of version 1 made/,
+    restored => qr/"registered after \d+ ms, of a snapshot/,
+    'not restored' => qr/"not restored, in state/);
+
+sub snapshots {
+    my $text = $agent->output;
+    $did{$_} = () = $text =~ /$of{$_}/g for keys %of;
+    return !grep { !$did{$_} } keys %of;
+}
+
 my ($known, $looked) = (0, now());
 
-until ($known >= $starts) {
+until ($known >= $starts && (snapshots() || $known > 5 * $starts)) {
     $acts[rand @acts]->();
     select undef, undef, undef, rand 0.03;
 
@@ -78,14 +89,6 @@ until ($known >= $starts) {
     }
 
     $agent->alive or die "the service manager ended\n";
-}
-
-for ([snapshots => qr/"snapshot of version 1 made/],
-    [restored => qr/"registered after \d+ ms, of a snapshot/],
-    ['not restored' => qr/"not restored, in state/])
-{
-    my ($what, $line) = @$_;
-    $did{$what} = () = $agent->output =~ /$line/g;
 }
 
 diag(join ', ', "$known starts", map { "$_: $did{$_}" } sort keys %did);
@@ -118,7 +121,8 @@ is(scalar(vmms('a')), 0, 'no VMM');
 wait_for(sub { !proxies() }, 10, 'the proxy to end');
 unlike($ns->run('ss', '-Hltn'), qr/:3[0-2]\d\d\d\s/, 'no port');
 is_deeply([sort map { m{([^/]+)$} } glob "$dir/state-a/*"],
-    [qw(counter leases lock snapshots vms)], 'nothing in state_dir');
+    [qw(counter images leases lock snapshots vms)], 'nothing in state_dir');
+is_deeply([glob "$dir/state-a/images/*"], [], 'nor in its directories');
 is_deeply([map { m{([^/]+)$} } glob "$dir/run-a/*"], ['lock'],
     'nothing in run_dir');
 # failures stand under leases of their own, which end by themselves
