@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/call.h"
+#include "cli/store.h"
 
 #define FCC_TRIES       5
 #define FCC_TXN_OPS     100             /* etcd takes 128 */
@@ -180,6 +181,31 @@ fcc_rm_secrets(fcc_t *fcc, fcc_reply_t *secrets, fcf_err_t *err)
 }
 
 
+static int
+fcc_rm_images(fcc_t *fcc, const fcc_reply_t *versions, const fcf_kv_t *spec,
+    fcf_err_t *err)
+{
+    size_t            i;
+    const fcf_kv_t  **gone;
+
+    gone = calloc(versions->nkvs + 1, sizeof(fcf_kv_t *));
+
+    if (gone == NULL) {
+        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    for (i = 0; i < versions->nkvs; i++) {
+        gone[i] = &versions->kvs[i];
+    }
+
+    gone[i] = spec;
+    fcc_prune(fcc, gone, i + 1);
+    free(gone);
+
+    return 0;
+}
+
+
 /* the spec first: what is left of the rest, should etcd go away, is nothing;
  * the environment last, since a start may still ask for it */
 static int
@@ -204,6 +230,10 @@ fcc_rm(fcc_t *fcc, fcf_err_t *err)
     }
 
     fcc_reply_free(&secrets);
+    if (rc == 0) {
+        rc = fcc_rm_images(fcc, &versions, &spec.kvs[0], err);
+    }
+
     fcc_reply_free(&spec);
     fcc_reply_free(&versions);
 
@@ -224,6 +254,8 @@ const fcc_verb_t  fcc_verb_scale = {
 };
 
 const fcc_verb_t  fcc_verb_rm = {
-    "rm", "NAME", "removes a function, its versions and its environment", 1, 1, NULL,
-    "Its instances end their requests and stop.\n", fcc_rm
+    "rm", "NAME", "removes a function, its versions and its environment", 1, 1,
+    NULL,
+    "Its instances end their requests and stop, and images that only it had\n"
+    "go.\n", fcc_rm
 };

@@ -9,6 +9,7 @@
 
 #include "cli/conf.h"
 #include "cli/nearest.h"
+#include "contract/fcf_codec.h"
 
 #define FCC_CONF_LINE      4096
 #define FCC_PASSWORD_MAX   1024
@@ -36,8 +37,13 @@ const fcc_setting_t  fcc_settings[] = {
                 "where functions are called, without their names"),
     FCC_SETTING(admin_token_file, NULL, "FILE",
                 "file with the token of agents' admin listeners"),
+    FCC_SETTING(store, NULL, "URL...", "where images are put and agents fetch "
+                "them, numeric; all get each"),
+    FCC_SETTING(store_token_file, NULL, "FILE",
+                "file with the token that stores demand"),
     FCC_SETTING(functions, "/var/lib/fcfaas/functions", "DIR",
-                "directory of function images, where agents look"),
+                "directory of function images, where agents look, without a "
+                "store"),
     FCC_SETTING(runtimes, "/usr/lib/fcfaas/runtimes", "DIR",
                 "directory of runtime images, for checks; need not be there"),
 };
@@ -336,6 +342,33 @@ fcc_conf_password(char **out, const char *name, const char *path,
 }
 
 
+static int
+fcc_conf_store(const char *item, fcf_err_t *err)
+{
+    return fcf_store_valid(item, strlen(item)) ? 0
+           : fcf_err_set(err, FCF_E_INVALID, "\"%s\": must be "
+                         "http://ADDRESS[:PORT][/PATH] or https, the address "
+                         "numeric, without \"/\" at its end", item);
+}
+
+
+static int
+fcc_conf_stores(fcc_conf_t *conf, fcf_err_t *err)
+{
+    if (conf->store == NULL || *conf->store == '\0') {
+        return 0;
+    }
+
+    if (strlen(conf->store) > FCF_WHERE_MAX) {
+        return fcf_err_set(err, FCF_E_INVALID, "store: is longer than %d bytes",
+                           FCF_WHERE_MAX);
+    }
+
+    return fcc_conf_list(conf->stores, &conf->nstores, conf->store, "store",
+                         fcc_conf_store, err);
+}
+
+
 int
 fcc_conf_check(fcc_conf_t *conf, fcf_err_t *err)
 {
@@ -344,7 +377,8 @@ fcc_conf_check(fcc_conf_t *conf, fcf_err_t *err)
     if (fcc_conf_list(conf->etcds, &conf->netcds, conf->etcd, "etcd",
                       fcf_etcd_endpoint_check, err) != 0
         || fcc_conf_list(conf->redises, &conf->nredises, conf->redis, "redis",
-                         fcf_redis_addr_check, err) != 0)
+                         fcf_redis_addr_check, err) != 0
+        || fcc_conf_stores(conf, err) != 0)
     {
         return -1;
     }
@@ -379,6 +413,8 @@ fcc_conf_check(fcc_conf_t *conf, fcf_err_t *err)
                                 conf->redis_password_file, err) != 0
            || fcc_conf_password(&conf->admin_token, "admin_token_file",
                                 conf->admin_token_file, err) != 0
+           || fcc_conf_password(&conf->store_token, "store_token_file",
+                                conf->store_token_file, err) != 0
            ? -1 : 0;
 }
 
@@ -396,5 +432,6 @@ fcc_conf_free(fcc_conf_t *conf)
     free(conf->etcd_password);
     free(conf->redis_password);
     free(conf->admin_token);
+    free(conf->store_token);
     memset(conf, 0, sizeof(fcc_conf_t));
 }

@@ -22,12 +22,14 @@ typedef struct {
     char         *redis, *redis_user, *redis_password_file, *redis_db;
     char         *gateway;
     char         *admin_token_file;
+    char         *store, *store_token_file;
     char         *functions, *runtimes;
 
     /* made of these by fcc_conf_check() */
     const char   *etcds[FCC_LIST_MAX], *redises[FCC_LIST_MAX];
-    size_t        netcds, nredises;
-    char         *etcd_password, *redis_password, *admin_token;
+    const char   *stores[FCC_LIST_MAX];
+    size_t        netcds, nredises, nstores;
+    char         *etcd_password, *redis_password, *admin_token, *store_token;
     int           db;
 } fcc_conf_t;
 

@@ -61,10 +61,22 @@ static int
 fcc_deploy_code(fcc_rollout_t *rollout, const fcc_source_t *source,
     fcf_err_t *err)
 {
-    json_t  *code;
+    size_t             i;
+    json_t            *code, *where;
+    const fcc_conf_t  *conf;
 
+    conf = &rollout->fcc->conf;
     code = json_pack("{s:s, s:I}", "sha256", source->sha256,
                      "size", (json_int_t) source->size);
+    where = conf->nstores != 0 ? json_array() : NULL;
+
+    for (i = 0; i < conf->nstores; i++) {
+        (void) json_array_append_new(where, json_string(conf->stores[i]));
+    }
+
+    if (where != NULL) {
+        (void) json_object_set_new(code, "where", where);
+    }
 
     if (code == NULL
         || json_object_set_new(rollout->spec, "code", code) != 0)
@@ -210,7 +222,7 @@ fcc_deploy_image(fcc_rollout_t *rollout, fcc_source_t *source, fcf_err_t *err)
         || (rollout->old == NULL && fcc_deploy_first(rollout, err) != 0)
         || fcc_source_look(source, &rollout->fcc->conf,
                            rollout->decoded.runtime, err) != 0
-        || fcc_image_put(source, &rollout->fcc->conf, err) != 0)
+        || fcc_image_put(rollout->fcc, source, err) != 0)
     {
         return -1;
     }
@@ -412,7 +424,7 @@ static const fcc_option_t  fcc_rollback_options[] = {
 const fcc_verb_t  fcc_verb_deploy = {
     "deploy", "SOURCE", "makes a directory, zip or tar the next version", 1, 1,
     fcc_deploy_options,
-    "An image is made of SOURCE and put where agents look.  Then one instance\n"
+    "An image is made of SOURCE and put into each store.  Then one instance\n"
     "of the new version is started, without requests; once it is ready the\n"
     "version becomes current.  One that does not come up never does: what\n"
     "serves now serves on, and the reason is told.  What was once said of\n"

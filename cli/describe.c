@@ -7,6 +7,7 @@
 
 #include "cli/call.h"
 #include "cli/rollout.h"
+#include "cli/store.h"
 #include "cli/table.h"
 #include "contract/fcf_text.h"
 
@@ -62,8 +63,10 @@ fcc_parsed(const fcf_kv_t *kv)
 }
 
 
+static json_t *fcc_describe_stores(fcc_t *fcc, const fcc_described_t *d);
+
 static json_t *
-fcc_describe_json(const fcc_t *fcc, const fcc_described_t *d)
+fcc_describe_json(fcc_t *fcc, const fcc_described_t *d)
 {
     char             id[32];
     json_t          *versions, *instances, *slots, *failures, *to;
@@ -104,12 +107,14 @@ fcc_describe_json(const fcc_t *fcc, const fcc_described_t *d)
         }
     }
 
-    return json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o, s:o}", "name", d->name,
+    return json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}",
+                     "name", d->name,
                      "spec", d->obj != NULL ? json_incref(d->obj)
                                             : json_null(),
                      "not_valid", d->valid ? NULL : d->why.msg,
                      "versions", versions, "instances", instances,
-                     "slots", slots, "failures", failures);
+                     "slots", slots, "failures", failures,
+                     "stores", fcc_describe_stores(fcc, d));
 }
 
 
@@ -196,6 +201,48 @@ fcc_describe_spec(const fcc_described_t *d)
     if (s->code_sha256[0] != '\0') {
         fcc_line("code", "sha256 %s, %" PRId64 " bytes", s->code_sha256,
                  s->code_size);
+    }
+}
+
+
+/* asks each store that the spec names what it has; in the order of their
+ * names, "has it", "lacks it" or why that is not known */
+static json_t *
+fcc_describe_stores(fcc_t *fcc, const fcc_described_t *d)
+{
+    int         has;
+    char       *save, *url, where[FCF_WHERE_MAX + 1];
+    json_t     *stores;
+    fcf_err_t   err;
+
+    stores = json_object();
+    memcpy(where, d->spec.code_where, sizeof(where));
+
+    for (url = strtok_r(where, " ", &save); d->valid && url != NULL;
+         url = strtok_r(NULL, " ", &save))
+    {
+        has = fcc_store_has(fcc, url, d->spec.code_sha256, d->spec.code_size,
+                            &err);
+
+        (void) json_object_set_new(stores, url, json_string(
+            has == 1 ? "has it" : has == 0 ? "lacks it" : err.msg));
+    }
+
+    return stores;
+}
+
+
+static void
+fcc_describe_store_lines(json_t *stores)
+{
+    const char  *url, *says;
+    json_t      *value;
+
+    json_object_foreach(stores, url, value) {
+        says = json_string_value(value);
+        fcc_line("store", "%s: %s%s", url, says != NULL ? says : "?",
+                 says != NULL && strcmp(says, "lacks it") == 0
+                 ? "; the same deploy puts it there" : "");
     }
 }
 
@@ -300,6 +347,7 @@ static int
 fcc_describe(fcc_t *fcc, fcf_err_t *err)
 {
     int              rc;
+    json_t          *stores;
     fcc_described_t  d;
 
     memset(&d, 0, sizeof(d));
@@ -318,6 +366,9 @@ fcc_describe(fcc_t *fcc, fcf_err_t *err)
                      d.why.msg);
         } else {
             fcc_describe_spec(&d);
+            stores = fcc_describe_stores(fcc, &d);
+            fcc_describe_store_lines(stores);
+            json_decref(stores);
         }
 
         fcc_describe_unknown(&d);

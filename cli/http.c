@@ -1,4 +1,7 @@
+#include "cli/command.h"
 #include "cli/http.h"
+
+#define FCC_HTTP_LOOK_MS  200           /* at most, for a signal */
 
 typedef struct {
     const fcf_http_call_t  *call;
@@ -16,7 +19,16 @@ fcc_http_data(void *arg, const char *data, size_t len)
 
     return http->call->on_data != NULL
            ? http->call->on_data(http->call->arg, data, len)
-           : fcf_buf_add(http->body, data, len);
+           : http->body != NULL ? fcf_buf_add(http->body, data, len) : 0;
+}
+
+
+static size_t
+fcc_http_read(void *arg, char *buf, size_t size)
+{
+    fcc_http_t  *http = arg;
+
+    return http->call->on_read(http->call->arg, buf, size);
 }
 
 
@@ -28,6 +40,10 @@ fcc_http_done(void *arg, long status, const char *body, size_t len,
 
     (void) body;
     (void) len;
+
+    if (http->err == NULL) {
+        return;
+    }
 
     http->status = status;
     http->done = err == NULL ? 1 : -1;
@@ -48,6 +64,7 @@ fcc_http(fcc_t *fcc, const fcf_http_call_t *call, long *status,
 
     ours = *call;
     ours.on_data = fcc_http_data;
+    ours.on_read = call->on_read != NULL ? fcc_http_read : NULL;
     ours.on_done = fcc_http_done;
     ours.arg = &http;
 
@@ -62,12 +79,18 @@ fcc_http(fcc_t *fcc, const fcf_http_call_t *call, long *status,
     }
 
     while (http.done == 0) {
-        if (fcc_poll_turn(fcc->poll, -1) != 0) {
+        if (fcc_interrupted(err) != 0) {
+            http.done = -1;
+
+        } else if (fcc_poll_turn(fcc->poll, FCC_HTTP_LOOK_MS) != 0) {
             http.done = fcf_err_set(err, FCF_E_UNAVAILABLE,
                                     "nothing more comes of it");
         }
     }
 
+    /* what is under way ends with the client, and tells nobody */
+
+    http.err = NULL;
     fcf_http_free(client);
     *status = http.status;
 

@@ -1,6 +1,7 @@
 /* The image: squashfs, made by mksquashfs without root and without mounting,
  * the same bytes for the same files wherever and whenever; as vm/mkimage makes
- * it.  It is written beside where it will be, and renamed when it is whole. */
+ * it.  In a directory it is written beside where it will be, and renamed when
+ * it is whole. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 
 #include "cli/command.h"
 #include "cli/source.h"
+#include "cli/store.h"
 
 
 /* digest and size of a file, which is on the disk then */
@@ -105,8 +107,21 @@ fcc_image_place(fcc_source_t *source, const fcc_conf_t *conf, const char *made,
 }
 
 
-int
-fcc_image_put(fcc_source_t *source, const fcc_conf_t *conf, fcf_err_t *err)
+static int
+fcc_image_make_at(fcc_source_t *source, const char *path, fcf_err_t *err)
+{
+    if (fcc_image_make(source, path, err) != 0) {
+        return -1;
+    }
+
+    (void) chmod(path, 0644);
+
+    return fcc_image_digest(path, source->sha256, &source->size, err);
+}
+
+
+static int
+fcc_image_to_dir(fcc_source_t *source, const fcc_conf_t *conf, fcf_err_t *err)
 {
     int    rc;
     char  *made;
@@ -120,19 +135,45 @@ fcc_image_put(fcc_source_t *source, const fcc_conf_t *conf, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_NOMEM, "no memory");
     }
 
-    rc = fcc_image_make(source, made, err);
-
-    if (rc == 0) {
-        (void) chmod(made, 0644);
-        rc = fcc_image_digest(made, source->sha256, &source->size, err);
-    }
-
-    if (rc == 0) {
-        rc = fcc_image_place(source, conf, made, err);
-    }
+    rc = fcc_image_make_at(source, made, err) != 0
+         || fcc_image_place(source, conf, made, err) != 0 ? -1 : 0;
 
     (void) unlink(made);
     free(made);
+
+    return rc;
+}
+
+
+static int
+fcc_image_to_stores(fcc_t *fcc, fcc_source_t *source, fcf_err_t *err)
+{
+    int    rc;
+    char  *dir, *path;
+
+    dir = fcc_temp_dir(err);
+    path = dir != NULL ? fcc_join(dir, "image") : NULL;
+
+    rc = path == NULL
+         || fcc_image_make_at(source, path, err) != 0
+         || fcc_store_put(fcc, path, source->sha256, source->size, err) != 0
+         ? -1 : 0;
+
+    fcc_remove_tree(dir);
+    free(path);
+    free(dir);
+
+    return rc;
+}
+
+
+int
+fcc_image_put(fcc_t *fcc, fcc_source_t *source, fcf_err_t *err)
+{
+    int  rc;
+
+    rc = fcc->conf.nstores != 0 ? fcc_image_to_stores(fcc, source, err)
+                                : fcc_image_to_dir(source, &fcc->conf, err);
 
     return rc == 0 ? 0 : fcf_err_wrap(err, "the image of %s", source->given);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/rollout.h"
+#include "cli/store.h"
 #include "cli/table.h"
 
 #define FCC_OPS_MAX  64                 /* etcd takes 128 */
@@ -247,6 +248,28 @@ fcc_keep_old(const fcc_rollout_t *rollout, fcf_etcd_op_t *op, char *key,
 }
 
 
+/* of the versions that these operations have deleted */
+static void
+fcc_prune_versions(const fcc_rollout_t *rollout, const fcf_etcd_op_t *ops,
+    size_t n)
+{
+    size_t           i, j, ngone;
+    const fcf_kv_t  *gone[FCC_OPS_MAX];
+
+    for (ngone = i = 0; i < n; i++) {
+        for (j = 0; ops[i].op == FCF_OP_DELETE && j < rollout->versions.nkvs;
+             j++)
+        {
+            if (strcmp(rollout->versions.kvs[j].key, ops[i].key) == 0) {
+                gone[ngone++] = &rollout->versions.kvs[j];
+            }
+        }
+    }
+
+    fcc_prune(rollout->fcc, gone, ngone);
+}
+
+
 int
 fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     fcf_err_t *err)
@@ -305,6 +328,10 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
         rc = fcc_lost(rollout, err);
     }
 
+    if (rc == 0) {
+        fcc_prune_versions(rollout, ops, n);
+    }
+
     fcc_reply_free(&reply);
     free(version);
     free(serving);
@@ -341,6 +368,10 @@ fcc_rollout_serve(fcc_rollout_t *rollout, fcf_err_t *err)
 
     if (rc == 0 && !reply.succeeded) {
         rc = fcc_lost(rollout, err);
+    }
+
+    if (rc == 0) {
+        fcc_prune_versions(rollout, ops, n);
     }
 
     fcc_reply_free(&reply);

@@ -40,8 +40,9 @@ int fcc_tree_copy(const char *from, const char *to, fcf_err_t *err)
 int fcc_entry_check(const fcc_source_t *source, const fcc_conf_t *conf,
     fcf_err_t *err) fcf_must_check;
 
-/* image.c: makes it, puts it into the directory of images, by its digest */
-int fcc_image_put(fcc_source_t *source, const fcc_conf_t *conf,
-    fcf_err_t *err) fcf_must_check;
+/* image.c: makes it, puts it into the stores, or, where there is none, into the
+ * directory of images, by its digest */
+int fcc_image_put(fcc_t *fcc, fcc_source_t *source, fcf_err_t *err)
+    fcf_must_check;
 
 #endif /* _FCC_SOURCE_H_INCLUDED_ */

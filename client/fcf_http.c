@@ -417,6 +417,7 @@ fcf_http_start(fcf_http_t *http, const fcf_http_call_t *call, fcf_err_t *err)
     req->http = http;
     req->on_data = call->on_data;
     req->date_s = call->date_s;
+    req->on_read = call->on_read;
     req->on_done = call->on_done;
     req->once = (call->once != 0);
     req->arg = call->arg;

@@ -23,6 +23,10 @@ typedef void (*fcf_http_done_pt)(void *arg, long status, const char *body,
  * (done then gets FCF_E_LIMIT) */
 typedef int (*fcf_http_data_pt)(void *arg, const char *data, size_t len);
 
+/* fills buf with what comes next of a body that is sent, up to body_len: how
+ * much that was; 0: the transfer ends */
+typedef size_t (*fcf_http_read_pt)(void *arg, char *buf, size_t size);
+
 typedef struct {
     const char              *method;        /* "GET", "PUT", ... */
     const char              *url;
@@ -30,6 +34,8 @@ typedef struct {
     const char *const       *headers;       /* "Name: value", NULL-ended */
     const char              *body;          /* copied; NULL: none */
     size_t                   body_len;
+    fcf_http_read_pt         on_read;       /* instead of body: for a large
+                                               one; wants fresh */
     unsigned                 connect_timeout_ms;
     unsigned                 timeout_ms;    /* whole transfer; 0: none */
     size_t                   max_reply;     /* bytes collected; over: LIMIT;

@@ -12,15 +12,18 @@ fcf_http_add_headers(fcf_http_req_t *req, const fcf_http_call_t *call)
     const char *const  *header;
     struct curl_slist  *list;
 
-    /* no pause before a large body, and no form type invented by curl */
+    /* no pause before a body, unless it is worth to know first that the peer
+     * takes it, and no form type invented by curl */
 
-    list = curl_slist_append(NULL, "Expect:");
+    if (call->on_read == NULL) {
+        list = curl_slist_append(NULL, "Expect:");
 
-    if (list == NULL) {
-        return -1;
+        if (list == NULL) {
+            return -1;
+        }
+
+        req->headers = list;
     }
-
-    req->headers = list;
 
     for (header = call->headers; header != NULL && *header != NULL; header++) {
         list = curl_slist_append(req->headers, *header);
@@ -28,6 +31,8 @@ fcf_http_add_headers(fcf_http_req_t *req, const fcf_http_call_t *call)
         if (list == NULL) {
             return -1;
         }
+
+        req->headers = list;
     }
 
     return (curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, req->headers)
@@ -43,12 +48,50 @@ fcf_http_add_headers(fcf_http_req_t *req, const fcf_http_call_t *call)
     } while (0)
 
 
+static size_t
+fcf_http_on_read(char *buf, size_t size, size_t n, void *arg)
+{
+    size_t           len;
+    fcf_http_req_t  *req;
+
+    req = arg;
+    len = req->state == FCF_HTTP_ACTIVE
+          ? req->on_read(req->arg, buf, size * n) : 0;
+
+    return len != 0 ? len : CURL_READFUNC_ABORT;
+}
+
+
 static CURLcode
-fcf_http_set_method(CURL *easy, const fcf_http_call_t *call)
+fcf_http_set_upload(CURL *easy, const fcf_http_call_t *call,
+    fcf_http_req_t *req)
 {
     CURLcode  rc;
 
     rc = CURLE_OK;
+
+    fcf_http_opt(rc, easy, CURLOPT_UPLOAD, 1L);
+    fcf_http_opt(rc, easy, CURLOPT_INFILESIZE_LARGE,
+                 (curl_off_t) call->body_len);
+    fcf_http_opt(rc, easy, CURLOPT_READFUNCTION, fcf_http_on_read);
+    fcf_http_opt(rc, easy, CURLOPT_READDATA, req);
+    fcf_http_opt(rc, easy, CURLOPT_CUSTOMREQUEST, call->method);
+
+    return rc;
+}
+
+
+static CURLcode
+fcf_http_set_method(CURL *easy, const fcf_http_call_t *call,
+    fcf_http_req_t *req)
+{
+    CURLcode  rc;
+
+    rc = CURLE_OK;
+
+    if (call->on_read != NULL) {
+        return fcf_http_set_upload(easy, call, req);
+    }
 
     if (call->body == NULL && strcmp(call->method, "GET") == 0) {
         return rc;
@@ -157,7 +200,7 @@ fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
     CURLcode   rc;
 
     easy = req->easy;
-    rc = fcf_http_set_method(easy, call);
+    rc = fcf_http_set_method(easy, call, req);
 
     fcf_http_opt(rc, easy, CURLOPT_URL, call->url);
     fcf_http_opt(rc, easy, CURLOPT_PRIVATE, req);

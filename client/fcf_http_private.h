@@ -49,6 +49,7 @@ struct fcf_http_req_s {
     unsigned             once:1;
     fcf_http_data_pt     on_data;
     int64_t             *date_s;
+    fcf_http_read_pt     on_read;
     fcf_http_done_pt     on_done;
     void                *arg;
     char                 errbuf[CURL_ERROR_SIZE];

@@ -149,8 +149,9 @@ sub clear_run_dir {
     my ($all) = @_;
     my $dir = $set{RUN_DIR};
 
-    remove_tree(map { "$dir/$_" } qw(address conf fcfaas fcfaas.conf pid token),
-        $all ? qw(data functions) : ());
+    remove_tree(map { "$dir/$_" } qw(address conf fcfaas fcfaas.conf pid
+        store.token store.users token),
+        $all ? qw(data functions store) : ());
     remove_tree(grep { !m{/(?:etcd|agent)$} } glob "$dir/data/*");
 }
 

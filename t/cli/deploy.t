@@ -44,6 +44,12 @@ is($r->{out}, 'mine: version 1 is current: ' . $s->url('/run/mine') . "\n",
     'and how it ended');
 is(versions(), '1', 'an instance is ready');
 is($s->get('/run/mine')->{status}, 200, 'and serves');
+my $code = spec()->{code};
+ok(-s $s->run_dir . "/store/$code->{sha256}.img", 'its image is in the store');
+ok(-s $s->run_dir . "/data/agent/images/$code->{sha256}.img",
+    'the agent has fetched it');
+is_deeply([values %{ $cli->json('describe', 'mine')->{stores} }], ['has it'],
+    'describe has looked');
 is($cli->ok('deploy', $dir)->{out}, "mine: unchanged, still version 1\n",
     'again: unchanged');
 
@@ -120,8 +126,8 @@ is($r->{status}, 1, 'Ctrl-C ends it');
 like($r->{err}, qr/interrupted$/, 'and says so');
 kill 'CONT', $agent;
 is(spec()->{version}, 7, 'nothing has changed');
-is_deeply([grep { !/\.img$/ } map { glob $s->run_dir . "/functions/$_" }
-    '*', '.new*'], [], 'nor is anything left');
+is_deeply([grep { -d } glob tmpdir() . "/fcfaas-*"], [],
+    'nor is anything left');
 
 # Redis is away
 $r = $cli->run('deploy', source('ten'), '--redis', '127.0.0.1:1');
@@ -131,6 +137,9 @@ like($r->{err}, qr/Redis: redis 127\.0\.0\.1:1: Connection refused/, 'is told');
 $cli->ok('rm', 'mine');
 wait_for(sub { versions() eq '' }, 30, 'the instances to stop');
 is($s->get('/run/mine')->{status}, 404, 'rm: it is gone');
+wait_for(sub { !-e $s->run_dir . "/data/agent/images/$code->{sha256}.img" }, 30,
+    'its images to go');
+ok(!-e $s->run_dir . "/store/$code->{sha256}.img", 'as in the store');
 
 is($s->make('stop'), 0, 'make stop');
 is_deeply([$s->leftovers], [], 'nothing is left');

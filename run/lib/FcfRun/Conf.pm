@@ -85,6 +85,20 @@ sub nginx_conf {
                 add_header          X-Request-Id \$fcfaas_request_id always;
             }
 
+            # images of functions, by digest: "fcfaas deploy" puts them there,
+            # agents fetch them
+            location ~ "^/fcfaas/store/([0-9a-f]{64}\\.img)\$" {
+                alias                  $set{RUN_DIR}/store/\$1;
+                dav_methods            PUT DELETE;
+                create_full_put_path   on;
+                client_max_body_size   2g;
+
+                limit_except GET {
+                    auth_basic            "fcfaas store";
+                    auth_basic_user_file  $set{RUN_DIR}/store.users;
+                }
+            }
+
             location = /fcfaas/status {
                 fcfaas_status;
             }
@@ -104,6 +118,8 @@ sub cli_conf {
     etcd = http://127.0.0.1:$set{ETCD_PORT}
     redis = 127.0.0.1:$set{REDIS_PORT}
     gateway = http://127.0.0.1:$set{GATEWAY_PORT}/run
+    store = http://127.0.0.1:$set{GATEWAY_PORT}/fcfaas/store
+    store_token_file = $set{RUN_DIR}/store.token
     functions = $set{RUN_DIR}/functions
     runtimes = @{[ root() ]}/build/vm/runtimes
     EOC
