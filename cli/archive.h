@@ -7,6 +7,7 @@
 #ifndef _FCC_ARCHIVE_H_INCLUDED_
 #define _FCC_ARCHIVE_H_INCLUDED_
 
+#include <stddef.h>
 #include <stdint.h>
 #include "contract/fcf_err.h"
 
@@ -15,6 +16,11 @@
 /* beyond so much, no more than so many times the archive's own size */
 #define FCC_BOMB_BYTES      (INT64_C(64) << 20)
 #define FCC_BOMB_RATIO      200
+
+/* an entry's name into *out, without what means nothing ("./", "//", the last
+ * "/"); "" is the directory itself */
+int fcc_entry_name(char *out, size_t size, const char *name, fcf_err_t *err)
+    fcf_must_check;
 
 int fcc_unpack(const char *archive, const char *dir, fcf_err_t *err)
     fcf_must_check;

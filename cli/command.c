@@ -37,14 +37,14 @@ fcc_last_line(void *arg, char *text)
 
 
 static void
-fcc_exec(const char *const *argv, int out, int said)
+fcc_exec(const char *const *argv, int in, int out, int said)
 {
     int  null;
 
     null = open("/dev/null", O_RDWR);
 
     (void) signal(SIGPIPE, SIG_DFL);
-    (void) dup2(null, STDIN_FILENO);
+    (void) dup2(in >= 0 ? in : null, STDIN_FILENO);
     (void) dup2(out >= 0 ? out : null, STDOUT_FILENO);
     (void) dup2(said, STDERR_FILENO);
 
@@ -77,9 +77,11 @@ fcc_command_end(pid_t pid, const char *name, const char *said,
 }
 
 
-/* what it says can be read from *fd: all of it, or its errors alone */
+/* what it says can be read from *fd: all of it, or its errors alone; in: its
+ * standard input, or -1 */
 static pid_t
-fcc_command_begin(const char *const *argv, int all, int *fd, fcf_err_t *err)
+fcc_command_begin(const char *const *argv, int in, int all, int *fd,
+    fcf_err_t *err)
 {
     int    fds[2];
     pid_t  pid;
@@ -91,7 +93,7 @@ fcc_command_begin(const char *const *argv, int all, int *fd, fcf_err_t *err)
     pid = fork();
 
     if (pid == 0) {
-        fcc_exec(argv, all ? fds[1] : -1, fds[1]);
+        fcc_exec(argv, in, all ? fds[1] : -1, fds[1]);
     }
 
     (void) close(fds[1]);
@@ -140,7 +142,7 @@ fcc_command_lines(const char *const *argv,
     int    fd;
     pid_t  pid;
 
-    pid = fcc_command_begin(argv, 1, &fd, err);
+    pid = fcc_command_begin(argv, -1, 1, &fd, err);
 
     if (pid < 0) {
         return -1;
@@ -152,15 +154,15 @@ fcc_command_lines(const char *const *argv,
 }
 
 
-int
-fcc_command(const char *const *argv, fcf_err_t *err)
+static int
+fcc_command_in(const char *const *argv, int in, fcf_err_t *err)
 {
     int          fd;
     char         said[FCC_SAID_MAX];
     pid_t        pid;
     fcc_last_t   last;
 
-    pid = fcc_command_begin(argv, 0, &fd, err);
+    pid = fcc_command_begin(argv, in, 0, &fd, err);
 
     if (pid < 0) {
         return -1;
@@ -173,6 +175,31 @@ fcc_command(const char *const *argv, fcf_err_t *err)
                     last.before[0] != '\0' ? "; " : "", last.line);
 
     return fcc_command_end(pid, argv[0], said, err);
+}
+
+
+int
+fcc_command(const char *const *argv, fcf_err_t *err)
+{
+    return fcc_command_in(argv, -1, err);
+}
+
+
+int
+fcc_command_from(const char *const *argv, const char *path, fcf_err_t *err)
+{
+    int  fd, rc;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return fcf_err_sys(err, errno, "%s", path);
+    }
+
+    rc = fcc_command_in(argv, fd, err);
+    (void) close(fd);
+
+    return rc;
 }
 
 

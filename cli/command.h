@@ -9,6 +9,10 @@
  * the last two lines that it said on standard error. */
 int fcc_command(const char *const *argv, fcf_err_t *err) fcf_must_check;
 
+/* The same, with a file as its standard input. */
+int fcc_command_from(const char *const *argv, const char *path,
+    fcf_err_t *err) fcf_must_check;
+
 /* The same, with each line of its standard output. */
 int fcc_command_lines(const char *const *argv,
     void (*line)(void *arg, char *text), void *arg, fcf_err_t *err)

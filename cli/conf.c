@@ -360,8 +360,8 @@ fcc_conf_stores(fcc_conf_t *conf, fcf_err_t *err)
     }
 
     if (strlen(conf->store) > FCF_WHERE_MAX) {
-        return fcf_err_set(err, FCF_E_INVALID, "store: is longer than %d bytes",
-                           FCF_WHERE_MAX);
+        return fcf_err_set(err, FCF_E_INVALID, "store: is longer than %d "
+                           "bytes", FCF_WHERE_MAX);
     }
 
     return fcc_conf_list(conf->stores, &conf->nstores, conf->store, "store",

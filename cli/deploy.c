@@ -46,9 +46,14 @@ fcc_deploy_name(const fcc_t *fcc, char *name, size_t size, fcf_err_t *err)
         return fcc_name_check(name, err);
     }
 
-    label = realpath(fcc->args[0], NULL);
-    fcc_source_name(name, size, label != NULL ? label : fcc->args[0]);
-    free(label);
+    if (fcc_is_container(fcc->args[0])) {
+        fcc_container_name(name, size, fcc->args[0]);
+
+    } else {
+        label = realpath(fcc->args[0], NULL);
+        fcc_source_name(name, size, label != NULL ? label : fcc->args[0]);
+        free(label);
+    }
 
     return fcc_name_check(name, err) == 0 ? 0
            : fcf_err_set(err, FCF_E_INVALID, "\"%s\" cannot be a function's "
@@ -243,7 +248,8 @@ fcc_deploy_source(fcc_rollout_t *rollout, const char *given, fcf_err_t *err)
     int            rc;
     fcc_source_t   source;
 
-    rc = fcc_source_open(&source, given, err);
+    rc = fcc_source_open(&source, given,
+                         fcc_opt(rollout->fcc, "plain-http") != NULL, err);
 
     if (rc == 0) {
         rc = fcc_deploy_image(rollout, &source, err);
@@ -410,6 +416,7 @@ static const fcc_option_t  fcc_deploy_options[] = {
     { "concurrency", 0, "N", "requests at once in one instance; 0: no limit" },
     { "spec", 's', "JSON", "other fields of its spec, or @FILE" },
     { "percent", 0, "N", "of the requests; else all" },
+    { "plain-http", 0, NULL, "ask the registry of docker://... without TLS" },
     { "no-wait", 0, NULL, "do not see first whether it comes up" },
     { "timeout", 't', "SECONDS", "for that; else boot_timeout_s and 10" },
     { NULL, 0, NULL, NULL }
@@ -428,7 +435,10 @@ const fcc_verb_t  fcc_verb_deploy = {
     "of the new version is started, without requests; once it is ready the\n"
     "version becomes current.  One that does not come up never does: what\n"
     "serves now serves on, and the reason is told.  What was once said of\n"
-    "memory, port and the like stays.\n", fcc_deploy
+    "memory, port and the like stays.\n"
+    "SOURCE is a directory, a zip or tar of one, or a container image:\n"
+    "oci:DIR[:TAG], docker-archive:FILE or docker://REGISTRY/NAME[:TAG].\n",
+    fcc_deploy
 };
 
 const fcc_verb_t  fcc_verb_rollback = {

@@ -9,51 +9,21 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <nettle/base16.h>
-#include <nettle/sha2.h>
 
 #include "cli/command.h"
+#include "cli/digest.h"
 #include "cli/source.h"
 #include "cli/store.h"
 
 
-/* digest and size of a file, which is on the disk then */
 static int
-fcc_image_digest(const char *path, char *hex, int64_t *size, fcf_err_t *err)
+fcc_image_make(fcc_source_t *source, const char *out, fcf_err_t *err)
 {
-    int                fd, rc;
-    ssize_t            n;
-    uint8_t            piece[65536], raw[SHA256_DIGEST_SIZE];
-    struct sha256_ctx  sha;
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        return fcf_err_sys(err, errno, "%s", path);
+    if (source->oci != NULL) {
+        return fcc_oci_rootfs(source->oci, source->temp, out, &source->files,
+                              err);
     }
 
-    sha256_init(&sha);
-    *size = 0;
-
-    while ((n = read(fd, piece, sizeof(piece))) > 0) {
-        sha256_update(&sha, (size_t) n, piece);
-        *size += n;
-    }
-
-    rc = n < 0 || fsync(fd) != 0 ? fcf_err_sys(err, errno, "%s", path) : 0;
-
-    (void) close(fd);
-    sha256_digest(&sha, sizeof(raw), raw);
-    base16_encode_update(hex, sizeof(raw), raw);
-    hex[BASE16_ENCODE_LENGTH(sizeof(raw))] = '\0';
-
-    return rc;
-}
-
-
-static int
-fcc_image_make(const fcc_source_t *source, const char *out, fcf_err_t *err)
-{
     const char *const  argv[] = {
         "mksquashfs", source->dir, out, "-quiet", "-no-progress", "-noappend",
         "-all-root", "-noI", "-noD", "-noF", "-noX", "-no-xattrs",
@@ -65,12 +35,13 @@ fcc_image_make(const fcc_source_t *source, const char *out, fcf_err_t *err)
 }
 
 
+/* a file or a directory outlives a crash of the host from here on */
 static int
-fcc_sync_dir(const char *path, fcf_err_t *err)
+fcc_sync(const char *path, fcf_err_t *err)
 {
     int  fd, rc;
 
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
     rc = fd < 0 || fsync(fd) != 0 ? fcf_err_sys(err, errno, "%s", path) : 0;
 
     if (fd >= 0) {
@@ -88,22 +59,25 @@ fcc_image_place(fcc_source_t *source, const fcc_conf_t *conf, const char *made,
     fcf_err_t *err)
 {
     int      rc, there;
-    char    *path, hex[BASE16_ENCODE_LENGTH(SHA256_DIGEST_SIZE) + 1];
+    char    *path, hex[FCC_DIGEST];
     int64_t  size;
 
     if (asprintf(&path, "%s/%s.img", conf->functions, source->sha256) < 0) {
         return fcf_err_set(err, FCF_E_NOMEM, "no memory");
     }
 
-    there = fcc_image_digest(path, hex, &size, NULL) == 0
+    there = fcc_digest_file(path, hex, &size, NULL) == 0
             && strcmp(hex, source->sha256) == 0;
 
-    rc = there || rename(made, path) == 0
-         ? 0 : fcf_err_sys(err, errno, "%s", path);
+    rc = there ? 0 : fcc_sync(made, err);
+
+    if (rc == 0 && !there && rename(made, path) != 0) {
+        rc = fcf_err_sys(err, errno, "%s", path);
+    }
 
     free(path);
 
-    return rc == 0 ? fcc_sync_dir(conf->functions, err) : rc;
+    return rc == 0 ? fcc_sync(conf->functions, err) : rc;
 }
 
 
@@ -116,7 +90,7 @@ fcc_image_make_at(fcc_source_t *source, const char *path, fcf_err_t *err)
 
     (void) chmod(path, 0644);
 
-    return fcc_image_digest(path, source->sha256, &source->size, err);
+    return fcc_digest_file(path, source->sha256, &source->size, err);
 }
 
 

@@ -113,12 +113,17 @@ fcc_source_prepare(fcc_source_t *source, const fcc_conf_t *conf,
 
 
 int
-fcc_source_open(fcc_source_t *source, const char *given, fcf_err_t *err)
+fcc_source_open(fcc_source_t *source, const char *given, int plain,
+    fcf_err_t *err)
 {
     struct stat  st;
 
     memset(source, 0, sizeof(fcc_source_t));
     source->given = given;
+
+    if (fcc_is_container(given)) {
+        return fcc_container_open(source, plain, err);
+    }
 
     source->label = realpath(given, NULL);
 
@@ -151,6 +156,10 @@ fcc_source_look(fcc_source_t *source, const fcc_conf_t *conf,
 {
     source->runtime = runtime;
 
+    if (source->oci != NULL) {
+        return 0;                       /* it is its own */
+    }
+
     return fcc_source_runtime(source, conf, err) != 0
            || fcc_entry_check(source, conf, err) != 0
            || fcc_source_prepare(source, conf, err) != 0
@@ -166,5 +175,11 @@ fcc_source_close(fcc_source_t *source)
     free(source->dir);
     free(source->temp);
     free(source->runtime_img);
+
+    if (source->oci != NULL) {
+        fcc_oci_close(source->oci);
+        free(source->oci);
+    }
+
     memset(source, 0, sizeof(fcc_source_t));
 }

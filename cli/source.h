@@ -1,11 +1,12 @@
-/* What a function is made of: a directory, or a zip or tar of one, looked at
- * and made an image of. */
+/* What a function is made of: a directory, or a zip or tar of one, or a
+ * container image, looked at and made an image of. */
 
 #ifndef _FCC_SOURCE_H_INCLUDED_
 #define _FCC_SOURCE_H_INCLUDED_
 
 #include <stdint.h>
 #include "cli/fcc.h"
+#include "cli/oci.h"
 
 typedef struct {
     const char   *given;                /* as on the command line */
@@ -16,18 +17,29 @@ typedef struct {
     char         *runtime_img;          /* NULL: not to be seen from here */
     unsigned      files;
     int64_t       bytes;
+    fcc_oci_t    *oci;                  /* NULL: it is no container image */
     char          sha256[65];           /* of the image */
     int64_t       size;
 } fcc_source_t;
 
-/* Unpacks it, and sees that all of it can be in an image. */
-int fcc_source_open(fcc_source_t *source, const char *given, fcf_err_t *err)
-    fcf_must_check;
+/* Unpacks it, and sees that all of it can be in an image.  plain: a registry is
+ * asked without TLS. */
+int fcc_source_open(fcc_source_t *source, const char *given, int plain,
+    fcf_err_t *err) fcf_must_check;
 /* Sees that the runtime can start it, and does what the runtime wants done
  * before.  conf says where runtimes are. */
 int fcc_source_look(fcc_source_t *source, const fcc_conf_t *conf,
     const char *runtime, fcf_err_t *err) fcf_must_check;
 void fcc_source_close(fcc_source_t *source);
+
+/* container.c */
+/* "oci:...", "docker-archive:..." or "docker://..." */
+int fcc_is_container(const char *given);
+/* what it is to be called, if nothing else is said; as fits */
+void fcc_container_name(char *name, size_t size, const char *given);
+/* opens source->oci */
+int fcc_container_open(fcc_source_t *source, int plain, fcf_err_t *err)
+    fcf_must_check;
 
 /* tree.c: every file is one that an image can have, no link leads out; counts
  * them */

@@ -116,6 +116,10 @@ fcc_spec_file(json_t *spec, const fcc_source_t *source, fcf_err_t *err)
     json_t        *given;
     json_error_t   why;
 
+    if (source->dir == NULL) {
+        return 0;                       /* a container image has none */
+    }
+
     path = fcc_join(source->dir, FCC_SPEC_FILE);
 
     if (path == NULL) {
@@ -219,6 +223,50 @@ fcc_spec_bare(const json_t *spec)
 }
 
 
+/* A container image has no runtime, and may say where it serves; what people
+ * said goes before that, also long ago. */
+static int
+fcc_spec_container(fcc_rollout_t *rollout, const fcc_source_t *source,
+    fcf_err_t *err)
+{
+    int      port;
+    json_t  *spec;
+
+    spec = rollout->spec;
+
+    if (source->oci == NULL) {
+
+        if (fcc_opt(rollout->fcc, "runtime") == NULL && rollout->old != NULL
+            && strcmp(rollout->old_spec.runtime, FCF_RUNTIME_OWN) == 0)
+        {
+            (void) json_object_del(spec, "runtime");
+        }
+
+        return 0;
+    }
+
+    if (fcc_opt(rollout->fcc, "runtime") != NULL) {
+        return fcf_err_set(err, FCF_E_INVALID, "--runtime %s: a container image "
+                           "is its own", fcc_opt(rollout->fcc, "runtime"));
+    }
+
+    (void) json_object_set_new(spec, "runtime", json_string(FCF_RUNTIME_OWN));
+    port = source->oci->config.port;
+
+    if (port != 0 && json_object_get(spec, "port") == NULL) {
+
+        (void) json_object_set_new(spec, "port", json_integer(port));
+
+        if (source->oci->config.nports > 1) {
+            (void) fprintf(stderr, "fcfaas: %s: of its ports %d is taken: "
+                           "--port says another\n", rollout->name, port);
+        }
+    }
+
+    return 0;
+}
+
+
 int
 fcc_spec_merge(fcc_rollout_t *rollout, const fcc_source_t *source,
     fcf_err_t *err)
@@ -232,6 +280,7 @@ fcc_spec_merge(fcc_rollout_t *rollout, const fcc_source_t *source,
     return fcc_spec_file(rollout->spec, source, err) != 0
            || fcc_spec_option(rollout->fcc, rollout->spec, err) != 0
            || fcc_spec_flags(rollout->fcc, rollout->spec, err) != 0
+           || fcc_spec_container(rollout, source, err) != 0
            ? -1 : fcc_spec_read(&rollout->decoded, rollout->spec, err);
 }
 

@@ -5,7 +5,11 @@
  * plays a whole guest).
  *
  * Drives, in this order: vda the runtime (read-only, shared), vdb the
- * function (read-only), vdc the config drive.
+ * function (read-only), vdc the config drive.  A function made of a container
+ * image has its own root file system as vda, and the config drive is vdb; what
+ * it runs stands in its file FCV_IMAGE_FILE, made by fcfaas deploy:
+ *   { "argv": ["nginx", "-g", "daemon off;"], "file": "/usr/sbin/nginx",
+ *     "env": ["NAME=value"], "cwd": "/", "uid": 0, "gid": 0 }
  *
  * Config drive: raw; FCV_CONFIG_MAGIC, a 32-bit big-endian length, that many
  * bytes of JSON, zeros up to a multiple of 512:
@@ -50,6 +54,8 @@
 #ifndef _FCV_GUEST_H_INCLUDED_
 #define _FCV_GUEST_H_INCLUDED_
 
+#define FCV_IMAGE_FILE        "/.fcfaas/image.json"
+#define FCV_IMAGE_FILE_MAX    (1024 * 1024)     /* bytes */
 #define FCV_CONFIG_MAGIC      "FCVCONF1"        /* 8 bytes, no NUL */
 #define FCV_CONFIG_MAX        (1024 * 1024)     /* JSON bytes */
 #define FCV_CONTROL_PORT      1024

@@ -175,7 +175,8 @@ fca_inst_start(fca_instance_t *inst)
         .worker_id = inst->worker_id,
         .cpu = inst->spec.cpu, .memory_mb = inst->spec.memory_mb,
         .runtime_image = inst->images->runtime,
-        .function_image = inst->images->function,
+        .function_image = *inst->images->function
+                          ? inst->images->function : NULL,
         .config_json = json, .record = record, .nic = &inst->nic,
         .gateway = config.gateway, .prefix_len = config.prefix_len,
         .uid = fca_jail_uid(inst->all, inst->uid),

@@ -127,7 +127,8 @@ fca_template_nic(fca_template_t *t, const fcf_err_t *err)
         .worker_id = t->worker_id, .template = 1,
         .cpu = t->spec.cpu, .memory_mb = t->spec.memory_mb,
         .runtime_image = t->images->runtime,
-        .function_image = t->images->function,
+        .function_image = *t->images->function
+                          ? t->images->function : NULL,
         .config_json = json, .nic = &t->nic, .gateway = config.gateway,
         .prefix_len = config.prefix_len, .uid = fca_jail_uid(t->all, t->uid),
     };

@@ -24,6 +24,7 @@ struct fca_image_look_s {
     void                          *arg;
     int                            any;
     fcf_spec_t                     spec;        /* unless any */
+    int                            own;         /* its image is its runtime */
     int                            lacks;       /* by the worker: the
                                                    function's image */
     int                            fetched;     /* the cache's word is good */
@@ -210,9 +211,16 @@ fca_image_look(const fca_conf_t *conf, fca_image_look_t *look)
     }
 
     if (fca_image_function(look, &found[0]) == 0
-        && fca_image_find(images->runtime, "runtime", &found[1], &look->err)
-           == 0)
+        && (look->own
+            || fca_image_find(images->runtime, "runtime", &found[1],
+                              &look->err) == 0))
     {
+        if (look->own) {
+            found[1] = found[0];
+            memcpy(images->runtime, images->function, PATH_MAX);
+            images->function[0] = '\0';
+        }
+
         if (conf->snapshots) {
             fca_image_files(conf, found, images);
         }
@@ -445,6 +453,7 @@ fca_images_look(fca_looker_t *looker, const char *function_id,
 
     look->spec = *spec;
     look->fetching = fetching;
+    look->own = strcmp(spec->runtime, FCF_RUNTIME_OWN) == 0;
     name = spec->code_sha256[0] ? spec->code_sha256 : function_id;
 
     if ((size_t) snprintf(look->images.function, PATH_MAX, "%s/%s.img",

@@ -15,7 +15,7 @@
 #define FCA_IMAGES_FILES  512
 
 typedef struct {
-    char  function[PATH_MAX];
+    char  function[PATH_MAX];           /* "": the runtime is its own */
     char  runtime[PATH_MAX];
     /* which files these are, and kernel, initrd and VMM: by device, inode,
      * size and time; another text, another VM */

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "vm/init/etc.h"
 #include "vm/init/mounts.h"
@@ -46,6 +47,12 @@ int
 fcv_etc_write(const fcv_config_t *conf, fcf_err_t *err)
 {
     char  text[256];
+
+    /* a container image may have none */
+
+    if (mkdir("/etc", 0755) < 0 && errno != EEXIST) {
+        return fcf_err_sys(err, errno, "mkdir /etc");
+    }
 
     snprintf(text, sizeof(text), "127.0.0.1 localhost\n127.0.1.1 %s\n",
              conf->hostname);

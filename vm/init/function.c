@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,47 +24,30 @@ typedef struct {
 } report_t;
 
 
-/* bootstrap, or else what the runtime has for functions without one */
-
-static const char *
-find_file(fcf_err_t *err)
-{
-    struct stat  st;
-    const char  *file;
-
-    file = FCV_FUNCTION_FILE;
-
-    if (access(file, F_OK) < 0 && access(FCV_RUNTIME_FILE, F_OK) == 0) {
-        file = FCV_RUNTIME_FILE;
-    }
-
-    if (stat(file, &st) < 0) {
-        fcf_err_sys(err, errno, "%s", file);
-        return NULL;
-    }
-
-    if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXOTH)) {
-        fcf_err_set(err, FCF_E_INVALID, "%s is not an executable file", file);
-        return NULL;
-    }
-
-    return file;
-}
-
+/* ours go before what an image says, and that before what it finds here */
 
 static int
-set_env(const fcv_config_t *conf)
+set_env(const fcv_config_t *conf, const fcv_program_t *program)
 {
     char  **p;
 
     clearenv();
 
-    if (setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1) < 0
-        || setenv("HOME", "/tmp", 1) < 0
-        || setenv("USER", FCV_FUNCTION_NAME, 1) < 0
-        || setenv("LANG", "C.UTF-8", 1) < 0)
+    if (setenv("PATH", program->own ? "/usr/local/sbin:/usr/local/bin:"
+               "/usr/sbin:/usr/bin:/sbin:/bin"
+               : "/usr/local/bin:/usr/bin:/bin", 1) < 0
+        || setenv("HOME", !program->own ? "/tmp"
+                  : program->uid == 0 ? "/root" : "/", 1) < 0
+        || (!program->own && (setenv("USER", FCV_FUNCTION_NAME, 1) < 0
+                              || setenv("LANG", "C.UTF-8", 1) < 0)))
     {
         return -1;
+    }
+
+    for (p = program->env; p && *p; p++) {
+        if (putenv(*p) != 0) {
+            return -1;
+        }
     }
 
     for (p = conf->env; *p; p++) {
@@ -94,35 +78,61 @@ set_stdio(const int out[2])
 }
 
 
-/* no capability can come back: not by a set-uid file (no_new_privs, and
- * nosuid on every mount), not from the bounding set */
+/* what root of a container image keeps: what container engines leave it, but
+ * for device nodes */
+
+static const int  own_caps[] = {
+    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID,
+    CAP_SETUID, CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_NET_RAW,
+    CAP_SYS_CHROOT, CAP_AUDIT_WRITE, CAP_SETFCAP
+};
+
 
 static int
-drop_privileges(void)
+keeps_cap(const fcv_program_t *program, int cap)
+{
+    size_t  i;
+
+    for (i = 0; program->own && i < sizeof(own_caps) / sizeof(int); i++) {
+        if (own_caps[i] == cap) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* No capability can come back to a function: not by a set-uid file
+ * (no_new_privs, and nosuid on every mount), not from the bounding set. */
+
+static int
+drop_privileges(const fcv_program_t *program)
 {
     int  cap;
 
     for (cap = 0; cap < CAPS_MAX; cap++) {
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL) {
+        if (!keeps_cap(program, cap)
+            && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
+        {
             return -1;
         }
     }
 
     if (setgroups(0, NULL) < 0
-        || setresgid(FCV_FUNCTION_UID, FCV_FUNCTION_UID,
-                     FCV_FUNCTION_UID) < 0
-        || setresuid(FCV_FUNCTION_UID, FCV_FUNCTION_UID,
-                     FCV_FUNCTION_UID) < 0)
+        || setresgid(program->gid, program->gid, program->gid) < 0
+        || setresuid(program->uid, program->uid, program->uid) < 0)
     {
         return -1;
     }
 
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return program->own ? 0 : prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 
 static const char *
-prepare_child(const fcv_config_t *conf, const int out[2])
+prepare_child(const fcv_config_t *conf, const fcv_program_t *program,
+    const int out[2])
 {
     sigset_t       none;
     struct rlimit  files;
@@ -145,15 +155,15 @@ prepare_child(const fcv_config_t *conf, const int out[2])
         return "output";
     }
 
-    if (drop_privileges() < 0) {
+    if (drop_privileges(program) < 0) {
         return "drop privileges";
     }
 
-    if (chdir(FCV_FUNCTION_DIR) < 0) {
-        return "chdir " FCV_FUNCTION_DIR;
+    if (chdir(program->cwd) < 0) {
+        return "change to its directory";
     }
 
-    if (set_env(conf) < 0) {
+    if (set_env(conf, program) < 0) {
         return "environment";
     }
 
@@ -162,17 +172,16 @@ prepare_child(const fcv_config_t *conf, const int out[2])
 
 
 static void
-run_child(const fcv_config_t *conf, const char *file, const int out[2],
-    int report_fd)
+run_child(const fcv_config_t *conf, const fcv_program_t *program,
+    const int out[2], int report_fd)
 {
     report_t     report;
     const char  *failed;
-    char *const  argv[] = { (char *) file, NULL };
 
-    failed = prepare_child(conf, out);
+    failed = prepare_child(conf, program, out);
 
     if (failed == NULL) {
-        execv(file, argv);
+        execv(program->file, program->argv);
         failed = "execute";
     }
 
@@ -229,8 +238,9 @@ close_pair(int pair[2])
 
 
 static int
-spawn(fcv_function_t *fn, const fcv_config_t *conf, const char *file,
-    int out[2][2], int report[2], fcf_err_t *err)
+spawn(fcv_function_t *fn, const fcv_config_t *conf,
+    const fcv_program_t *program, int out[2][2], int report[2],
+    fcf_err_t *err)
 {
     pid_t  pid;
     int    writers[2];
@@ -245,13 +255,13 @@ spawn(fcv_function_t *fn, const fcv_config_t *conf, const char *file,
     }
 
     if (pid == 0) {
-        run_child(conf, file, writers, report[1]);
+        run_child(conf, program, writers, report[1]);
     }
 
     close(report[1]);
     report[1] = -1;
 
-    if (await_exec(report[0], file, err) < 0) {
+    if (await_exec(report[0], program->file, err) < 0) {
         return -1;
     }
 
@@ -264,34 +274,26 @@ spawn(fcv_function_t *fn, const fcv_config_t *conf, const char *file,
 
 int
 fcv_function_start(fcv_function_t *fn, const fcv_config_t *conf,
-    fcf_err_t *err)
+    const fcv_program_t *program, fcf_err_t *err)
 {
     int  i, rc, out[2][2] = { { -1, -1 }, { -1, -1 } };
     int  report[2] = { -1, -1 };
-
-    const char  *file;
 
     memset(fn, 0, sizeof(*fn));
     fn->pipe[0] = -1;
     fn->pipe[1] = -1;
 
-    file = find_file(err);
-
-    if (file == NULL) {
-        return -1;
-    }
-
     if (pipe2(out[0], O_CLOEXEC) < 0 || pipe2(out[1], O_CLOEXEC) < 0
         || pipe2(report, O_CLOEXEC) < 0
         || fcntl(out[0][0], F_SETFL, O_NONBLOCK) < 0
         || fcntl(out[1][0], F_SETFL, O_NONBLOCK) < 0
-        || fchown(out[0][1], FCV_FUNCTION_UID, FCV_FUNCTION_UID) < 0
-        || fchown(out[1][1], FCV_FUNCTION_UID, FCV_FUNCTION_UID) < 0)
+        || fchown(out[0][1], program->uid, program->gid) < 0
+        || fchown(out[1][1], program->uid, program->gid) < 0)
     {
         rc = fcf_err_sys(err, errno, "pipe");
 
     } else {
-        rc = spawn(fn, conf, file, out, report, err);
+        rc = spawn(fn, conf, program, out, report, err);
     }
 
     for (i = 0; rc == 0 && i < 2; i++) {

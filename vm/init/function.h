@@ -6,12 +6,8 @@
 
 #include <sys/types.h>
 #include "vm/init/config.h"
+#include "vm/init/program.h"
 
-#define FCV_FUNCTION_DIR   "/function"
-#define FCV_FUNCTION_FILE  FCV_FUNCTION_DIR "/bootstrap"
-/* what the runtime starts where the function has no bootstrap */
-#define FCV_RUNTIME_FILE   "/usr/lib/fcfaas/launch"
-#define FCV_FUNCTION_UID   1000
 #define FCV_FUNCTION_NAME  "fn"
 
 typedef struct {
@@ -24,7 +20,7 @@ typedef struct {
 
 /* Returns once it runs (execve(2) succeeded), else says why not. */
 int fcv_function_start(fcv_function_t *fn, const fcv_config_t *conf,
-    fcf_err_t *err) fcf_must_check;
+    const fcv_program_t *program, fcf_err_t *err) fcf_must_check;
 /* Reaps whatever ended, orphans too; 1 if the function was among them. */
 int fcv_function_reap(fcv_function_t *fn);
 /* to all of its process group; nothing if it has ended */

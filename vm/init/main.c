@@ -29,10 +29,10 @@
 #include "vm/init/net.h"
 #include "vm/init/oom.h"
 #include "vm/init/ops.h"
+#include "vm/init/program.h"
 #include "vm/init/trial.h"
 
 #define MODULES_DIR   "/modules"
-#define CONFIG_DRIVE  "/dev/vdc"
 #define TRIAL_WAIT_S  10
 #define LAST_WORDS    1024              /* bytes of output on the console */
 #define LAST_LINES    10
@@ -49,6 +49,8 @@ enum {
 typedef struct {
     int             signal_fd, oom_fd;
     fcv_config_t    conf;
+    int             own;                /* it has a root of its own */
+    fcv_program_t   program;
     fcv_function_t  function;
     fcv_output_t    output;
     fcv_control_t   control;
@@ -123,9 +125,11 @@ prepare(guest_t *guest, fcf_err_t *err)
         return -1;
     }
 
-    if (fcv_config_read(&guest->conf, CONFIG_DRIVE, err) < 0) {
-        return fcf_err_wrap(err, "config drive " CONFIG_DRIVE);
+    if (fcv_config_read(&guest->conf, fcv_config_drive(), err) < 0) {
+        return fcf_err_wrap(err, "config drive %s", fcv_config_drive());
     }
+
+    guest->own = fcv_own_root();
 
     if (guest->conf.time_ms > 0
         && fcv_set_clock(guest->conf.time_ms, err) < 0)
@@ -159,7 +163,9 @@ start(guest_t *guest, fcf_err_t *err)
         || fcv_control_open(&guest->control, guest->conf.address,
                             guest->conf.gateway, &guest->output, fcv_op,
                             &guest->ops, err) < 0
-        || fcv_function_start(&guest->function, &guest->conf, err) < 0)
+        || fcv_program_find(&guest->program, guest->own, err) < 0
+        || fcv_function_start(&guest->function, &guest->conf, &guest->program,
+                              err) < 0)
     {
         return -1;
     }

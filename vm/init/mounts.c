@@ -36,7 +36,10 @@ static const mount_t  root_mounts[] = {
     { "devpts", ROOT "/dev/pts", "devpts", MS_NOSUID|MS_NOEXEC,
       "mode=0620,gid=5,ptmxmode=0666" },
     { LAYER "/shm", ROOT "/dev/shm", NULL, MS_BIND, NULL },
-    { LAYER "/tmp", ROOT "/tmp", NULL, MS_BIND, NULL },
+};
+
+static const mount_t  tmp_mount = {
+    LAYER "/tmp", ROOT "/tmp", NULL, MS_BIND, NULL
 };
 
 /* what an image may be made of, the default first */
@@ -87,7 +90,7 @@ mount_all(const mount_t *m, size_t n, fcf_err_t *err)
 
 static int
 mount_image(const char *drive, const char *target, const char *what,
-    fcf_err_t *err)
+    unsigned long flags, fcf_err_t *err)
 {
     size_t  i;
 
@@ -97,7 +100,7 @@ mount_image(const char *drive, const char *target, const char *what,
 
     for (i = 0; i < sizeof(image_types) / sizeof(image_types[0]); i++) {
 
-        if (mount(drive, target, image_types[i], MS_RDONLY|MS_NOSUID|MS_NODEV,
+        if (mount(drive, target, image_types[i], MS_RDONLY|MS_NODEV|flags,
                   NULL) == 0)
         {
             return 0;
@@ -203,7 +206,9 @@ hide_drives(fcf_err_t *err)
     size_t              i;
 
     for (i = 0; i < sizeof(drives) / sizeof(drives[0]); i++) {
-        if (chmod(drives[i], 0600) < 0) {
+        if (chmod(drives[i], 0600) < 0
+            && (errno != ENOENT || !fcv_own_root()))
+        {
             return fcf_err_sys(err, errno, "chmod %s", drives[i]);
         }
     }
@@ -240,20 +245,60 @@ mount_layer(fcf_err_t *err)
 
 
 int
+fcv_own_root(void)
+{
+    return access(DRIVE_CONFIG, F_OK) < 0;
+}
+
+
+const char *
+fcv_config_drive(void)
+{
+    return fcv_own_root() ? DRIVE_FUNCTION : DRIVE_CONFIG;
+}
+
+
+/* with a /tmp of its own, which may hold something */
+
+static int
+mount_tmp(fcf_err_t *err)
+{
+    struct stat  st;
+
+    if (fcv_own_root() && lstat(ROOT "/tmp", &st) == 0) {
+        return 0;
+    }
+
+    return mount_one(&tmp_mount, err);
+}
+
+
+int
 fcv_mount_root(fcf_err_t *err)
 {
-    static const mount_t  root = {
-        "root", ROOT, "overlay", MS_NOSUID|MS_NODEV,
+    int            own;
+    mount_t        root = {
+        "root", ROOT, "overlay", MS_NODEV,
         "lowerdir=" LOWER ",upperdir=" LAYER "/upper,workdir=" LAYER "/work"
     };
+    unsigned long  flags;
+
+    /* what a container image may do by set-uid files is its own affair */
+
+    own = fcv_own_root();
+    flags = own ? 0 : MS_NOSUID;
+    root.flags |= flags;
 
     if (hide_drives(err) < 0
         || link_devices(err) < 0
         || make_dir("/mnt", err) < 0
-        || mount_image(DRIVE_RUNTIME, LOWER, "runtime", err) < 0
+        || mount_image(DRIVE_RUNTIME, LOWER, own ? "image" : "runtime", flags,
+                       err) < 0
         || mount_layer(err) < 0
         || mount_one(&root, err) < 0
-        || mount_image(DRIVE_FUNCTION, ROOT "/function", "function", err) < 0
+        || (!own && mount_image(DRIVE_FUNCTION, ROOT "/function", "function",
+                                flags, err) < 0)
+        || mount_tmp(err) < 0
         || mount_all(root_mounts,
                      sizeof(root_mounts) / sizeof(root_mounts[0]), err) < 0)
     {

@@ -10,8 +10,6 @@
 #include "vm/vmm/instant.h"
 #include "vm/vmm/serial.h"
 
-#define FCV_DRIVE_FUNCTION  1
-#define FCV_DRIVE_CONFIG    2
 
 fcv_instant_t  fcv_instant;
 
@@ -46,6 +44,17 @@ fcv_instant_end(void *unused)
     (void) unused;
 
     fcv_loop_quit(fcv_instant.vm->loop, 0);
+}
+
+
+/* the last is the config drive, and the function's that before it: its own
+ * root file system has no runtime's before it */
+static const fcv_drive_t *
+drive_from_end(unsigned n)
+{
+    const fcv_model_t  *model = fcv_instant.vm->model;
+
+    return &model->drives[model->ndrives - n];
 }
 
 
@@ -243,17 +252,17 @@ set_up(fcv_step_e step, int config_fd, fcf_err_t *err)
 
     model = fcv_instant.vm->model;
 
-    if (model->ndrives <= FCV_DRIVE_CONFIG) {
+    if (model->ndrives < 2) {
         return fcf_err_set(err, FCF_E_INVALID,
-                           "%u drives: the instant backend needs runtime, "
-                           "function and config drive", model->ndrives);
+                           "%u drives: the instant backend needs the "
+                           "function's and the config drive", model->ndrives);
     }
 
     if (config_fd == -1) {
-        config_fd = model->drives[FCV_DRIVE_CONFIG].fd;
+        config_fd = drive_from_end(1)->fd;
     }
 
-    if (read_function(&model->drives[FCV_DRIVE_FUNCTION], err) != 0
+    if (read_function(drive_from_end(2), err) != 0
         || read_config(config_fd, err) != 0)
     {
         return -1;
@@ -329,7 +338,7 @@ instant_save(int memory_fd, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_NOMEM, "out of memory");
     }
 
-    fd = fcv_instant.vm->model->drives[FCV_DRIVE_CONFIG].fd;
+    fd = drive_from_end(1)->fd;
     n = pread(fd, data, FCV_CONFIG_HEAD + FCV_CONFIG_MAX, 0);
     rc = 0;
 

@@ -5,7 +5,8 @@ package FcfTest::Pack;
 #   entries: path => text, [mode, text], or \'target' of a link
 #   FcfTest::Pack::tar(%entries);  FcfTest::Pack::zip(%entries);   # bytes
 #   FcfTest::Pack::tar_entry($name, type => 5, mode => 0755, text => '',
-#       link => 'target');          # one, without an archive's end
+#       link => 'target', uid => 0, gid => 0,
+#       xattr => { 'user.a' => 'value' });  # one, without an archive's end
 #   FcfTest::Pack::gz($bytes);
 #   FcfTest::Pack::entries($dir);   # of what is there
 
@@ -20,14 +21,25 @@ use IO::Compress::Zip ();
 sub tar_entry {
     my ($name, %opt) = @_;
     my $text = $opt{text} // '';
+    my $pax = '';
+
+    for my $x (sort keys %{ $opt{xattr} // {} }) {
+        my $body = " SCHILY.xattr.$x=$opt{xattr}{$x}\n";
+        my $len = length($body) + 1;
+        $len++ while length($len) + length($body) != $len;
+        $pax .= $len . $body;
+    }
+
+    my $before = $pax eq '' ? ''
+        : tar_entry('PaxHeader', type => 'x', text => $pax);
     my $head = pack 'a100 a8 a8 a8 a12 a12 a8 a1 a100 a6 a2 a32 a32 a8 a8 '
-        . 'a155 a12', $name, sprintf('%07o', $opt{mode} // 0644), '0000000',
-        '0000000', sprintf('%011o', length $text), sprintf('%011o', 1e9),
+        . 'a155 a12', $name, sprintf('%07o', $opt{mode} // 0644),
+        sprintf('%07o', $opt{uid} // 0), sprintf('%07o', $opt{gid} // 0), sprintf('%011o', length $text), sprintf('%011o', 1e9),
         ' ' x 8, $opt{type} // 0, $opt{link} // '', "ustar", '00', '', '',
         '0000001', '0000001', '', '';
 
     substr $head, 148, 8, sprintf "%06o\0 ", unpack '%32C*', $head;
-    return $head . $text . "\0" x (-length($text) % 512);
+    return $before . $head . $text . "\0" x (-length($text) % 512);
 }
 
 sub _parts {
