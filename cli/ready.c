@@ -33,7 +33,7 @@ fcc_ready_failed(fcc_ready_t *ready, const fcf_failure_t *failure)
     const char  *remedy;
 
     remedy = failure->error == FCF_FAILURE_AT_MAX
-             ? "; all max_instances run: fcfaas scale --max, or --no-wait"
+             ? "; all max_instances run, and one more: later, or --no-wait"
              : failure->error == FCF_FAILURE_NO_IMAGE
              && ready->rollout->decoded.code_where[0] == '\0'
              ? "; do agents look into the same \"functions\"?" : "";

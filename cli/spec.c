@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/nearest.h"
 #include "cli/rollout.h"
+#include "contract/fcf_runtime.h"
 
 /* in a function's directory: what its spec is to say */
 #define FCC_SPEC_FILE  "fcfaas.json"

@@ -45,8 +45,6 @@
 #define FCF_DEFAULT_BOOT_TIMEOUT_S  60
 #define FCF_DEFAULT_TIMEOUT_S       0       /* 0: no total limit */
 #define FCF_DEFAULT_PORT            80
-/* not a runtime's name: the image is a root file system of its own */
-#define FCF_RUNTIME_OWN             "oci"
 #define FCF_DEFAULT_RUNTIME         "base"
 
 #define FCF_HDR_FUNCTION   "X-Fcfaas-Function"

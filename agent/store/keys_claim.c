@@ -1,6 +1,8 @@
 /* A free slot of the function, by a transaction that demands it absent: the
  * lowest of those that are kept (below min_instances), else any, so that many
- * nodes at once do not all try the same.  The first try demands that there be
+ * nodes at once do not all try the same.  Where all are taken, a version that
+ * has none gets one more, from number max_instances on, or no rollout could
+ * begin; as long as one is taken there, there is one less below it.  The first try demands that there be
  * none at all, which is what most functions that start have, and learns which
  * there are.  An answer that was lost is found at the next try, by our
  * worker_id in a slot. */
@@ -124,12 +126,21 @@ fca_claim_slot(fca_keys_t *keys, int k, int first)
     }
 }
 
+typedef struct {
+    char  *used;                        /* by number */
+    int    size;                        /* more than max_instances, and than
+                                           there may be above it */
+    int    taken;                       /* all */
+    int    above;                       /* of them, at max_instances or more */
+    int    ours;                        /* of our version */
+} fca_slots_t;
+
 typedef enum { FCA_CLAIM_NONE = 0, FCA_CLAIM_OURS, FCA_CLAIM_DUPLICATE }
     fca_claim_e;
 
-/* what one slot means to us; marks it in used, and counts it */
+/* what one slot means to us; marks and counts it */
 static fca_claim_e
-fca_claim_look(fca_keys_t *keys, const fcf_kv_t *kv, char *used, int *taken)
+fca_claim_look(fca_keys_t *keys, const fcf_kv_t *kv, fca_slots_t *slots)
 {
     fcf_key_t   key;
     fcf_slot_t  slot;
@@ -140,15 +151,19 @@ fca_claim_look(fca_keys_t *keys, const fcf_kv_t *kv, char *used, int *taken)
         return FCA_CLAIM_NONE;
     }
 
-    (*taken)++;
+    slots->taken++;
 
-    if (key.number >= 0 && key.number < keys->conf.max_instances) {
-        used[key.number] = 1;
+    slots->above += key.number >= keys->conf.max_instances;
+
+    if (key.number >= 0 && key.number < slots->size) {
+        slots->used[key.number] = 1;
     }
 
     if (fcf_slot_decode(&slot, kv->value, kv->value_len, NULL) != 0) {
         return FCA_CLAIM_NONE;      /* taken, by whomever */
     }
+
+    slots->ours += slot.version == keys->conf.version;
 
     if (strcmp(slot.worker_id, keys->conf.worker_id) == 0) {
         keys->slot = keys->slot_tried = (int) key.number;
@@ -197,15 +212,36 @@ fca_claim_pick(const char *used, int min, int max)
     return k;
 }
 
+/* which one may be had; -1: none */
+static int
+fca_claim_choose(const fca_keys_t *keys, const fca_slots_t *slots)
+{
+    int  k, max, room;
+
+    max = keys->conf.max_instances;
+    room = slots->above < max ? max - slots->above : 0;
+    k = slots->taken < max
+        ? fca_claim_pick(slots->used, keys->conf.min_instances, room) : room;
+
+    if (k < room) {
+        return k;
+    }
+
+    /* some may lie above a max that was lowered since */
+    for (k = max; slots->used[k]; k++) { /* void */ }
+
+    return slots->taken <= max && slots->ours == 0 ? k : -1;
+}
+
 static void
 fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
     const fcf_err_t *err)
 {
-    int           k, max, taken;
-    char         *used;
+    int           k;
     size_t        i;
     fca_keys_t   *keys = arg;
     fca_claim_e   is;
+    fca_slots_t   slots;
 
     keys->call = NULL;
 
@@ -215,22 +251,22 @@ fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
         return;
     }
 
-    max = keys->conf.max_instances;
-    used = calloc(1, (size_t) max + 1);
-    if (used == NULL) {
+    memset(&slots, 0, sizeof(slots));
+    slots.size = keys->conf.max_instances + (int) reply->nkvs + 1;
+    slots.used = calloc(1, (size_t) slots.size);
+    if (slots.used == NULL) {
         fca_keys_later(keys);
         return;
     }
 
     is = FCA_CLAIM_NONE;
-    taken = 0;
 
     for (i = 0; i < reply->nkvs && is == FCA_CLAIM_NONE; i++) {
-        is = fca_claim_look(keys, &reply->kvs[i], used, &taken);
+        is = fca_claim_look(keys, &reply->kvs[i], &slots);
     }
 
-    k = fca_claim_pick(used, keys->conf.min_instances, max);
-    free(used);
+    k = fca_claim_choose(keys, &slots);
+    free(slots.used);
 
     if (is == FCA_CLAIM_OURS) {
         keys->backoff = 0;
@@ -239,8 +275,7 @@ fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
     } else if (is == FCA_CLAIM_DUPLICATE) {
         keys->handler.refused(keys->handler.arg, FCF_FAILURE_DUPLICATE);
 
-    } else if (k == max || taken >= max) {
-        /* some may lie above a max that was lowered since */
+    } else if (k < 0) {
         keys->handler.refused(keys->handler.arg, FCF_FAILURE_AT_MAX);
 
     } else {

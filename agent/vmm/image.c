@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "agent/vmm/image.h"
+#include "contract/fcf_runtime.h"
 
 /* files whose digest was seen to, so that each is read once */
 #define FCA_KNOWN_MAX  256

@@ -64,6 +64,50 @@ like(slurp($agent->log), qr{/specs/side/versions/3.*cpu: 0}, 'is told');
 $etcd->del('/specs/side');
 wait_for(sub { !instances('side') }, 20, 'none after its deletion');
 
+# all that may run do: a version that has none gets one more, and no other
+# does until one has gone
+image('tight');
+$etcd->put("/specs/tight/versions/$_", { max_instances => 2 }) for 1 .. 3;
+$etcd->spec('tight', version => 1, max_instances => 2,
+    $etcd->traffic(1 => 50, 2 => 50));
+
+sub tight {
+    return join ' ', sort map { my $s = $etcd->get_json($_);
+        $s ? $s->{version} : () } $etcd->keys('/functions/tight/slots/');
+}
+
+sub at_max {
+    my ($version, $what) = @_;
+    our_job('tight', "req-t$version-$what", $version);
+    is(failure('tight', "req-t$version-$what")->{error}, 'at_max',
+        "version $version: $what");
+}
+
+our_job('tight', "req-t$_", 1) for 1 .. 2;
+wait_for(sub { instances('tight') == 2 }, 20, 'two of the first');
+at_max(1, 'full');
+our_job('tight', 'req-t3', 2);
+wait_for(sub { instances('tight') == 3 }, 20, 'one of the second');
+is(tight(), '1 1 2', 'one more, since it had none');
+ok($etcd->get('/functions/tight/slots/2'), 'in the slot above all others');
+at_max(2, 'it-has-one');
+at_max(3, 'one-is-tried');
+$etcd->spec('tight', version => 2, max_instances => 2);
+wait_for(sub { tight() eq '2' }, 20, 'the first to go');
+our_job('tight', 'req-t4', 2);
+wait_for(sub { tight() eq '2 2' }, 20, 'a second one of the second');
+at_max(2, 'full-with-the-one-above');
+$etcd->spec('tight', version => 2, max_instances => 1);
+$etcd->put('/specs/tight/versions/3', { max_instances => 1 });
+at_max(3, 'lowered');
+$etcd->spec('tight', version => 2, max_instances => 2);
+$etcd->put('/specs/tight/versions/3', { max_instances => 2 });
+our_job('tight', 'req-t5', 3);
+wait_for(sub { tight() eq '2 2 3' }, 20, 'one more, once there is one less');
+$etcd->del("/specs/tight/versions/$_") for 1 .. 3;
+$etcd->del('/specs/tight');
+nothing_left_of('tight', 'a');
+
 # a version whose function is not declared yet
 image('fresh');
 $etcd->put('/specs/fresh/versions/1', { concurrency => 9 });

@@ -53,7 +53,8 @@ is_deeply([values %{ $cli->json('describe', 'mine')->{stores} }], ['has it'],
 is($cli->ok('deploy', $dir)->{out}, "mine: unchanged, still version 1\n",
     'again: unchanged');
 
-# the next one, under load
+# the next one, under load, with all instances there may be
+$cli->ok('scale', 'mine', '--max', 1);
 my $load = FcfTest::Load->start(port => $s->port, path => '/run/mine',
     interval_ms => 5);
 is($cli->json('deploy', source('two'))->{version}, 2, 'the next version');
@@ -65,6 +66,8 @@ is($cli->json('rollback', 'mine', 2)->{version}, 2, 'to a version by number');
 my $n = $load->end;
 is_deeply($n->{status}, { 200 => $n->{sent} }, "no request of $n->{sent} lost")
     or diag(FcfTest::json_encode($n));
+
+$cli->ok('scale', 'mine', '--max', 10);
 
 # a version that does not come up
 my $before = $etcd->get('/specs/mine');
