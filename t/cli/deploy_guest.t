@@ -38,6 +38,13 @@ is($r->{status}, 1, 'one that listens on 127.0.0.1');
 like($r->{err}, qr/127\.0\.0\.1/, 'is told that');
 is($cli->ok('invoke', 'mine')->{out}, "yes\n", 'and the good one serves on');
 
+$r = $cli->run('deploy', source('exec sleep 1000'), '-t', 120, '--spec',
+    '{"boot_timeout_s":10}');
+is($r->{status}, 1, 'one that never listens');
+like($r->{err}, qr/did not come up and is not current: boot_timeout/,
+    'is told that');
+is($cli->ok('invoke', 'mine')->{out}, "yes\n", 'and the good one serves on');
+
 like($cli->ok('logs', 'mine', '--version', 1)->{out}, qr/no such luck/,
     'what the first one printed is kept')
     or diag($cli->run('logs', 'mine')->{out});
