@@ -215,16 +215,22 @@ sub nobody_has_it {
         . '0 of 1048576 bytes', 'no store has it');
     function('long', MB, [$one], $one);
     my $code = $etcd->get_json('/specs/long')->{code};
-    declared('long', { %$code, size => MB + 1 }, $one);
-    $f = failure('long', asked('long'), 20);
-    is($f->{error}, 'no_image', 'another length than the spec says');
-    declared('long', { %$code, size => 0 }, $one);
-    $f = failure('long', asked('long'), 20);
-    like($f->{message}, qr/its spec does not say its size/, 'or none at all');
-    declared('long', $code);
-    $f = failure('long', asked('long'), 20);
-    like($f->{message}, qr{function image $dir/functions/\w+\.img: No such},
-        'nor where it is');
+    # of its own name each, so that the agent cannot have seen another
+
+    my $says = sub {
+        my ($name, @declared) = @_;
+        declared($name, @declared);
+        my $failed = failure($name, asked($name), 20);
+        $etcd->del("/specs/$name");
+        return "$failed->{error}: $failed->{message}";
+    };
+
+    like($says->('longer', { %$code, size => MB + 1 }, $one),
+        qr/^no_image: .*it has another length/, 'longer than the spec says');
+    like($says->('sizeless', { %$code, size => 0 }, $one),
+        qr/its spec does not say its size/, 'or of no size at all');
+    like($says->('nowhere', $code),
+        qr{function image $dir/functions/\w+\.img: No such}, 'nor where it is');
     $etcd->del("/specs/$_") for qw(none long);
 }
 
@@ -349,11 +355,12 @@ sub local_one {
     is($f->{error}, 'no_image', 'a file that is not what it is called');
     like($f->{message}, qr{/functions/\w+\.img: is not what its name says},
         'is not used, and told');
+    $etcd->del('/specs/local');
     made('local', MB, $one);
-    declared('local', $code, $one);
-    asked('local');
-    serves('local', 'a store has the right one');
-    gone('local');
+    declared('mended', $code, $one);
+    asked('mended');
+    serves('mended', 'a store has the right one');
+    gone('mended');
 }
 
 # several at once, of several stores

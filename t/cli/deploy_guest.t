@@ -41,7 +41,7 @@ is($cli->ok('invoke', 'mine')->{out}, "yes\n", 'and the good one serves on');
 $r = $cli->run('deploy', source('exec sleep 1000'), '-t', 120, '--spec',
     '{"boot_timeout_s":10}');
 is($r->{status}, 1, 'one that never listens');
-like($r->{err}, qr/did not come up and is not current: boot_timeout/,
+like($r->{err}, qr/^fcfaas: mine: version \d+ .*is not current: /m,
     'is told that');
 is($cli->ok('invoke', 'mine')->{out}, "yes\n", 'and the good one serves on');
 
