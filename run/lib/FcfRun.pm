@@ -4,7 +4,7 @@ package FcfRun;
 # one running system, and its lock.
 #
 # RUN_DIR holds everything: lock (held while it runs), address,
-# conf/, log/, data/, functions/, and pid/<service> with "pid starttime".
+# conf/, log/, data/, functions/, store/, and pid/<service> with "pid starttime".
 
 use strict;
 use warnings;

@@ -26,7 +26,7 @@ sub refuses {
     is($s->proc->wait(60) // -1, 256, "$name: ends with 1");
     like($s->proc->output, $re, "$name: says why");
     is_deeply([grep { !/^listens: .*:8081 / } $s->leftovers,
-        grep { -e } map { $s->run_dir . "/$_" } qw(data functions)], [],
+        grep { -e } map { $s->run_dir . "/$_" } qw(data functions store)], [],
         "$name: leaves nothing");
 }
 
@@ -71,7 +71,7 @@ like(`cd / && '$command' invoke hello/a`, qr{^GET /a$}m, 'fcfaas invoke');
 # a function of one's own
 my $dir = tmpdir() . '/mine';
 mkdir $dir;
-my $images = sub { [glob $s->run_dir . '/functions/{*,.new*}'] };
+my $images = sub { [glob $s->run_dir . '/{functions,store}/{*,.new*}'] };
 my $before = $images->();
 isnt($s->make('deploy', $dir), 0, 'deploy without bootstrap fails');
 like($s->last_output, qr/no bootstrap/, 'and says why');

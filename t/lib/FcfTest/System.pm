@@ -208,8 +208,8 @@ sub leftovers {
         split /\n/, $self->{ns}->run('nft', 'list', 'tables');
 
     opendir my $dir, $self->{dir} or return @left;
-    push @left, map { "file $_" } grep { !/^(?:\.\.?|log|lock|data|functions)$/ }
-        readdir $dir;
+    push @left, map { "file $_" }
+        grep { !/^(?:\.\.?|log|lock|data|functions|store)$/ } readdir $dir;
     push @left, map { "file $_" } grep { !m{/(?:etcd|agent)$} }
         glob "$self->{dir}/data/*";
 
