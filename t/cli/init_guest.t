@@ -11,6 +11,9 @@ use FcfTest;
 use Test::More;
 use Time::HiRes qw(time);
 
+is(system("cd '${\root()}' && make -s build/vm/runtimes/python3.img >&2"), 0,
+    'the runtime is made');
+
 my $s = FcfTest::System->start(vmm => 'qemu', env => {
     AGENT_MORE => 'log_level=debug' })->up(180);
 my $cli = $s->cli;
