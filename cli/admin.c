@@ -60,7 +60,7 @@ fcc_admins_free(fcc_admins_t *admins)
 
 
 int
-fcc_admin_get(fcc_t *fcc, const char *admin, const char *path, long *status,
+fcc_admin_get(fcc_t *fcc, const fcc_admin_ask_t *ask, long *status,
     fcf_buf_t *body, fcf_err_t *err)
 {
     int              rc;
@@ -68,7 +68,7 @@ fcc_admin_get(fcc_t *fcc, const char *admin, const char *path, long *status,
     const char      *headers[2] = { NULL, NULL };
     fcf_http_call_t  call;
 
-    (void) snprintf(url, sizeof(url), "http://%s%s", admin, path);
+    (void) snprintf(url, sizeof(url), "http://%s%s", ask->admin, ask->path);
 
     if (fcc->conf.admin_token != NULL) {
         (void) snprintf(token, sizeof(token), "Authorization: Bearer %s",
@@ -81,7 +81,8 @@ fcc_admin_get(fcc_t *fcc, const char *admin, const char *path, long *status,
         .url = url,
         .headers = headers,
         .connect_timeout_ms = FCC_ADMIN_CONNECT,
-        .timeout_ms = FCC_ADMIN_MS,
+        .timeout_ms = ask->timeout_ms != 0 ? ask->timeout_ms : FCC_ADMIN_MS,
+        .date_s = ask->date_s,
     };
 
     rc = fcc_http(fcc, &call, status, body, err);

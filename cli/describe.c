@@ -327,8 +327,8 @@ fcc_describe_said(const fcc_t *fcc, const fcc_described_t *d)
             && fcf_instance_decode(&it, kv->value, kv->value_len, NULL) == 0)
         {
             fcc_line("instance", "%s, version %" PRId64 ", %s, %s:%d, up %s",
-                     key.name, it.version, fcf_instance_state_name(it.state), it.worker_ip,
-                     it.proxy_port,
+                     key.name, it.version, fcf_instance_state_name(it.state),
+                     it.worker_ip, it.proxy_port,
                      fcc_ago(ago, sizeof(ago), it.started_ms));
 
         } else if (key.kind == FCF_KEY_FAILURE

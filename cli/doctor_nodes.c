@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/call.h"
+#include "cli/admin.h"
 #include "cli/doctor.h"
-#include "cli/http.h"
 
 #define FCC_NODE_MS   3000
 #define FCC_NODE_MAX  (1024 * 1024)
@@ -17,43 +16,17 @@ typedef struct {
 } fcc_node_t;
 
 
-static int
-fcc_node_ask(fcc_t *fcc, const fcc_node_t *node, const char *path,
-    long *status, fcf_buf_t *body, int64_t *date_s, fcf_err_t *err)
-{
-    char             url[256], token[1100];
-    const char      *headers[2] = { NULL, NULL };
-    fcf_http_call_t  call;
-
-    (void) snprintf(url, sizeof(url), "http://%s%s", node->worker.admin, path);
-
-    if (fcc->conf.admin_token != NULL) {
-        (void) snprintf(token, sizeof(token), "Authorization: Bearer %s",
-                        fcc->conf.admin_token);
-        headers[0] = token;
-    }
-
-    call = (fcf_http_call_t) {
-        .method = "GET",
-        .url = url,
-        .headers = headers,
-        .connect_timeout_ms = FCC_NODE_MS,
-        .timeout_ms = FCC_NODE_MS,
-        .date_s = date_s,
-    };
-
-    return fcc_http(fcc, &call, status, body, err);
-}
-
-
 /* that its key is there does not mean that it is */
 static void
 fcc_node_answers(fcc_doctor_t *doctor, const fcc_node_t *node)
 {
-    long        status;
-    int64_t     date_s;
-    fcf_err_t   err;
-    fcf_buf_t   body;
+    int              rc;
+    long             status;
+    int64_t          date_s;
+    fcf_err_t        err;
+    fcf_buf_t        body;
+    fcc_admin_ask_t  ask = { node->worker.admin, "/instances", FCC_NODE_MS,
+                             &date_s };
 
     if (node->worker.admin[0] == '\0') {
         fcc_find(doctor, FCC_NOTE, "node", node->id,
@@ -64,25 +37,23 @@ fcc_node_answers(fcc_doctor_t *doctor, const fcc_node_t *node)
 
     date_s = 0;
     fcf_buf_init(&body, FCC_NODE_MAX);
+    rc = fcc_admin_get(doctor->fcc, &ask, &status, &body, &err);
+    fcf_buf_free(&body);
 
-    if (fcc_node_ask(doctor->fcc, node, "/instances", &status, &body, &date_s,
-                     &err) != 0)
-    {
+    if (rc != 0 && err.code == FCF_E_AUTH) {
+        fcc_find(doctor, FCC_WRONG, "node", node->id,
+                 "setting admin_token_file", "refuses us at %s", ask.admin);
+
+    } else if (rc != 0) {
         fcc_find(doctor, FCC_WRONG, "node", node->id,
                  "is fcfaas-agent running there? (its key goes with its lease, "
                  "within 10 s)", "does not answer: %s", err.msg);
 
-    } else if (status == 401 || status == 403) {
-        fcc_find(doctor, FCC_WRONG, "node", node->id,
-                 "setting admin_token_file", "refuses us at %s",
-                 node->worker.admin);
-
     } else if (status != 200) {
         fcc_find(doctor, FCC_WRONG, "node", node->id, NULL,
-                 "%s/instances: status %ld", node->worker.admin, status);
+                 "%s%s: status %ld", ask.admin, ask.path, status);
     }
 
-    fcf_buf_free(&body);
     fcc_find_clock(doctor, "node", node->id, date_s);
 }
 

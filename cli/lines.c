@@ -198,10 +198,12 @@ fcc_lines_ask(fcc_lines_t *lines, fcc_t *fcc, const fcc_lines_want_t *want,
     long       status;
     fcf_buf_t  body;
 
+    fcc_admin_ask_t  ask = { admin, path, 0, NULL };
+
     do {
         fcc_lines_path(path, sizeof(path), want, node->next);
         fcf_buf_init(&body, FCC_LINES_BODY);
-        rc = fcc_admin_get(fcc, admin, path, &status, &body, err);
+        rc = fcc_admin_get(fcc, &ask, &status, &body, err);
 
         if (rc == 0 && status == 404) {
             rc = fcf_err_set(err, FCF_E_REFUSED, "its agent knows no lines: "

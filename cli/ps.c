@@ -193,8 +193,8 @@ fcc_row_node(fcc_rows_t *rows, const char *node, const fcf_worker_t *w)
     if (rows->json != NULL) {
         (void) json_array_append_new(rows->json, json_pack(
             "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s}",
-            "node", node, "state", fcf_worker_state_name(w->state), "reason", w->reason,
-            "address", w->address, "admin", w->admin, "vms", w->vms,
+            "node", node, "state", fcf_worker_state_name(w->state),
+            "reason", w->reason, "address", w->address, "admin", w->admin, "vms", w->vms,
             "cpu", w->cpu, "cpu_free", w->cpu_free,
             "memory_mb", w->memory_mb, "memory_mb_free", w->memory_mb_free,
             "vmm_version", w->vmm_version,

@@ -73,8 +73,8 @@
 
 /* Hooks of a function around a snapshot, asked for from inside the guest, on
  * its own port.  One that knows no such path answers what it likes below 500,
- * or 501; another status, or no answer in time, and there is no snapshot, or the clone
- * is not used. */
+ * or 501; another status, or no answer in time, and there is no snapshot, or
+ * the clone is not used. */
 #define FCV_HOOK_SNAPSHOT     "/.fcfaas/snapshot"
 #define FCV_HOOK_RESTORE      "/.fcfaas/restore"
 #define FCV_HOOK_RESEEDS      "X-Fcfaas-Reseeds"

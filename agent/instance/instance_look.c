@@ -48,8 +48,9 @@ fca_inst_snap_id(fca_instance_t *inst, const fca_images_t *images)
 
     inet_ntop(AF_INET, &conf->bridge_address, gateway, sizeof(gateway));
     snprintf(numbers, sizeof(numbers), "%" PRId64 " %" PRId64 " %d %d %d %u "
-             "%d", spec->version, spec->secrets_generation, spec->cpu, spec->memory_mb, spec->port,
-             conf->bridge_prefix_len, conf->egress);
+             "%d", spec->version, spec->secrets_generation, spec->cpu,
+             spec->memory_mb, spec->port, conf->bridge_prefix_len,
+             conf->egress);
 
     i = 0;
     parts[i++] = FCA_SNAP_LAYOUT;

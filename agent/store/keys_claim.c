@@ -2,10 +2,10 @@
  * lowest of those that are kept (below min_instances), else any, so that many
  * nodes at once do not all try the same.  Where all are taken, a version that
  * has none gets one more, from number max_instances on, or no rollout could
- * begin; as long as one is taken there, there is one less below it.  The first try demands that there be
- * none at all, which is what most functions that start have, and learns which
- * there are.  An answer that was lost is found at the next try, by our
- * worker_id in a slot. */
+ * begin; as long as one is taken there, there is one less below it.  The first
+ * try demands that there be none at all, which is what most functions that
+ * start have, and learns which there are.  An answer that was lost is found at
+ * the next try, by our worker_id in a slot. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -27,8 +27,8 @@ typedef struct fca_image_look_s  fca_image_look_t;
 
 /* err NULL: both images are there, by these names.  FCF_E_NOT_FOUND: err says
  * which is missing; FCF_E_LIMIT: it may not be fetched here; any other: it says
- * what is wrong with a directory of images, which is this host's fault.  All pointers are valid during the call
- * alone. */
+ * what is wrong with a directory of images, which is this host's fault.  All
+ * pointers are valid during the call alone. */
 typedef void (*fca_images_pt)(void *arg, const fca_images_t *images,
     const fcf_err_t *err);
 
@@ -36,8 +36,8 @@ typedef void (*fca_images_pt)(void *arg, const fca_images_t *images,
 typedef void (*fca_fetching_pt)(void *arg);
 
 /* Looks on one worker thread at a time, however many there are to look for: a
- * file system that hangs takes no more of them.  uv, conf and cache (NULL: nothing is fetched) outlive
- * it. */
+ * file system that hangs takes no more of them.  uv, conf and cache (NULL:
+ * nothing is fetched) outlive it. */
 fca_looker_t *fca_looker_new(uv_loop_t *uv, const fca_conf_t *conf,
     fca_cache_t *cache, fcf_err_t *err);
 /* Also of NULL.  Whoever still waits is not told. */

@@ -32,7 +32,7 @@ FUZZ_etcd_reply      := $(FUZZ_FCF)
 FUZZ_etcd_watch      := $(FUZZ_FCF)
 FUZZ_vmm_answer      := $(B)/agent/vmm/vmm_answer.o $(FUZZ_FCF)
 FUZZ_oci_config      := $(B)/cli/oci_config.o $(FUZZ_FCF)
-FUZZ_oci_members     := $(B)/cli/member.o $(B)/cli/entry_name.o $(FUZZ_FCF)
+FUZZ_oci_members     := $(B)/cli/member.o $(B)/cli/inode.o $(B)/cli/entry_name.o $(FUZZ_FCF)
 FUZZ_image_program   := $(B)/vm/init/program.o $(FUZZ_FCF)
 FUZZ_state_file      := $(B)/ngx_fcfaas_module/state/fcs_state.o $(FUZZ_FCF)
 

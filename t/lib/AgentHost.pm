@@ -165,7 +165,8 @@ sub vmms {
     } map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
 }
 
-sub vm_dirs { grep { -d && !-l } glob "$dir/run-$_[0]/*" }
+# by a worker's name each; a state directory beside them has its own
+sub vm_dirs { grep { -d && !-l && /-\d+$/ } glob "$dir/run-$_[0]/*" }
 sub taps { my ($n) = @_; () = $ns->run('ip', '-o', 'link') =~ /: t\Q$n\E\d+/g }
 
 # pids of the proxies of all agents of this test

@@ -96,7 +96,7 @@ test_refused(void)
           "save, load, panic, silent, hang or cut" },
         { "exit_after=0",
           "function image: exit_after=0: must be 1 to 1000000000" },
-        { "logs=0g", "function image: logs=0g: must be 1 to 256 bytes in "
+        { "logs=0g", "function image: logs=0g: must be 1 to 1536 bytes in "
           "hex" },
         { "logs=1", "function image: logs=1: must be 1 to 1536 bytes in hex" },
         { "hang=boot", "function image: hang=boot: must be start, pause, save "

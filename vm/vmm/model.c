@@ -455,8 +455,8 @@ fcv_model_config(const fcv_model_t *model)
 
     return json_pack("{s:O?, s:o, s:o, s:n, s:O?, s:O, s:O?, s:n, s:o, s:n,"
                      " s:O?, s:[], s:O?, s:n}",
-                     "balloon", model->balloon, "drives", drives, "boot-source", boot,
-                     "cpu-config", "logger", model->logger, "machine-config",
+                     "balloon", model->balloon, "drives", drives,
+                     "boot-source", boot, "cpu-config", "logger", model->logger, "machine-config",
                      model->machine, "metrics", model->metrics, "mmds-config",
                      "network-interfaces", nics, "vsock", "entropy",
                      model->entropy, "pmem", "serial", model->serial,
