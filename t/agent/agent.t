@@ -128,6 +128,12 @@ subtest 'more than a node has' => sub {
 
 subtest 'all slots taken' => sub {
     $etcd->spec('hello', max_instances => 1, idle_timeout_s => 3600);
+
+    # what there is was started before it was declared, and is replaced
+    our_job('hello', 'req-v', 1);
+    wait_for(sub { my @i = instances('hello');
+        @i == 1 && $etcd->get_json($i[0])->{version} && vmms('a') == 1 }, 10,
+        'version 1 alone');
     our_job('hello', 'req-m', 1);
     is(failure('hello', 'req-m')->{error}, 'at_max', 'at_max');
     is(scalar(instances('hello')), 1, 'and no second instance');
