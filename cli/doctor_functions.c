@@ -1,46 +1,51 @@
 /* The functions, and what stands of them in etcd, as fcfaas doctor sees it. */
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/call.h"
-#include "cli/command.h"
 #include "cli/doctor.h"
+#include "cli/store.h"
 
 typedef struct {
     size_t  n, wrong;
 } fcc_checked_t;
 
 
-/* NULL: it is there, or that cannot be seen from here; else malloc'd, where it
- * is not */
-static char *
-fcc_image_lacks(const fcc_conf_t *conf, const char *name,
-    const fcf_spec_t *spec)
+/* 1: one of the stores that it names has it, or it is in the directory, or
+ * that cannot be seen from here; else where it is not */
+static int
+fcc_image_there(fcc_t *fcc, const char *name, const fcf_spec_t *spec,
+    char *where, size_t size)
 {
-    char        *path;
-    int          rc;
+    char         url[FCF_WHERE_MAX + 1];
+    size_t       n;
+    fcf_err_t    err;
+    const char  *p;
 
-    if (access(conf->functions, X_OK) != 0) {
-        return NULL;
+    for (p = spec->code_where; *p != '\0'; p += strspn(p, " ")) {
+
+        n = strcspn(p, " ");
+        (void) snprintf(url, sizeof(url), "%.*s", (int) n, p);
+        p += n;
+
+        if (fcc_store_has(fcc, url, spec->code_sha256, spec->code_size, &err)
+            == 1)
+        {
+            return 1;
+        }
     }
 
-    rc = spec->code_sha256[0] != '\0'
-         ? asprintf(&path, "%s/%s.img", conf->functions, spec->code_sha256)
-         : asprintf(&path, "%s/%s.img", conf->functions, name);
-
-    if (rc < 0) {
-        return NULL;
+    if (spec->code_where[0] != '\0') {
+        (void) snprintf(where, size, "%s", spec->code_where);
+        return 0;
     }
 
-    if (access(path, F_OK) == 0) {
-        free(path);
-        return NULL;
-    }
+    (void) snprintf(where, size, "%s/%s.img", fcc->conf.functions,
+                    spec->code_sha256[0] != '\0' ? spec->code_sha256 : name);
 
-    return path;
+    return access(fcc->conf.functions, X_OK) != 0 || access(where, F_OK) == 0;
 }
 
 
@@ -48,7 +53,7 @@ static void
 fcc_function_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const char *name,
     fcc_checked_t *checked)
 {
-    char        *path;
+    char         where[FCF_WHERE_MAX + 128];
     fcf_err_t    err;
     fcf_spec_t   spec;
 
@@ -62,15 +67,12 @@ fcc_function_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const char *name,
         return;
     }
 
-    path = fcc_image_lacks(&doctor->fcc->conf, name, &spec);
-
-    if (path != NULL) {
+    if (!fcc_image_there(doctor->fcc, name, &spec, where, sizeof(where))) {
         checked->wrong++;
         fcc_find(doctor, FCC_WRONG, "function", name,
                  "fcfaas deploy it again, or rollback",
                  "the image of version %" PRId64 " is not there: %s",
-                 spec.version, path);
-        free(path);
+                 spec.version, where);
     }
 }
 
@@ -161,22 +163,18 @@ fcc_look_said(fcc_doctor_t *doctor, const fcf_kv_t *kv, const fcf_key_t *key,
 void
 fcc_doctor_functions(fcc_doctor_t *doctor)
 {
-    char              name[FCF_KEY_MAX];
-    const char       *prefix;
-    fcc_checked_t     checked = { 0, 0 };
-    const fcc_conf_t *conf;
+    char            name[FCF_KEY_MAX];
+    const char     *prefix;
+    fcc_checked_t   checked = { 0, 0 };
 
-    conf = &doctor->fcc->conf;
-    prefix = conf->prefix;
+    prefix = doctor->fcc->conf.prefix;
 
     if (fcc_keys_each(doctor, fcf_key_specs(name, prefix), fcc_look_spec,
                       &checked) == 0
         && checked.wrong == 0)
     {
-        fcc_find(doctor, FCC_WELL, "functions", "-", NULL, "%zu%s",
-                 checked.n, access(conf->functions, X_OK) == 0
-                 ? ", their images are there"
-                 : ", their images cannot be seen from here");
+        fcc_find(doctor, FCC_WELL, "functions", "-", NULL, "%zu, and the "
+                 "images that can be seen from here are there", checked.n);
     }
 
     (void) fcc_keys_each(doctor, fcf_key_functions(name, prefix),

@@ -158,6 +158,9 @@ finds('no room anywhere', 'wrong', 'nodes -', qr/none has room/,
 # functions
 $etcd->put('/specs/lost', { version => 3, code => { sha256 => 'ab' x 32,
     size => 1 } });
+my $store = $s->url('/fcfaas/store');
+$etcd->put('/specs/none', { version => 4, code => { sha256 => 'cd' x 32,
+    size => 1, where => [$store, 'http://127.0.0.1:1/s'] } });
 $etcd->put('/specs/bad', '{"memory_mb":"x"}');
 $etcd->put('/functions/lost/slots/0', { worker_id => 'n-1', version => 3 });
 $etcd->put('/functions/bad/failures/req-1', { error => 'boot_failed',
@@ -166,6 +169,8 @@ $etcd->put('/functions/bad/failures/req-1', { error => 'boot_failed',
 $said = doctor();
 finds('a missing image', 'wrong', 'function lost',
     qr/image of version 3 is not there: .*abab\.img.*deploy.*rollback/, $said);
+finds('one that no store has', 'wrong', 'function none',
+    qr/image of version 4 is not there: \Q$store\E /, $said);
 finds('a spec that is none', 'wrong', 'function bad',
     qr/not valid.*memory_mb/, $said);
 finds('a slot for ever', 'wrong', 'function lost',

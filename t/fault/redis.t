@@ -115,7 +115,7 @@ subtest 'password, database, unix socket' => sub {
 
     $p = Probe->new('--redis', $redis->addr, '--redis-user', 'gate',
         '--redis-password', 'wrong');
-    like($p->ask('redis PING'), qr/^unavailable: .*AUTH: .*WRONGPASS/,
+    like($p->ask('redis PING'), qr/^auth: .*AUTH: .*WRONGPASS/,
         'a wrong password is named');
     $p->quit;
     $redis->stop;

@@ -172,7 +172,7 @@ subtest 'unix sockets' => sub {
 subtest 'what is said' => sub {
     my $redis = redis(password => 'right');
     my $p = Probe->new(both($redis), '--redis-password', 'wr0ng-secret');
-    like($p->ask('redis PING'), qr/^unavailable: .*AUTH: WRONGPASS/,
+    like($p->ask('redis PING'), qr/^auth: .*AUTH: WRONGPASS/,
         'a wrong password');
 
     # some rounds more
