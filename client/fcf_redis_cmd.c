@@ -284,14 +284,11 @@ fcf_redis_away(const fcf_redis_t *redis)
 void
 fcf_redis_fail_waiting(fcf_redis_t *redis)
 {
-    fcf_code_e        code;
     fcf_redis_cmd_t  *cmd;
-
-    code = fcf_redis_away(redis);
 
     for (cmd = redis->cmds; cmd != NULL; cmd = cmd->next) {
         if (cmd->state == FCF_REDIS_CMD_WAITING) {
-            fcf_redis_cmd_fail_why(cmd, code, redis->why);
+            fcf_redis_cmd_fail_why(cmd, fcf_redis_away(redis), redis->why);
         }
     }
 }
@@ -309,20 +306,12 @@ fcf_redis_on_defer(void *arg)
 
     /* callbacks change the list: after each it is read from its head, where
      * failed commands stand unless newer ones were failed alone.  What they
-     * start, what fails at once, and what is more than a turn may take, comes
-     * with the next one. */
+     * start and what fails at once comes with the next turn. */
 
     n = 0;
 
-    for (cmd = redis->cmds; cmd != NULL && n <= FCF_REDIS_TURN;
-         cmd = cmd->next)
-    {
+    for (cmd = redis->cmds; cmd != NULL; cmd = cmd->next) {
         n += (cmd->state == FCF_REDIS_CMD_FAILED);
-    }
-
-    if (n > FCF_REDIS_TURN) {
-        n = FCF_REDIS_TURN;
-        redis->loop->timer_set(redis->defer_timer, 0);
     }
 
     cmd = redis->cmds;

@@ -12,7 +12,6 @@
 #define FCF_REDIS_BACKOFF_MAX  2000
 #define FCF_REDIS_LASTED_MS    2000
 #define FCF_REDIS_SHA_LEN      40
-#define FCF_REDIS_TURN         64      /* failures told of in one turn */
 
 typedef struct fcf_redis_cmd_s   fcf_redis_cmd_t;
 typedef struct fcf_redis_conn_s  fcf_redis_conn_t;

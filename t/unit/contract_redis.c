@@ -215,38 +215,6 @@ test_surplus(fcf_redis_conf_t *conf)
 }
 
 
-/* Thousands that fail together, as those of a gateway whose Redis is away, do
- * not hold the loop. */
-
-static void
-test_many(const fcf_redis_conf_t *conf)
-{
-    int                i, before, most;
-    const char        *ping[] = { "PING" };
-    const char        *nowhere[] = { "unix:/nowhere/redis" };
-    fcf_redis_conf_t   away;
-
-    away = *conf;
-    away.addrs = nowhere;
-    answers = most = 0;
-    redis = fcf_redis_new(&loop, &away, NULL);
-
-    for (i = 0; i < 1000; i++) {
-        (void) !fcf_redis_command(redis, 0, 1, ping, NULL, on_reply, NULL);
-    }
-
-    while (answers < 1000) {
-        before = answers;
-        uv_run(&uv, UV_RUN_ONCE);
-        most = answers - before > most ? answers - before : most;
-    }
-
-    is_int(answers, 1000, "each of many that fail hears of it once");
-    ok(most <= 100, "and not all in one turn (%d)", most);
-    fcf_redis_free(redis);
-}
-
-
 int
 main(void)
 {
@@ -267,7 +235,6 @@ main(void)
     conf.naddrs = 1;
 
     test_surplus(&conf);
-    test_many(&conf);
     answers = 0;
     *accepted = 0;
 
