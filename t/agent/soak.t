@@ -80,7 +80,7 @@ sub snapshots {
 
 my ($known, $looked) = (0, now());
 
-until ($known >= $starts && (snapshots() || $known > 5 * $starts)) {
+until ($known >= $starts && (snapshots() || $known > 20 * $starts)) {
     $acts[rand @acts]->();
     select undef, undef, undef, rand 0.03;
 

@@ -221,17 +221,16 @@ subtest 'the agent killed' => sub {
     is($s->curl('/run/hello', '--retry', 10, '--retry-delay', 1)->{status},
         200, 'the function is served again');
 
-    # what is registered is what runs
+    # what is registered is what runs; a directory goes after its VMM
+    my @vmms;
     wait_for(sub {
-        my @keys = grep { m{/instances/} } $s->etcd->keys('/functions/');
-        @keys == scalar(my @vmms = $s->vmms);
-    }, 30, 'instances and VMMs to be as many');
-    pass('as many VMMs as instances');
-    my @slots = grep { m{/slots/} } $s->etcd->keys('/functions/');
-    my @vmms = $s->vmms;
-    my @dirs = glob $s->run_dir . '/data/vms/local-*';
-    is(scalar @slots, scalar @vmms, 'as many slots');
-    is(scalar @dirs, scalar @vmms, 'as many directories');
+        my @keys = $s->etcd->keys('/functions/');
+        my @dirs = glob $s->run_dir . '/data/vms/local-*';
+        @vmms = $s->vmms;
+        @vmms == @dirs && @vmms == grep({ m{/instances/} } @keys)
+            && @vmms == grep({ m{/slots/} } @keys);
+    }, 30, 'as many VMMs as instances, slots and directories');
+    pass('as many VMMs as instances, slots and directories');
     cmp_ok(scalar($s->taps), '>=', scalar @vmms, 'TAPs: used or in the pool');
 };
 
