@@ -202,6 +202,7 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
     fca_instances_t   *all = &agent->all;
     const fca_conf_t  *conf = &agent->conf;
     fca_routes_conf_t  routes;
+    char               dir[PATH_MAX];
 
     agent->http = fcf_http_new(&agent->loop, err);
     if (agent->http == NULL || fca_agent_open_lines(agent, err) != 0) {
@@ -212,8 +213,11 @@ fca_agent_open_vms(fca_t *agent, fcf_err_t *err)
         return -1;
     }
 
-    all->looker = fca_looker_new(&agent->uv, conf, agent->cache, err);
-    if (all->looker == NULL) {
+    if (fca_dir_path(dir, sizeof(dir), "state_dir", conf->state_dir,
+                     "runtimes", err) != 0
+        || (all->looker = fca_looker_new(&agent->uv, conf, agent->cache, dir,
+                                         err)) == NULL)
+    {
         return -1;
     }
 

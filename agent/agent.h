@@ -39,7 +39,7 @@ typedef struct {
     fcf_timer_t          *sweep;        /* of those that nothing names */
     unsigned              sweep_part;   /* whose turn it is; 0: none is under
                                            way */
-    int                   sweep_again;
+    int                   sweep_wanted;
     fcf_etcd_t           *etcd;
     fcf_redis_t          *redis;
     fca_vmm_conf_t        vmm;

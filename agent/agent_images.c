@@ -29,13 +29,14 @@ fca_images_sweep(void *arg)
     fca_t        *agent = arg;
     fca_specs_t  *specs = agent->all.specs;
 
-    if (!fca_specs_known(specs) || !fca_specs_fresh(specs)) {
+    if (!fca_specs_fresh(specs)) {
         agent->sweep_part = 0;
         agent->loop.timer_set(agent->sweep, FCA_SWEEP_MS);
         return;
     }
 
     if (agent->sweep_part == 0) {
+        agent->sweep_wanted = 0;
         fca_cache_sweep_begin(agent->cache);
     }
 
@@ -49,38 +50,49 @@ fca_images_sweep(void *arg)
 
     agent->sweep_part = 0;
 
-    if (fca_cache_sweep_end(agent->cache) != 0 || agent->sweep_again) {
-        agent->sweep_again = 0;
+    if (fca_cache_sweep_end(agent->cache) != 0) {
+        agent->sweep_wanted = 1;
+    }
+
+    if (agent->sweep_wanted) {
         agent->loop.timer_set(agent->sweep, FCA_SWEEP_MS);
     }
 }
 
+/* What changes all the time puts it off once; what changes in the midst of one
+ * may have been passed, so another comes after it. */
 void
 fca_agent_images_changed(fca_t *agent)
 {
-    fca_cache_stat_t  stat;
-
-    fca_cache_stat(agent->cache, &stat);
-
-    if (stat.n == 0) {
+    if (agent->sweep_wanted || fca_cache_empty(agent->cache)) {
         return;
     }
 
-    if (agent->sweep_part != 0) {
-        agent->sweep_again = 1;         /* what was passed may have changed */
-        return;
-    }
+    agent->sweep_wanted = 1;
 
-    agent->loop.timer_set(agent->sweep, FCA_SWEEP_MS);
+    if (agent->sweep_part == 0) {
+        agent->loop.timer_set(agent->sweep, FCA_SWEEP_MS);
+    }
 }
 
 int
 fca_agent_open_images(fca_t *agent, fcf_err_t *err)
 {
     char               dir[PATH_MAX];
-    fca_cache_conf_t   conf = { &agent->uv, &agent->loop, agent->http, dir,
-                                (uint64_t) agent->conf.images_mb << 20,
-                                fca_images_run, agent };
+    fca_cache_conf_t   conf = { .uv = &agent->uv, .loop = &agent->loop,
+                                .http = agent->http, .dir = dir,
+                                .max_bytes
+                                    = (uint64_t) agent->conf.images_mb << 20,
+                                .runs = fca_images_run, .arg = agent };
+
+    if (*agent->conf.store_ca != '\0') {
+        conf.ca = agent->conf.store_ca;
+    }
+
+    if (*agent->conf.store_cert != '\0') {
+        conf.cert = agent->conf.store_cert;
+        conf.key = agent->conf.store_key;
+    }
 
     if (fca_dir_path(dir, sizeof(dir), "state_dir", agent->conf.state_dir,
                      "images", err) != 0

@@ -13,6 +13,8 @@
 /* etcd is asked to keep the lease before anything slow is done, and waited
  * for only so long */
 #define FCA_KEEP_MS  1000
+/* more at once have the processors to wait for, not the kernel's lock */
+#define FCA_TAPS_AHEAD  4
 
 typedef struct {
     fcf_etcd_call_t  *call;             /* NULL: answered */
@@ -149,6 +151,7 @@ fca_legacy_net(fca_t *agent, fcf_err_t *err)
     fca_net_conf_t  conf;
 
     fca_host_net(&conf, &agent->conf);
+    conf.ahead = FCA_TAPS_AHEAD;
     conf.lost = fca_agent_nic_lost;
     conf.arg = agent;
     conf.keep = fca_legacy_nics(agent->legacy);

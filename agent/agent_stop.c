@@ -138,6 +138,7 @@ fca_agent_emptied(fca_t *agent)
     uint64_t  now = fca_now(&agent->loop);
 
     if (!TAILQ_EMPTY(&agent->all.list) || agent->all.template
+        || !LIST_EMPTY(&agent->all.ahead)
         || !fca_health_stopped(agent->health)) {
         return 0;
     }

@@ -208,11 +208,12 @@ fca_agent_place(void *arg, fca_job_t *job)
 static void
 fca_agent_admin_address(const fca_conf_t *conf, char *buf, size_t size)
 {
-    char  ip[INET_ADDRSTRLEN];
+    char                ip[INET_ADDRSTRLEN];
+    struct sockaddr_in  admin = fca_conf_tell_admin(conf);
 
-    if (conf->admin.sin_port) {
-        inet_ntop(AF_INET, &conf->admin.sin_addr, ip, sizeof(ip));
-        snprintf(buf, size, "%s:%d", ip, ntohs(conf->admin.sin_port));
+    if (admin.sin_port) {
+        inet_ntop(AF_INET, &admin.sin_addr, ip, sizeof(ip));
+        snprintf(buf, size, "%s:%d", ip, ntohs(admin.sin_port));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/agent.h"
+#include "agent/base/dir.h"
 #include "agent/base/loop.h"
 #include "agent/check_int.h"
 #include "agent/host.h"
@@ -78,6 +79,29 @@ fca_check_tun(fca_check_t *check)
     fca_check_say(check, "tun", NULL, "/dev/net/tun opens");
 }
 
+/* What it holds then, bridge and ports, is as it should be. */
+static void
+fca_check_beside(fca_check_t *check, const fca_conf_t *conf)
+{
+    int        fd;
+    fcf_err_t  err;
+
+    fd = fca_dir_lock("state_dir", conf->state_dir, &err);
+
+    if (fd != -1) {
+        close(fd);
+        return;
+    }
+
+    check->beside = err.code == FCF_E_EXISTS;
+
+    if (check->beside) {
+        fca_check_note("beside", "an agent runs on state_dir = \"%s\": what "
+                       "it has of bridge and ports is its own",
+                       conf->state_dir);
+    }
+}
+
 static void
 fca_check_net(fca_check_t *check, const fca_conf_t *conf)
 {
@@ -86,11 +110,12 @@ fca_check_net(fca_check_t *check, const fca_conf_t *conf)
     fca_net_conf_t  net;
 
     fca_host_net(&net, conf);
+    net.beside = check->beside;
 
     if (fca_net_check(&net, &err) != 0) {
         fca_check_say(check, "network", "set bridge, bridge_address and "
-                      "tap_prefix to what nothing else on this host uses; an "
-                      "agent that runs already holds its own", "%s", err.msg);
+                      "tap_prefix to what nothing else on this host uses",
+                      "%s", err.msg);
         return;
     }
 
@@ -101,30 +126,37 @@ fca_check_net(fca_check_t *check, const fca_conf_t *conf)
                       "%s", line);
     }
 
-    fca_check_say(check, "network", NULL, "%s and its addresses are free",
-                  conf->bridge);
+    fca_check_say(check, "network", NULL, "%s and its addresses are %s",
+                  conf->bridge, check->beside ? "free, or the agent's"
+                                              : "free");
 }
 
 /* VMs take the next port where somebody has one: a few are no lack. */
 static void
 fca_check_ports(fca_check_t *check, const fca_conf_t *conf)
 {
-    int        fd, port, nfree;
-    fcf_err_t  err;
+    int             fd, port, nfree, fronted;
+    fcf_err_t       err;
+    struct in_addr  on;
 
     nfree = 0;
+    fronted = fca_conf_fronted(conf);
+    on = fronted ? conf->listen : conf->advertise;
 
     for (port = conf->port_first; port <= conf->port_last; port++) {
-        fd = fca_listen(conf->advertise, (unsigned) port, &err);
+        fd = fca_listen(on, (unsigned) port, &err);
 
         if (fd != -1) {
             close(fd);
             nfree++;
 
         } else if (err.code != FCF_E_EXISTS) {
-            fca_check_say(check, "ports", "set advertise to an address of "
-                          "this host, port_first and port_last to ports for "
-                          "VMs alone", "%s", err.msg);
+            fca_check_say(check, "ports", fronted
+                          ? "set listen to an address of this host, "
+                            "port_first and port_last to ports for VMs alone"
+                          : "set advertise to an address of this host, "
+                            "port_first and port_last to ports for VMs alone",
+                          "%s", err.msg);
             return;
         }
     }
@@ -146,6 +178,12 @@ fca_check_admin(fca_check_t *check, const fca_conf_t *conf)
     }
 
     fd = fca_listen(conf->admin.sin_addr, ntohs(conf->admin.sin_port), &err);
+
+    if (fd == -1 && check->beside && err.code == FCF_E_EXISTS) {
+        fca_check_say(check, "admin", NULL, "its port is in use, and an agent "
+                      "runs that has it");
+        return;
+    }
 
     if (fd == -1) {
         fca_check_say(check, "admin", "set admin to an address of this host "
@@ -395,9 +433,11 @@ fca_check(fca_conf_t *conf)
 
     fca_check_root(&check);
     fca_check_tun(&check);
+    fca_check_beside(&check, conf);
     fca_check_net(&check, conf);
     fca_check_ports(&check, conf);
     fca_check_admin(&check, conf);
+    fca_check_front(&check, conf);
     fca_check_host(&check, conf);
 
     if (fca_conf_secrets(conf, &err) != 0) {

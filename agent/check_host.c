@@ -152,29 +152,6 @@ fca_check_images(fca_check_t *check, const char *name, const char *dir)
     fca_check_say(check, name, NULL, "%s", dir);
 }
 
-/* The runtime that a spec has if it names none. */
-static void
-fca_check_runtime(fca_check_t *check, const fca_conf_t *conf)
-{
-    char         path[4096];
-    struct stat  st;
-    const char  *why;
-
-    snprintf(path, sizeof(path), "%s/base.img", conf->runtimes);
-
-    why = stat(path, &st) != 0 || access(path, R_OK) != 0 ? strerror(errno)
-          : !S_ISREG(st.st_mode) ? "not a regular file"
-          : st.st_size == 0 ? "an empty file" : NULL;
-    if (why) {
-        fca_check_say(check, "runtime", "put the runtime images there (make "
-                      "builds them below build/vm/runtimes)", "%s: %s", path,
-                      why);
-        return;
-    }
-
-    fca_check_say(check, "runtime", NULL, "%s", path);
-}
-
 /* What others may read is no secret. */
 static void
 fca_check_secret(fca_check_t *check, const char *name, const char *path)
@@ -359,7 +336,7 @@ fca_check_host(fca_check_t *check, const fca_conf_t *conf)
     fca_check_snapshots(check, conf);
     fca_check_images(check, "functions", conf->functions);
     fca_check_images(check, "runtimes", conf->runtimes);
-    fca_check_runtime(check, conf);
+    fca_check_runtimes(check, conf);
     fca_check_secret(check, "token_file", conf->token_file);
     fca_check_secret(check, "admin_token_file", conf->admin_token_file);
     fca_check_secret(check, "etcd_password_file", conf->etcd_password_file);

@@ -8,6 +8,7 @@
 
 typedef struct {
     int          failed;
+    int          beside;        /* an agent with these settings runs */
     uv_loop_t    uv;
     uv_timer_t   deadline;      /* keeps the loop running, for so long */
     fcf_loop_t   loop;
@@ -19,6 +20,12 @@ void fca_check_say(fca_check_t *check, const char *what, const char *remedy,
 /* nothing that fails, but that one may want to know */
 void fca_check_note(const char *what, const char *fmt, ...)
     fcf_printf_like(2, 3);
+
+/* check_front.c: what is to take connections before the agent's ports */
+void fca_check_front(fca_check_t *check, const fca_conf_t *conf);
+
+/* check_images.c */
+void fca_check_runtimes(fca_check_t *check, const fca_conf_t *conf);
 
 /* check_host.c: what needs no peer and changes nothing */
 void fca_check_host(fca_check_t *check, const fca_conf_t *conf);

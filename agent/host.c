@@ -13,6 +13,7 @@ fca_host_net(fca_net_conf_t *out, const fca_conf_t *conf)
         .prefix_len = conf->bridge_prefix_len, .egress = conf->egress,
         .pool_max = (unsigned) conf->max_vms < FCA_IDLE_TAPS_MAX
                     ? (unsigned) conf->max_vms : FCA_IDLE_TAPS_MAX,
+        .most = (unsigned) conf->max_vms,
         .egress_allow = conf->egress_allow,
         .negress_allow = conf->negress_allow,
         .connections = (unsigned) conf->egress_connections,

@@ -3,15 +3,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "agent/base/log.h"
 #include "agent/lines_int.h"
 #include "contract/fcf_text.h"
 #include "vm/guest.h"
+
+/* of what a guest's init warns of: a function that is root in there could write
+ * the same, over and over */
+#define FCA_WARNED_MAX  8
 
 /* a VM, and the lines that it has begun */
 typedef struct {
     char      worker_id[FCF_WORKER_ID_MAX + 1];
     char      function_id[FCF_ID_MAX + 1];
     int64_t   version;
+    int       warned;
     struct {
         size_t  len;
         char   *data;                   /* FCA_LINE_MAX; NULL: none ever came */
@@ -155,34 +161,27 @@ lines_bound(fca_lines_t *lines, fca_lines_of_t *of)
     }
 }
 
-/* "\x1e<request_id>\x1f" before a line says whose it is; returns its length */
-static size_t
-lines_mark(const char *data, size_t len, char id[FCF_REQUEST_ID_MAX + 1])
+/* text is clean */
+static void
+lines_warn(fca_lines_vm_t *vm, const char *text)
 {
-    size_t       n;
-    const char  *end;
+    fca_log_ctx_t  ctx = { .function_id = vm->function_id,
+                           .vm = vm->worker_id };
 
-    *id = '\0';
-
-    if (len == 0 || data[0] != FCV_MARK_BEGIN) {
-        return 0;
+    if (strncmp(text, FCV_WARNING, strlen(FCV_WARNING)) != 0
+        || vm->warned == FCA_WARNED_MAX)
+    {
+        return;
     }
 
-    end = memchr(data, FCV_MARK_END, len);
-    n = end ? (size_t) (end - data) - 1 : 0;
-
-    if (n > FCF_REQUEST_ID_MAX || !fcf_request_id_valid(data + 1, n)) {
-        return 0;
-    }
-
-    memcpy(id, data + 1, n);
-    id[n] = '\0';
-
-    return n + 2;
+    vm->warned++;
+    fca_log(FCF_LOG_WARN, &ctx, "guest: %s%s", text + strlen(FCV_WARNING),
+            vm->warned < FCA_WARNED_MAX ? ""
+            : "; what else it warns of is in its own log");
 }
 
 static void
-lines_add(fca_lines_t *lines, const fca_lines_vm_t *vm, fca_stream_e stream,
+lines_add(fca_lines_t *lines, fca_lines_vm_t *vm, fca_stream_e stream,
     const char *data, size_t len, int64_t now_ms)
 {
     char             id[FCF_REQUEST_ID_MAX + 1], *p;
@@ -191,8 +190,13 @@ lines_add(fca_lines_t *lines, const fca_lines_vm_t *vm, fca_stream_e stream,
     fca_line_t      *line;
     fca_lines_of_t  *of;
 
-    mark = lines_mark(data, len, id);
+    mark = fca_mark_len(data, len);
+    snprintf(id, sizeof(id), "%.*s", mark ? (int) mark - 2 : 0, data + !!mark);
     len = fcf_text_clean(text, sizeof(text), data + mark, len - mark, 0);
+
+    if (stream == FCA_STREAM_CONSOLE) {
+        lines_warn(vm, text);
+    }
 
     of = lines_of(lines, vm->function_id);
     if (of == NULL) {
@@ -225,16 +229,25 @@ lines_add(fca_lines_t *lines, const fca_lines_vm_t *vm, fca_stream_e stream,
 }
 
 static fca_lines_vm_t *
-lines_vm(fca_lines_t *lines, const fca_instance_said_t *said)
+lines_vm_find(const fca_lines_t *lines, const char *worker_id)
 {
     void            *node;
-    fca_lines_vm_t   key, *vm;
+    fca_lines_vm_t   key;
 
-    snprintf(key.worker_id, sizeof(key.worker_id), "%s", said->worker_id);
+    snprintf(key.worker_id, sizeof(key.worker_id), "%s", worker_id);
     node = tfind(&key, &lines->vms, lines_vm_cmp);
 
-    if (node) {
-        return *(fca_lines_vm_t **) node;
+    return node ? *(fca_lines_vm_t **) node : NULL;
+}
+
+static fca_lines_vm_t *
+lines_vm(fca_lines_t *lines, const fca_instance_said_t *said)
+{
+    fca_lines_vm_t  *vm;
+
+    vm = lines_vm_find(lines, said->worker_id);
+    if (vm) {
+        return vm;
     }
 
     vm = calloc(1, sizeof(*vm));
@@ -242,7 +255,7 @@ lines_vm(fca_lines_t *lines, const fca_instance_said_t *said)
         return NULL;
     }
 
-    memcpy(vm->worker_id, key.worker_id, sizeof(vm->worker_id));
+    snprintf(vm->worker_id, sizeof(vm->worker_id), "%s", said->worker_id);
     snprintf(vm->function_id, sizeof(vm->function_id), "%s",
              said->function_id);
     vm->version = said->version;
@@ -345,17 +358,12 @@ void
 fca_lines_ended(fca_lines_t *lines, const char *worker_id, int64_t now_ms)
 {
     int              i;
-    void            *node;
-    fca_lines_vm_t   key, *vm;
+    fca_lines_vm_t  *vm;
 
-    snprintf(key.worker_id, sizeof(key.worker_id), "%s", worker_id);
-    node = tfind(&key, &lines->vms, lines_vm_cmp);
-
-    if (node == NULL) {
+    vm = lines_vm_find(lines, worker_id);
+    if (vm == NULL) {
         return;
     }
-
-    vm = *(fca_lines_vm_t **) node;
 
     for (i = 0; i < FCA_STREAMS; i++) {
         lines_flush(lines, vm, (fca_stream_e) i, now_ms);

@@ -147,13 +147,16 @@ lines_show(fcf_buf_t *out, const fca_line_t *line, int first)
 static uint64_t
 lines_gap(const fca_lines_of_t *of, const lines_want_t *want)
 {
-    uint64_t  gap;
+    uint64_t     gap;
+    fca_line_t  *first;
 
     if (!want->resumes) {
         return of->dropped;
     }
 
-    gap = TAILQ_FIRST(&of->list)->seq - 1;
+    /* without memory there may be none */
+    first = TAILQ_FIRST(&of->list);
+    gap = first ? first->seq - 1 : of->last;
     gap = gap > want->after ? gap - want->after : 0;
 
     return gap < of->dropped ? gap : of->dropped;
@@ -187,7 +190,8 @@ fca_lines_get(fca_lines_t *lines, const char *function_id,
             continue;
         }
 
-        if (n == FCA_LINES_MAX) {
+        /* and never more than an answer holds: a line is a small part of it */
+        if (n == FCA_LINES_MAX || out->len > out->max / 2) {
             next = line->seq - 1;
             break;
         }

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "agent/instance/ahead.h"
 #include "agent/base/prom.h"
 #include "agent/host.h"
 #include "agent/metrics.h"
@@ -86,6 +87,9 @@ fca_metrics_starts(fca_prom_t *prom, const fca_start_stats_t *stats)
     fca_prom_one(prom, "fcfaas_agent_restore_failures_total", "counter",
                  "MicroVMs that were booted, since they could not be "
                  "restored.", (double) stats->not_restored);
+    fca_prom_one(prom, "fcfaas_agent_starts_ahead_total", "counter",
+                 "MicroVMs whose VMM had been started ahead.",
+                 (double) stats->ahead);
 
     fca_prom_family(prom, "fcfaas_agent_start_failures_total", "counter",
                     "MicroVMs that did not come up, by the reason told.");
@@ -410,6 +414,9 @@ fca_metrics(fca_t *agent, fcf_buf_t *out)
     fca_metrics_starts(&prom, &agent->all.stats);
     fca_metrics_images(&prom, agent->cache);
     fca_metrics_snaps(&prom, agent->all.snaps);
+    fca_prom_one(&prom, "fcfaas_agent_vmms_ahead", "gauge",
+                 "VMMs that wait for a snapshot to restore.",
+                 fca_ahead_count(&agent->all));
     fca_metrics_jobs(&prom, agent->jobs);
     fca_metrics_pools(&prom, agent);
     fca_metrics_host(&prom, agent);

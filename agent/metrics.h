@@ -1,4 +1,4 @@
-/* What /metrics says.  README.md lists the names. */
+/* What /metrics says.  docs/reference.md lists the names. */
 
 #ifndef _FCA_METRICS_H_INCLUDED_
 #define _FCA_METRICS_H_INCLUDED_

@@ -48,5 +48,7 @@ $(PROXY_BIN): $(B)/agent/proxy/main.o $(AGENT_LINK)
 $(B)/t/unit/vmm_driver $(B)/t/unit/vmm_start $(B)/t/unit/vmm_loop: \
     $(B)/t/unit/vmm_fake.o
 
+$(B)/t/unit/agent_keys: $(B)/t/unit/fake_loop.o
+
 $(AGENT_TESTS) $(AGENT_HOSTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(AGENT_LINK)
 	$(CC) -o $@ $(filter %.o,$^) $(AGENT_LINK) $(LDFLAGS) $(AGENT_LIBS)

@@ -72,28 +72,57 @@ fca_status_instance(void *arg, const fca_instance_view_t *v)
     json_array_append_new(list, obj);
 }
 
+/* takes list over; NULL: no memory for it */
+static int
+fca_status_list(json_t *list, fcf_buf_t *out)
+{
+    int    rc;
+    char  *text;
+
+    text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_decref(list);
+
+    rc = text ? fcf_buf_addf(out, "%s\n", text) : -FCF_E_NOMEM;
+    free(text);
+
+    return rc;
+}
+
 static int
 fca_status_instances(void *arg, fcf_buf_t *out)
 {
-    int      rc = -FCF_E_NOMEM;
-    char    *text = NULL;
     fca_t   *agent = arg;
     json_t  *list;
 
     list = json_array();
+    fca_instances_each(&agent->all, fca_status_instance, list);
 
-    if (list) {
-        fca_instances_each(&agent->all, fca_status_instance, list);
-        text = json_dumps(list, JSON_COMPACT);
-        json_decref(list);
-    }
+    return fca_status_list(list, out);
+}
 
-    if (text) {
-        rc = fcf_buf_addf(out, "%s\n", text);
-        free(text);
-    }
+static void
+fca_status_failure(void *arg, const fca_failure_told_t *told)
+{
+    json_array_append_new(arg,
+        json_pack("{s:I, s:s, s:s, s:I, s:s, s:s}",
+                  "ms", (json_int_t) told->ms,
+                  "function_id", told->function_id,
+                  "request_id", told->request_id,
+                  "version", (json_int_t) told->version,
+                  "error", fcf_failure_name(told->error),
+                  "message", told->message));
+}
 
-    return rc;
+static int
+fca_status_failures(void *arg, fcf_buf_t *out)
+{
+    fca_t   *agent = arg;
+    json_t  *list;
+
+    list = json_array();
+    fca_failures_each(agent->all.failures, fca_status_failure, list);
+
+    return fca_status_list(list, out);
 }
 
 static int
@@ -126,7 +155,8 @@ fca_status_open(fca_t *agent, fcf_err_t *err)
     char                 text[INET_ADDRSTRLEN];
     const fca_conf_t    *conf = &agent->conf;
     fca_admin_handler_t  handler = { fca_status_ill, fca_status_metrics,
-                                     fca_status_instances, fca_status_output,
+                                     fca_status_instances,
+                                     fca_status_failures, fca_status_output,
                                      fca_status_lines, agent };
 
     if (conf->admin.sin_port == 0) {

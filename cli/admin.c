@@ -14,6 +14,7 @@ fcc_admins(fcc_t *fcc, fcc_admins_t *out, fcf_err_t *err)
     char             name[FCF_KEY_MAX];
     size_t           i;
     fcf_key_t        key;
+    fcc_admin_t     *node;
     fcc_reply_t      reply;
     const fcf_kv_t  *kv;
 
@@ -33,15 +34,16 @@ fcc_admins(fcc_t *fcc, fcc_admins_t *out, fcf_err_t *err)
         kv = &reply.kvs[i];
         fcf_key_parse(&key, fcc->conf.prefix, kv->key, kv->key_len);
 
-        if (key.kind == FCF_KEY_WORKER
-            && fcf_worker_decode(&out->list[out->n].worker, kv->value,
-                                 kv->value_len, NULL) == 0)
-        {
-            (void) snprintf(out->list[out->n].id,
-                            sizeof(out->list[out->n].id), "%.*s", FCF_ID_MAX,
-                            key.name);
-            out->list[out->n++].lease = kv->lease;
+        if (key.kind != FCF_KEY_WORKER) {
+            continue;
         }
+
+        node = &out->list[out->n++];
+        (void) snprintf(node->id, sizeof(node->id), "%.*s", FCF_ID_MAX,
+                        key.name);
+        node->lease = kv->lease;
+        node->valid = fcf_worker_decode(&node->worker, kv->value,
+                                        kv->value_len, &node->why) == 0;
     }
 
     fcc_reply_free(&reply);
@@ -59,16 +61,38 @@ fcc_admins_free(fcc_admins_t *admins)
 }
 
 
+/* Behind TLS it has a name that all nodes have, for no certificate names an
+ * address that may change. */
+static void
+fcc_admin_url(const fcc_t *fcc, const fcc_admin_ask_t *ask, char *url,
+    size_t size, char *to, size_t to_size)
+{
+    const char  *port;
+
+    port = strchr(ask->admin, ':');
+
+    if (fcc->conf.node_ca == NULL || port == NULL) {
+        *to = '\0';
+        (void) snprintf(url, size, "http://%s%s", ask->admin, ask->path);
+        return;
+    }
+
+    (void) snprintf(to, to_size, FCF_NODE_NAME "%s:%s", port, ask->admin);
+    (void) snprintf(url, size, "https://" FCF_NODE_NAME "%s%s", port,
+                    ask->path);
+}
+
+
 int
 fcc_admin_get(fcc_t *fcc, const fcc_admin_ask_t *ask, long *status,
     fcf_buf_t *body, fcf_err_t *err)
 {
     int              rc;
-    char             url[640], token[1100];
+    char             url[640], token[1100], to[128];
     const char      *headers[2] = { NULL, NULL };
     fcf_http_call_t  call;
 
-    (void) snprintf(url, sizeof(url), "http://%s%s", ask->admin, ask->path);
+    fcc_admin_url(fcc, ask, url, sizeof(url), to, sizeof(to));
 
     if (fcc->conf.admin_token != NULL) {
         (void) snprintf(token, sizeof(token), "Authorization: Bearer %s",
@@ -80,6 +104,10 @@ fcc_admin_get(fcc_t *fcc, const fcc_admin_ask_t *ask, long *status,
         .method = "GET",
         .url = url,
         .headers = headers,
+        .connect_to = *to != '\0' ? to : NULL,
+        .ca = fcc->conf.node_ca,
+        .cert = fcc->conf.node_cert,
+        .key = fcc->conf.node_key,
         .connect_timeout_ms = FCC_ADMIN_CONNECT,
         .timeout_ms = ask->timeout_ms != 0 ? ask->timeout_ms : FCC_ADMIN_MS,
         .date_s = ask->date_s,

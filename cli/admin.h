@@ -7,15 +7,19 @@
 #include "contract/fcf_buf.h"
 
 typedef struct {
-    struct {
-        char           id[FCF_ID_MAX + 1];
-        int64_t        lease;           /* 0: it stands under none */
-        fcf_worker_t   worker;
-    }        *list;
-    size_t    n;
+    char           id[FCF_ID_MAX + 1];
+    int64_t        lease;               /* of its key; 0: it has none */
+    int            valid;
+    fcf_worker_t   worker;              /* if it is valid */
+    fcf_err_t      why;                 /* if it is not */
+} fcc_admin_t;
+
+typedef struct {
+    fcc_admin_t  *list;
+    size_t       n;
 } fcc_admins_t;
 
-/* all nodes that say something understood; to be freed, also of failure */
+/* all nodes; to be freed, also of failure */
 int fcc_admins(fcc_t *fcc, fcc_admins_t *out, fcf_err_t *err) fcf_must_check;
 void fcc_admins_free(fcc_admins_t *admins);
 

@@ -31,6 +31,17 @@ typedef struct {
 } fcc_unpack_t;
 
 
+const char *
+fcc_archive_why(struct archive *a)
+{
+    const char  *why;
+
+    why = archive_error_string(a);
+
+    return why != NULL ? why : "cannot be read or written";
+}
+
+
 /* the directories that lead to a path, which is ours to change */
 static int
 fcc_make_parents(char *path, size_t from, fcf_err_t *err)
@@ -66,7 +77,7 @@ fcc_unpack_data(fcc_unpack_t *u, int fd, const char *name, fcf_err_t *err)
 
         if (n < 0) {
             return fcf_err_set(err, FCF_E_REFUSED, "\"%s\": %s", name,
-                               archive_error_string(u->a));
+                               fcc_archive_why(u->a));
         }
 
         u->bytes += n;
@@ -263,8 +274,7 @@ fcc_no_archive(struct archive *a, fcf_err_t *err)
 {
     return fcf_err_set(err, FCF_E_REFUSED, "%s; it must be a directory, a "
                        "zip, or a tar as it is or packed by gzip, bzip2, xz "
-                       "or zstd", archive_error_string(a) != NULL
-                       ? archive_error_string(a) : strerror(errno));
+                       "or zstd", fcc_archive_why(a));
 }
 
 
@@ -337,10 +347,12 @@ fcc_unpack(const char *name, const char *dir, fcf_err_t *err)
     (void) archive_read_support_filter_xz(u.a);
     (void) archive_read_support_filter_zstd(u.a);
 
-    if (stat(name, &st) != 0
-        || archive_read_open_filename(u.a, name, 65536) != ARCHIVE_OK)
-    {
+    if (stat(name, &st) != 0) {
+        rc = fcf_err_sys(err, errno, "cannot be read");
+
+    } else if (archive_read_open_filename(u.a, name, 65536) != ARCHIVE_OK) {
         rc = fcc_no_archive(u.a, err);
+
     } else {
         u.size = st.st_size;
         rc = fcc_unpack_all(&u, err);

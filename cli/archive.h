@@ -22,6 +22,10 @@
 int fcc_entry_name(char *out, size_t size, const char *name, fcf_err_t *err)
     fcf_must_check;
 
+/* what is wrong, as libarchive says it, if it does */
+struct archive;
+const char *fcc_archive_why(struct archive *a);
+
 int fcc_unpack(const char *archive, const char *dir, fcf_err_t *err)
     fcf_must_check;
 

@@ -71,6 +71,8 @@ fcc_reply_copy(fcc_reply_t *out, const fcf_etcd_reply_t *reply)
     fcf_kv_t  *to;
 
     out->succeeded = reply->succeeded;
+    out->revision = reply->revision;
+    out->lease = reply->lease;
     out->kvs = calloc(reply->nkvs + 1, sizeof(fcf_kv_t));
 
     if (out->kvs == NULL) {
@@ -105,6 +107,22 @@ fcc_reply_free(fcc_reply_t *reply)
 
     free(reply->kvs);
     memset(reply, 0, sizeof(fcc_reply_t));
+}
+
+
+void
+fcc_reply_wipe(fcc_reply_t *reply)
+{
+    size_t  i;
+
+    for (i = 0; i < reply->nkvs; i++) {
+        if (reply->kvs[i].value != NULL) {
+            explicit_bzero((char *) reply->kvs[i].value,
+                           reply->kvs[i].value_len);
+        }
+    }
+
+    fcc_reply_free(reply);
 }
 
 
@@ -190,6 +208,35 @@ fcc_txn(fcc_t *fcc, const fcf_etcd_cmp_t *cmp, size_t ncmp,
 }
 
 
+int64_t
+fcc_lease(fcc_t *fcc, unsigned ttl_s, fcf_err_t *err)
+{
+    int          rc;
+    int64_t      lease;
+    fcc_reply_t  reply;
+    fcc_wait_t   wait = { 0, &reply, err };
+    fcf_etcd_t  *etcd;
+
+    memset(&reply, 0, sizeof(reply));
+    etcd = fcc_etcd(fcc, err);
+    rc = etcd == NULL ? -1
+         : fcc_wait(fcc, fcf_etcd_lease_grant(etcd, ttl_s, fcc_answered,
+                                              &wait), &wait);
+    lease = rc == 0 ? reply.lease : 0;
+    fcc_reply_free(&reply);
+
+    return lease;
+}
+
+
+int
+fcc_no_function(const char *name, fcf_err_t *err)
+{
+    return fcf_err_set(err, FCF_E_NOT_FOUND, "%s: no such function (fcfaas ls "
+                       "shows those there are)", name);
+}
+
+
 int
 fcc_get_spec(fcc_t *fcc, const char *name, fcc_reply_t *out, fcf_err_t *err)
 {
@@ -204,7 +251,5 @@ fcc_get_spec(fcc_t *fcc, const char *name, fcc_reply_t *out, fcf_err_t *err)
         return -1;
     }
 
-    return out->nkvs != 0 ? 0
-           : fcf_err_set(err, FCF_E_NOT_FOUND, "%s: no such function "
-                         "(fcfaas ls shows those there are)", name);
+    return out->nkvs != 0 ? 0 : fcc_no_function(name, err);
 }

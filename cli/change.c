@@ -61,9 +61,12 @@ fcc_scaled(const fcc_t *fcc, const fcf_kv_t *kv, fcf_err_t *err)
     text = json_dumps(obj, JSON_COMPACT);
     json_decref(obj);
 
-    if (text != NULL && fcf_spec_decode(&now, text, strlen(text), err) != 0) {
+    if (text == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "no memory");
+
+    } else if (fcf_spec_decode(&now, text, strlen(text), err) != 0) {
         free(text);
-        return NULL;
+        text = NULL;
     }
 
     return text;
@@ -76,7 +79,7 @@ fcc_scale_once(fcc_t *fcc, const char *name, fcf_err_t *err)
 {
     int             rc;
     char           *text;
-    fcc_reply_t     spec, reply = { NULL, 0, 0 };
+    fcc_reply_t     spec, reply = { .kvs = NULL };
     fcf_etcd_op_t   put;
     fcf_etcd_cmp_t  same;
 
@@ -213,7 +216,7 @@ fcc_rm(fcc_t *fcc, fcf_err_t *err)
 {
     int          rc;
     char         key[FCF_KEY_MAX];
-    fcc_reply_t  spec, versions = { NULL, 0, 0 }, secrets = { NULL, 0, 0 };
+    fcc_reply_t  spec, versions = { .kvs = NULL }, secrets = { .kvs = NULL };
 
     rc = fcc_get_spec(fcc, fcc->args[0], &spec, err);
 
@@ -229,7 +232,8 @@ fcc_rm(fcc_t *fcc, fcf_err_t *err)
              || fcc_rm_keys(fcc, &secrets, err) != 0 ? -1 : 0;
     }
 
-    fcc_reply_free(&secrets);
+    fcc_reply_wipe(&secrets);
+
     if (rc == 0) {
         rc = fcc_rm_images(fcc, &versions, &spec.kvs[0], err);
     }

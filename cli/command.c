@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,12 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/progress.h"
 
 #define FCC_SAID_MAX    512
 #define FCC_TREE_FDS    32
+#define FCC_LOOK_MS     100
+#define FCC_NO_PROGRAM  127             /* as shells say it */
 
 static volatile sig_atomic_t  fcc_signal;
 
@@ -39,7 +43,7 @@ fcc_last_line(void *arg, char *text)
 static void
 fcc_exec(const char *const *argv, int in, int out, int said)
 {
-    int  null;
+    int  null, status;
 
     null = open("/dev/null", O_RDWR);
 
@@ -53,8 +57,9 @@ fcc_exec(const char *const *argv, int in, int out, int said)
 
     (void) execvp(argv[0], (char *const *) argv);
 
+    status = errno == ENOENT ? FCC_NO_PROGRAM : FCC_NO_PROGRAM - 1;
     (void) dprintf(STDERR_FILENO, "cannot be run: %s\n", strerror(errno));
-    _exit(127);
+    _exit(status);
 }
 
 
@@ -72,7 +77,9 @@ fcc_command_end(pid_t pid, const char *name, const char *said,
     }
 
     return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ? 0
-           : fcf_err_set(err, FCF_E_REFUSED, "%s: %s", name,
+           : fcf_err_set(err, WIFEXITED(status)
+                         && WEXITSTATUS(status) == FCC_NO_PROGRAM
+                         ? FCF_E_NOT_FOUND : FCF_E_REFUSED, "%s: %s", name,
                          *said != '\0' ? said : "failed");
 }
 
@@ -154,8 +161,25 @@ fcc_command_lines(const char *const *argv,
 }
 
 
+/* until it says something, or ends */
+static void
+fcc_watch(int fd, const char *out, fcc_progress_t *progress)
+{
+    struct stat    st;
+    struct pollfd  wait = { .fd = fd, .events = POLLIN };
+
+    while (poll(&wait, 1, FCC_LOOK_MS) == 0) {
+        if (stat(out, &st) == 0) {
+            fcc_progress(progress, st.st_size);
+        }
+    }
+}
+
+
+/* in: its standard input, or -1 */
 static int
-fcc_command_in(const char *const *argv, int in, fcf_err_t *err)
+fcc_command_in(const char *const *argv, int in, const char *out,
+    fcc_progress_t *progress, fcf_err_t *err)
 {
     int          fd;
     char         said[FCC_SAID_MAX];
@@ -166,6 +190,10 @@ fcc_command_in(const char *const *argv, int in, fcf_err_t *err)
 
     if (pid < 0) {
         return -1;
+    }
+
+    if (out != NULL) {
+        fcc_watch(fd, out, progress);
     }
 
     memset(&last, 0, sizeof(last));
@@ -181,23 +209,30 @@ fcc_command_in(const char *const *argv, int in, fcf_err_t *err)
 int
 fcc_command(const char *const *argv, fcf_err_t *err)
 {
-    return fcc_command_in(argv, -1, err);
+    return fcc_command_in(argv, -1, NULL, NULL, err);
 }
 
 
 int
-fcc_command_from(const char *const *argv, const char *path, fcf_err_t *err)
+fcc_command_makes(const char *const *argv, const char *in, const char *out,
+    const char *what, int64_t size, fcf_err_t *err)
 {
-    int  fd, rc;
+    int             fd, rc;
+    fcc_progress_t  progress;
 
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = in != NULL ? open(in, O_RDONLY | O_CLOEXEC) : -1;
 
-    if (fd < 0) {
-        return fcf_err_sys(err, errno, "%s", path);
+    if (in != NULL && fd < 0) {
+        return fcf_err_sys(err, errno, "%s", in);
     }
 
-    rc = fcc_command_in(argv, fd, err);
-    (void) close(fd);
+    fcc_progress_begin(&progress, what, size);
+    rc = fcc_command_in(argv, fd, out, &progress, err);
+    fcc_progress_end(&progress, rc == 0);
+
+    if (fd >= 0) {
+        (void) close(fd);
+    }
 
     return rc;
 }
@@ -281,4 +316,26 @@ fcc_interrupted(fcf_err_t *err)
 {
     return fcc_signal == 0 ? 0
            : fcf_err_set(err, FCF_E_REFUSED, "interrupted");
+}
+
+
+/* a signal between the look and the wait would not end the wait: none comes
+ * but in it */
+int
+fcc_readable(int fd, fcf_err_t *err)
+{
+    int            n;
+    sigset_t       held, before;
+    struct pollfd  wait = { .fd = fd, .events = POLLIN };
+
+    (void) sigfillset(&held);
+    (void) sigprocmask(SIG_BLOCK, &held, &before);
+
+    do {
+        n = fcc_signal != 0 ? -1 : ppoll(&wait, 1, NULL, &before);
+    } while (n < 0 && fcc_signal == 0 && errno == EINTR);
+
+    (void) sigprocmask(SIG_SETMASK, &before, NULL);
+
+    return fcc_interrupted(err);
 }

@@ -76,6 +76,7 @@ fcc_complete_verbs(const char *word)
 static void
 fcc_complete_functions(fcc_t *fcc, const char *word)
 {
+    int          rc;
     char         key[FCF_KEY_MAX];
     size_t       i;
     fcf_err_t    err;
@@ -85,14 +86,14 @@ fcc_complete_functions(fcc_t *fcc, const char *word)
     fcc->call_ms = FCC_COMPLETE_MS;
 
     if (fcc_conf_load(&fcc->conf, NULL, &err) != 0
-        || fcc_conf_check(&fcc->conf, &err) != 0
-        || fcc_list(fcc, fcf_key_specs(key, fcc->conf.prefix), &specs, &err)
-           != 0)
+        || fcc_conf_check(&fcc->conf, &err) != 0)
     {
         return;
     }
 
-    for (i = 0; i < specs.nkvs; i++) {
+    rc = fcc_list(fcc, fcf_key_specs(key, fcc->conf.prefix), &specs, &err);
+
+    for (i = 0; rc == 0 && i < specs.nkvs; i++) {
 
         fcf_key_parse(&parsed, fcc->conf.prefix, specs.kvs[i].key,
                       specs.kvs[i].key_len);

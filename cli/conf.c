@@ -37,10 +37,16 @@ const fcc_setting_t  fcc_settings[] = {
                 "where functions are called, without their names"),
     FCC_SETTING(admin_token_file, NULL, "FILE",
                 "file with the token of agents' admin listeners"),
+    FCC_SETTING(node_ca, NULL, "FILE", "who may sign nodes' certificates; "
+                "else their admin listeners have no TLS"),
+    FCC_SETTING(node_cert, NULL, "FILE", "our certificate for nodes"),
+    FCC_SETTING(node_key, NULL, "FILE", "its key"),
     FCC_SETTING(store, NULL, "URL...", "where images are put and agents fetch "
                 "them, numeric; all get each"),
     FCC_SETTING(store_token_file, NULL, "FILE",
                 "file with the token that stores demand"),
+    FCC_SETTING(store_ca, NULL, "FILE", "who may sign a store's certificate; "
+                "else the system's"),
     FCC_SETTING(functions, "/var/lib/fcfaas/functions", "DIR",
                 "directory of function images, where agents look, without a "
                 "store"),

@@ -22,7 +22,8 @@ typedef struct {
     char         *redis, *redis_user, *redis_password_file, *redis_db;
     char         *gateway;
     char         *admin_token_file;
-    char         *store, *store_token_file;
+    char         *store, *store_token_file, *store_ca;
+    char         *node_ca, *node_cert, *node_key;
     char         *functions, *runtimes;
 
     /* made of these by fcc_conf_check() */

@@ -1,7 +1,6 @@
 /* Container images, wherever they are: skopeo, a program, gets those of
  * registries and archives; its layers stay as they are. */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,11 +98,11 @@ fcc_container_fetch(fcc_source_t *source, const char *dir, int plain,
     argv[n++] = to;
     argv[n] = NULL;
 
-    (void) fprintf(stderr, "fcfaas: %s: skopeo gets it\n", source->given);
+    fcc_say("%s: skopeo gets it", source->given);
     rc = fcc_command(argv, err);
     free(to);
 
-    return rc == 0 || strstr(err->msg, "cannot be run") == NULL ? rc
+    return rc == 0 || err->code != FCF_E_NOT_FOUND ? rc
            : fcf_err_set(err, FCF_E_REFUSED, "skopeo is not installed, which "
                          "gets such images: apt install skopeo");
 }

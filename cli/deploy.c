@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cli/memory.h"
 
 static const char *const  fcc_endings[] = {
     ".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", NULL
@@ -129,9 +130,9 @@ fcc_deploy_elsewhere(const fcc_rollout_t *rollout, const fcc_source_t *source)
     if (kv != NULL && fcf_deployed_decode(&by, kv->value, kv->value_len, NULL)
         == 0 && by.source[0] != '\0' && strcmp(by.source, source->label) != 0)
     {
-        (void) fprintf(stderr, "fcfaas: %s: replaces version %" PRId64
-                       " from %s\n", rollout->name,
-                       rollout->old_spec.version, by.source);
+        fcc_say("%s: replaces version %" PRId64
+                " from %s", rollout->name,
+                rollout->old_spec.version, by.source);
     }
 }
 
@@ -141,8 +142,8 @@ static int
 fcc_deploy_serve(fcc_rollout_t *rollout, int wait, fcf_err_t *err)
 {
     if (wait) {
-        (void) fprintf(stderr, "fcfaas: %s: waiting for version %" PRId64
-                       " to be ready\n", rollout->name, rollout->version);
+        fcc_say("%s: waiting for version %" PRId64
+                " to be ready", rollout->name, rollout->version);
     }
 
     if ((wait && fcc_ready(rollout, err) != 0)
@@ -224,6 +225,7 @@ static int
 fcc_deploy_image(fcc_rollout_t *rollout, fcc_source_t *source, fcf_err_t *err)
 {
     if (fcc_spec_merge(rollout, source, err) != 0
+        || fcc_memory_check(rollout->name, &rollout->decoded, err) != 0
         || (rollout->old == NULL && fcc_deploy_first(rollout, err) != 0)
         || fcc_source_look(source, &rollout->fcc->conf,
                            rollout->decoded.runtime, err) != 0
@@ -232,11 +234,12 @@ fcc_deploy_image(fcc_rollout_t *rollout, fcc_source_t *source, fcf_err_t *err)
         return -1;
     }
 
-    (void) fprintf(stderr, "fcfaas: %s: an image of %u files, %" PRId64
-                   " KB, %.12s...\n", rollout->name, source->files,
-                   (source->size + 1023) / 1024, source->sha256);
+    fcc_say("%s: an image of %u files, %" PRId64
+            " KB, %.12s...", rollout->name, source->files,
+            (source->size + 1023) / 1024, source->sha256);
 
     rollout->version = rollout->newest + 1;
+    rollout->mark = &source->mark;
 
     return fcc_deploy_code(rollout, source, err);
 }
@@ -309,8 +312,7 @@ fcc_rollback_version(fcc_rollout_t *rollout, fcf_err_t *err)
     fcc = rollout->fcc;
 
     if (rollout->old == NULL) {
-        return fcf_err_set(err, FCF_E_NOT_FOUND, "%s: no such function "
-                           "(fcfaas ls shows those there are)", rollout->name);
+        return fcc_no_function(rollout->name, err);
     }
 
     rollout->version = rollout->old_spec.previous;
@@ -433,9 +435,10 @@ const fcc_verb_t  fcc_verb_deploy = {
     fcc_deploy_options,
     "An image is made of SOURCE and put into each store.  Then one instance\n"
     "of the new version is started, without requests; once it is ready the\n"
-    "version becomes current.  One that does not come up never does: what\n"
-    "serves now serves on, and the reason is told.  What was once said of\n"
-    "memory, port and the like stays.\n"
+    "version becomes current, and the gateway of the settings has seen that\n"
+    "when the command ends.  One that does not come up never does: what serves\n"
+    "now serves on, and the reason is told.  What was once said of memory, port\n"
+    "and the like stays.\n"
     "SOURCE is a directory, a zip or tar of one, or a container image:\n"
     "oci:DIR[:TAG], docker-archive:FILE or docker://REGISTRY/NAME[:TAG].\n",
     fcc_deploy

@@ -210,17 +210,17 @@ fcc_describe_spec(const fcc_described_t *d)
 static json_t *
 fcc_describe_stores(fcc_t *fcc, const fcc_described_t *d)
 {
-    int         has;
-    char       *save, *url, where[FCF_WHERE_MAX + 1];
-    json_t     *stores;
-    fcf_err_t   err;
+    int          has;
+    char         url[FCF_WHERE_MAX + 1];
+    json_t      *stores;
+    fcf_err_t    err;
+    const char  *at;
 
     stores = json_object();
-    memcpy(where, d->spec.code_where, sizeof(where));
+    at = d->valid ? d->spec.code_where : "";
 
-    for (url = strtok_r(where, " ", &save); d->valid && url != NULL;
-         url = strtok_r(NULL, " ", &save))
-    {
+    while (fcc_where_next(&at, url)) {
+
         has = fcc_store_has(fcc, url, d->spec.code_sha256, d->spec.code_size,
                             &err);
 

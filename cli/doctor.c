@@ -6,20 +6,35 @@
 #include <time.h>
 
 #include "cli/doctor.h"
+#include "contract/fcf_text.h"
 
 /* what an answer may take on its way, and clocks may differ by */
-#define FCC_CLOCK_S  5
+#define FCC_CLOCK_S   5
+
+#define FCC_SAYS_MAX  1024
 
 static const char *const  fcc_findings[FCC_FINDINGS] = {
     "ok", "note", "WRONG"
 };
 
 
+/* others wrote it: what is no UTF-8 is no string of JSON */
+static json_t *
+fcc_find_text(const char *raw)
+{
+    char  text[FCC_SAYS_MAX];
+
+    (void) fcf_text_clean(text, sizeof(text), raw, strlen(raw), 0);
+
+    return json_string(text);
+}
+
+
 void
 fcc_find(fcc_doctor_t *doctor, fcc_finding_e how, const char *part,
     const char *name, const char *remedy, const char *fmt, ...)
 {
-    char     says[1024];
+    char     says[FCC_SAYS_MAX];
     va_list  args;
 
     va_start(args, fmt);
@@ -30,10 +45,11 @@ fcc_find(fcc_doctor_t *doctor, fcc_finding_e how, const char *part,
 
     if (doctor->json != NULL) {
         (void) json_array_append_new(doctor->json, json_pack(
-            "{s:s, s:s, s:s, s:s, s:s}",
+            "{s:s, s:s, s:o, s:o, s:o}",
             "finding", how == FCC_WRONG ? "wrong" : fcc_findings[how],
-            "part", part, "name", name, "says", says,
-            "remedy", remedy != NULL ? remedy : ""));
+            "part", part, "name", fcc_find_text(name),
+            "says", fcc_find_text(says),
+            "remedy", fcc_find_text(remedy != NULL ? remedy : "")));
         return;
     }
 
@@ -93,13 +109,13 @@ fcc_doctor_print(fcc_doctor_t *doctor, fcf_err_t *err)
     }
 
     if (doctor->n[FCC_WRONG] != 0) {
-        (void) fprintf(stderr, "fcfaas: %u thing%s wrong\n",
-                       doctor->n[FCC_WRONG],
-                       doctor->n[FCC_WRONG] == 1 ? " is" : "s are");
+        fcc_say("%u thing%s wrong",
+                doctor->n[FCC_WRONG],
+                doctor->n[FCC_WRONG] == 1 ? " is" : "s are");
         return FCC_NO;
     }
 
-    (void) fprintf(stderr, "fcfaas: nothing is wrong\n");
+    fcc_say("nothing is wrong");
 
     return FCC_DONE;
 }

@@ -1,7 +1,6 @@
 /* The functions, and what stands of them in etcd, as fcfaas doctor sees it. */
 
 #include <inttypes.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cli/call.h"
@@ -14,32 +13,38 @@ typedef struct {
 
 
 /* 1: one of the stores that it names has it, or it is in the directory, or
- * that cannot be seen from here; else where it is not */
+ * that cannot be seen from here; 0: where it is not; -1: of those that may have
+ * it one does not tell, *err says why */
 static int
 fcc_image_there(fcc_t *fcc, const char *name, const fcf_spec_t *spec,
-    char *where, size_t size)
+    char *where, size_t size, fcf_err_t *err)
 {
+    int          has, silent;
     char         url[FCF_WHERE_MAX + 1];
-    size_t       n;
-    fcf_err_t    err;
-    const char  *p;
+    fcf_err_t    why;
+    const char  *at;
 
-    for (p = spec->code_where; *p != '\0'; p += strspn(p, " ")) {
+    silent = 0;
+    at = spec->code_where;
 
-        n = strcspn(p, " ");
-        (void) snprintf(url, sizeof(url), "%.*s", (int) n, p);
-        p += n;
+    while (fcc_where_next(&at, url)) {
 
-        if (fcc_store_has(fcc, url, spec->code_sha256, spec->code_size, &err)
-            == 1)
-        {
+        has = fcc_store_has(fcc, url, spec->code_sha256, spec->code_size,
+                            &why);
+
+        if (has == 1) {
             return 1;
+        }
+
+        if (has < 0) {
+            silent = 1;
+            *err = why;
         }
     }
 
     if (spec->code_where[0] != '\0') {
         (void) snprintf(where, size, "%s", spec->code_where);
-        return 0;
+        return silent ? -1 : 0;
     }
 
     (void) snprintf(where, size, "%s/%s.img", fcc->conf.functions,
@@ -53,6 +58,7 @@ static void
 fcc_function_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const char *name,
     fcc_checked_t *checked)
 {
+    int          there;
     char         where[FCF_WHERE_MAX + 128];
     fcf_err_t    err;
     fcf_spec_t   spec;
@@ -67,12 +73,24 @@ fcc_function_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const char *name,
         return;
     }
 
-    if (!fcc_image_there(doctor->fcc, name, &spec, where, sizeof(where))) {
+    there = fcc_image_there(doctor->fcc, name, &spec, where, sizeof(where),
+                            &err);
+
+    if (there == 0) {
         checked->wrong++;
         fcc_find(doctor, FCC_WRONG, "function", name,
                  "fcfaas deploy it again, or rollback",
                  "the image of version %" PRId64 " is not there: %s",
                  spec.version, where);
+
+    } else if (there < 0) {
+        checked->wrong++;
+        fcc_find(doctor, FCC_WRONG, "function", name,
+                 err.code == FCF_E_AUTH ? "setting store_token_file"
+                 : "does its store run?  An agent that has not got it yet "
+                   "cannot start it",
+                 "the store of the image of version %" PRId64 " cannot be "
+                 "asked: %s", spec.version, err.msg);
     }
 }
 
@@ -110,11 +128,9 @@ fcc_key_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const fcf_key_t *key)
 }
 
 
+/* all that is below a key; -1: it cannot be read, which is told */
 static int
-fcc_keys_each(fcc_doctor_t *doctor, const char *below,
-    void (*look)(fcc_doctor_t *doctor, const fcf_kv_t *kv,
-                 const fcf_key_t *key, fcc_checked_t *checked),
-    fcc_checked_t *checked)
+fcc_keys_look(fcc_doctor_t *doctor, const char *below, fcc_checked_t *checked)
 {
     int          rc;
     size_t       i;
@@ -130,33 +146,20 @@ fcc_keys_each(fcc_doctor_t *doctor, const char *below,
     }
 
     for (i = 0; i < said.nkvs; i++) {
+
         fcf_key_parse(&key, doctor->fcc->conf.prefix, said.kvs[i].key,
                       said.kvs[i].key_len);
-        look(doctor, &said.kvs[i], &key, checked);
+
+        if (key.kind == FCF_KEY_SPEC) {
+            fcc_function_look(doctor, &said.kvs[i], key.function_id, checked);
+        } else {
+            fcc_key_look(doctor, &said.kvs[i], &key);
+        }
     }
 
     fcc_reply_free(&said);
 
     return rc;
-}
-
-
-static void
-fcc_look_spec(fcc_doctor_t *doctor, const fcf_kv_t *kv, const fcf_key_t *key,
-    fcc_checked_t *checked)
-{
-    if (key->kind == FCF_KEY_SPEC) {
-        fcc_function_look(doctor, kv, key->function_id, checked);
-    }
-}
-
-
-static void
-fcc_look_said(fcc_doctor_t *doctor, const fcf_kv_t *kv, const fcf_key_t *key,
-    fcc_checked_t *checked)
-{
-    (void) checked;
-    fcc_key_look(doctor, kv, key);
 }
 
 
@@ -169,14 +172,12 @@ fcc_doctor_functions(fcc_doctor_t *doctor)
 
     prefix = doctor->fcc->conf.prefix;
 
-    if (fcc_keys_each(doctor, fcf_key_specs(name, prefix), fcc_look_spec,
-                      &checked) == 0
+    if (fcc_keys_look(doctor, fcf_key_specs(name, prefix), &checked) == 0
         && checked.wrong == 0)
     {
         fcc_find(doctor, FCC_WELL, "functions", "-", NULL, "%zu, and the "
                  "images that can be seen from here are there", checked.n);
     }
 
-    (void) fcc_keys_each(doctor, fcf_key_functions(name, prefix),
-                         fcc_look_said, &checked);
+    (void) fcc_keys_look(doctor, fcf_key_functions(name, prefix), &checked);
 }

@@ -3,67 +3,23 @@
 #include <string.h>
 
 #include "cli/doctor.h"
-#include "cli/http.h"
+#include "cli/gateway.h"
 
 #define FCC_GATEWAY_MS   5000
-#define FCC_GATEWAY_MAX  (1024 * 1024)
 
 /* no function can be called this, so nothing is started */
 #define FCC_NO_NAME      "/-"
 
 
-static int
-fcc_gateway_ask(fcc_t *fcc, const char *url, long *status, json_t **out,
-    int64_t *date_s, fcf_err_t *err)
-{
-    int              rc;
-    fcf_buf_t        body;
-    fcf_http_call_t  call;
-
-    call = (fcf_http_call_t) {
-        .method = "GET",
-        .url = url,
-        .connect_timeout_ms = FCC_GATEWAY_MS,
-        .timeout_ms = FCC_GATEWAY_MS,
-        .date_s = date_s,
-    };
-
-    fcf_buf_init(&body, FCC_GATEWAY_MAX);
-    rc = fcc_http(fcc, &call, status, &body, err);
-
-    *out = rc == 0 && body.len != 0
-           ? json_loadb(body.data, body.len, 0, NULL) : NULL;
-    fcf_buf_free(&body);
-
-    return rc;
-}
-
-
 /* what its workers say of etcd and Redis, if we may see that */
 static void
-fcc_gateway_status(fcc_doctor_t *doctor, const char *gateway)
+fcc_gateway_workers(fcc_doctor_t *doctor, const char *gateway)
 {
-    char        url[1024];
-    long        status;
-    size_t      i, host;
-    json_t     *obj, *worker;
-    unsigned    n, etcd, redis;
-    fcf_err_t   err;
+    size_t     i;
+    json_t    *obj, *worker;
+    unsigned   n, etcd, redis;
 
-    host = strcspn(gateway, ":");
-    host += strspn(gateway + host, ":/");
-    host += strcspn(gateway + host, "/");
-
-    (void) snprintf(url, sizeof(url), "%.*s/fcfaas/status", (int) host,
-                    gateway);
-
-    if (fcc_gateway_ask(doctor->fcc, url, &status, &obj, NULL, &err) != 0
-        || status != 200)
-    {
-        json_decref(obj);
-        return;
-    }
-
+    obj = fcc_gateway_status(doctor->fcc, FCC_GATEWAY_MS);
     n = etcd = redis = 0;
 
     json_array_foreach(json_object_get(obj, "workers"), i, worker) {
@@ -104,7 +60,9 @@ fcc_doctor_gateway(fcc_doctor_t *doctor)
     (void) snprintf(url, sizeof(url), "%s" FCC_NO_NAME, gateway);
     date_s = 0;
 
-    if (fcc_gateway_ask(doctor->fcc, url, &status, &obj, &date_s, &err) != 0) {
+    if (fcc_gateway_ask(doctor->fcc, url, FCC_GATEWAY_MS, &status, &obj,
+                        &date_s, &err) != 0)
+    {
         fcc_find(doctor, FCC_WRONG, "gateway", gateway,
                  "is nginx running there, and is this its address? (setting "
                  "gateway)", "does not answer: %s", err.msg);
@@ -122,7 +80,7 @@ fcc_doctor_gateway(fcc_doctor_t *doctor)
 
     } else {
         fcc_find(doctor, FCC_WELL, "gateway", gateway, NULL, "answers");
-        fcc_gateway_status(doctor, gateway);
+        fcc_gateway_workers(doctor, gateway);
     }
 
     fcc_find_clock(doctor, "gateway", gateway, date_s);

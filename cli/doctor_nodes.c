@@ -1,24 +1,15 @@
 /* The compute nodes and their agents, as fcfaas doctor sees them. */
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "cli/admin.h"
 #include "cli/doctor.h"
 
 #define FCC_NODE_MS   3000
 #define FCC_NODE_MAX  (1024 * 1024)
 
-typedef struct {
-    const char     *id;
-    int64_t         lease;              /* of its key; 0: none */
-    fcf_worker_t    worker;
-} fcc_node_t;
-
 
 /* that its key is there does not mean that it is */
 static void
-fcc_node_answers(fcc_doctor_t *doctor, const fcc_node_t *node)
+fcc_node_answers(fcc_doctor_t *doctor, const fcc_admin_t *node)
 {
     int              rc;
     long             status;
@@ -59,7 +50,7 @@ fcc_node_answers(fcc_doctor_t *doctor, const fcc_node_t *node)
 
 
 static void
-fcc_node_key(fcc_doctor_t *doctor, const fcc_node_t *node)
+fcc_node_key(fcc_doctor_t *doctor, const fcc_admin_t *node)
 {
     char  remedy[FCF_KEY_MAX + 32], key[FCF_KEY_MAX];
 
@@ -89,7 +80,7 @@ fcc_version_cmp(const char *a, const char *b)
 
 
 static void
-fcc_node_version(fcc_doctor_t *doctor, const fcc_node_t *node)
+fcc_node_version(fcc_doctor_t *doctor, const fcc_admin_t *node)
 {
     int          cmp;
     const char  *version;
@@ -108,18 +99,16 @@ fcc_node_version(fcc_doctor_t *doctor, const fcc_node_t *node)
 
 /* 1: it has room for another function */
 static int
-fcc_node_state(fcc_doctor_t *doctor, const fcc_node_t *node)
+fcc_node_state(fcc_doctor_t *doctor, const fcc_admin_t *node)
 {
-    char                 reason[FCF_REASON_MAX];
     const fcf_worker_t  *w;
 
     w = &node->worker;
 
     if (w->state == FCF_WORKER_ILL) {
-        (void) snprintf(reason, sizeof(reason), "%s", w->reason);
         fcc_find(doctor, FCC_WRONG, "node", node->id,
                  "fcfaas-agent --check there looks at all of it",
-                 "is ill, and starts nothing: %s", reason);
+                 "is ill, and starts nothing: %s", w->reason);
         return 0;
     }
 
@@ -151,27 +140,22 @@ fcc_node_state(fcc_doctor_t *doctor, const fcc_node_t *node)
 
 
 static int
-fcc_node_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const char *id)
+fcc_node_look(fcc_doctor_t *doctor, const fcc_admin_t *node)
 {
-    int         room;
-    fcf_err_t   err;
-    fcc_node_t  node;
+    int  room;
 
-    node.id = id;
-    node.lease = kv->lease;
-
-    if (fcf_worker_decode(&node.worker, kv->value, kv->value_len, &err) != 0) {
-        fcc_find(doctor, FCC_WRONG, "node", id, "its agent puts it right if "
-                 "it runs", "its key is not valid: %s", err.msg);
-        fcc_node_key(doctor, &node);
+    if (!node->valid) {
+        fcc_find(doctor, FCC_WRONG, "node", node->id, "its agent puts it right "
+                 "if it runs", "its key is not valid: %s", node->why.msg);
+        fcc_node_key(doctor, node);
         return 0;
     }
 
-    room = fcc_node_state(doctor, &node);
+    room = fcc_node_state(doctor, node);
 
-    fcc_node_key(doctor, &node);
-    fcc_node_version(doctor, &node);
-    fcc_node_answers(doctor, &node);
+    fcc_node_key(doctor, node);
+    fcc_node_version(doctor, node);
+    fcc_node_answers(doctor, node);
 
     return room;
 }
@@ -180,38 +164,25 @@ fcc_node_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const char *id)
 void
 fcc_doctor_nodes(fcc_doctor_t *doctor)
 {
-    int          room;
-    char         name[FCF_KEY_MAX];
-    size_t       i, n;
-    fcf_err_t    err;
-    fcf_key_t    key;
-    fcc_reply_t  said;
+    int           room;
+    size_t        i;
+    fcf_err_t     err;
+    fcc_admins_t  nodes;
 
-    if (fcc_list(doctor->fcc,
-                 fcf_key_workers(name, doctor->fcc->conf.prefix), &said, &err)
-        != 0)
-    {
+    if (fcc_admins(doctor->fcc, &nodes, &err) != 0) {
         fcc_find(doctor, FCC_WRONG, "nodes", "-", NULL, "cannot be read: %s",
                  err.msg);
-        fcc_reply_free(&said);
+        fcc_admins_free(&nodes);
         return;
     }
 
-    n = 0;
     room = 0;
 
-    for (i = 0; i < said.nkvs; i++) {
-
-        fcf_key_parse(&key, doctor->fcc->conf.prefix, said.kvs[i].key,
-                      said.kvs[i].key_len);
-
-        if (key.kind == FCF_KEY_WORKER) {
-            n++;
-            room |= fcc_node_look(doctor, &said.kvs[i], key.name);
-        }
+    for (i = 0; i < nodes.n; i++) {
+        room |= fcc_node_look(doctor, &nodes.list[i]);
     }
 
-    if (n == 0) {
+    if (nodes.n == 0) {
         fcc_find(doctor, FCC_WRONG, "nodes", "-", "start fcfaas-agent on one, "
                  "with this etcd and this prefix",
                  "there is none: no function can be started");
@@ -221,5 +192,5 @@ fcc_doctor_nodes(fcc_doctor_t *doctor)
                  "none has room: functions that have no instance wait");
     }
 
-    fcc_reply_free(&said);
+    fcc_admins_free(&nodes);
 }

@@ -34,7 +34,6 @@ fcc_etcd_ask(fcc_t *fcc, const char *endpoint, const char *path,
     int              rc;
     char             url[512];
     long             status;
-    fcf_buf_t        body;
     fcf_http_call_t  call;
 
     (void) snprintf(url, sizeof(url), "%s%s", endpoint, path);
@@ -52,12 +51,7 @@ fcc_etcd_ask(fcc_t *fcc, const char *endpoint, const char *path,
         .date_s = date_s,
     };
 
-    fcf_buf_init(&body, FCC_STATUS_MAX);
-    rc = fcc_http(fcc, &call, &status, &body, err);
-
-    *out = rc == 0 ? json_loadb(body.data != NULL ? body.data : "", body.len,
-                                0, NULL) : NULL;
-    fcf_buf_free(&body);
+    rc = fcc_http_json(fcc, &call, FCC_STATUS_MAX, &status, out, err);
 
     if (rc == 0 && (status != 200 || *out == NULL)) {
         rc = fcf_err_set(err, FCF_E_REFUSED, "%s: status %ld", url, status);
@@ -166,21 +160,24 @@ fcc_etcd_alarms(fcc_doctor_t *doctor, const char *endpoint)
 int
 fcc_doctor_etcd(fcc_doctor_t *doctor)
 {
-    int                rc, answers;
+    int                rc;
     char               key[FCF_KEY_MAX];
     size_t             i;
     fcf_err_t          err;
     fcc_reply_t        reply;
+    const char        *answers;
     const fcc_conf_t  *conf;
 
     conf = &doctor->fcc->conf;
-    answers = 0;
+    answers = NULL;
 
     for (i = 0; i < conf->netcds; i++) {
-        answers |= fcc_etcd_endpoint(doctor, conf->etcds[i]);
+        if (fcc_etcd_endpoint(doctor, conf->etcds[i])) {
+            answers = conf->etcds[i];
+        }
     }
 
-    if (!answers) {
+    if (answers == NULL) {
         return -1;
     }
 
@@ -190,7 +187,7 @@ fcc_doctor_etcd(fcc_doctor_t *doctor)
     fcc_reply_free(&reply);
 
     if (rc != 0) {
-        fcc_find(doctor, FCC_WRONG, "etcd", conf->etcds[0],
+        fcc_find(doctor, FCC_WRONG, "etcd", answers,
                  err.code == FCF_E_AUTH ? "settings etcd_user, "
                  "etcd_password_file, etcd_cert, etcd_key" : NULL,
                  "%s: %s", err.code == FCF_E_AUTH ? "refuses us"
@@ -198,7 +195,7 @@ fcc_doctor_etcd(fcc_doctor_t *doctor)
         return -1;
     }
 
-    fcc_etcd_alarms(doctor, conf->etcds[0]);
+    fcc_etcd_alarms(doctor, answers);
 
     return 0;
 }

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/command.h"
 #include "cli/env.h"
 #include "cli/table.h"
 
@@ -60,20 +59,6 @@ fcc_env_list(fcc_rollout_t *rollout, fcc_reply_t *stored, int64_t *newest,
 }
 
 
-static void
-fcc_env_stored_free(fcc_reply_t *stored)
-{
-    size_t  i;
-
-    for (i = 0; i < stored->nkvs; i++) {
-        explicit_bzero((char *) stored->kvs[i].value,
-                       stored->kvs[i].value_len);
-    }
-
-    fcc_reply_free(stored);
-}
-
-
 int
 fcc_env_first(fcc_rollout_t *rollout, int64_t *generation, fcf_err_t *err)
 {
@@ -81,7 +66,7 @@ fcc_env_first(fcc_rollout_t *rollout, int64_t *generation, fcf_err_t *err)
     fcc_reply_t  stored;
 
     rc = fcc_env_list(rollout, &stored, generation, err);
-    fcc_env_stored_free(&stored);
+    fcc_reply_wipe(&stored);
 
     /* who may not see them has set none */
 
@@ -108,9 +93,9 @@ fcc_env_open(fcc_env_t *env, fcc_t *fcc, const char *name, fcf_err_t *err)
     kv = generation != 0 ? fcc_env_stored(env, generation) : NULL;
 
     if (generation != 0 && kv == NULL) {
-        (void) fprintf(stderr, "fcfaas: %s: its environment, generation %"
-                       PRId64 ", is not in etcd; this begins with an empty "
-                       "one\n", name, generation);
+        fcc_say("%s: its environment, generation %"
+                PRId64 ", is not in etcd; this begins with an empty "
+                "one", name, generation);
     }
 
     if (kv != NULL
@@ -131,7 +116,7 @@ fcc_env_close(fcc_env_t *env)
 {
     fcf_env_wipe(env->was);
     fcf_env_free(&env->env);
-    fcc_env_stored_free(&env->stored);
+    fcc_reply_wipe(&env->stored);
     fcc_rollout_close(&env->rollout);
 }
 
@@ -182,7 +167,7 @@ fcc_env_keep(fcc_env_t *env, const fcf_etcd_op_t *put, fcf_err_t *err)
                               err);
     }
 
-    (void) printf("%s: kept for its first version\n", env->rollout.name);
+    fcc_print("%s: kept for its first version", env->rollout.name);
 
     return FCC_DONE;
 }
@@ -324,12 +309,15 @@ fcc_env_assign(fcf_env_t *env, const char *text, int secret, fcf_err_t *err)
 int
 fcc_env_lines(fcf_env_t *env, char *text, int secret, fcf_err_t *err)
 {
-    int    n;
-    char  *line, *next;
+    int      n, rc;
+    char    *line, *next;
+    size_t   len;
 
+    rc = 0;
     n = 1;
+    len = strlen(text);
 
-    for (line = text; line != NULL; line = next, n++) {
+    for (line = text; line != NULL && rc == 0; line = next, n++) {
 
         next = strchr(line, '\n');
 
@@ -347,9 +335,11 @@ fcc_env_lines(fcf_env_t *env, char *text, int secret, fcf_err_t *err)
         if (*line != '\0' && *line != '#'
             && fcc_env_assign(env, line, secret, err) != 0)
         {
-            return fcf_err_wrap(err, "line %d", n);
+            rc = fcf_err_wrap(err, "line %d", n);
         }
     }
 
-    return 0;
+    explicit_bzero(text, len);
+
+    return rc;
 }

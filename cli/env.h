@@ -29,7 +29,8 @@ int fcc_env_roll(fcc_env_t *env, fcf_err_t *err);
  * quoted */
 int fcc_env_assign(fcf_env_t *env, const char *text, int secret,
     fcf_err_t *err) fcf_must_check;
-/* such lines; "#" begins a comment, "export" may stand before */
+/* such lines; "#" begins a comment, "export" may stand before; nothing of them
+ * stays in the text */
 int fcc_env_lines(fcf_env_t *env, char *text, int secret, fcf_err_t *err)
     fcf_must_check;
 /* an "env" does not become a secret by itself, nor the other way round */
@@ -44,7 +45,5 @@ char *fcc_env_read(const char *path, const char *what, fcf_err_t *err);
 /* What the first version of a function is to have; 0: nothing. */
 int fcc_env_first(fcc_rollout_t *rollout, int64_t *generation, fcf_err_t *err)
     fcf_must_check;
-
-extern const fcc_option_t  fcc_env_options[];
 
 #endif /* _FCC_ENV_H_INCLUDED_ */

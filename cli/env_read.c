@@ -54,7 +54,8 @@ fcc_env_read_all(int fd, const char *from, int line, fcf_err_t *err)
 
     for (len = 0; len <= FCF_VALUE_MAX; len += (size_t) n) {
 
-        n = read(fd, text + len, FCF_VALUE_MAX + 1 - len);
+        n = fcc_readable(fd, err) != 0 ? -1
+            : read(fd, text + len, FCF_VALUE_MAX + 1 - len);
 
         if (n <= 0 || (line && memchr(text + len, '\n', (size_t) n) != NULL)) {
             len += n > 0 ? (size_t) n : 0;
@@ -100,10 +101,12 @@ fcc_env_read_typed(const char *what, fcf_err_t *err)
         return NULL;
     }
 
-    (void) fprintf(stderr, "%s: ", what);
     unseen = seen;
     unseen.c_lflag &= ~(tcflag_t) ECHO;
     (void) tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+
+    /* what is typed from here on is neither seen nor lost */
+    (void) fprintf(stderr, "%s: ", what);
 
     text = fcc_env_read_all(STDIN_FILENO, "standard input", 1, err);
 

@@ -1,13 +1,10 @@
 /* fcfaas env, fcfaas secret */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/env.h"
-#include "cli/nearest.h"
 #include "cli/table.h"
-#include "contract/fcf_text.h"
 
 #define FCC_WORDS_MAX  1000
 
@@ -18,7 +15,6 @@ typedef int (*fcc_env_word_pt)(fcc_env_t *env, char **words, int n,
 static int
 fcc_env_show(const fcc_env_t *env, fcf_err_t *err)
 {
-    char              line[FCF_ENV_NAME_MAX + 1 + FCF_VALUE_MAX];
     size_t            i;
     json_t           *all;
     const fcf_var_t  *var;
@@ -36,9 +32,7 @@ fcc_env_show(const fcc_env_t *env, fcf_err_t *err)
         (void) json_object_set_new(all, var->name, json_string(var->value));
 
         if (!env->rollout.fcc->json) {
-            (void) fcf_text_clean(line, sizeof(line), var->value,
-                                  strlen(var->value), 0);
-            (void) printf("%s=%s\n", var->name, line);
+            fcc_print("%s=%s", var->name, var->value);
         }
     }
 
@@ -201,7 +195,7 @@ fcc_secret_ls(const fcc_env_t *env, fcf_err_t *err)
                                      json_string(env->env.vars[i].name));
 
         if (!env->rollout.fcc->json) {
-            (void) printf("%s\n", env->env.vars[i].name);
+            fcc_print("%s", env->env.vars[i].name);
         }
     }
 
@@ -251,8 +245,7 @@ fcc_env_look(fcc_t *fcc, const char *name,
     rc = fcc_env_open(&env, fcc, name, err);
 
     if (rc == 0 && env.rollout.old == NULL && env.newest == 0) {
-        rc = fcf_err_set(err, FCF_E_NOT_FOUND, "%s: no such function "
-                         "(fcfaas ls shows those there are)", name);
+        rc = fcc_no_function(name, err);
     }
 
     if (rc == 0) {
@@ -321,7 +314,7 @@ fcc_secret(fcc_t *fcc, fcf_err_t *err)
 }
 
 
-const fcc_option_t  fcc_env_options[] = {
+static const fcc_option_t  fcc_env_options[] = {
     { "file", 'f', "FILE", "what is to be set" },
     { "no-wait", 0, NULL, "do not see first whether it comes up" },
     { "timeout", 't', "SECONDS", "for that; else boot_timeout_s and 10" },

@@ -13,6 +13,7 @@
 
 #include "cli/conf.h"
 #include "cli/poll_loop.h"
+#include "client/fcf_http.h"
 #include "contract/fcf_codec.h"
 
 /* what the command ends with */
@@ -60,6 +61,7 @@ struct fcc_s {
     fcf_loop_t            loop;
     fcc_poll_t           *poll;
     fcf_etcd_t           *etcd;         /* by fcc_etcd() */
+    fcf_http_t           *http;         /* by fcc_http() */
     int                   call_ms;      /* for its answers; 0: the usual */
 };
 
@@ -83,6 +85,8 @@ extern const fcc_verb_t  fcc_verb_complete, fcc_verb_mdoc;
 int fcc_options(fcc_t *fcc, int argc, char **argv, fcf_err_t *err);
 /* an option's last value ("" if it takes none), NULL: was not given */
 const char *fcc_opt(const fcc_t *fcc, const char *name);
+/* those of all verbs, but for the settings; ends with a name of NULL */
+extern const fcc_option_t  fcc_options_all[];
 /* each option that a verb has (NULL: those of all), without its dashes */
 void fcc_options_each(const fcc_verb_t *verb,
     void (*each)(void *arg, const char *name, char letter, int has_arg),
@@ -94,6 +98,14 @@ int fcc_opt_int(const fcc_t *fcc, const char *name, int min, int max,
     int *out, fcf_err_t *err) fcf_must_check;
 /* FCF_E_INVALID, and what a name may be */
 int fcc_name_check(const char *name, fcf_err_t *err) fcf_must_check;
+
+/* say.c: a line of its own each, of which nothing but text reaches a terminal */
+/* on standard error, "fcfaas: " before it */
+void fcc_say(const char *fmt, ...) fcf_printf_like(1, 2);
+/* on standard error; what fcf_text_clean() made one line of is lines again */
+void fcc_say_lines(const char *text);
+/* on standard output */
+void fcc_print(const char *fmt, ...) fcf_printf_like(1, 2);
 
 /* help.c */
 void fcc_help(FILE *out);

@@ -28,16 +28,22 @@ fcc_help_option(FILE *out, char letter, const char *name, const char *arg,
 
 
 static void
+fcc_help_list(FILE *out, const fcc_option_t *list)
+{
+    const fcc_option_t  *o;
+
+    for (o = list; o->name != NULL; o++) {
+        fcc_help_option(out, o->letter, o->name, o->arg, o->help);
+    }
+}
+
+
+static void
 fcc_help_all(FILE *out)
 {
     size_t  i;
 
-    fcc_help_option(out, 'j', "json", NULL, "for programs");
-    fcc_help_option(out, 'h', "help", NULL, "this");
-    fcc_help_option(out, 0, "version", NULL, "of fcfaas, before any command");
-    fcc_help_option(out, 0, "conf", "FILE",
-                    "settings; else ~/.config/fcfaas/fcfaas.conf,");
-    (void) fprintf(out, "%*s  /etc/fcfaas/fcfaas.conf\n", FCC_HELP_WIDTH, "");
+    fcc_help_list(out, fcc_options_all);
 
     for (i = 0; i < fcc_nsettings; i++) {
         fcc_help_option(out, 0, fcc_settings[i].name, fcc_settings[i].arg,
@@ -62,9 +68,11 @@ fcc_help(FILE *out)
     (void) fprintf(out, "\nOptions of all commands:\n");
     fcc_help_all(out);
 
-    (void) fprintf(out, "\nEach of these is also a line \"name = value\" of "
-                   "the settings file, with \"_\"\nfor \"-\", and a variable "
-                   "of the environment, as FCFAAS_ETCD_USER.\n\n"
+    (void) fprintf(out, "\nFrom --etcd on each is also a line \"name = value\" "
+                   "of the settings file, with \"_\"\nfor \"-\" "
+                   "(~/.config/fcfaas/fcfaas.conf, else "
+                   "/etc/fcfaas/fcfaas.conf), and a\nvariable of the "
+                   "environment, as FCFAAS_ETCD_USER.\n\n"
                    "It ends with 0 when all is done; 1: not there, refused or "
                    "failed; 2: the\ncommand line or a setting is wrong; 3: "
                    "etcd, Redis or the gateway does not\nanswer; 4: "
@@ -75,8 +83,6 @@ fcc_help(FILE *out)
 void
 fcc_help_verb(FILE *out, const fcc_verb_t *verb)
 {
-    const fcc_option_t  *o;
-
     (void) fprintf(out, "usage: fcfaas %s%s%s\n\n%c%s.\n", verb->name,
                    *verb->args != '\0' ? " " : "", verb->args,
                    verb->help[0] - 'a' + 'A', verb->help + 1);
@@ -88,9 +94,7 @@ fcc_help_verb(FILE *out, const fcc_verb_t *verb)
     if (verb->options != NULL) {
         (void) fprintf(out, "\nOptions:\n");
 
-        for (o = verb->options; o->name != NULL; o++) {
-            fcc_help_option(out, o->letter, o->name, o->arg, o->help);
-        }
+        fcc_help_list(out, verb->options);
     }
 
     (void) fprintf(out, "\nOptions of all commands: fcfaas help\n");

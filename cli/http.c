@@ -41,10 +41,6 @@ fcc_http_done(void *arg, long status, const char *body, size_t len,
     (void) body;
     (void) len;
 
-    if (http->err == NULL) {
-        return;
-    }
-
     http->status = status;
     http->done = err == NULL ? 1 : -1;
 
@@ -59,7 +55,7 @@ fcc_http(fcc_t *fcc, const fcf_http_call_t *call, long *status,
     fcf_buf_t *body, fcf_err_t *err)
 {
     fcc_http_t        http = { call, 0, 0, body, err };
-    fcf_http_t       *client;
+    fcf_http_req_t   *req;
     fcf_http_call_t   ours;
 
     ours = *call;
@@ -68,31 +64,60 @@ fcc_http(fcc_t *fcc, const fcf_http_call_t *call, long *status,
     ours.on_done = fcc_http_done;
     ours.arg = &http;
 
-    client = fcf_http_new(&fcc->loop, err);
-
-    if (client == NULL) {
-        return -1;
+    if (fcc->http == NULL) {
+        fcc->http = fcf_http_new(&fcc->loop, err);
     }
 
-    if (fcf_http_start(client, &ours, err) == NULL) {
-        http.done = -1;
+    req = fcc->http != NULL ? fcf_http_start(fcc->http, &ours, err) : NULL;
+
+    if (req == NULL) {
+        return -1;
     }
 
     while (http.done == 0) {
         if (fcc_interrupted(err) != 0) {
-            http.done = -1;
+            break;
+        }
 
-        } else if (fcc_poll_turn(fcc->poll, FCC_HTTP_LOOK_MS) != 0) {
-            http.done = fcf_err_set(err, FCF_E_UNAVAILABLE,
-                                    "nothing more comes of it");
+        if (fcc_poll_turn(fcc->poll, FCC_HTTP_LOOK_MS) != 0) {
+            fcf_err_set(err, FCF_E_UNAVAILABLE, "nothing more comes of it");
+            break;
         }
     }
 
-    /* what is under way ends with the client, and tells nobody */
+    if (http.done == 0) {
+        fcf_http_cancel(req);
+    }
 
-    http.err = NULL;
-    fcf_http_free(client);
     *status = http.status;
 
     return http.done == 1 ? 0 : fcf_err_wrap(err, "%s", call->url);
+}
+
+
+int
+fcc_http_json(fcc_t *fcc, const fcf_http_call_t *call, size_t max,
+    long *status, json_t **out, fcf_err_t *err)
+{
+    int        rc;
+    fcf_buf_t  body;
+
+    fcf_buf_init(&body, max);
+    rc = fcc_http(fcc, call, status, &body, err);
+
+    *out = rc == 0 && body.len != 0
+           ? json_loadb(body.data, body.len, 0, NULL) : NULL;
+    fcf_buf_free(&body);
+
+    return rc;
+}
+
+
+void
+fcc_http_close(fcc_t *fcc)
+{
+    if (fcc->http != NULL) {
+        fcf_http_free(fcc->http);
+        fcc->http = NULL;
+    }
 }

@@ -12,4 +12,11 @@
 int fcc_http(fcc_t *fcc, const fcf_http_call_t *call, long *status,
     fcf_buf_t *body, fcf_err_t *err) fcf_must_check;
 
+/* The same; *out: what of JSON its body is, up to so many bytes, to be freed;
+ * NULL: none. */
+int fcc_http_json(fcc_t *fcc, const fcf_http_call_t *call, size_t max,
+    long *status, json_t **out, fcf_err_t *err) fcf_must_check;
+/* connections that are kept from one request to the next */
+void fcc_http_close(fcc_t *fcc);
+
 #endif /* _FCC_HTTP_H_INCLUDED_ */

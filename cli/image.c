@@ -31,7 +31,7 @@ fcc_image_make(fcc_source_t *source, const char *out, fcf_err_t *err)
         "-all-time", "0", "-action", "chmod(u=rwX,go=rX)@true", NULL
     };
 
-    return fcc_command(argv, err);
+    return fcc_command_makes(argv, NULL, out, "the image", source->bytes, err);
 }
 
 
@@ -95,10 +95,11 @@ fcc_image_make_at(fcc_source_t *source, const char *path, fcf_err_t *err)
 
 
 static int
-fcc_image_to_dir(fcc_source_t *source, const fcc_conf_t *conf, fcf_err_t *err)
+fcc_image_to_dir(fcc_t *fcc, fcc_source_t *source, fcf_err_t *err)
 {
-    int    rc;
-    char  *made;
+    int                rc;
+    char              *made;
+    const fcc_conf_t  *conf = &fcc->conf;
 
     if (access(conf->functions, W_OK | X_OK) != 0) {
         return fcf_err_sys(err, errno, "functions = \"%s\": images cannot be "
@@ -110,6 +111,7 @@ fcc_image_to_dir(fcc_source_t *source, const fcc_conf_t *conf, fcf_err_t *err)
     }
 
     rc = fcc_image_make_at(source, made, err) != 0
+         || fcc_mark_read(fcc, &source->mark, source->sha256, err) != 0
          || fcc_image_place(source, conf, made, err) != 0 ? -1 : 0;
 
     (void) unlink(made);
@@ -128,8 +130,10 @@ fcc_image_to_stores(fcc_t *fcc, fcc_source_t *source, fcf_err_t *err)
     dir = fcc_temp_dir(err);
     path = dir != NULL ? fcc_join(dir, "image") : NULL;
 
-    rc = path == NULL
-         || fcc_image_make_at(source, path, err) != 0
+    rc = dir == NULL ? -1
+         : path == NULL ? fcf_err_set(err, FCF_E_NOMEM, "no memory")
+         : fcc_image_make_at(source, path, err) != 0
+         || fcc_mark_read(fcc, &source->mark, source->sha256, err) != 0
          || fcc_store_put(fcc, path, source->sha256, source->size, err) != 0
          ? -1 : 0;
 
@@ -147,7 +151,7 @@ fcc_image_put(fcc_t *fcc, fcc_source_t *source, fcf_err_t *err)
     int  rc;
 
     rc = fcc->conf.nstores != 0 ? fcc_image_to_stores(fcc, source, err)
-                                : fcc_image_to_dir(source, &fcc->conf, err);
+                                : fcc_image_to_dir(fcc, source, err);
 
     return rc == 0 ? 0 : fcf_err_wrap(err, "the image of %s", source->given);
 }

@@ -95,24 +95,24 @@ fcc_template_name(void *arg, size_t i)
 static const fcc_template_t *
 fcc_template(const char *runtime, fcf_err_t *err)
 {
-    size_t       i;
-    const char  *nearest;
+    char    meant[FCC_MEANT_MAX];
+    size_t  i;
 
-    for (i = 0; runtime != NULL && i < FCC_TEMPLATES; i++) {
+    if (runtime == NULL) {
+        fcf_err_set(err, FCF_E_INVALID, "--runtime: is to say for which: "
+                    "base, python3 or node");
+        return NULL;
+    }
+
+    for (i = 0; i < FCC_TEMPLATES; i++) {
         if (strcmp(fcc_templates[i].runtime, runtime) == 0) {
             return &fcc_templates[i];
         }
     }
 
-    nearest = runtime != NULL ? fcc_nearest(runtime, fcc_template_name, NULL)
-                              : NULL;
-
-    fcf_err_set(err, FCF_E_INVALID, "--runtime%s%s: %s%s%s%s",
-                runtime != NULL ? " " : "", runtime != NULL ? runtime : "",
-                runtime == NULL ? "is to say for which: base, python3 or node"
-                : "there is a beginning for base, python3 and node only",
-                nearest != NULL ? "; did you mean " : "",
-                nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    fcf_err_set(err, FCF_E_INVALID, "--runtime %s: there is a beginning for "
+                "base, python3 and node only%s", runtime,
+                fcc_meant(meant, runtime, "", fcc_template_name, NULL));
 
     return NULL;
 }
@@ -168,6 +168,10 @@ fcc_init_file(const char *dir, const char *name, mode_t mode,
 
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     file = fd >= 0 ? fdopen(fd, "w") : NULL;
+
+    if (fd >= 0 && file == NULL) {
+        (void) close(fd);
+    }
 
     rc = file != NULL && fputs(text, file) >= 0 ? 0 : -1;
 
@@ -237,12 +241,12 @@ fcc_init_print(const fcc_t *fcc, const fcc_template_t *template,
     json_decref(files);
 
     for (i = 0; template->files[i].name != NULL; i++) {
-        (void) printf("%s/%s\n", dir, template->files[i].name);
+        fcc_print("%s/%s", dir, template->files[i].name);
     }
 
-    (void) fprintf(stderr, "fcfaas: %s: for the runtime %s; next: fcfaas "
-                   "deploy %s, and: curl %s/%s\n", name, template->runtime,
-                   dir, fcc->conf.gateway, name);
+    fcc_say("%s: for the runtime %s; next: fcfaas "
+            "deploy %s, and: curl %s/%s", name, template->runtime,
+            dir, fcc->conf.gateway, name);
 
     return FCC_DONE;
 }

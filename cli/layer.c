@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/digest.h"
 #include "cli/oci.h"
+#include "cli/progress.h"
 
 
 static int
@@ -37,7 +37,7 @@ fcc_layer_bytes(const fcc_oci_layer_t *layer, int64_t here, int64_t all,
 
 static int
 fcc_layer_copy(const fcc_oci_layer_t *layer, struct archive *a, int fd,
-    const char *diff, int64_t *bytes, fcf_err_t *err)
+    const char *diff, int64_t *bytes, fcc_progress_t *progress, fcf_err_t *err)
 {
     char               *piece, hex[FCC_DIGEST];
     int64_t             here;
@@ -54,6 +54,7 @@ fcc_layer_copy(const fcc_oci_layer_t *layer, struct archive *a, int fd,
         here += n;
         *bytes += n;
         sha256_update(&sha, (size_t) n, (const uint8_t *) piece);
+        fcc_progress(progress, archive_filter_bytes(a, -1));
 
         if (fcc_layer_bytes(layer, here, *bytes, err) != 0) {
             free(piece);
@@ -70,8 +71,7 @@ fcc_layer_copy(const fcc_oci_layer_t *layer, struct archive *a, int fd,
 
     if (n < 0) {
         return fcf_err_set(err, FCF_E_REFUSED, "layer %.12s...: %s",
-                           layer->sha256, archive_error_string(a) != NULL
-                           ? archive_error_string(a) : "cannot be unpacked");
+                           layer->sha256, fcc_archive_why(a));
     }
 
     fcc_digest_end(&sha, hex);
@@ -88,8 +88,9 @@ fcc_oci_layer(const fcc_oci_t *oci, size_t i, const char *path,
     int64_t *bytes, fcf_err_t *err)
 {
     int                     fd, rc;
-    char                   *blob, hex[FCC_DIGEST];
+    char                   *blob, hex[FCC_DIGEST], what[48];
     int64_t                 size;
+    fcc_progress_t          progress;
     struct archive         *a;
     struct archive_entry   *entry;
     const fcc_oci_layer_t  *layer;
@@ -128,11 +129,18 @@ fcc_oci_layer(const fcc_oci_t *oci, size_t i, const char *path,
             (void) archive_read_support_filter_zstd(a);
         }
 
+        (void) snprintf(what, sizeof(what), "layer %zu of %zu", i + 1,
+                        oci->nlayers);
+        fcc_progress_begin(&progress, what, layer->size);
+
         rc = archive_read_open_filename(a, blob, 1 << 16) != ARCHIVE_OK
              || archive_read_next_header(a, &entry) != ARCHIVE_OK
              ? fcf_err_set(err, FCF_E_REFUSED, "layer %.12s...: %s",
-                           layer->sha256, archive_error_string(a))
-             : fcc_layer_copy(layer, a, fd, oci->config.diffs[i], bytes, err);
+                           layer->sha256, fcc_archive_why(a))
+             : fcc_layer_copy(layer, a, fd, oci->config.diffs[i], bytes,
+                              &progress, err);
+
+        fcc_progress_end(&progress, rc == 0);
     }
 
     if (a != NULL) {

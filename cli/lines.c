@@ -79,9 +79,10 @@ fcc_lines_add(fcc_lines_t *lines, json_t *line, const char *node)
 static int
 fcc_lines_cmp(const void *a, const void *b)
 {
-    const int64_t  *x = a, *y = b;      /* ms stands first */
+    const fcc_lines_one_t  *x = a, *y = b;
 
-    return (*x > *y) - (*x < *y);
+    return x->ms != y->ms ? (x->ms > y->ms) - (x->ms < y->ms)
+           : (x->order > y->order) - (x->order < y->order);
 }
 
 
@@ -117,7 +118,6 @@ static void
 fcc_lines_path(char *path, size_t size, const fcc_lines_want_t *want,
     const char *next)
 {
-    int   n;
     char  age[48], version[32];
 
     *age = *version = '\0';
@@ -131,13 +131,12 @@ fcc_lines_path(char *path, size_t size, const fcc_lines_want_t *want,
                         want->version);
     }
 
-    n = snprintf(path, size, "/functions/%s/lines?%s%s%s%s%s%s%s%s", want->name,
-                 *next != '\0' ? "after=" : "", next, age, version,
-                 want->instance != NULL ? "&instance=" : "",
-                 want->instance != NULL ? want->instance : "",
-                 want->request != NULL ? "&request=" : "",
-                 want->request != NULL ? want->request : "");
-    (void) n;
+    (void) snprintf(path, size, "/functions/%s/lines?%s%s%s%s%s%s%s%s",
+                    want->name, *next != '\0' ? "after=" : "", next, age,
+                    version, want->instance != NULL ? "&instance=" : "",
+                    want->instance != NULL ? want->instance : "",
+                    want->request != NULL ? "&request=" : "",
+                    want->request != NULL ? want->request : "");
 }
 
 
@@ -169,9 +168,9 @@ fcc_lines_take(fcc_lines_t *lines, fcc_lines_node_t *node, const char *body,
     }
 
     if (dropped > 0) {
-        (void) fprintf(stderr, "fcfaas: node %s: %" JSON_INTEGER_FORMAT
-                       " older lines are gone (log_kb, log_mb)\n", node->id,
-                       dropped);
+        fcc_say("node %s: %" JSON_INTEGER_FORMAT
+                " older lines are gone (log_kb, log_mb)", node->id,
+                dropped);
     }
 
     for (i = 0; i < json_array_size(list); i++) {
@@ -234,13 +233,20 @@ fcc_lines_read(fcc_lines_t *lines, fcc_t *fcc, const fcc_lines_want_t *want,
     fcc_admins_t        nodes;
     fcc_lines_node_t   *node;
 
-    if (fcc_admins(fcc, &nodes, err) != 0) {
+    lines->away = fcc_admins(fcc, &nodes, err) != 0;
+
+    if (lines->away) {
+        fcc_admins_free(&nodes);
         return -1;
     }
 
     rc = 0;
 
     for (i = 0; i < nodes.n; i++) {
+
+        if (!nodes.list[i].valid) {
+            continue;
+        }
 
         node = fcc_lines_node(lines, nodes.list[i].id);
 
@@ -252,8 +258,8 @@ fcc_lines_read(fcc_lines_t *lines, fcc_t *fcc, const fcc_lines_want_t *want,
         if (nodes.list[i].worker.admin[0] == '\0') {
 
             if (!node->silent) {
-                (void) fprintf(stderr, "fcfaas: node %s has no admin listener "
-                               "(its setting admin)\n", node->id);
+                fcc_say("node %s has no admin listener "
+                        "(its setting admin)", node->id);
             }
 
             node->silent = 1;
@@ -263,12 +269,16 @@ fcc_lines_read(fcc_lines_t *lines, fcc_t *fcc, const fcc_lines_want_t *want,
         if (fcc_lines_ask(lines, fcc, want, node, nodes.list[i].worker.admin,
                           &why) == 0)
         {
+            if (node->silent) {
+                fcc_say("node %s answers again", node->id);
+            }
+
             node->silent = 0;
             continue;
         }
 
         if (!node->silent) {
-            (void) fprintf(stderr, "fcfaas: node %s: %s\n", node->id, why.msg);
+            fcc_say("node %s: %s", node->id, why.msg);
         }
 
         node->silent = 1;

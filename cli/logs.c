@@ -111,14 +111,12 @@ fcc_logs_text(const json_t *line)
 
     (void) strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S",
                     gmtime_r(&s, &tm));
-    (void) printf("%s.%03dZ %s v%" PRId64 " %s%s%s | %s\n", when,
-                  (int) (ms % 1000),
-                  json_string_value(json_object_get(line, "instance")),
-                  (int64_t) json_integer_value(json_object_get(line,
-                                                               "version")),
-                  json_string_value(json_object_get(line, "stream")),
-                  request != NULL ? " " : "", request != NULL ? request : "",
-                  json_string_value(json_object_get(line, "text")));
+    fcc_print("%s.%03dZ %s v%" PRId64 " %s%s%s | %s", when, (int) (ms % 1000),
+              json_string_value(json_object_get(line, "instance")),
+              (int64_t) json_integer_value(json_object_get(line, "version")),
+              json_string_value(json_object_get(line, "stream")),
+              request != NULL ? " " : "", request != NULL ? request : "",
+              json_string_value(json_object_get(line, "text")));
 }
 
 
@@ -136,7 +134,7 @@ fcc_logs_show(fcc_logs_t *logs, fcf_err_t *err)
             (void) json_array_append(logs->json, line);
 
         } else if (logs->fcc->json) {
-            (void) json_dumpf(line, stdout, JSON_COMPACT);
+            (void) json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
             (void) putchar('\n');
 
         } else {
@@ -154,15 +152,18 @@ fcc_logs_show(fcc_logs_t *logs, fcf_err_t *err)
 
 
 /* goes on until it is interrupted, or nobody reads any more; a node that does
- * not answer is told of once */
+ * not answer is told of once, and so is etcd */
 static int
 fcc_logs_follow(fcc_logs_t *logs, const fcc_lines_want_t *want,
     fcf_err_t *err)
 {
+    int              away;
     fcf_err_t        why;
     struct timespec  pause = { 0, FCC_FOLLOW_MS * 1000000L };
 
     for ( ;; ) {
+
+        away = logs->lines.away;
 
         if (fcc_logs_show(logs, err) != 0) {
             return -1;
@@ -175,6 +176,13 @@ fcc_logs_follow(fcc_logs_t *logs, const fcc_lines_want_t *want,
         {
             *err = why;
             return -1;
+        }
+
+        if (logs->lines.away && !away) {
+            fcc_say("%s; this goes on once it answers", why.msg);
+
+        } else if (away && !logs->lines.away) {
+            fcc_say("etcd answers again");
         }
     }
 }
@@ -215,9 +223,9 @@ fcc_logs(fcc_t *fcc, fcf_err_t *err)
     }
 
     if (rc == 0 && logs.shown == 0) {
-        (void) fprintf(stderr, "fcfaas: %s: nothing was printed%s, or nobody "
-                       "keeps it any more\n", want.name,
-                       fcc->nopts != 0 ? " of that" : "");
+        fcc_say("%s: nothing was printed%s, or nobody "
+                "keeps it any more", want.name,
+                fcc->nopts != 0 ? " of that" : "");
     }
 
     json_decref(logs.json);

@@ -20,18 +20,21 @@ typedef struct {
 } fcc_lines_node_t;
 
 typedef struct {
-    struct {
-        int64_t   ms;
-        size_t    order;                /* in which it came */
-        json_t   *line;
-    }                 *list;            /* by time */
+    int64_t   ms;
+    size_t    order;                    /* in which it came */
+    json_t   *line;
+} fcc_lines_one_t;
+
+typedef struct {
+    fcc_lines_one_t   *list;            /* by time */
     size_t             n, size;
     fcc_lines_node_t  *nodes;
     size_t             nnodes;          /* that have been asked */
+    int                away;            /* etcd does not say which there are */
 } fcc_lines_t;                          /* zeroed memory is empty */
 
 /* Those that have come since the last time.  -1: some nodes have not answered,
- * which is told on standard error, once. */
+ * which is told on standard error, once, as is their return; or lines->away. */
 int fcc_lines_read(fcc_lines_t *lines, fcc_t *fcc,
     const fcc_lines_want_t *want, fcf_err_t *err) fcf_must_check;
 /* the lines alone; and all of it */

@@ -194,7 +194,7 @@ fcc_ls(fcc_t *fcc, fcf_err_t *err)
     int              rc;
     char             key[FCF_KEY_MAX];
     size_t           i;
-    fcc_reply_t      specs, said = { NULL, 0, 0 };
+    fcc_reply_t      specs, said = { .kvs = NULL };
     fcc_functions_t  functions = { NULL, 0 };
 
     rc = -1;

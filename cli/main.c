@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 
 #include "cli/call.h"
+#include "cli/http.h"
 
 const fcc_verb_t *const  fcc_verbs[] = {
     &fcc_verb_init, &fcc_verb_deploy, &fcc_verb_rollback, &fcc_verb_ls,
@@ -48,6 +49,7 @@ fcc_run(fcc_t *fcc, fcf_err_t *err)
     rc = fcc->verb->run(fcc, err);
 
     fcc_etcd_close(fcc);
+    fcc_http_close(fcc);
     fcc_poll_free(fcc->poll);
     curl_global_cleanup();
 
@@ -72,20 +74,20 @@ main(int argc, char **argv)
         rc = fcc_run(&fcc, &err);
 
         if (rc < 0) {
-            (void) fprintf(stderr, "fcfaas: %s\n", err.msg);
+            fcc_say("%s", err.msg);
             rc = fcc_exit_of(&err);
         }
 
     } else if (rc < 0) {
-        (void) fprintf(stderr, "fcfaas: %s\n", err.msg);
+        fcc_say("%s", err.msg);
         rc = FCC_USAGE;
     }
 
     /* a full disk, a reader that has gone */
 
     if (fflush(stdout) != 0 && rc == FCC_DONE) {
-        (void) fprintf(stderr, "fcfaas: standard output: %s\n",
-                       strerror(errno));
+        fcc_say("standard output: %s",
+                strerror(errno));
         rc = FCC_NO;
     }
 

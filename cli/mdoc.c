@@ -79,6 +79,17 @@ fcc_mdoc_option(char letter, const char *name, const char *arg,
 
 
 static void
+fcc_mdoc_list(const fcc_option_t *list)
+{
+    const fcc_option_t  *o;
+
+    for (o = list; o->name != NULL; o++) {
+        fcc_mdoc_option(o->letter, o->name, o->arg, o->help);
+    }
+}
+
+
+static void
 fcc_mdoc_commands(void)
 {
     size_t             i;
@@ -105,10 +116,7 @@ fcc_mdoc_options(void)
     const fcc_setting_t  *s;
 
     (void) puts(".Bl -tag -width Ds");
-    fcc_mdoc_option('j', "json", NULL, "for programs");
-    fcc_mdoc_option('h', "help", NULL, "what the command, or all of them, do");
-    fcc_mdoc_option(0, "version", NULL, "of fcfaas; before any command");
-    fcc_mdoc_option(0, "conf", "FILE", "the file of settings");
+    fcc_mdoc_list(fcc_options_all);
 
     for (i = 0; i < fcc_nsettings; i++) {
         s = &fcc_settings[i];
@@ -126,8 +134,7 @@ fcc_mdoc_options(void)
 static int
 fcc_mdoc_verb(const char *name, fcf_err_t *err)
 {
-    const fcc_verb_t    *verb;
-    const fcc_option_t  *o;
+    const fcc_verb_t  *verb;
 
     verb = fcc_verb(name);
 
@@ -154,9 +161,7 @@ fcc_mdoc_verb(const char *name, fcf_err_t *err)
     if (verb->options != NULL) {
         (void) puts(".Bl -tag -width Ds");
 
-        for (o = verb->options; o->name != NULL; o++) {
-            fcc_mdoc_option(o->letter, o->name, o->arg, o->help);
-        }
+        fcc_mdoc_list(verb->options);
 
         (void) puts(".El");
     }

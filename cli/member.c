@@ -403,6 +403,14 @@ fcc_members_find(const fcc_members_t *members, const char *path)
 
 
 int
+fcc_members_named(const fcc_members_t *members, const char *name)
+{
+    return *fcc_member_slot((fcc_members_t *) members, members->root, name,
+                            strlen(name)) != NULL;
+}
+
+
+int
 fcc_member_path(const fcc_member_t *member, char *buf, size_t size)
 {
     size_t               len;

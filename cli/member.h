@@ -70,6 +70,9 @@ int fcc_members_hide(fcc_members_t *members, size_t layer, const char *path,
 
 /* What a path leads to, links followed; NULL: nothing. */
 fcc_member_t *fcc_members_find(const fcc_members_t *members, const char *path);
+/* is there anything of that name in the root itself, a link that leads nowhere
+ * too? */
+int fcc_members_named(const fcc_members_t *members, const char *name);
 /* its path without a "/" before it; "" is the root.  0: it fits */
 int fcc_member_path(const fcc_member_t *member, char *buf, size_t size);
 /* all, the root too, each directory before what is in it; malloc'd, as many as

@@ -25,36 +25,61 @@ fcc_oci_member(const json_t *obj, const char *name)
 }
 
 
+/* a file's bytes, up to one more than there may be; NULL: *err says why not */
+static char *
+fcc_oci_text(const char *path, size_t *len, fcf_err_t *err)
+{
+    char  *text;
+    FILE  *file;
+
+    file = fopen(path, "re");
+
+    if (file == NULL) {
+        fcf_err_sys(err, errno, "%s", path);
+        return NULL;
+    }
+
+    text = malloc(FCC_OCI_CONFIG + 1);
+
+    if (text == NULL) {
+        fcf_err_set(err, FCF_E_NOMEM, "no memory");
+
+    } else {
+        *len = fread(text, 1, FCC_OCI_CONFIG + 1, file);
+
+        if (ferror(file)) {
+            fcf_err_sys(err, errno, "%s", path);
+            free(text);
+            text = NULL;
+        }
+    }
+
+    (void) fclose(file);
+
+    return text;
+}
+
+
 static json_t *
 fcc_oci_read(const char *path, fcf_err_t *err)
 {
     char    *text;
-    FILE    *file;
     size_t   n;
     json_t  *json;
 
-    file = fopen(path, "re");
-    text = malloc(FCC_OCI_CONFIG + 1);
+    text = fcc_oci_text(path, &n, err);
 
-    if (file == NULL || text == NULL) {
-        fcf_err_sys(err, errno, "%s", path);
-        json = NULL;
-
-    } else {
-        n = fread(text, 1, FCC_OCI_CONFIG + 1, file);
-        json = n <= FCC_OCI_CONFIG ? json_loadb(text, n, 0, NULL) : NULL;
-
-        if (!json_is_object(json)) {
-            fcf_err_set(err, FCF_E_REFUSED, "%s: is no JSON object", path);
-            json_decref(json);
-            json = NULL;
-        }
+    if (text == NULL) {
+        return NULL;
     }
 
+    json = n <= FCC_OCI_CONFIG ? json_loadb(text, n, 0, NULL) : NULL;
     free(text);
 
-    if (file != NULL) {
-        (void) fclose(file);
+    if (!json_is_object(json)) {
+        fcf_err_set(err, FCF_E_REFUSED, "%s: is no JSON object", path);
+        json_decref(json);
+        json = NULL;
     }
 
     return json;
@@ -229,7 +254,6 @@ static int
 fcc_oci_manifest(fcc_oci_t *oci, const json_t *manifest, fcf_err_t *err)
 {
     char          *path, *text;
-    FILE          *file;
     size_t         i, n;
     const char    *type;
     const json_t  *config, *layers;
@@ -251,15 +275,7 @@ fcc_oci_manifest(fcc_oci_t *oci, const json_t *manifest, fcf_err_t *err)
         return -1;
     }
 
-    file = fopen(path, "re");
-    text = malloc(FCC_OCI_CONFIG + 1);
-    n = file != NULL && text != NULL
-        ? fread(text, 1, FCC_OCI_CONFIG + 1, file) : 0;
-
-    if (file != NULL) {
-        (void) fclose(file);
-    }
-
+    text = fcc_oci_text(path, &n, err);
     free(path);
 
     if (text == NULL || fcc_oci_config_decode(&oci->config, text, n, err) != 0)
@@ -340,7 +356,8 @@ fcc_oci_open(fcc_oci_t *oci, const char *dir, const char *tag, fcf_err_t *err)
     path = oci->dir != NULL ? fcc_join(dir, "index.json") : NULL;
     index = path != NULL ? fcc_oci_read(path, err) : NULL;
 
-    rc = index != NULL ? fcc_oci_find(oci, index, tag, err) : -1;
+    rc = path == NULL ? fcf_err_set(err, FCF_E_NOMEM, "no memory")
+         : index != NULL ? fcc_oci_find(oci, index, tag, err) : -1;
 
     json_decref(index);
     free(path);

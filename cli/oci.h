@@ -11,7 +11,6 @@
 
 #define FCC_OCI_LAYERS   127            /* as container engines have */
 #define FCC_OCI_CONFIG   (1 << 20)      /* bytes of an index, manifest, config */
-#define FCC_OCI_STRINGS  4096           /* of a list */
 
 typedef struct {
     json_t   *json;                     /* owns all strings */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/oci.h"
+#include "contract/fcf_runtime.h"
 
 
 const char *
@@ -44,7 +45,7 @@ fcc_oci_strings(const json_t *config, const char *name, char ***out,
     }
 
     if (!json_is_array(array)
-        || json_array_size(array) > FCC_OCI_STRINGS - *n)
+        || json_array_size(array) > FCF_IMAGE_STRINGS - *n)
     {
         return fcc_oci_refused(err, name, "is no list of strings, or too long");
     }

@@ -8,12 +8,25 @@
 #include "cli/nearest.h"
 
 #define FCC_LONG_MAX     64
-#define FCC_OPT_HELP     1000
-#define FCC_OPT_JSON     1001
-#define FCC_OPT_CONF     1002
-#define FCC_OPT_VERSION  1003
-#define FCC_OPT_SETTING  2000
-#define FCC_OPT_VERB     3000
+/* what an option is to getopt_long(): these, and where a setting or a verb's
+ * own option stands in its list */
+enum {
+    FCC_OPT_ALL = 1000,
+    FCC_OPT_JSON = FCC_OPT_ALL,
+    FCC_OPT_HELP,
+    FCC_OPT_VERSION,
+    FCC_OPT_CONF,
+    FCC_OPT_SETTING = 2000,
+    FCC_OPT_VERB = 3000
+};
+
+const fcc_option_t  fcc_options_all[] = {
+    { "json", 'j', NULL, "for programs" },
+    { "help", 'h', NULL, "what a command does, or which there are" },
+    { "version", 0, NULL, "of fcfaas, before any command" },
+    { "conf", 0, "FILE", "the file of settings" },
+    { NULL, 0, NULL, NULL }
+};
 
 /* what getopt_long() is told: names, and for the letters of a verb's own
  * options the same numbers */
@@ -53,10 +66,32 @@ fcc_longs_add(fcc_longs_t *longs, const char *name, int arg, int number)
 
 
 static void
+fcc_longs_list(fcc_longs_t *longs, const fcc_option_t *list, int number)
+{
+    size_t               len;
+    const fcc_option_t  *o;
+
+    for (o = list; o->name != NULL; o++, number++) {
+
+        if (number == FCC_OPT_VERSION && longs->own != NULL) {
+            continue;                   /* behind a verb it is the verb's */
+        }
+
+        fcc_longs_add(longs, o->name, o->arg != NULL, number);
+
+        if (o->letter != 0) {
+            len = strlen(longs->letters);
+            (void) snprintf(longs->letters + len,
+                            sizeof(longs->letters) - len, "%c%s", o->letter,
+                            o->arg != NULL ? ":" : "");
+        }
+    }
+}
+
+
+static void
 fcc_longs_make(fcc_longs_t *longs, const fcc_option_t *own)
 {
-    int     i;
-    char   *letters;
     size_t  k;
 
     memset(longs, 0, sizeof(fcc_longs_t));
@@ -64,33 +99,27 @@ fcc_longs_make(fcc_longs_t *longs, const fcc_option_t *own)
 
     /* ":": a missing argument is told apart; "+": up to the verb */
 
-    letters = longs->letters;
-    letters += sprintf(letters, own == NULL ? "+:hj" : ":hj");
-
-    fcc_longs_add(longs, "help", 0, FCC_OPT_HELP);
-    fcc_longs_add(longs, "json", 0, FCC_OPT_JSON);
-    fcc_longs_add(longs, "conf", 1, FCC_OPT_CONF);
-
-    if (own == NULL) {
-        /* behind a verb it is the verb's */
-        fcc_longs_add(longs, "version", 0, FCC_OPT_VERSION);
-    }
+    (void) strcpy(longs->letters, own == NULL ? "+:" : ":");
+    fcc_longs_list(longs, fcc_options_all, FCC_OPT_ALL);
 
     for (k = 0; k < fcc_nsettings; k++) {
         fcc_longs_add(longs, fcc_settings[k].name, 1,
                       FCC_OPT_SETTING + (int) k);
     }
 
-    for (i = 0; own != NULL && own[i].name != NULL; i++) {
-
-        fcc_longs_add(longs, own[i].name, own[i].arg != NULL,
-                      FCC_OPT_VERB + i);
-
-        if (own[i].letter != 0) {
-            letters += sprintf(letters, "%c%s", own[i].letter,
-                               own[i].arg != NULL ? ":" : "");
-        }
+    if (own != NULL) {
+        fcc_longs_list(longs, own, FCC_OPT_VERB);
     }
+}
+
+
+/* of a verb that may have none; NULL: before any */
+static const fcc_option_t *
+fcc_own_options(const fcc_verb_t *verb)
+{
+    static const fcc_option_t  none[] = { { NULL, 0, NULL, NULL } };
+
+    return verb == NULL ? NULL : verb->options != NULL ? verb->options : none;
 }
 
 
@@ -99,21 +128,20 @@ fcc_options_each(const fcc_verb_t *verb,
     void (*each)(void *arg, const char *name, char letter, int has_arg),
     void *arg)
 {
-    int           i, number;
-    char          letter;
-    fcc_longs_t   longs;
+    int                  i, number;
+    fcc_longs_t          longs;
+    const fcc_option_t  *o;
 
-    fcc_longs_make(&longs, verb != NULL ? verb->options : NULL);
+    fcc_longs_make(&longs, fcc_own_options(verb));
 
     for (i = 0; i < longs.n; i++) {
 
         number = longs.list[i].val;
-        letter = number >= FCC_OPT_VERB
-                 ? verb->options[number - FCC_OPT_VERB].letter
-                 : number == FCC_OPT_HELP ? 'h'
-                 : number == FCC_OPT_JSON ? 'j' : 0;
+        o = number >= FCC_OPT_VERB ? &verb->options[number - FCC_OPT_VERB]
+            : number < FCC_OPT_SETTING
+              ? &fcc_options_all[number - FCC_OPT_ALL] : NULL;
 
-        each(arg, longs.names[i], letter,
+        each(arg, longs.names[i], o != NULL ? o->letter : 0,
              longs.list[i].has_arg == required_argument);
     }
 }
@@ -335,9 +363,8 @@ fcc_hidden(const char *name)
 int
 fcc_options(fcc_t *fcc, int argc, char **argv, fcf_err_t *err)
 {
-    int                         rc;
-    const char                 *file;
-    static const fcc_option_t   none[] = { { NULL, 0, NULL, NULL } };
+    int          rc;
+    const char  *file;
 
     file = NULL;
     rc = fcc_parse(fcc, argc, argv, NULL, &file, err);
@@ -371,9 +398,7 @@ fcc_options(fcc_t *fcc, int argc, char **argv, fcf_err_t *err)
         return -1;
     }
 
-    rc = fcc_parse(fcc, argc, argv,
-                   fcc->verb->options != NULL ? fcc->verb->options : none,
-                   &file, err);
+    rc = fcc_parse(fcc, argc, argv, fcc_own_options(fcc->verb), &file, err);
 
     if (rc != FCC_GO_ON) {
         return rc;

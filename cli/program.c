@@ -1,7 +1,6 @@
 /* What of an image is run, and as whom: looked up in the image, so that what
  * cannot run is told before anything is sent. */
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -9,10 +8,6 @@
 #include <sys/stat.h>
 
 #include "cli/rootfs.h"
-
-#define FCC_PROGRAM_PATH  "/usr/local/sbin:/usr/local/bin:/usr/sbin:"       \
-                          "/usr/bin:/sbin:/bin"
-#define FCC_PROGRAM_ID    4294967294
 
 
 /* an executable file there; its name as it is to be run */
@@ -37,7 +32,7 @@ fcc_program_file(const fcc_rootfs_t *fs, char out[PATH_MAX], fcf_err_t *err)
 
     config = &fs->oci->config;
     name = config->argv[0];
-    dirs = FCC_PROGRAM_PATH;
+    dirs = FCF_IMAGE_PATH;
 
     if (strchr(name, '/') != NULL) {
         (void) snprintf(out, PATH_MAX, "%s%s%s", *name == '/' ? ""
@@ -90,7 +85,7 @@ fcc_program_field(const char *line, int n)
 
     id = strspn(line, "0123456789") != 0 ? strtoll(line, &end, 10) : -1;
 
-    return id >= 0 && id <= FCC_PROGRAM_ID && strchr(":\n", *end) != NULL
+    return id >= 0 && id <= FCF_IMAGE_ID_MAX && strchr(":\n", *end) != NULL
            ? id : -1;
 }
 
@@ -113,14 +108,21 @@ fcc_program_line(const char *text, const char *name, size_t len, int64_t id)
 }
 
 
+static int
+fcc_is_number(const char *said, size_t len)
+{
+    return len != 0 && strspn(said, "0123456789") >= len;
+}
+
+
 /* "12", or a name of the file; -1: neither */
 static int64_t
 fcc_program_id(const char *said, size_t len, const char *text)
 {
     const char  *line;
 
-    if (len != 0 && strspn(said, "0123456789") >= len) {
-        return len <= 10 && strtoll(said, NULL, 10) <= FCC_PROGRAM_ID
+    if (fcc_is_number(said, len)) {
+        return len <= 10 && strtoll(said, NULL, 10) <= FCF_IMAGE_ID_MAX
                ? strtoll(said, NULL, 10) : -1;
     }
 
@@ -136,7 +138,7 @@ fcc_program_user(const fcc_rootfs_t *fs, int64_t *uid, int64_t *gid,
 {
     char        *users, *groups;
     size_t       len;
-    const char  *said, *line;
+    const char  *said, *line, *group;
 
     said = fs->oci->config.user;
     *uid = *gid = 0;
@@ -145,14 +147,20 @@ fcc_program_user(const fcc_rootfs_t *fs, int64_t *uid, int64_t *gid,
         return 0;
     }
 
-    users = fcc_rootfs_file(fs, "etc/passwd");
-    groups = fcc_rootfs_file(fs, "etc/group");
     len = strcspn(said, ":");
+    group = said[len] == ':' ? said + len + 1 : NULL;
+
+    /* a layer is unpacked for each: only where it is looked into */
+
+    users = group != NULL && fcc_is_number(said, len)
+            ? NULL : fcc_rootfs_file(fs, "etc/passwd");
+    groups = group == NULL || fcc_is_number(group, strlen(group))
+             ? NULL : fcc_rootfs_file(fs, "etc/group");
 
     *uid = fcc_program_id(said, len, users);
 
-    if (said[len] == ':') {
-        *gid = fcc_program_id(said + len + 1, strlen(said + len + 1), groups);
+    if (group != NULL) {
+        *gid = fcc_program_id(group, strlen(group), groups);
 
     } else {
         line = fcc_program_line(users, NULL, 0, *uid);
@@ -223,16 +231,16 @@ fcc_program(fcc_rootfs_t *fs, fcf_err_t *err)
 
     config = &fs->oci->config;
 
-    if (fcc_members_find(&fs->members, FCC_PROGRAM_DIR) != NULL) {
-        fcf_err_set(err, FCF_E_REFUSED, "has \"/" FCC_PROGRAM_DIR "\", which is "
-                    "for us");
-        return NULL;
-    }
-
     if (fcc_program_file(fs, file, err) != 0
         || fcc_program_user(fs, &uid, &gid, err) != 0
         || fcc_program_dir(fs, err) != 0)
     {
+        return NULL;
+    }
+
+    if (fcc_members_named(&fs->members, FCF_IMAGE_DIR)) {
+        fcf_err_set(err, FCF_E_REFUSED, "has \"/" FCF_IMAGE_DIR "\", which is "
+                    "for us");
         return NULL;
     }
 

@@ -31,24 +31,6 @@ fcc_prom_line(const char *text, const char *name)
 }
 
 
-int
-fcc_prom_value(const char *text, const char *name, double *value)
-{
-    char        *end;
-    const char  *line;
-
-    line = text != NULL ? fcc_prom_line(text, name) : NULL;
-
-    if (line == NULL || *line != ' ') {
-        return 0;
-    }
-
-    *value = strtod(line, &end);
-
-    return end != line;
-}
-
-
 /* names of functions and states hold nothing that is escaped */
 static int
 fcc_prom_label(const char *line, const char *label, char *out)
@@ -59,7 +41,12 @@ fcc_prom_label(const char *line, const char *label, char *out)
 
     (void) snprintf(mark, sizeof(mark), "%s=\"", label);
     end = strchr(line, '}');
-    at = strstr(line, mark);
+
+    for (at = strstr(line, mark); at != NULL; at = strstr(at + 1, mark)) {
+        if (at > line && (at[-1] == '{' || at[-1] == ',')) {
+            break;                      /* not the end of another's name */
+        }
+    }
 
     if (end == NULL || at == NULL || at > end) {
         return 0;
@@ -79,8 +66,19 @@ fcc_prom_label(const char *line, const char *label, char *out)
 }
 
 
+static int
+fcc_prom_wanted(const char *line, const fcc_prom_want_t *want)
+{
+    char  of[FCC_LABEL_MAX];
+
+    return want->with == NULL
+           || (fcc_prom_label(line, want->with, of)
+               && strcmp(of, want->is) == 0);
+}
+
+
 void
-fcc_prom_each(const char *text, const char *name, const char *label,
+fcc_prom_each(const char *text, const fcc_prom_want_t *want,
     void (*each)(void *arg, const char *value_of_label, double value),
     void *arg)
 {
@@ -89,7 +87,7 @@ fcc_prom_each(const char *text, const char *name, const char *label,
 
     for (line = text; line != NULL; ) {
 
-        line = fcc_prom_line(line, name);
+        line = fcc_prom_line(line, want->name);
 
         if (line == NULL) {
             return;
@@ -97,7 +95,9 @@ fcc_prom_each(const char *text, const char *name, const char *label,
 
         end = strchr(line, '}');
 
-        if (*line == '{' && end != NULL && fcc_prom_label(line, label, of)) {
+        if (*line == '{' && end != NULL && fcc_prom_wanted(line, want)
+            && fcc_prom_label(line, want->label, of))
+        {
             each(arg, of, strtod(end + 1, NULL));
         }
 

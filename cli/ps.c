@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "cli/call.h"
+#include "cli/admin.h"
 #include "cli/table.h"
 
 typedef struct {
@@ -194,7 +194,8 @@ fcc_row_node(fcc_rows_t *rows, const char *node, const fcf_worker_t *w)
         (void) json_array_append_new(rows->json, json_pack(
             "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s}",
             "node", node, "state", fcf_worker_state_name(w->state),
-            "reason", w->reason, "address", w->address, "admin", w->admin, "vms", w->vms,
+            "reason", w->reason, "address", w->address, "admin", w->admin,
+            "vms", w->vms,
             "cpu", w->cpu, "cpu_free", w->cpu_free,
             "memory_mb", w->memory_mb, "memory_mb_free", w->memory_mb_free,
             "vmm_version", w->vmm_version,
@@ -239,48 +240,36 @@ fcc_row_bad_node(fcc_rows_t *rows, const char *node, const char *why)
 static int
 fcc_nodes(fcc_t *fcc, fcf_err_t *err)
 {
-    int                       rc;
-    char                      name[FCF_KEY_MAX];
     size_t                    i;
-    fcf_err_t                 why;
-    fcf_key_t                 key;
     fcc_rows_t                rows;
-    fcc_reply_t               said;
-    fcf_worker_t              worker;
-    const fcf_kv_t           *kv;
+    fcc_admins_t              nodes;
+    const fcc_admin_t        *node;
     static const char *const  heads[] = {
         "NODE", "STATE", "ADDRESS", "VMS", "FREE CPUS", "FREE MEMORY",
         "AGENT", "REASON", NULL
     };
 
-    rc = fcc_list(fcc, fcf_key_workers(name, fcc->conf.prefix), &said, err);
-
-    if (rc != 0) {
-        fcc_reply_free(&said);
-        return rc;
+    if (fcc_admins(fcc, &nodes, err) != 0) {
+        fcc_admins_free(&nodes);
+        return -1;
     }
 
     fcc_table_init(&rows.table, heads);
     rows.json = fcc->json ? json_array() : NULL;
 
-    for (i = 0; i < said.nkvs; i++) {
+    for (i = 0; i < nodes.n; i++) {
 
-        kv = &said.kvs[i];
-        fcf_key_parse(&key, fcc->conf.prefix, kv->key, kv->key_len);
+        node = &nodes.list[i];
 
-        if (key.kind != FCF_KEY_WORKER) {
-            continue;
-        }
-
-        if (fcf_worker_decode(&worker, kv->value, kv->value_len, &why) == 0) {
-            fcc_row_node(&rows, key.name, &worker);
+        if (node->valid) {
+            fcc_row_node(&rows, node->id, &node->worker);
 
         } else {
-            fcc_row_bad_node(&rows, key.name, why.msg);
+            fcc_row_bad_node(&rows, node->id, node->why.msg);
         }
     }
 
-    fcc_reply_free(&said);
+    fcc_admins_free(&nodes);
 
     return fcc_rows_print(fcc, &rows, err);
 }

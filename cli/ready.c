@@ -13,7 +13,6 @@
 #include "cli/rollout.h"
 #include "client/fcf_sync.h"
 
-#define FCC_REDIS_MS   5000
 #define FCC_LOOK_MS    200              /* at most, for a signal */
 
 typedef struct {
@@ -30,7 +29,12 @@ typedef struct {
 static void
 fcc_ready_failed(fcc_ready_t *ready, const fcf_failure_t *failure)
 {
-    const char  *remedy;
+    int          len;
+    const char  *remedy, *console;
+
+    console = strstr(failure->message, FCF_FAILURE_CONSOLE);
+    len = console ? (int) (console - failure->message)
+          : (int) strlen(failure->message);
 
     remedy = failure->error == FCF_FAILURE_AT_MAX
              ? "; all max_instances run, and one more: later, or --no-wait"
@@ -40,14 +44,18 @@ fcc_ready_failed(fcc_ready_t *ready, const fcf_failure_t *failure)
 
     ready->done = fcf_err_set(ready->err, FCF_E_REFUSED,
         "%s: version %" PRId64 " did not come up and is not current: %s%s%s: "
-        "%s%s", ready->rollout->name, ready->rollout->version,
+        "%.*s%s", ready->rollout->name, ready->rollout->version,
         fcf_failure_name(failure->error), *failure->node_id ? " on " : "",
-        failure->node_id, failure->message, remedy);
+        failure->node_id, len, failure->message, remedy);
 
-    /* all of what it printed, which one line of ours has no room for */
+    /* before that all of what it printed, line by line, or what one line of
+     * ours has no room for */
 
-    if (strlen(failure->message) > FCF_ERR_MSG_MAX / 2) {
-        (void) fprintf(stderr, "%s\n", failure->message);
+    if (console) {
+        fcc_say_lines(console + strlen(FCF_FAILURE_CONSOLE));
+
+    } else if (len > FCF_ERR_MSG_MAX / 2) {
+        fcc_say_lines(failure->message);
     }
 }
 
@@ -87,8 +95,8 @@ fcc_ready_put(void *arg, const fcf_kv_t *kv)
                && strcmp(slot.request_id, ready->request_id) == 0)
     {
         memcpy(ready->node, slot.worker_id, sizeof(ready->node));
-        (void) fprintf(stderr, "fcfaas: version %" PRId64 " starts as %s\n",
-                       ready->rollout->version, ready->node);
+        fcc_say("version %" PRId64 " starts as %s",
+                ready->rollout->version, ready->node);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/gateway.h"
 #include "cli/rollout.h"
 #include "cli/store.h"
 #include "cli/table.h"
@@ -209,6 +210,23 @@ fcc_version_text(const json_t *spec, const fcf_deployed_t *deployed)
 static int
 fcc_lost(const fcc_rollout_t *rollout, fcf_err_t *err)
 {
+    fcc_mark_t  now;
+
+    if (rollout->mark != NULL) {
+
+        now = *rollout->mark;
+
+        if (fcc_mark_get(rollout->fcc, &now, err) != 0) {
+            return -1;
+        }
+
+        if (strcmp(now.value, rollout->mark->value) != 0) {
+            return fcf_err_set(err, FCF_E_EXISTS, "%s: its image was removed "
+                               "by another command meanwhile: deploy it again",
+                               rollout->name);
+        }
+    }
+
     return fcf_err_set(err, FCF_E_EXISTS, "%s: somebody else deployed it, or "
                        "changed it, meanwhile: this lost, and version %" PRId64
                        " is not current; fcfaas describe %s", rollout->name,
@@ -270,6 +288,31 @@ fcc_prune_versions(const fcc_rollout_t *rollout, const fcf_etcd_op_t *ops,
 }
 
 
+/* all of it, or somebody else was faster; images of what it deletes go */
+static int
+fcc_rollout_txn(fcc_rollout_t *rollout, const fcf_etcd_cmp_t *cmp,
+    size_t ncmp, const fcf_etcd_op_t *ops, size_t n, fcf_err_t *err)
+{
+    int          rc;
+    fcc_reply_t  reply;
+
+    rc = fcc_txn(rollout->fcc, cmp, ncmp, ops, n, &reply, err);
+
+    if (rc == 0 && !reply.succeeded) {
+        rc = fcc_lost(rollout, err);
+    }
+
+    if (rc == 0) {
+        rollout->revision = reply.revision;
+        fcc_prune_versions(rollout, ops, n);
+    }
+
+    fcc_reply_free(&reply);
+
+    return rc;
+}
+
+
 int
 fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     fcf_err_t *err)
@@ -277,10 +320,9 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     int              rc;
     char             key[FCF_KEY_MAX], spec_key[FCF_KEY_MAX];
     char             old_key[FCF_KEY_MAX], *version, *old, *serving;
-    size_t           n;
-    fcc_reply_t      reply;
+    size_t           n, ncmp;
     fcf_etcd_op_t    ops[FCC_OPS_MAX];
-    fcf_etcd_cmp_t   cmp[3];
+    fcf_etcd_cmp_t   cmp[4];
     fcf_deployed_t   deployed;
     const char      *prefix;
 
@@ -302,6 +344,7 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
 
     cmp[0] = (fcf_etcd_cmp_t) { .what = FCF_CMP_ABSENT, .key = key };
     cmp[1] = fcc_unchanged(rollout, spec_key);
+    ncmp = 2;
 
     n = fcc_keep_old(rollout, &ops[0], old_key, &old);
     ops[n++] = (fcf_etcd_op_t) { .op = FCF_OP_PUT, .key = key,
@@ -309,9 +352,13 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
                                  .value_len = strlen(version) };
 
     if (rollout->also != NULL) {
-        cmp[2] = (fcf_etcd_cmp_t) { .what = FCF_CMP_ABSENT,
-                                    .key = rollout->also->key };
+        cmp[ncmp++] = (fcf_etcd_cmp_t) { .what = FCF_CMP_ABSENT,
+                                         .key = rollout->also->key };
         ops[n++] = *rollout->also;
+    }
+
+    if (rollout->mark != NULL) {
+        cmp[ncmp++] = fcc_mark_same(rollout->mark);
     }
 
     if (current) {
@@ -321,18 +368,13 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
         n += fcc_versions_drop(rollout, ops + n, FCC_OPS_MAX - n);
     }
 
-    rc = fcc_txn(rollout->fcc, cmp, rollout->also != NULL ? 3 : 2, ops, n,
-                 &reply, err);
+    rc = fcc_rollout_txn(rollout, cmp, ncmp, ops, n, err);
+    rollout->mark = NULL;               /* from here on it is named */
 
-    if (rc == 0 && !reply.succeeded) {
-        rc = fcc_lost(rollout, err);
+    if (rc == 0 && current) {
+        fcc_gateway_wait(rollout->fcc, rollout->revision);
     }
 
-    if (rc == 0) {
-        fcc_prune_versions(rollout, ops, n);
-    }
-
-    fcc_reply_free(&reply);
     free(version);
     free(serving);
     free(old);
@@ -347,7 +389,6 @@ fcc_rollout_serve(fcc_rollout_t *rollout, fcf_err_t *err)
     int             rc;
     char            key[FCF_KEY_MAX], *text;
     size_t          n;
-    fcc_reply_t     reply;
     fcf_etcd_op_t   ops[FCC_OPS_MAX];
     fcf_etcd_cmp_t  cmp;
 
@@ -364,17 +405,12 @@ fcc_rollout_serve(fcc_rollout_t *rollout, fcf_err_t *err)
                                .value_len = strlen(text) };
     n = 1 + fcc_versions_drop(rollout, ops + 1, FCC_OPS_MAX - 1);
 
-    rc = fcc_txn(rollout->fcc, &cmp, 1, ops, n, &reply, err);
-
-    if (rc == 0 && !reply.succeeded) {
-        rc = fcc_lost(rollout, err);
-    }
+    rc = fcc_rollout_txn(rollout, &cmp, 1, ops, n, err);
 
     if (rc == 0) {
-        fcc_prune_versions(rollout, ops, n);
+        fcc_gateway_wait(rollout->fcc, rollout->revision);
     }
 
-    fcc_reply_free(&reply);
     free(text);
 
     return rc;
@@ -395,17 +431,17 @@ fcc_rollout_print(const fcc_rollout_t *rollout, const char *state,
     }
 
     if (strcmp(state, "unchanged") == 0) {
-        (void) printf("%s: unchanged, still version %" PRId64 "\n",
-                      rollout->name, rollout->version);
+        fcc_print("%s: unchanged, still version %" PRId64, rollout->name,
+                  rollout->version);
 
     } else if (rollout->percent != 100) {
-        (void) printf("%s: version %" PRId64 " gets %d %% of the requests\n",
-                      rollout->name, rollout->version, rollout->percent);
+        fcc_print("%s: version %" PRId64 " gets %d %% of the requests",
+                  rollout->name, rollout->version, rollout->percent);
 
     } else {
-        (void) printf("%s: version %" PRId64 " is current: %s/%s\n",
-                      rollout->name, rollout->version,
-                      rollout->fcc->conf.gateway, rollout->name);
+        fcc_print("%s: version %" PRId64 " is current: %s/%s", rollout->name,
+                  rollout->version, rollout->fcc->conf.gateway,
+                  rollout->name);
     }
 
     return FCC_DONE;

@@ -29,8 +29,12 @@ typedef struct {
     int             percent;            /* of the requests; 100: it becomes
                                            current */
     int             timeout_s;          /* to be ready; 0: not said */
+    int64_t         revision;           /* that what was put has in etcd */
     const fcf_etcd_op_t  *also;         /* put with the version, of a key that
                                            must not be there; NULL: nothing */
+    const fcc_mark_t     *mark;         /* its image's, that must not have
+                                           changed; NULL: it has one that
+                                           another version names */
     char           *dropped[FCC_DROPPED_MAX];   /* keys in what is deleted */
     size_t          ndropped;
 } fcc_rollout_t;

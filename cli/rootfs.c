@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/command.h"
 #include "cli/rootfs.h"
@@ -35,6 +36,7 @@ fcc_rootfs_squash(const fcc_rootfs_t *fs, const char *tar, const char *out,
     fcf_err_t *err)
 {
     char                mode[16], uid[24], gid[24], epoch[64];
+    struct stat         st;
     const fcc_inode_t  *root = fs->members.root->inode;
 
     const char *const  argv[] = {
@@ -49,7 +51,8 @@ fcc_rootfs_squash(const fcc_rootfs_t *fs, const char *tar, const char *out,
     (void) snprintf(epoch, sizeof(epoch), "SOURCE_DATE_EPOCH=%" PRId64,
                     fcc_rootfs_newest(fs));
 
-    return fcc_command_from(argv, tar, err);
+    return fcc_command_makes(argv, tar, out, "the image",
+                             stat(tar, &st) == 0 ? st.st_size : 0, err);
 }
 
 
@@ -77,7 +80,8 @@ fcc_oci_rootfs(fcc_oci_t *oci, const char *temp, const char *out,
     if (rc == 0) {
         program = fcc_program(&fs, err);
         fs.sorted = fcc_members_sorted(&fs.members);
-        rc = program == NULL || fs.sorted == NULL ? -1 : 0;
+        rc = program == NULL ? -1 : fs.sorted != NULL ? 0
+             : fcf_err_set(err, FCF_E_NOMEM, "no memory");
     }
 
     if (rc == 0) {

@@ -8,10 +8,7 @@
 
 #include "cli/member.h"
 #include "cli/oci.h"
-
-/* as vm/guest.h has it */
-#define FCC_PROGRAM_DIR   ".fcfaas"
-#define FCC_PROGRAM_FILE  ".fcfaas/image.json"
+#include "contract/fcf_runtime.h"
 
 typedef struct {
     fcc_oci_t      *oci;
@@ -33,11 +30,11 @@ int fcc_rootfs_next(const fcc_rootfs_t *fs, size_t layer, struct archive *a,
  * not there */
 char *fcc_rootfs_file(const fcc_rootfs_t *fs, const char *path);
 
-/* rootfs_write.c: a tar of all of it, and of FCC_PROGRAM_FILE */
+/* rootfs_write.c: a tar of all of it, and of FCF_IMAGE_FILE */
 int fcc_rootfs_write(fcc_rootfs_t *fs, const char *path, const char *program,
     fcf_err_t *err) fcf_must_check;
 
-/* program.c: what FCC_PROGRAM_FILE is to say, malloc'd; a directory to work in
+/* program.c: what FCF_IMAGE_FILE is to say, malloc'd; a directory to work in
  * that the image has not is made.  NULL: *err says what cannot run. */
 char *fcc_program(fcc_rootfs_t *fs, fcf_err_t *err);
 

@@ -1,6 +1,5 @@
 /* The layers, read for who is who in them. */
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 #define FCC_XATTRS    256               /* KiB of names and values, of a file */
 #define FCC_ENTRIES   (4 * FCC_TREE_FILES_MAX)
 #define FCC_FILE_MAX  (1 << 20)
-#define FCC_ID_MAX    4294967294
 
 
 static char *
@@ -52,7 +50,7 @@ fcc_rootfs_open(const fcc_rootfs_t *fs, size_t layer, fcf_err_t *err)
 
     if (rc != ARCHIVE_OK) {
         fcf_err_set(err, FCF_E_REFUSED, "layer %.12s...: %s",
-                    fs->oci->layers[layer].sha256, archive_error_string(a));
+                    fs->oci->layers[layer].sha256, fcc_archive_why(a));
         (void) archive_read_free(a);
         return NULL;
     }
@@ -82,7 +80,7 @@ fcc_rootfs_next(const fcc_rootfs_t *fs, size_t layer, struct archive *a,
     return rc == ARCHIVE_OK || rc == ARCHIVE_WARN ? 1
            : fcf_err_set(err, FCF_E_REFUSED, "layer %.12s...: %s",
                          fs->oci->layers[layer].sha256,
-                         archive_error_string(a));
+                         fcc_archive_why(a));
 }
 
 
@@ -169,8 +167,8 @@ fcc_rootfs_inode(struct archive_entry *entry, size_t layer, unsigned number,
         }
     }
 
-    if (inode->uid < 0 || inode->uid > FCC_ID_MAX || inode->gid < 0
-        || inode->gid > FCC_ID_MAX)
+    if (inode->uid < 0 || inode->uid > FCF_IMAGE_ID_MAX || inode->gid < 0
+        || inode->gid > FCF_IMAGE_ID_MAX)
     {
         fcf_err_set(err, FCF_E_REFUSED, "belongs to a user or group that "
                     "cannot be");

@@ -1,12 +1,12 @@
 /* One root file system of an image's layers, as a tar: each file once, behind
  * the directories, and its other names behind it, as sqfstar wants it. */
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/archive.h"
 #include "cli/rootfs.h"
 
 
@@ -49,8 +49,7 @@ static int
 fcc_rootfs_bad(struct archive *out, fcf_err_t *err)
 {
     return fcf_err_set(err, FCF_E_REFUSED, "the image's tar in TMPDIR: %s",
-                       archive_error_string(out) != NULL
-                       ? archive_error_string(out) : "cannot be written");
+                       fcc_archive_why(out));
 }
 
 
@@ -92,7 +91,7 @@ fcc_rootfs_put(const fcc_member_t *member, struct archive *out,
     }
 
     return n < 0 ? fcf_err_set(err, FCF_E_REFUSED, "\"%.100s\": %s", path,
-                               archive_error_string(in)) : rc;
+                               fcc_archive_why(in)) : rc;
 }
 
 
@@ -231,8 +230,8 @@ fcc_rootfs_program(struct archive *out, const char *text, fcf_err_t *err)
             return fcf_err_set(err, FCF_E_NOMEM, "no memory");
         }
 
-        archive_entry_copy_pathname(entry, i == 0 ? FCC_PROGRAM_DIR
-                                                  : FCC_PROGRAM_FILE);
+        archive_entry_copy_pathname(entry, i == 0 ? FCF_IMAGE_DIR
+                                                  : FCF_IMAGE_FILE);
         archive_entry_set_mode(entry, i == 0 ? S_IFDIR | 0755
                                              : S_IFREG | 0644);
         archive_entry_set_mtime(entry, 0, 0);

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,7 +92,9 @@ fcc_source_prepare(fcc_source_t *source, const fcc_conf_t *conf,
         copy = source->temp != NULL ? fcc_join(source->temp, "function")
                                     : NULL;
 
-        rc = copy == NULL ? -1 : fcc_tree_copy(source->dir, copy, err);
+        rc = source->temp == NULL ? -1
+             : copy == NULL ? fcf_err_set(err, FCF_E_NOMEM, "no memory")
+             : fcc_tree_copy(source->dir, copy, err);
 
         free(source->dir);
         source->dir = copy;

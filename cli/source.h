@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include "cli/fcc.h"
+#include "cli/mark.h"
 #include "cli/oci.h"
 
 typedef struct {
@@ -20,6 +21,7 @@ typedef struct {
     fcc_oci_t    *oci;                  /* NULL: it is no container image */
     char          sha256[65];           /* of the image */
     int64_t       size;
+    fcc_mark_t    mark;                 /* of it, before it was put there */
 } fcc_source_t;
 
 /* Unpacks it, and sees that all of it can be in an image.  plain: a registry is

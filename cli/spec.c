@@ -53,8 +53,9 @@ fcc_spec_meant(const char *field)
 static int
 fcc_spec_given_check(const json_t *given, const char *where, fcf_err_t *err)
 {
+    char         meant[FCC_MEANT_MAX];
     void        *field;
-    const char  *name, *meant;
+    const char  *name;
 
     for (field = json_object_iter((json_t *) given); field != NULL;
          field = json_object_iter_next((json_t *) given, field))
@@ -66,14 +67,11 @@ fcc_spec_given_check(const json_t *given, const char *where, fcf_err_t *err)
                                "to set", where, name);
         }
 
-        meant = fcc_spec_meant(name);
-
-        if (meant == NULL || *meant != '\0') {
+        if (!fcc_among(fcf_spec_fields, name)) {
             return fcf_err_set(err, FCF_E_INVALID, "%s: %s: there is no such "
-                               "field%s%s%s", where, name,
-                               meant != NULL ? "; did you mean " : "",
-                               meant != NULL ? meant : "",
-                               meant != NULL ? "?" : "");
+                               "field%s", where, name,
+                               fcc_meant(meant, name, "", fcc_spec_field,
+                                         NULL));
         }
     }
 
@@ -236,13 +234,6 @@ fcc_spec_container(fcc_rollout_t *rollout, const fcc_source_t *source,
     spec = rollout->spec;
 
     if (source->oci == NULL) {
-
-        if (fcc_opt(rollout->fcc, "runtime") == NULL && rollout->old != NULL
-            && strcmp(rollout->old_spec.runtime, FCF_RUNTIME_OWN) == 0)
-        {
-            (void) json_object_del(spec, "runtime");
-        }
-
         return 0;
     }
 
@@ -259,8 +250,8 @@ fcc_spec_container(fcc_rollout_t *rollout, const fcc_source_t *source,
         (void) json_object_set_new(spec, "port", json_integer(port));
 
         if (source->oci->config.nports > 1) {
-            (void) fprintf(stderr, "fcfaas: %s: of its ports %d is taken: "
-                           "--port says another\n", rollout->name, port);
+            fcc_say("%s: of its ports %d is taken: "
+                    "--port says another", rollout->name, port);
         }
     }
 
@@ -276,6 +267,14 @@ fcc_spec_merge(fcc_rollout_t *rollout, const fcc_source_t *source,
 
     if (rollout->spec == NULL) {
         return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    }
+
+    /* what was a container image is none any more, whatever it is now */
+
+    if (source->oci == NULL && rollout->old != NULL
+        && strcmp(rollout->old_spec.runtime, FCF_RUNTIME_OWN) == 0)
+    {
+        (void) json_object_del(rollout->spec, "runtime");
     }
 
     return fcc_spec_file(rollout->spec, source, err) != 0

@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/http.h"
+#include "cli/progress.h"
 #include "cli/store.h"
 #include "contract/fcf_base64.h"
 
@@ -20,15 +21,28 @@
 
 /* an upload */
 typedef struct {
-    fcc_t        *fcc;
-    const char   *url;                  /* the store's */
-    int           fd;
-    int64_t       sent, size;
-    int64_t       told;                 /* so much was told */
-    int           terminal;
-    fcf_err_t    *err;                  /* why it cannot be read */
-    int           failed;
+    fcc_t          *fcc;
+    const char     *url;                /* the store's */
+    int             fd;
+    int64_t         sent, size;
+    fcc_progress_t  progress;
+    fcf_err_t      *err;                /* why it cannot be read */
+    int             failed;
 } fcc_upload_t;
+
+
+int
+fcc_where_next(const char **at, char store[FCF_WHERE_MAX + 1])
+{
+    size_t  n;
+
+    *at += strspn(*at, " ");
+    n = strcspn(*at, " ");
+    (void) snprintf(store, FCF_WHERE_MAX + 1, "%.*s", (int) n, *at);
+    *at += n;
+
+    return n != 0;
+}
 
 
 static void
@@ -118,7 +132,8 @@ fcc_store_has(fcc_t *fcc, const char *store, const char *sha256, int64_t size,
 
     if (fcc_http(fcc, &(fcf_http_call_t) { .method = "GET", .url = url,
                      .headers = headers, .timeout_ms = FCC_STORE_MS,
-                     .connect_timeout_ms = FCC_STORE_CONNECT },
+                     .connect_timeout_ms = FCC_STORE_CONNECT,
+                     .ca = fcc->conf.store_ca },
                  &status, &body, err) != 0)
     {
         fcf_buf_free(&body);
@@ -147,7 +162,8 @@ fcc_store_remove(fcc_t *fcc, const char *store, const char *sha256,
 
     if (fcc_http(fcc, &(fcf_http_call_t) { .method = "DELETE", .url = url,
                      .headers = headers, .timeout_ms = FCC_STORE_MS,
-                     .connect_timeout_ms = FCC_STORE_CONNECT },
+                     .connect_timeout_ms = FCC_STORE_CONNECT,
+                     .ca = fcc->conf.store_ca },
                  &status, NULL, err) != 0)
     {
         return -1;
@@ -155,44 +171,6 @@ fcc_store_remove(fcc_t *fcc, const char *store, const char *sha256,
 
     return status / 100 == 2 || status == 404
            ? 0 : fcc_store_status(fcc, store, status, 0, err);
-}
-
-
-/* a bar on a terminal, a line for each quarter elsewhere */
-static void
-fcc_upload_tell(fcc_upload_t *up)
-{
-    int      part, i;
-    int64_t  step;
-    char     bar[33];
-
-    step = up->terminal ? 1 << 18 : up->size / 4;
-    step = up->terminal || step > 1 << 22 ? step : up->size + 1;
-
-    if (up->sent < up->size && up->sent - up->told < step) {
-        return;
-    }
-
-    up->told = up->sent;
-
-    if (!up->terminal) {
-        if (up->sent < up->size) {
-            (void) fprintf(stderr, "fcfaas: %s: %" PRId64 " of %" PRId64
-                           " KB\n", up->url, up->sent / 1024, up->size / 1024);
-        }
-
-        return;
-    }
-
-    part = (int) (up->sent * 32 / up->size);
-
-    for (i = 0; i < 32; i++) {
-        bar[i] = i < part ? '#' : ' ';
-    }
-
-    bar[32] = '\0';
-    (void) fprintf(stderr, "\rfcfaas: %s: [%s] %" PRId64 " of %" PRId64 " KB",
-                   up->url, bar, up->sent / 1024, up->size / 1024);
 }
 
 
@@ -215,7 +193,7 @@ fcc_upload_read(void *arg, char *buf, size_t size)
     }
 
     up->sent += n;
-    fcc_upload_tell(up);
+    fcc_progress(&up->progress, up->sent);
 
     return (size_t) n;
 }
@@ -233,19 +211,19 @@ fcc_upload_once(fcc_upload_t *up, const char *sha256)
 
     fcc_store_url(url, up->url, sha256);
     fcc_store_auth(up->fcc, auth, sizeof(auth));
-    up->sent = up->told = 0;
+    up->sent = 0;
+    fcc_progress_begin(&up->progress, up->url, up->size);
 
     rc = fcc_http(up->fcc, &(fcf_http_call_t) {
         .method = "PUT", .url = url, .headers = headers,
         .body_len = (size_t) up->size, .on_read = fcc_upload_read, .arg = up,
-        .fresh = 1, .connect_timeout_ms = FCC_STORE_CONNECT,
+        .connect_timeout_ms = FCC_STORE_CONNECT,
+        .ca = up->fcc->conf.store_ca,
         .timeout_ms = (unsigned) (FCC_STORE_MS + up->size / FCC_STORE_RATE
                                   * 1000),
     }, &status, NULL, &why);
 
-    if (up->terminal && up->told != 0) {
-        (void) fprintf(stderr, "\n");
-    }
+    fcc_progress_end(&up->progress, rc == 0 && status / 100 == 2);
 
     if (up->failed || fcc_interrupted(up->err) != 0) {
         return -1;
@@ -271,7 +249,7 @@ fcc_upload(fcc_upload_t *up, const char *sha256)
     for (i = 0; i < FCC_STORE_TRIES && rc == 1; i++) {
 
         if (i > 0) {
-            (void) fprintf(stderr, "fcfaas: %s; once more\n", up->err->msg);
+            fcc_say("%s; once more", up->err->msg);
             (void) poll(NULL, 0, FCC_STORE_PAUSE);
         }
 
@@ -288,7 +266,7 @@ fcc_store_put_one(fcc_t *fcc, const char *store, int fd, const char *sha256,
 {
     int           rc;
     fcc_upload_t  up = { .fcc = fcc, .url = store, .fd = fd, .size = size,
-                         .terminal = isatty(STDERR_FILENO), .err = err };
+                         .err = err };
 
     rc = fcc_store_has(fcc, store, sha256, size, err);
 
@@ -300,8 +278,8 @@ fcc_store_put_one(fcc_t *fcc, const char *store, int fd, const char *sha256,
         return -1;
     }
 
-    (void) fprintf(stderr, "fcfaas: %s: has it now, %" PRId64 " KB\n", store,
-                   (size + 1023) / 1024);
+    fcc_say("%s: has it now, %" PRId64 " KB", store,
+            (size + 1023) / 1024);
 
     return 0;
 }
@@ -340,15 +318,15 @@ fcc_store_put(fcc_t *fcc, const char *path, const char *sha256, int64_t size,
         }
 
         if (fcc->conf.nstores > 1) {
-            (void) fprintf(stderr, "fcfaas: %s\n", why.msg);
+            fcc_say("%s", why.msg);
         }
     }
 
     (void) close(fd);
 
     if (had != 0 && had < (int) fcc->conf.nstores) {
-        (void) fprintf(stderr, "fcfaas: not all stores have it: the same "
-                       "deploy puts it there, later\n");
+        fcc_say("not all stores have it: the same "
+                "deploy puts it there, later");
     }
 
     return had != 0 ? 0 : -1;

@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include "cli/fcc.h"
 
+/* Each of a version's stores, one after the other: *at begins as its
+ * code_where.  0: there is no more. */
+int fcc_where_next(const char **at, char store[FCF_WHERE_MAX + 1]);
+
 /* Puts the file into each store that lacks it, and says so.  0 if one store
  * has it at least; what is wrong with others is told. */
 int fcc_store_put(fcc_t *fcc, const char *path, const char *sha256,

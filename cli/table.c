@@ -140,7 +140,7 @@ fcc_json_print(json_t *value, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_NOMEM, "no memory");
     }
 
-    rc = json_dumpf(value, stdout, JSON_INDENT(2));
+    rc = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     (void) putchar('\n');
     json_decref(value);
 

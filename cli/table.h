@@ -22,7 +22,8 @@ void fcc_table_add(fcc_table_t *table, const char *fmt, ...)
 /* prints and frees it; what the command ends with, or -1 */
 int fcc_table_print(fcc_table_t *table, fcf_err_t *err);
 
-/* prints and takes the value, which may be NULL (out of memory) */
+/* prints and takes the value, which may be NULL (out of memory); all that is
+ * not ASCII is escaped: a terminal may show it */
 int fcc_json_print(json_t *value, fcf_err_t *err);
 
 /* "3m", "2h", "12d" since that Unix time; "-" of 0 */

@@ -292,7 +292,8 @@ fcf_etcd_parse_error(long status, const char *body, size_t len, fcf_err_t *err)
                          : status >= 500 ? FCF_E_UNAVAILABLE
                          : status == 401 || status == 403 ? FCF_E_AUTH
                          : FCF_E_REFUSED,
-                    "etcd answered %ld: %.200s", status, body);
+                    "etcd answered %ld: %.*s", status,
+                    len < 200 ? (int) len : 200, body);
         json_decref(reply);
         return -1;
     }

@@ -138,7 +138,8 @@ fcf_etcd_answer_parse(fcf_etcd_answer_t *out, fcf_etcd_kind_e kind,
     if (root == NULL || !json_is_object(root)) {
         json_decref(root);
         return fcf_err_set(err, FCF_E_PROTOCOL,
-                           "etcd: reply is not a JSON object: %.64s", body);
+                           "etcd: reply is not a JSON object: %.*s",
+                           len < 64 ? (int) len : 64, body);
     }
 
     obj = root;

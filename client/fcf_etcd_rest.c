@@ -61,6 +61,7 @@ fcf_etcd_rest_open(fcf_etcd_answer_t *out, const char *body, size_t len)
     }
 
     rc = fcf_etcd_parse_header(root, &out->header, NULL);
+    out->more |= json_is_true(json_object_get(root, "more"));
     json_decref(root);
 
     if (rc != 0) {

@@ -51,6 +51,7 @@ fcf_http_req_free(fcf_http_req_t *req)
     }
 
     curl_slist_free_all(req->headers);
+    curl_slist_free_all(req->connect_to);
     fcf_buf_free(&req->body);
     free(req);
 }

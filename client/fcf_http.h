@@ -31,11 +31,14 @@ typedef struct {
     const char              *method;        /* "GET", "PUT", ... */
     const char              *url;
     const char              *unix_socket;   /* NULL: TCP */
+    const char              *connect_to;    /* NULL, or "name:port:ip:port",
+                                               the first two of url: whose
+                                               certificate is to name it */
     const char *const       *headers;       /* "Name: value", NULL-ended */
     const char              *body;          /* copied; NULL: none */
     size_t                   body_len;
     fcf_http_read_pt         on_read;       /* instead of body: for a large
-                                               one; wants fresh */
+                                               one */
     unsigned                 connect_timeout_ms;
     unsigned                 timeout_ms;    /* whole transfer; 0: none */
     size_t                   max_reply;     /* bytes collected; over: LIMIT;
@@ -43,6 +46,8 @@ typedef struct {
     const char              *ca, *cert, *key;   /* PEM files or NULL */
     int                      pem;           /* these are PEM texts instead */
     int                      fresh;         /* a connection of its own */
+    unsigned                 piece;         /* read at once; libcurl takes a
+                                               hundred in a turn.  0: 16 KiB */
     int                      last;          /* on its connection, which is not
                                                kept */
     int                      once;          /* else repeated when a kept

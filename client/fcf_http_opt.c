@@ -196,11 +196,17 @@ fcf_http_set_tls(CURL *easy, const fcf_http_call_t *call)
 CURLcode
 fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
 {
+    int        fresh;
     CURL      *easy;
     CURLcode   rc;
 
     easy = req->easy;
     rc = fcf_http_set_method(easy, call, req);
+
+    /* what was read cannot be sent again, as it would be where a kept
+     * connection turns out to have ended */
+
+    fresh = call->fresh || call->on_read != NULL;
 
     fcf_http_opt(rc, easy, CURLOPT_URL, call->url);
     fcf_http_opt(rc, easy, CURLOPT_PRIVATE, req);
@@ -230,15 +236,29 @@ fcf_http_set(fcf_http_req_t *req, const fcf_http_call_t *call)
         fcf_http_opt(rc, easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
     }
 
+    if (call->connect_to != NULL) {
+        req->connect_to = curl_slist_append(NULL, call->connect_to);
+
+        if (req->connect_to == NULL) {
+            return CURLE_OUT_OF_MEMORY;
+        }
+
+        fcf_http_opt(rc, easy, CURLOPT_CONNECT_TO, req->connect_to);
+    }
+
     if (rc == CURLE_OK) {
         rc = fcf_http_set_tls(easy, call);
     }
 
-    if (call->fresh) {
+    if (call->piece != 0) {
+        fcf_http_opt(rc, easy, CURLOPT_BUFFERSIZE, (long) call->piece);
+    }
+
+    if (fresh) {
         fcf_http_opt(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
     }
 
-    if (call->fresh || call->last) {
+    if (fresh || call->last) {
         fcf_http_opt(rc, easy, CURLOPT_FORBID_REUSE, 1L);
     }
 

@@ -41,7 +41,7 @@ struct fcf_http_req_s {
     fcf_http_t          *http;
     fcf_http_req_t      *prev, *next;
     CURL                *easy;
-    struct curl_slist   *headers;
+    struct curl_slist   *headers, *connect_to;
     fcf_buf_t            body;
     fcf_http_state_e     state;
     fcf_code_e           failed;        /* why on_data ended the transfer */

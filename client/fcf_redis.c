@@ -49,6 +49,13 @@ fcf_redis_say(fcf_redis_t *redis)
 
     len = 0;
     redis->why[0] = '\0';
+    redis->why_code = FCF_E_AUTH;
+
+    for (i = 0; i < redis->naddrs; i++) {
+        if (!fcf_redis_denied(redis->whys[i])) {
+            redis->why_code = FCF_E_UNAVAILABLE;
+        }
+    }
 
     for (i = 0; i < redis->naddrs && len < sizeof(redis->why); i++) {
         n = snprintf(redis->why + len, sizeof(redis->why) - len, "%s%s: %s",
@@ -210,6 +217,7 @@ fcf_redis_new(fcf_loop_t *loop, const fcf_redis_conf_t *conf, fcf_err_t *err)
         return NULL;
     }
 
+    fcf_redis_cmd_init(redis);
     redis->loop = loop;
     redis->db = conf->db;
     redis->quiet = (conf->quiet != 0);

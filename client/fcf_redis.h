@@ -10,6 +10,8 @@
  * One connection per client, answered in order: a blocking command (BLMOVE)
  * keeps all that follow it waiting, and needs a client of its own.  A command
  * over its deadline costs the connection, and those behind it with it.
+ * However many there are, a bounded number is on the connection, and so many
+ * callbacks of failed ones run in a turn of the loop.
  */
 
 #ifndef _FCF_REDIS_H_INCLUDED_
@@ -48,7 +50,7 @@ fcf_redis_t *fcf_redis_new(fcf_loop_t *loop, const fcf_redis_conf_t *conf,
 void fcf_redis_free(fcf_redis_t *redis);
 
 /* While a first connection is being made commands wait for it, within their
- * deadline; after a failed attempt they fail at once (UNAVAILABLE).
+ * deadline; after a failed attempt they fail in the next turns (UNAVAILABLE).
  * timeout_ms 0: the default.  argvlen NULL: C strings.  -1: out of memory,
  * the callback does not run. */
 int fcf_redis_command(fcf_redis_t *redis, unsigned timeout_ms, int argc,

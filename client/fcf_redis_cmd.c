@@ -8,45 +8,39 @@
 static void fcf_redis_reply(redisAsyncContext *ac, void *reply, void *data);
 
 
-static void
-fcf_redis_cmd_link(fcf_redis_t *redis, fcf_redis_cmd_t *cmd)
+void
+fcf_redis_cmd_init(fcf_redis_t *redis)
 {
-    cmd->prev = redis->last;
+    unsigned  i;
 
-    if (cmd->prev != NULL) {
-        cmd->prev->next = cmd;
-
-    } else {
-        redis->cmds = cmd;
+    for (i = 0; i < FCF_REDIS_CMD_N; i++) {
+        TAILQ_INIT(&redis->cmds[i]);
     }
+}
 
-    redis->last = cmd;
+
+static void
+fcf_redis_cmd_link(fcf_redis_cmd_t *cmd, fcf_redis_cmd_e state)
+{
+    cmd->state = state;
+    cmd->redis->ncmds[state]++;
+    TAILQ_INSERT_TAIL(&cmd->redis->cmds[state], cmd, link);
 }
 
 
 static void
 fcf_redis_cmd_unlink(fcf_redis_cmd_t *cmd)
 {
-    fcf_redis_t  *redis;
+    cmd->redis->ncmds[cmd->state]--;
+    TAILQ_REMOVE(&cmd->redis->cmds[cmd->state], cmd, link);
+}
 
-    redis = cmd->redis;
 
-    if (cmd->prev != NULL) {
-        cmd->prev->next = cmd->next;
-
-    } else {
-        redis->cmds = cmd->next;
-    }
-
-    if (cmd->next != NULL) {
-        cmd->next->prev = cmd->prev;
-
-    } else {
-        redis->last = cmd->prev;
-    }
-
-    cmd->prev = NULL;
-    cmd->next = NULL;
+static void
+fcf_redis_cmd_move(fcf_redis_cmd_t *cmd, fcf_redis_cmd_e state)
+{
+    fcf_redis_cmd_unlink(cmd);
+    fcf_redis_cmd_link(cmd, state);
 }
 
 
@@ -54,7 +48,6 @@ static void
 fcf_redis_cmd_free(fcf_redis_cmd_t *cmd)
 {
     free(cmd->wire);
-    free(cmd->eval);
     free(cmd);
 }
 
@@ -81,7 +74,7 @@ fcf_redis_cmd_finish(fcf_redis_cmd_t *cmd, const redisReply *reply,
 static void
 fcf_redis_cmd_fail_why(fcf_redis_cmd_t *cmd, fcf_code_e code, const char *why)
 {
-    cmd->state = FCF_REDIS_CMD_FAILED;
+    fcf_redis_cmd_move(cmd, FCF_REDIS_CMD_FAILED);
     fcf_err_set(&cmd->err, code, "redis %s", why);
 
     cmd->redis->loop->timer_set(cmd->redis->defer_timer, 0);
@@ -121,7 +114,7 @@ fcf_redis_sweep_by(fcf_redis_t *redis, uint64_t deadline)
 }
 
 
-static void
+static int
 fcf_redis_cmd_send(fcf_redis_t *redis, fcf_redis_cmd_t *cmd)
 {
     int  rc;
@@ -129,33 +122,46 @@ fcf_redis_cmd_send(fcf_redis_t *redis, fcf_redis_cmd_t *cmd)
     rc = redisAsyncFormattedCommand(redis->conn->ac, fcf_redis_reply, cmd,
                                     cmd->wire, cmd->wire_len);
 
-    free(cmd->wire);
-    cmd->wire = NULL;
+    if (cmd->script == NULL) {
+        free(cmd->wire);
+        cmd->wire = NULL;
+    }
 
     if (rc != REDIS_OK) {
         fcf_redis_cmd_fail(cmd, FCF_E_UNAVAILABLE, "connection is closing");
-        return;
+        return -1;
     }
 
-    cmd->state = FCF_REDIS_CMD_SENT;
+    fcf_redis_cmd_move(cmd, FCF_REDIS_CMD_SENT);
     cmd->in_hiredis = 1;
+
+    return 0;
 }
 
 
-/* EVAL with the whole text, after the digest turned out to be unknown */
+/* EVAL with the whole text, after the digest turned out to be unknown, or may
+ * be so elsewhere */
 
 static int
 fcf_redis_cmd_eval(fcf_redis_cmd_t *cmd)
 {
-    if (cmd->eval == NULL || cmd->redis->conn == NULL) {
+    char    *wire;
+    size_t   len;
+
+    if (cmd->script == NULL) {
         return -1;
     }
 
-    cmd->wire = cmd->eval;
-    cmd->wire_len = cmd->eval_len;
-    cmd->eval = NULL;
+    wire = fcf_redis_script_eval(cmd->script, cmd->wire, cmd->wire_len, &len);
 
-    fcf_redis_cmd_send(cmd->redis, cmd);
+    if (wire == NULL) {
+        return -1;
+    }
+
+    free(cmd->wire);
+    cmd->wire = wire;
+    cmd->wire_len = len;
+    cmd->script = NULL;
 
     return 0;
 }
@@ -169,14 +175,17 @@ fcf_redis_cmd_refused(fcf_redis_cmd_t *cmd, const redisReply *reply)
 
     redis = cmd->redis;
 
-    if (strncmp(reply->str, "NOSCRIPT", 8) == 0
+    if (strncmp(reply->str, "NOSCRIPT", 8) == 0 && redis->conn != NULL
         && fcf_redis_cmd_eval(cmd) == 0)
     {
+        (void) fcf_redis_cmd_send(redis, cmd);
         return;
     }
 
     if (!fcf_redis_not_now(reply->str)) {
-        fcf_err_set(&err, FCF_E_REFUSED, "redis %s: %s",
+        fcf_err_set(&err, fcf_redis_denied(reply->str) ? FCF_E_AUTH
+                                                       : FCF_E_REFUSED,
+                    "redis %s: %s",
                     redis->addrs[redis->at], reply->str);
         fcf_redis_cmd_finish(cmd, NULL, &err);
         return;
@@ -188,11 +197,8 @@ fcf_redis_cmd_refused(fcf_redis_cmd_t *cmd, const redisReply *reply)
     fcf_err_set(&err, FCF_E_UNAVAILABLE, "redis %s: %s",
                 redis->addrs[redis->at], reply->str);
 
-    if (cmd->eval != NULL) {
-        cmd->state = FCF_REDIS_CMD_WAITING;
-        cmd->wire = cmd->eval;
-        cmd->wire_len = cmd->eval_len;
-        cmd->eval = NULL;
+    if (fcf_redis_cmd_eval(cmd) == 0) {
+        fcf_redis_cmd_move(cmd, FCF_REDIS_CMD_WAITING);
         fcf_redis_drop(redis, reply->str);
         return;
     }
@@ -250,6 +256,10 @@ fcf_redis_reply(redisAsyncContext *ac, void *data, void *arg)
         fcf_redis_cmd_finish(cmd, reply, NULL);
     }
 
+    if (redis->state == FCF_REDIS_READY && !redis->dying) {
+        fcf_redis_flush_waiting(redis);
+    }
+
     fcf_redis_leave(redis);
 }
 
@@ -257,116 +267,149 @@ fcf_redis_reply(redisAsyncContext *ac, void *data, void *arg)
 void
 fcf_redis_flush_waiting(fcf_redis_t *redis)
 {
-    fcf_redis_cmd_t  *cmd, *next;
+    fcf_redis_cmd_t  *cmd;
 
-    for (cmd = redis->cmds; cmd != NULL; cmd = next) {
-        next = cmd->next;
+    while (redis->ncmds[FCF_REDIS_CMD_SENT] < FCF_REDIS_SENT_MAX) {
 
-        if (cmd->state == FCF_REDIS_CMD_WAITING) {
-            fcf_redis_cmd_send(redis, cmd);
+        cmd = TAILQ_FIRST(&redis->cmds[FCF_REDIS_CMD_WAITING]);
+
+        if (cmd == NULL || fcf_redis_cmd_send(redis, cmd) != 0) {
+            break;
         }
     }
-}
-
-
-/* what the last round of addresses came to: some server does not know us, or
- * there is none */
-static fcf_code_e
-fcf_redis_away(const fcf_redis_t *redis)
-{
-    return strstr(redis->why, "NOAUTH ") != NULL
-           || strstr(redis->why, "WRONGPASS ") != NULL
-           || strstr(redis->why, "AUTH: ") != NULL
-           ? FCF_E_AUTH : FCF_E_UNAVAILABLE;
 }
 
 
 void
 fcf_redis_fail_waiting(fcf_redis_t *redis)
 {
+    if (redis->ncmds[FCF_REDIS_CMD_WAITING] != 0) {
+        redis->loop->timer_set(redis->defer_timer, 0);
+    }
+}
+
+
+/* commands whose callback is due: those that failed, and, where no address
+ * serves, all that wait */
+
+static size_t
+fcf_redis_due(fcf_redis_t *redis)
+{
+    size_t  n;
+
+    n = redis->ncmds[FCF_REDIS_CMD_FAILED];
+
+    if (redis->failures != 0 && redis->state != FCF_REDIS_READY) {
+        n += redis->ncmds[FCF_REDIS_CMD_WAITING];
+    }
+
+    return n;
+}
+
+
+static void
+fcf_redis_fail_one(fcf_redis_t *redis)
+{
     fcf_redis_cmd_t  *cmd;
 
-    for (cmd = redis->cmds; cmd != NULL; cmd = cmd->next) {
-        if (cmd->state == FCF_REDIS_CMD_WAITING) {
-            fcf_redis_cmd_fail_why(cmd, fcf_redis_away(redis), redis->why);
-        }
+    cmd = TAILQ_FIRST(&redis->cmds[FCF_REDIS_CMD_FAILED]);
+
+    if (cmd == NULL) {
+        cmd = TAILQ_FIRST(&redis->cmds[FCF_REDIS_CMD_WAITING]);
+        fcf_err_set(&cmd->err, redis->why_code, "redis %s", redis->why);
     }
+
+    fcf_redis_cmd_finish(cmd, NULL, &cmd->err);
 }
 
 
 void
 fcf_redis_on_defer(void *arg)
 {
-    unsigned          n;
-    fcf_redis_t      *redis;
-    fcf_redis_cmd_t  *cmd;
+    size_t        n;
+    fcf_redis_t  *redis;
 
     redis = arg;
     redis->busy++;
 
-    /* callbacks change the list: after each it is read from its head, where
-     * failed commands stand unless newer ones were failed alone.  What they
-     * start and what fails at once comes with the next turn. */
+    /* what callbacks start, and what fails at once, comes with a later turn */
 
-    n = 0;
+    n = fcf_redis_due(redis);
 
-    for (cmd = redis->cmds; cmd != NULL; cmd = cmd->next) {
-        n += (cmd->state == FCF_REDIS_CMD_FAILED);
+    if (n > FCF_REDIS_TURN) {
+        n = FCF_REDIS_TURN;
     }
 
-    cmd = redis->cmds;
+    for ( /* void */ ; n != 0 && !redis->dying; n--) {
+        fcf_redis_fail_one(redis);
+    }
 
-    while (n > 0 && cmd != NULL && !redis->dying) {
-
-        if (cmd->state != FCF_REDIS_CMD_FAILED) {
-            cmd = cmd->next;
-            continue;
-        }
-
-        n--;
-        fcf_redis_cmd_finish(cmd, NULL, &cmd->err);
-        cmd = redis->cmds;
+    if (fcf_redis_due(redis) != 0) {
+        redis->loop->timer_set(redis->defer_timer, 0);
     }
 
     fcf_redis_leave(redis);
 }
 
 
+/* fails those of a queue that are over their deadline, until *left is 0;
+ * *next: the earliest deadline of the others, or now where not all were looked
+ * at; 0: none */
+
+static unsigned
+fcf_redis_sweep(fcf_redis_t *redis, fcf_redis_cmd_e state, unsigned *left,
+    uint64_t *next)
+{
+    uint64_t          now;
+    unsigned          late;
+    fcf_redis_cmd_t  *cmd, *after;
+
+    now = redis->loop->now(redis->loop);
+    late = 0;
+
+    for (cmd = TAILQ_FIRST(&redis->cmds[state]); cmd != NULL; cmd = after) {
+
+        after = TAILQ_NEXT(cmd, link);
+
+        if (cmd->deadline <= now && *left != 0) {
+            late++;
+            (*left)--;
+            fcf_redis_cmd_fail(cmd, FCF_E_TIMEOUT, "no answer in time");
+            continue;
+        }
+
+        if (*left == 0) {
+            *next = now;
+            break;
+        }
+
+        if (*next == 0 || cmd->deadline < *next) {
+            *next = cmd->deadline;
+        }
+    }
+
+    return late;
+}
+
+
 void
 fcf_redis_on_sweep(void *arg)
 {
-    int               late;
-    uint64_t          now, min;
-    fcf_redis_t      *redis;
-    fcf_redis_cmd_t  *cmd;
+    unsigned      late, left;
+    uint64_t      next;
+    fcf_redis_t  *redis;
 
     redis = arg;
     redis->sweep_at = 0;
 
-    now = redis->loop->now(redis->loop);
-    min = 0;
-    late = 0;
+    left = FCF_REDIS_TURN;
+    next = 0;
 
-    for (cmd = redis->cmds; cmd != NULL; cmd = cmd->next) {
+    late = fcf_redis_sweep(redis, FCF_REDIS_CMD_SENT, &left, &next);
+    (void) fcf_redis_sweep(redis, FCF_REDIS_CMD_WAITING, &left, &next);
 
-        if (cmd->state == FCF_REDIS_CMD_FAILED) {
-            continue;
-        }
-
-        if (cmd->deadline > now) {
-            if (min == 0 || cmd->deadline < min) {
-                min = cmd->deadline;
-            }
-
-            continue;
-        }
-
-        late |= (cmd->state == FCF_REDIS_CMD_SENT);
-        fcf_redis_cmd_fail(cmd, FCF_E_TIMEOUT, "no answer in time");
-    }
-
-    if (min != 0) {
-        fcf_redis_sweep_by(redis, min);
+    if (next != 0) {
+        fcf_redis_sweep_by(redis, next);
     }
 
     /* answers come in order: a connection on which one is overdue is of no
@@ -381,21 +424,23 @@ fcf_redis_on_sweep(void *arg)
 void
 fcf_redis_cancel_all(fcf_redis_t *redis)
 {
+    unsigned          i;
     fcf_err_t         err;
     fcf_redis_cmd_t  *cmd;
 
     fcf_err_set(&err, FCF_E_CANCELED, "redis client closed");
 
-    while (redis->cmds != NULL) {
-        cmd = redis->cmds;
-        fcf_redis_cmd_finish(cmd, NULL, &err);
+    for (i = 0; i < FCF_REDIS_CMD_N; i++) {
+        while ((cmd = TAILQ_FIRST(&redis->cmds[i])) != NULL) {
+            fcf_redis_cmd_finish(cmd, NULL, &err);
+        }
     }
 }
 
 
 int
 fcf_redis_start(fcf_redis_t *redis, unsigned timeout_ms, char *wire,
-    size_t wire_len, char *eval, size_t eval_len, fcf_redis_pt done, void *arg)
+    size_t wire_len, const fcf_script_t *script, fcf_redis_pt done, void *arg)
 {
     fcf_redis_cmd_t  *cmd;
 
@@ -403,29 +448,26 @@ fcf_redis_start(fcf_redis_t *redis, unsigned timeout_ms, char *wire,
 
     if (cmd == NULL) {
         free(wire);
-        free(eval);
         return -1;
     }
 
     cmd->redis = redis;
     cmd->wire = wire;
     cmd->wire_len = wire_len;
-    cmd->eval = eval;
-    cmd->eval_len = eval_len;
+    cmd->script = script;
     cmd->cb = done;
     cmd->arg = arg;
     cmd->deadline = redis->loop->now(redis->loop)
                     + (timeout_ms ? timeout_ms : redis->timeout_ms);
 
-    fcf_redis_cmd_link(redis, cmd);
+    fcf_redis_cmd_link(cmd, FCF_REDIS_CMD_WAITING);
     redis->commands++;
 
     if (redis->state == FCF_REDIS_READY) {
-        fcf_redis_cmd_send(redis, cmd);
+        fcf_redis_flush_waiting(redis);
 
     } else if (redis->failures != 0) {
-        fcf_redis_cmd_fail_why(cmd, fcf_redis_away(redis), redis->why);
-        return 0;
+        fcf_redis_fail_waiting(redis);
     }
 
     fcf_redis_sweep_by(redis, cmd->deadline);
@@ -447,6 +489,6 @@ fcf_redis_command(fcf_redis_t *redis, unsigned timeout_ms, int argc,
         return -1;
     }
 
-    return fcf_redis_start(redis, timeout_ms, wire, (size_t) len, NULL, 0,
+    return fcf_redis_start(redis, timeout_ms, wire, (size_t) len, NULL,
                            done, arg);
 }

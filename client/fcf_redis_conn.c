@@ -214,6 +214,18 @@ fcf_redis_not_now(const char *error)
 }
 
 
+int
+fcf_redis_denied(const char *error)
+{
+    /* also behind the name of the step that was refused; servers before 6 say
+     * of AUTH no more than that it is an error */
+
+    return strstr(error, "NOAUTH ") != NULL
+           || strstr(error, "WRONGPASS ") != NULL
+           || strncmp(error, "AUTH: ERR ", 10) == 0;
+}
+
+
 static void
 fcf_redis_on_loaded(redisAsyncContext *ac, void *data, void *arg)
 {

@@ -6,20 +6,26 @@
 #define _FCF_REDIS_PRIVATE_H_INCLUDED_
 
 #include <hiredis/async.h>
+#include <sys/queue.h>
 #include "client/fcf_redis.h"
 
 #define FCF_REDIS_SCRIPTS      8
 #define FCF_REDIS_BACKOFF_MAX  2000
 #define FCF_REDIS_LASTED_MS    2000
 #define FCF_REDIS_SHA_LEN      40
+/* commands that hiredis has at once: it fails all of them in one step */
+#define FCF_REDIS_SENT_MAX     256
+/* commands that fail in one turn of the loop */
+#define FCF_REDIS_TURN         64
 
 typedef struct fcf_redis_cmd_s   fcf_redis_cmd_t;
 typedef struct fcf_redis_conn_s  fcf_redis_conn_t;
 
 typedef enum {
-    FCF_REDIS_CMD_WAITING = 0,  /* for a connection */
+    FCF_REDIS_CMD_WAITING = 0,  /* for a connection, or others' answers */
     FCF_REDIS_CMD_SENT,
-    FCF_REDIS_CMD_FAILED        /* its callback is due at the next turn */
+    FCF_REDIS_CMD_FAILED,       /* its callback is due at the next turn */
+    FCF_REDIS_CMD_N
 } fcf_redis_cmd_e;
 
 /*
@@ -29,15 +35,18 @@ typedef enum {
 
 struct fcf_redis_cmd_s {
     fcf_redis_t       *redis;
-    fcf_redis_cmd_t   *prev, *next;
-    fcf_redis_cmd_e    state;
+    fcf_redis_cmd_e    state;           /* also the queue where it stands */
+
+    TAILQ_ENTRY(fcf_redis_cmd_s)  link;
+
     unsigned           in_hiredis:1;
     unsigned           done:1;          /* the callback has run */
     uint64_t           deadline;
     char              *wire;            /* until sent */
     size_t             wire_len;
-    char              *eval;            /* for NOSCRIPT; until answered */
-    size_t             eval_len;
+    const fcf_script_t  *script;        /* called by digest: until that is
+                                           known to be there, or NULL; wire
+                                           is kept as long */
     fcf_redis_pt       cb;
     void              *arg;
     fcf_err_t          err;             /* FAILED */
@@ -87,11 +96,16 @@ struct fcf_redis_s {
     fcf_timer_t        *defer_timer;    /* callbacks of failed commands */
     uint64_t            sweep_at;       /* 0: not armed */
 
-    fcf_redis_cmd_t    *cmds, *last;    /* all, oldest first */
+
+    /* oldest first */
+    TAILQ_HEAD(, fcf_redis_cmd_s)  cmds[FCF_REDIS_CMD_N];
+    size_t              ncmds[FCF_REDIS_CMD_N];
+
     char                sha[FCF_REDIS_SCRIPTS][FCF_REDIS_SHA_LEN + 1];
     char                whys[FCF_REDIS_ADDRS_MAX][96];
                                         /* why each is not used, this round */
     char                why[256];       /* of the last round that failed */
+    fcf_code_e          why_code;       /* AUTH: all of them refused us */
     fcf_said_t          said;
 
     uint64_t            reconnects, commands;
@@ -103,12 +117,18 @@ struct fcf_redis_s {
 };
 
 /* fcf_redis_cmd.c */
-/* takes wire and eval (malloc'd), also on failure; -1: out of memory */
+/* takes wire (malloc'd), also on failure; script: wire calls it by digest, or
+ * NULL; -1: out of memory */
 int fcf_redis_start(fcf_redis_t *redis, unsigned timeout_ms, char *wire,
-    size_t wire_len, char *eval, size_t eval_len, fcf_redis_pt done,
+    size_t wire_len, const fcf_script_t *script, fcf_redis_pt done,
     void *arg);
+/* the same call with the whole text (malloc'd); NULL: out of memory */
+char *fcf_redis_script_eval(const fcf_script_t *script, const char *wire,
+    size_t wire_len, size_t *len);
+void fcf_redis_cmd_init(fcf_redis_t *redis);
 void fcf_redis_flush_waiting(fcf_redis_t *redis);
-/* waiting ones get UNAVAILABLE at the next turn */
+/* waiting ones get UNAVAILABLE in the next turns, until there is a connection
+ * again */
 void fcf_redis_fail_waiting(fcf_redis_t *redis);
 void fcf_redis_on_sweep(void *arg);
 void fcf_redis_on_defer(void *arg);
@@ -129,6 +149,9 @@ void fcf_redis_leave(fcf_redis_t *redis);
 /* for now this server, or what is behind its address, serves no commands: it
  * loads its data, or is a master no more */
 int fcf_redis_not_now(const char *error);
+/* it does not take who we say we are, or wants to be told; what an ACL keeps
+ * from us is something else */
+int fcf_redis_denied(const char *error);
 #define FCF_REDIS_SURPLUS  "sends answers to nothing"
 /* more was received than asked for: hiredis has an assert against that */
 int fcf_redis_surplus(const redisAsyncContext *ac);

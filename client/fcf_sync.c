@@ -237,13 +237,8 @@ fcf_sync_on_wait(void *arg)
         break;
 
     case FCF_SYNC_LIST:
-        fcf_sync_beside_on_wait(sync);
-        break;
-
     case FCF_SYNC_OPEN:
-        fcf_etcd_endpoint_failed(sync->etcd, sync->endpoint,
-                                 "no answer to a watch");
-        fcf_sync_restart(sync, 0, "no answer to a watch");
+        fcf_sync_stream_on_wait(sync);
         break;
 
     case FCF_SYNC_WATCH:

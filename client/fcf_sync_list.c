@@ -4,13 +4,22 @@
 #include "client/fcf_sync_private.h"
 
 
+/* all that was told since the prefix' begin is what there is */
+
+static void
+fcf_sync_listed(fcf_sync_t *sync, size_t i)
+{
+    fcf_sync_applied(sync, &sync->prefixes[i], sync->prefixes[i].revision);
+    sync->handler.end(sync->arg, i);
+}
+
+
 /* all that is listed from now on is of the etcd that answered so */
 
 static void
 fcf_sync_believe(fcf_sync_t *sync)
 {
-    size_t              i;
-    fcf_sync_prefix_t  *prefix;
+    size_t  i;
 
     sync->suspect = 0;
     sync->distrusted = 0;
@@ -20,12 +29,9 @@ fcf_sync_believe(fcf_sync_t *sync)
     /* what was found empty while it was not believed */
 
     for (i = 0; i < sync->nprefixes; i++) {
-        prefix = &sync->prefixes[i];
-
-        if (prefix->listed) {
+        if (sync->prefixes[i].listed) {
             sync->handler.begin(sync->arg, i);
-            fcf_sync_applied(sync, prefix, prefix->revision);
-            sync->handler.end(sync->arg, i);
+            fcf_sync_listed(sync, i);
         }
     }
 }
@@ -327,8 +333,7 @@ fcf_sync_list_end(fcf_sync_t *sync)
     prefix->revision = sync->list.header.revision;
 
     if (!sync->suspect) {
-        fcf_sync_applied(sync, prefix, prefix->revision);
-        sync->handler.end(sync->arg, sync->list.at);
+        fcf_sync_listed(sync, sync->list.at);
     }
 
     if (fcf_sync_unlisted(sync) == sync->nprefixes

@@ -153,7 +153,7 @@ void fcf_sync_open(fcf_sync_t *sync);
 /* the watch of those that have been listed, beside the list of another */
 void fcf_sync_open_beside(fcf_sync_t *sync);
 /* it did not come about in time, or is due again */
-void fcf_sync_beside_on_wait(fcf_sync_t *sync);
+void fcf_sync_stream_on_wait(fcf_sync_t *sync);
 void fcf_sync_close(fcf_sync_t *sync);
 /* closes it: a list beside it goes on, else all starts again */
 void fcf_sync_lost(fcf_sync_t *sync, const char *why);

@@ -21,10 +21,11 @@ fcf_sync_ask(fcf_sync_t *sync, fcf_etcd_kind_e kind,
 }
 
 
-/* what a resume and a probe have in common: -1 if it starts anew */
+/* what a resume and a probe have in common: -1 if it starts anew; *why: it is
+ * not the etcd that was listed, or NULL */
 static int
 fcf_sync_answered(fcf_sync_t *sync, fcf_etcd_answer_t *answer,
-    const fcf_err_t *err)
+    const fcf_err_t *err, const char **why)
 {
     sync->call = NULL;
 
@@ -39,6 +40,7 @@ fcf_sync_answered(fcf_sync_t *sync, fcf_etcd_answer_t *answer,
     }
 
     fcf_sync_alive(sync);
+    *why = fcf_sync_distinct(sync, &answer->header);
 
     return 0;
 }
@@ -53,11 +55,9 @@ fcf_sync_on_resume(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 
     sync = arg;
 
-    if (fcf_sync_answered(sync, answer, err) < 0) {
+    if (fcf_sync_answered(sync, answer, err, &why) < 0) {
         return;
     }
-
-    why = fcf_sync_distinct(sync, &answer->header);
 
     for (i = 0; i < sync->nprefixes && why == NULL; i++) {
         if (sync->prefixes[i].listed
@@ -98,11 +98,9 @@ fcf_sync_on_probe(void *arg, fcf_etcd_answer_t *answer, const fcf_err_t *err)
 
     sync = arg;
 
-    if (fcf_sync_answered(sync, answer, err) < 0) {
+    if (fcf_sync_answered(sync, answer, err, &why) < 0) {
         return;
     }
-
-    why = fcf_sync_distinct(sync, &answer->header);
 
     if (why != NULL) {
         fcf_sync_restart(sync, 1, why);

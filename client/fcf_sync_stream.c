@@ -102,6 +102,7 @@ fcf_sync_start(fcf_sync_t *sync, fcf_err_t *err)
     http.body = body.data;
     http.body_len = body.len;
     http.fresh = 1;
+    http.piece = FCF_SYNC_PIECE;
     http.on_data = fcf_sync_on_data;
     http.on_done = fcf_sync_on_done;
     http.arg = sync;
@@ -164,7 +165,7 @@ fcf_sync_open_beside(fcf_sync_t *sync)
 
 
 void
-fcf_sync_beside_on_wait(fcf_sync_t *sync)
+fcf_sync_stream_on_wait(fcf_sync_t *sync)
 {
     if (sync->later) {
         sync->later = 0;

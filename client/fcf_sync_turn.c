@@ -36,6 +36,10 @@ fcf_sync_deliver_page(fcf_sync_t *sync, unsigned budget)
 
     list = &sync->list;
 
+    /* it may take long, here, while etcd has nothing to answer */
+
+    fcf_sync_alive(sync);
+
     if (list->kv == list->kvs.n && !fcf_etcd_rest_done(&list->rest)
         && fcf_sync_next_piece(sync) != 0)
     {
@@ -178,6 +182,19 @@ fcf_sync_on_msg(fcf_sync_t *sync)
 }
 
 
+/* what would be met again and again, if nothing came before it, is passed by a
+ * list */
+static void
+fcf_sync_broken(fcf_sync_t *sync, int again, const char *why)
+{
+    if (again && !sync->applied) {
+        fcf_sync_restart(sync, 1, why);
+    } else {
+        fcf_sync_lost(sync, why);
+    }
+}
+
+
 static void
 fcf_sync_stream_ended(fcf_sync_t *sync)
 {
@@ -188,15 +205,10 @@ fcf_sync_stream_ended(fcf_sync_t *sync)
                                  sync->ended_err.msg);
     }
 
-    /* one line larger than the buffer, like one that is not understood, would
-     * be met again and again */
+    /* a line larger than the buffer */
 
-    if (sync->ended_err.code == FCF_E_LIMIT && !sync->applied) {
-        fcf_sync_restart(sync, 1, sync->ended_err.msg);
-
-    } else {
-        fcf_sync_lost(sync, sync->ended_err.msg);
-    }
+    fcf_sync_broken(sync, sync->ended_err.code == FCF_E_LIMIT,
+                    sync->ended_err.msg);
 }
 
 
@@ -227,13 +239,8 @@ fcf_sync_deliver_stream(fcf_sync_t *sync, unsigned budget)
             return budget;
         }
 
-        if (rc < 0 && sync->applied) {
-            fcf_sync_lost(sync, err.msg);
-            return budget;
-        }
-
         if (rc < 0) {
-            fcf_sync_restart(sync, 1, err.msg);
+            fcf_sync_broken(sync, 1, err.msg);
             return budget;
         }
 

@@ -8,7 +8,6 @@
 #ifndef _FCF_WATCH_H_INCLUDED_
 #define _FCF_WATCH_H_INCLUDED_
 
-#include "client/fcf_cut.h"
 #include "client/fcf_etcd_codec.h"
 
 #define FCF_WATCH_MAX    (16 * 1024 * 1024)

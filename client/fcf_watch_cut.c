@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "client/fcf_cut.h"
 #include "client/fcf_watch.h"
 
 

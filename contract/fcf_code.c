@@ -22,63 +22,6 @@ fcf_spec_sha256_valid(const char *s, size_t len)
 }
 
 
-/* what stands between "://" and the path */
-static int
-fcf_store_authority_valid(const char *p, size_t len)
-{
-    long         port;
-    char         digits[6], address[FCF_ADDR_MAX];
-    size_t       host, rest;
-    const char  *end;
-
-    if (len != 0 && *p == '[') {        /* IPv6 */
-        end = memchr(p, ']', len);
-
-        if (end == NULL) {
-            return 0;
-        }
-
-        host = (size_t) (end - p) - 1;
-        rest = len - host - 2;
-        p++;
-        end++;
-
-    } else {
-        end = memchr(p, ':', len);
-        end = end != NULL ? end : p + len;
-        host = (size_t) (end - p);
-        rest = len - host;
-    }
-
-    if (host >= sizeof(address)) {
-        return 0;
-    }
-
-    memcpy(address, p, host);
-    address[host] = '\0';
-
-    if (!fcf_address_valid(address, host)) {
-        return 0;
-    }
-
-    if (rest == 0) {
-        return 1;
-    }
-
-    if (*end != ':' || rest < 2 || rest > sizeof(digits)
-        || strspn(end + 1, "0123456789") < rest - 1)
-    {
-        return 0;
-    }
-
-    memcpy(digits, end + 1, rest - 1);
-    digits[rest - 1] = '\0';
-    port = strtol(digits, NULL, 10);
-
-    return port > 0 && port < 65536;
-}
-
-
 int
 fcf_store_valid(const char *url, size_t len)
 {
@@ -102,25 +45,19 @@ fcf_store_valid(const char *url, size_t len)
     p = strncmp(text, "https://", 8) == 0 ? text + 8
         : strncmp(text, "http://", 7) == 0 ? text + 7 : NULL;
 
-    return p != NULL && fcf_store_authority_valid(p, strcspn(p, "/"));
+    return p != NULL && fcf_authority_valid(p, strcspn(p, "/"));
 }
 
 
 static int
 fcf_spec_where(fcf_spec_t *out, const json_t *code, fcf_err_t *err)
 {
-    size_t         i, len, used;
-    const char    *url;
-    const json_t  *where;
+    size_t        i, len, used;
+    json_t       *where;
+    const char   *url;
 
-    where = json_object_get(code, "where");
-
-    if (where == NULL) {
-        return 0;
-    }
-
-    if (!json_is_array(where)) {
-        return fcf_err_set(err, FCF_E_INVALID, "where: not an array");
+    if (fcf_json_child(code, "where", JSON_ARRAY, &where, err) != 0) {
+        return -1;
     }
 
     used = 0;
@@ -156,16 +93,12 @@ fcf_spec_where(fcf_spec_t *out, const json_t *code, fcf_err_t *err)
 int
 fcf_spec_code(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
 {
-    const json_t  *code;
+    json_t  *code;
 
-    code = json_object_get(obj, "code");
-
-    if (code == NULL) {
-        return 0;
-    }
-
-    if (!json_is_object(code)) {
-        return fcf_err_set(err, FCF_E_INVALID, "code: not an object");
+    if (fcf_json_child(obj, "code", JSON_OBJECT, &code, err) != 0
+        || code == NULL)
+    {
+        return code == NULL ? 0 : -1;
     }
 
     if (fcf_json_str(code, "sha256", out->code_sha256,

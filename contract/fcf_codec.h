@@ -186,6 +186,8 @@ typedef enum {
 } fcf_failure_e;
 
 #define FCF_FAILURE_MESSAGE_MAX  2048       /* with the console's last lines */
+/* in a message, before the last lines that the guest printed */
+#define FCF_FAILURE_CONSOLE      "; console: "
 
 /* of a boot under way: said under its request_id with that behind it, so that
  * it cannot come after the failure that ends it */

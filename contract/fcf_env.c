@@ -194,14 +194,8 @@ fcf_env_take(fcf_env_t *env, const json_t *obj, const char *field, int secret,
     json_t      *all, *value;
     const char  *name;
 
-    all = json_object_get(obj, field);
-
-    if (all == NULL) {
-        return 0;
-    }
-
-    if (!json_is_object(all)) {
-        return fcf_err_set(err, FCF_E_INVALID, "%s: not an object", field);
+    if (fcf_json_child(obj, field, JSON_OBJECT, &all, err) != 0) {
+        return -1;
     }
 
     for (at = json_object_iter(all); at != NULL;
@@ -265,9 +259,8 @@ fcf_env_json_free(json_t *obj)
 int
 fcf_env_decode(fcf_env_t *out, const char *text, size_t len, fcf_err_t *err)
 {
-    int            rc;
-    json_t        *obj;
-    json_error_t   why;
+    int      rc;
+    json_t  *obj;
 
     memset(out, 0, sizeof(fcf_env_t));
 
@@ -276,7 +269,7 @@ fcf_env_decode(fcf_env_t *out, const char *text, size_t len, fcf_err_t *err)
                            len, FCF_VALUE_MAX);
     }
 
-    obj = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    obj = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 
     if (!json_is_object(obj)) {
         json_decref(obj);

@@ -7,18 +7,12 @@
 static int
 fcf_job_refused(fcf_job_t *out, const json_t *obj, fcf_err_t *err)
 {
-    size_t         i, n, len;
-    const char    *s;
-    const json_t  *list;
+    size_t        i, n, len;
+    json_t       *list;
+    const char   *s;
 
-    list = json_object_get(obj, "refused_by");
-
-    if (list == NULL) {
-        return 0;
-    }
-
-    if (!json_is_array(list)) {
-        return fcf_err_set(err, FCF_E_INVALID, "refused_by: not an array");
+    if (fcf_json_child(obj, "refused_by", JSON_ARRAY, &list, err) != 0) {
+        return -1;
     }
 
     n = json_array_size(list);

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <arpa/inet.h>
 
@@ -157,6 +158,18 @@ fcf_json_enum(const json_t *obj, const char *name, const fcf_json_enum_t *list,
 
 
 int
+fcf_json_child(const json_t *obj, const char *name, json_type type,
+    json_t **out, fcf_err_t *err)
+{
+    *out = json_object_get(obj, name);
+
+    return *out == NULL || json_typeof(*out) == type ? 0
+           : fcf_err_set(err, FCF_E_INVALID, "%s: not an %s", name,
+                         type == JSON_ARRAY ? "array" : "object");
+}
+
+
+int
 fcf_json_required(const json_t *obj, const char *name, fcf_err_t *err)
 {
     if (json_object_get(obj, name) == NULL) {
@@ -177,6 +190,62 @@ fcf_address_valid(const char *s, size_t len)
     return len < FCF_ADDR_MAX
            && (inet_pton(AF_INET, s, addr) == 1
                || inet_pton(AF_INET6, s, addr) == 1);
+}
+
+
+int
+fcf_authority_valid(const char *p, size_t len)
+{
+    long         port;
+    char         digits[6], address[FCF_ADDR_MAX];
+    size_t       host, rest;
+    const char  *end;
+
+    if (len != 0 && *p == '[') {        /* IPv6 */
+        end = memchr(p, ']', len);
+
+        if (end == NULL) {
+            return 0;
+        }
+
+        host = (size_t) (end - p) - 1;
+        rest = len - host - 2;
+        p++;
+        end++;
+
+    } else {
+        end = memchr(p, ':', len);
+        end = end != NULL ? end : p + len;
+        host = (size_t) (end - p);
+        rest = len - host;
+    }
+
+    if (host >= sizeof(address)) {
+        return 0;
+    }
+
+    memcpy(address, p, host);
+    address[host] = '\0';
+
+    if (!fcf_address_valid(address, host)) {
+        return 0;
+    }
+
+    if (rest == 0) {
+        return 1;
+    }
+
+    if (*end != ':' || rest < 2 || rest > sizeof(digits)
+        || strspn(end + 1, "0123456789") < rest - 1)
+    {
+        return 0;
+    }
+
+    memcpy(digits, end + 1, rest - 1);
+    digits[rest - 1] = '\0';
+    port = strtol(digits, NULL, 10);
+
+    return port > 0 && port < 65536;
 }
 
 

@@ -35,8 +35,14 @@ int fcf_json_enum(const json_t *obj, const char *name,
 int fcf_json_required(const json_t *obj, const char *name, fcf_err_t *err)
     fcf_must_check;
 
+/* an array or an object; borrowed, NULL where it is absent */
+int fcf_json_child(const json_t *obj, const char *name, json_type type,
+    json_t **out, fcf_err_t *err) fcf_must_check;
+
 /* numeric IPv4 or IPv6 */
 int fcf_address_valid(const char *s, size_t len);
+/* the same with a port or without, as in a URL: an IPv6 one in brackets */
+int fcf_authority_valid(const char *p, size_t len);
 
 /* Setters: when out of memory *obj is freed and becomes NULL, and all that
  * follow do nothing, so that only fcf_json_text() has to be checked. */

@@ -52,6 +52,9 @@
 #define FCF_HDR_UNSENT     "X-Fcfaas-Unsent"
 #define FCF_HDR_ERROR      "X-Fcfaas-Error"
 
+/* what certificates of nodes name, whatever else they do */
+#define FCF_NODE_NAME      "node.fcfaas"
+
 /* values of X-Fcfaas-Unsent */
 #define FCF_UNSENT_WRONG_FUNCTION  "wrong-function"
 #define FCF_UNSENT_DRAINING        "draining"

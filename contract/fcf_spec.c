@@ -69,18 +69,14 @@ fcf_spec_share(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
 static int
 fcf_spec_traffic(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
 {
-    int            sum;
-    size_t         i;
-    const json_t  *traffic;
+    int      sum;
+    size_t   i;
+    json_t  *traffic;
 
-    traffic = json_object_get(obj, "traffic");
-
-    if (traffic == NULL) {
-        return 0;
-    }
-
-    if (!json_is_array(traffic)) {
-        return fcf_err_set(err, FCF_E_INVALID, "traffic: not an array");
+    if (fcf_json_child(obj, "traffic", JSON_ARRAY, &traffic, err) != 0
+        || traffic == NULL)
+    {
+        return traffic == NULL ? 0 : -1;
     }
 
     if (json_array_size(traffic) > FCF_TRAFFIC_MAX) {
@@ -288,9 +284,8 @@ int
 fcf_deployed_decode(fcf_deployed_t *out, const char *text, size_t len,
     fcf_err_t *err)
 {
-    int            rc;
-    json_t        *obj;
-    const json_t  *deployed;
+    int      rc;
+    json_t  *obj, *deployed;
 
     memset(out, 0, sizeof(fcf_deployed_t));
 
@@ -300,19 +295,15 @@ fcf_deployed_decode(fcf_deployed_t *out, const char *text, size_t len,
         return fcf_err_wrap(err, "version");
     }
 
-    rc = 0;
-    deployed = json_object_get(obj, "deployed");
+    rc = fcf_json_child(obj, "deployed", JSON_OBJECT, &deployed, err);
 
-    if (deployed != NULL && !json_is_object(deployed)) {
-        rc = fcf_err_set(err, FCF_E_INVALID, "deployed: not an object");
-
-    } else if (deployed != NULL
-               && (fcf_json_int64(deployed, "at_ms", 0, INT64_MAX,
-                                  &out->at_ms, err) != 0
-                   || fcf_json_str(deployed, "by", out->by, sizeof(out->by),
-                                   NULL, err) != 0
-                   || fcf_json_str(deployed, "source", out->source,
-                                   sizeof(out->source), NULL, err) != 0))
+    if (rc == 0 && deployed != NULL
+        && (fcf_json_int64(deployed, "at_ms", 0, INT64_MAX, &out->at_ms, err)
+            != 0
+            || fcf_json_str(deployed, "by", out->by, sizeof(out->by), NULL,
+                            err) != 0
+            || fcf_json_str(deployed, "source", out->source,
+                            sizeof(out->source), NULL, err) != 0))
     {
         rc = fcf_err_wrap(err, "deployed");
     }

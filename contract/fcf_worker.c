@@ -19,6 +19,14 @@ fcf_worker_state_name(fcf_worker_state_e state)
 }
 
 
+/* where requests are sent, with what else stands in a URL behind it */
+static int
+fcf_worker_admin_valid(const char *s, size_t len)
+{
+    return len == 0 || fcf_authority_valid(s, len);
+}
+
+
 static int
 fcf_worker_fields(fcf_worker_t *out, const json_t *obj, fcf_err_t *err)
 {
@@ -29,8 +37,8 @@ fcf_worker_fields(fcf_worker_t *out, const json_t *obj, fcf_err_t *err)
     if (fcf_json_required(obj, "address", err) != 0
         || fcf_json_str(obj, "address", out->address, sizeof(out->address),
                         fcf_address_valid, err)
-        || fcf_json_str(obj, "admin", out->admin, sizeof(out->admin), NULL,
-                        err)
+        || fcf_json_str(obj, "admin", out->admin, sizeof(out->admin),
+                        fcf_worker_admin_valid, err)
         || fcf_json_str(obj, "vmm_version", out->vmm_version,
                         sizeof(out->vmm_version), NULL, err)
         || fcf_json_int(obj, "cpu", 0, INT32_MAX, &out->cpu, err) != 0

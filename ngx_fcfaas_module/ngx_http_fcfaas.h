@@ -1,5 +1,6 @@
 /*
- * Types that the files of the module share.
+ * Types that the files of the module share; those of what the configuration
+ * says stand in _settings.h.
  *
  * Who owns what: the main conf outlives everything below it in its cycle;
  * worker, functions and instances belong to one worker process (a registry
@@ -19,6 +20,7 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas_names.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pick.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_settings.h"
 
 #include "contract/fcf_codec.h"
 #include "client/fcf_etcd.h"
@@ -36,13 +38,14 @@
 #define NGX_HTTP_FCFAAS_SUSPECT_RETRY  100
 #define NGX_HTTP_FCFAAS_SUSPECT_TIME  1000
 #define NGX_HTTP_FCFAAS_CONNECT_TIMEOUT  1000
+/* and TLS on that, from when it is there */
+#define NGX_HTTP_FCFAAS_TLS_TIMEOUT      5000
 /* asked again, with up to half as much of jitter */
 #define NGX_HTTP_FCFAAS_ASK_AGAIN     1000
 #define NGX_HTTP_FCFAAS_TRIES            3
 /* functions that are only known by name, with "fcfaas_declared off" */
 #define NGX_HTTP_FCFAAS_NAMES_MAX     1024
 
-typedef struct ngx_http_fcfaas_worker_s    ngx_http_fcfaas_worker_t;
 typedef struct ngx_http_fcfaas_function_s  ngx_http_fcfaas_function_t;
 typedef struct ngx_http_fcfaas_pool_s      ngx_http_fcfaas_pool_t;
 typedef struct ngx_http_fcfaas_instance_s  ngx_http_fcfaas_instance_t;
@@ -50,64 +53,14 @@ typedef struct ngx_http_fcfaas_waiter_s    ngx_http_fcfaas_waiter_t;
 typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
 typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
 typedef struct ngx_http_fcfaas_upconf_s    ngx_http_fcfaas_upconf_t;
+typedef struct ngx_http_fcfaas_keep_s      ngx_http_fcfaas_keep_t;
+typedef struct ngx_http_fcfaas_tally_s     ngx_http_fcfaas_tally_t;
 typedef struct ngx_http_fcfaas_probe_s     ngx_http_fcfaas_probe_t;
+typedef struct ngx_http_fcfaas_tls_s       ngx_http_fcfaas_tls_t;
 typedef struct ngx_http_fcfaas_state_s     ngx_http_fcfaas_state_t;
 typedef struct ngx_http_fcfaas_refusal_s   ngx_http_fcfaas_refusal_t;
 typedef struct ngx_http_fcfaas_boots_s     ngx_http_fcfaas_boots_t;
-
-
-typedef struct {
-    ngx_array_t                 *etcd;          /* of ngx_str_t, with NUL */
-    ngx_str_t                    etcd_user;
-    ngx_str_t                    etcd_password;
-    ngx_str_t                    etcd_ca;
-    ngx_str_t                    etcd_cert;
-    ngx_str_t                    etcd_key;
-
-    ngx_array_t                 *redis;         /* of ngx_str_t, with NUL */
-    ngx_str_t                    redis_user;
-    ngx_str_t                    redis_password;
-    ngx_int_t                    redis_db;
-
-    ngx_str_t                    prefix;        /* with NUL */
-    ngx_str_t                    token;
-    ngx_int_t                    park_limit_total;  /* 0: none */
-    size_t                       park_memory;       /* in a worker; 0: any */
-    ngx_str_t                    zone_name;
-    size_t                       zone_size;
-    ngx_shm_zone_t              *shm_zone;      /* NULL if not used */
-    ngx_shm_zone_t              *tally_zone;    /* see _tally.h */
-
-    ngx_str_t                    state_file;    /* with NUL; empty: none */
-    ngx_msec_t                   state_interval;
-
-    ngx_http_fcfaas_worker_t    *worker;        /* NULL in the master */
-
-    unsigned                     used:1;        /* "fcfaas" in a location */
-} ngx_http_fcfaas_main_conf_t;
-
-
-typedef struct {
-    ngx_http_complex_value_t    *id;
-    ngx_http_complex_value_t    *sticky;        /* NULL: by chance */
-    ngx_int_t                    strip;         /* segments; or UNSET */
-    ngx_int_t                    capture;       /* the id is this one of
-                                                   "regex"; or UNSET */
-#if (NGX_PCRE)
-    ngx_http_regex_t            *regex;         /* of the location */
-    ngx_int_t                    literal;       /* characters before that
-                                                   capture, a segment: see
-                                                   _function.c; or UNSET */
-#endif
-    ngx_msec_t                   park_timeout;
-    ngx_msec_t                   upgrade_timeout;
-    ngx_int_t                    park_limit;
-    ngx_flag_t                   declared;
-    ngx_flag_t                   error_details;
-    ngx_http_handler_pt          handler;       /* of the location */
-    ngx_int_t                    cpu;
-    ngx_int_t                    memory;
-} ngx_http_fcfaas_loc_conf_t;
+typedef struct ngx_http_fcfaas_nodes_s     ngx_http_fcfaas_nodes_t;
 
 
 typedef struct {
@@ -206,6 +159,7 @@ struct ngx_http_fcfaas_instance_s {
     ngx_http_fcfaas_function_t  *function;
     uint64_t                     serial;        /* never used again */
     ngx_queue_t                  requests;      /* of peers bound to it */
+    ngx_queue_t                  kept;          /* connections: see _keep.c */
     ngx_int_t                    concurrency;   /* -1: the spec's, 0: none */
     socklen_t                    socklen;
     unsigned                     draining:1;
@@ -338,6 +292,7 @@ struct ngx_http_fcfaas_function_s {
     unsigned                     in_visits:1;
     ngx_str_t                    id;            /* in id_data, with NUL */
     ngx_http_fcfaas_worker_t    *worker;
+    ngx_http_fcfaas_tally_t     *tally;         /* NULL: not looked for yet */
     ngx_queue_t                  pools;         /* the newest version first */
     ngx_uint_t                   npools;
     ngx_uint_t                   epoch;         /* another one: requests may
@@ -404,6 +359,8 @@ struct ngx_http_fcfaas_worker_s {
     ngx_msec_t                   share_looked;
     ngx_uint_t                   share_round;
 
+    ngx_http_fcfaas_nodes_t     *nodes;         /* NULL: nobody has asked */
+
     uint64_t                     serial;        /* of the last instance */
     ngx_queue_t                  functions;
     ngx_http_fcfaas_function_t **buckets;
@@ -432,6 +389,8 @@ struct ngx_http_fcfaas_worker_s {
     ngx_queue_t                  visits;        /* see _visit.c */
     ngx_queue_t                  probes;        /* see _probe.c */
     ngx_uint_t                   nprobes;       /* that connect now */
+    ngx_uint_t                   tls;           /* stands before instances */
+    ngx_http_fcfaas_tls_t       *sessions;      /* NULL: none yet */
     ngx_event_t                  kick_event;
     ngx_event_t                  visit_event;
     ngx_http_fcfaas_visit_t      sweep;         /* valid while sweeping */

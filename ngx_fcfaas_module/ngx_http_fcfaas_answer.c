@@ -354,6 +354,16 @@ ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a)
 
 
 void
+ngx_http_fcfaas_answer_certificate(ngx_http_fcfaas_answer_t *a,
+    const ngx_str_t *detail)
+{
+    ngx_http_fcfaas_answer_set(a, NGX_HTTP_BAD_GATEWAY, "certificate",
+        "the instance's node refuses this gateway's certificate", 0);
+    a->detail = *detail;
+}
+
+
+void
 ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
     ngx_http_fcfaas_answer_t *a)
 {

@@ -29,6 +29,9 @@ void ngx_http_fcfaas_answer_redis(ngx_http_fcfaas_answer_t *a,
     ngx_http_fcfaas_worker_t *w);
 void ngx_http_fcfaas_answer_body_gone(ngx_http_fcfaas_answer_t *a);
 void ngx_http_fcfaas_answer_slow(ngx_http_fcfaas_answer_t *a);
+/* detail: which node, and why; it lives as long as the request */
+void ngx_http_fcfaas_answer_certificate(ngx_http_fcfaas_answer_t *a,
+    const ngx_str_t *detail);
 /* the park timeout has passed: what there was no time for */
 void ngx_http_fcfaas_answer_timeout(ngx_http_fcfaas_waiter_t *wt,
     ngx_http_fcfaas_answer_t *a);

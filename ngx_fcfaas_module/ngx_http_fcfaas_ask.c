@@ -24,7 +24,8 @@ static void ngx_http_fcfaas_ask_demand(ngx_http_fcfaas_pool_t *pool,
 static void ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
     const fcf_err_t *err);
 static ngx_uint_t ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err);
-static void ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool);
+static void ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool,
+    ngx_msec_t before);
 static void ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w,
     const fcf_err_t *err);
 static void ngx_http_fcfaas_ask_tick(ngx_event_t *ev);
@@ -179,7 +180,7 @@ ngx_http_fcfaas_ask_done(void *arg, const redisReply *reply,
         ngx_http_fcfaas_ask_bad(w, err);
 
         if (ngx_http_fcfaas_ask_hopeless(err)) {
-            ngx_http_fcfaas_ask_refused(pool);
+            ngx_http_fcfaas_ask_refused(pool, ngx_current_msec);
         }
 
     } else {
@@ -220,12 +221,11 @@ ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err)
     ngx_uint_t  i;
 
     static const char *const  words[] = {
-        "WRONGTYPE", "NOAUTH", "NOPERM", "WRONGPASS",
-        "can't run this command", NULL
+        "WRONGTYPE", "NOPERM", "can't run this command", NULL
     };
 
     if (err->code != FCF_E_REFUSED) {
-        return 0;
+        return err->code == FCF_E_AUTH;
     }
 
     for (i = 0; words[i]; i++) {
@@ -238,8 +238,9 @@ ngx_http_fcfaas_ask_hopeless(const fcf_err_t *err)
 }
 
 
+/* those that wait since before, unless there is something else to hope for */
 static void
-ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool)
+ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool, ngx_msec_t before)
 {
     ngx_http_fcfaas_answer_t  answer;
 
@@ -250,7 +251,7 @@ ngx_http_fcfaas_ask_refused(ngx_http_fcfaas_pool_t *pool)
     }
 
     ngx_http_fcfaas_answer_redis(&answer, pool->worker);
-    ngx_http_fcfaas_refuse_all(pool, ngx_current_msec, &answer);
+    ngx_http_fcfaas_refuse_all(pool, before, &answer);
 }
 
 
@@ -260,7 +261,7 @@ ngx_http_fcfaas_ask_bad(ngx_http_fcfaas_worker_t *w, const fcf_err_t *err)
     w->redis_why.data = w->redis_why_data;
     w->redis_why.len = 0;
 
-    if (err->code == FCF_E_REFUSED) {
+    if (err->code == FCF_E_REFUSED || err->code == FCF_E_AUTH) {
         /* it is there, and the reason is its own */
         w->redis_why.len = fcf_text_clean((char *) w->redis_why_data,
                                           sizeof(w->redis_why_data),
@@ -361,22 +362,14 @@ ngx_http_fcfaas_ask_tick(ngx_event_t *ev)
 }
 
 
-/* those that waited long enough for a Redis that does not answer, with
- * nothing else to hope for */
+/* those that waited long enough for a Redis that does not answer */
 static void
 ngx_http_fcfaas_ask_give_up(ngx_http_fcfaas_pool_t *pool)
 {
-    ngx_http_fcfaas_answer_t  answer;
-
-    if (!ngx_http_fcfaas_past(pool->worker->redis_bad_since
-                              + NGX_HTTP_FCFAAS_GRACE)
-        || ngx_http_fcfaas_slots_ready(pool)
-        || ngx_http_fcfaas_slots_booting(pool))
+    if (ngx_http_fcfaas_past(pool->worker->redis_bad_since
+                             + NGX_HTTP_FCFAAS_GRACE))
     {
-        return;
+        ngx_http_fcfaas_ask_refused(pool, ngx_current_msec
+                                          - NGX_HTTP_FCFAAS_GRACE);
     }
-
-    ngx_http_fcfaas_answer_redis(&answer, pool->worker);
-    ngx_http_fcfaas_refuse_all(pool, ngx_current_msec
-                                       - NGX_HTTP_FCFAAS_GRACE, &answer);
 }

@@ -1,6 +1,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_conf.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_metrics.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_nodes.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_secret.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_status.h"
 
@@ -337,41 +337,6 @@ ngx_http_fcfaas_conf_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_fcfaas_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_upstream_server_t    *us;
-    ngx_http_upstream_srv_conf_t  *uscf;
-
-    uscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_upstream_module);
-
-    if (uscf->peer.init_upstream) {
-        return uscf->peer.init_upstream == ngx_http_fcfaas_init_upstream
-               ? "is duplicate"
-               : "must stand first, before \"keepalive\", and alone as "
-                 "balancer";
-    }
-
-    if (uscf->servers->nelts) {
-        return "takes no \"server\" beside it: instances come from etcd";
-    }
-
-    /* nginx refuses an upstream without servers; this one is never used */
-
-    us = ngx_array_push(uscf->servers);
-    if (us == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(us, sizeof(ngx_http_upstream_server_t));
-
-    uscf->flags = NGX_HTTP_UPSTREAM_CREATE;
-    uscf->peer.init_upstream = ngx_http_fcfaas_init_upstream;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
 ngx_http_fcfaas_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_http_fcfaas_conf_page(cf, ngx_http_fcfaas_status_handler);
@@ -382,6 +347,13 @@ char *
 ngx_http_fcfaas_conf_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_http_fcfaas_conf_page(cf, ngx_http_fcfaas_metrics_handler);
+}
+
+
+char *
+ngx_http_fcfaas_conf_nodes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_fcfaas_conf_page(cf, ngx_http_fcfaas_nodes_handler);
 }
 
 

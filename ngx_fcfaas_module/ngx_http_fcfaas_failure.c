@@ -19,7 +19,7 @@ typedef enum {
 static void ngx_http_fcfaas_failure_hold(ngx_http_fcfaas_pool_t *pool,
     ngx_msec_t ms, ngx_uint_t spaced);
 static void ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_pool_t *pool,
-    const char *error, const char *text);
+    const char *error, const char *text, size_t len);
 static ngx_uint_t ngx_http_fcfaas_failure_count(
     ngx_http_fcfaas_pool_t *pool, const char *name);
 static void ngx_http_fcfaas_failure_judge(ngx_http_fcfaas_pool_t *pool,
@@ -66,7 +66,8 @@ ngx_http_fcfaas_failure(ngx_http_fcfaas_pool_t *pool, const char *request_id,
         return;
     }
 
-    ngx_http_fcfaas_failure_keep(pool, fcf_failure_name(failure->error), text);
+    ngx_http_fcfaas_failure_keep(pool, fcf_failure_name(failure->error), text,
+                                 ngx_strlen(text));
     ngx_http_fcfaas_failure_judge(pool, kind, request_id);
 }
 
@@ -90,7 +91,8 @@ ngx_http_fcfaas_failure_before(ngx_http_fcfaas_pool_t *pool,
     if (ms) {
         pool->failing.row = row;
         ngx_http_fcfaas_failure_keep(pool, fcf_failure_name(failure->error),
-                                     failure->message);
+                                     failure->message,
+                                     ngx_strlen(failure->message));
         ngx_http_fcfaas_failure_hold(pool, ms, 1);
     }
 }
@@ -113,8 +115,18 @@ ngx_http_fcfaas_failure_unreachable(ngx_http_fcfaas_instance_t *instance)
 
     ngx_http_fcfaas_failure_keep(pool,
                                  fcf_failure_name(FCF_FAILURE_NOT_READY),
-                                 text);
+                                 text, ngx_strlen(text));
     (void) ngx_http_fcfaas_failure_count(pool, (char *) instance->worker_id);
+}
+
+
+void
+ngx_http_fcfaas_failure_refused(ngx_http_fcfaas_pool_t *pool,
+    const ngx_str_t *text)
+{
+    ngx_http_fcfaas_failure_keep(pool,
+                                 fcf_failure_name(FCF_FAILURE_NOT_READY),
+                                 (char *) text->data, text->len);
 }
 
 
@@ -209,12 +221,9 @@ ngx_http_fcfaas_failure_hold(ngx_http_fcfaas_pool_t *pool, ngx_msec_t ms,
 
 static void
 ngx_http_fcfaas_failure_keep(ngx_http_fcfaas_pool_t *pool, const char *error,
-    const char *text)
+    const char *text, size_t len)
 {
-    size_t   len;
     u_char  *p;
-
-    len = ngx_strlen(text);
 
     pool->failing.at = ngx_current_msec;
     pool->failing.answer.status = NGX_HTTP_BAD_GATEWAY;

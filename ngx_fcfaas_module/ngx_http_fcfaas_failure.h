@@ -14,6 +14,9 @@ void ngx_http_fcfaas_failure_before(ngx_http_fcfaas_pool_t *pool,
     const fcf_failure_t *failure);
 /* An instance came up, and its port took no connection ever. */
 void ngx_http_fcfaas_failure_unreachable(ngx_http_fcfaas_instance_t *instance);
+/* The certificate of an instance's node is refused: "text" says so. */
+void ngx_http_fcfaas_failure_refused(ngx_http_fcfaas_pool_t *pool,
+    const ngx_str_t *text);
 /* An instance has answered: the row is over. */
 void ngx_http_fcfaas_failure_over(ngx_http_fcfaas_pool_t *pool);
 

@@ -4,9 +4,9 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ctx.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_nodes.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_path.h"
-#include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_phase.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_registry.h"
@@ -19,14 +19,15 @@
 
 
 static ngx_int_t ngx_http_fcfaas_name(ngx_http_request_t *r,
-    ngx_http_fcfaas_ctx_t *ctx);
+    ngx_http_fcfaas_ctx_t *ctx, ngx_http_fcfaas_function_t **f);
 static ngx_int_t ngx_http_fcfaas_bad_name(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
 static ngx_int_t ngx_http_fcfaas_choose(ngx_http_request_t *r,
-    ngx_http_fcfaas_ctx_t *ctx, ngx_http_fcfaas_loc_conf_t *flcf);
+    ngx_http_fcfaas_ctx_t *ctx, ngx_http_fcfaas_loc_conf_t *flcf,
+    ngx_http_fcfaas_function_t *f);
 static ngx_http_fcfaas_function_t *ngx_http_fcfaas_function(
-    ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
-    ngx_http_fcfaas_loc_conf_t *flcf);
+    ngx_http_fcfaas_ctx_t *ctx, ngx_http_fcfaas_loc_conf_t *flcf,
+    ngx_http_fcfaas_function_t *f);
 static ngx_int_t ngx_http_fcfaas_pass(ngx_http_fcfaas_ctx_t *ctx);
 static ngx_int_t ngx_http_fcfaas_cold(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx);
@@ -58,12 +59,13 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
     ngx_int_t                    rc;
     ngx_http_fcfaas_ctx_t       *ctx;
     ngx_http_fcfaas_pool_t      *pool;
+    ngx_http_fcfaas_function_t  *f;
     ngx_http_fcfaas_loc_conf_t  *flcf;
 
     flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
 
     if (flcf->id == NULL) {
-        return NGX_DECLINED;
+        return flcf->node ? ngx_http_fcfaas_nodes_phase(r) : NGX_DECLINED;
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
@@ -80,14 +82,14 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
         }
     }
 
-    rc = ngx_http_fcfaas_name(r, ctx);
+    rc = ngx_http_fcfaas_name(r, ctx, &f);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_fcfaas_choose(r, ctx, flcf);
+        rc = ngx_http_fcfaas_choose(r, ctx, flcf, f);
     }
 
     if (rc == NGX_ERROR) {
@@ -119,13 +121,17 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
 }
 
 
-/* whether there can be such a function; NGX_DECLINED: ctx->waiter.answer says
- * why not */
+/* whether there can be such a function, and the one in the table or NULL;
+ * NGX_DECLINED: ctx->waiter.answer says why not */
 static ngx_int_t
-ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
+    ngx_http_fcfaas_function_t **f)
 {
-    ngx_int_t  rc;
-    fcp_str_t  uri;
+    ngx_int_t                  rc;
+    fcp_str_t                  uri;
+    ngx_http_fcfaas_worker_t  *w;
+
+    w = ctx->conf->worker;
 
     ctx->id = ctx->given;
     rc = ngx_http_fcfaas_route_parse(&ctx->id, &ctx->waiter.version);
@@ -135,7 +141,11 @@ ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
 
     ngx_http_fcfaas_headers_drop(r);
 
-    if (!fcf_id_valid((char *) ctx->id.data, ctx->id.len)) {
+    *f = w ? ngx_http_fcfaas_table_find(w, ctx->id.data, ctx->id.len) : NULL;
+
+    /* no name comes into the table without that */
+
+    if (*f == NULL && !fcf_id_valid((char *) ctx->id.data, ctx->id.len)) {
         return ngx_http_fcfaas_bad_name(r, ctx);
     }
 
@@ -155,7 +165,7 @@ ngx_http_fcfaas_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (ctx->conf->worker == NULL) {
+    if (w == NULL) {
         /* requests come to processes that began with one */
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
                       "fcfaas: this worker has no registry");
@@ -170,6 +180,7 @@ ngx_http_fcfaas_ctx_t *
 ngx_http_fcfaas_handler_passed(ngx_http_request_t *r)
 {
     ngx_http_fcfaas_ctx_t       *ctx;
+    ngx_http_fcfaas_function_t  *f;
     ngx_http_fcfaas_loc_conf_t  *flcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_fcfaas_module);
@@ -187,8 +198,8 @@ ngx_http_fcfaas_handler_passed(ngx_http_request_t *r)
     /* its parent has been here, but things may have changed since */
 
     if (flcf->id == NULL
-        || ngx_http_fcfaas_name(r, ctx) != NGX_OK
-        || ngx_http_fcfaas_choose(r, ctx, flcf) != NGX_OK)
+        || ngx_http_fcfaas_name(r, ctx, &f) != NGX_OK
+        || ngx_http_fcfaas_choose(r, ctx, flcf, f) != NGX_OK)
     {
         return NULL;
     }
@@ -229,17 +240,16 @@ ngx_http_fcfaas_bad_name(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx)
  * there are none */
 static ngx_int_t
 ngx_http_fcfaas_choose(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
-    ngx_http_fcfaas_loc_conf_t *flcf)
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_http_fcfaas_function_t *f)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    sticky;
-    ngx_http_fcfaas_waiter_t    *wt;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_int_t                  rc;
+    ngx_str_t                  sticky;
+    ngx_http_fcfaas_waiter_t  *wt;
 
     wt = &ctx->waiter;
     wt->timeout = flcf->park_timeout;
 
-    f = ngx_http_fcfaas_function(r, ctx, flcf);
+    f = ngx_http_fcfaas_function(ctx, flcf, f);
     if (f == NULL) {
         return NGX_DECLINED;
     }
@@ -268,18 +278,15 @@ ngx_http_fcfaas_choose(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
 }
 
 
-/* NULL: ctx->waiter.answer says why not */
+/* the one in the table, or a new one; NULL: ctx->waiter.answer says why not */
 static ngx_http_fcfaas_function_t *
-ngx_http_fcfaas_function(ngx_http_request_t *r, ngx_http_fcfaas_ctx_t *ctx,
-    ngx_http_fcfaas_loc_conf_t *flcf)
+ngx_http_fcfaas_function(ngx_http_fcfaas_ctx_t *ctx,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_http_fcfaas_function_t *f)
 {
-    ngx_http_fcfaas_worker_t    *w;
-    ngx_http_fcfaas_function_t  *f;
+    ngx_http_fcfaas_worker_t  *w;
 
     w = ctx->conf->worker;
     ctx->waiter.undeclared = !flcf->declared;
-
-    f = ngx_http_fcfaas_table_find(w, ctx->id.data, ctx->id.len);
 
     if (f && !f->declared && !flcf->declared) {
         f->spec.cpu = flcf->cpu;

@@ -60,8 +60,9 @@ ngx_int_t
 ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
     ngx_http_fcfaas_ctx_t *ctx)
 {
-    u_char     *p;
-    ngx_buf_t  *b, *nb;
+    u_char     *p, *start, *last;
+    size_t      size;
+    ngx_buf_t  *b;
     ngx_str_t  *id, *token;
 
     static u_char  version[] = " HTTP/1.";
@@ -85,38 +86,39 @@ ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
 
     p++;
 
-    nb = ngx_create_temp_buf(r->pool, b->last - b->pos
-                                 + sizeof(FCF_HDR_FUNCTION ": " CRLF) - 1
-                                 + id->len
-                                 + sizeof(FCF_HDR_TOKEN ": " CRLF) - 1
-                                 + token->len);
-    if (nb == NULL) {
+    size = b->last - b->pos
+           + sizeof(FCF_HDR_FUNCTION ": " CRLF) - 1 + id->len
+           + sizeof(FCF_HDR_TOKEN ": " CRLF) - 1 + token->len;
+
+    start = ngx_pnalloc(r->pool, size);
+    if (start == NULL) {
         return NGX_ERROR;
     }
 
-    nb->last = ngx_cpymem(nb->last, b->pos, p - b->pos);
+    last = ngx_cpymem(start, b->pos, p - b->pos);
 
-    nb->last = ngx_cpymem(nb->last, FCF_HDR_FUNCTION ": ",
-                          sizeof(FCF_HDR_FUNCTION ": ") - 1);
-    nb->last = ngx_cpymem(nb->last, id->data, id->len);
-    *nb->last++ = CR;
-    *nb->last++ = LF;
+    last = ngx_cpymem(last, FCF_HDR_FUNCTION ": ",
+                      sizeof(FCF_HDR_FUNCTION ": ") - 1);
+    last = ngx_cpymem(last, id->data, id->len);
+    *last++ = CR;
+    *last++ = LF;
 
     if (token->len) {
-        nb->last = ngx_cpymem(nb->last, FCF_HDR_TOKEN ": ",
-                              sizeof(FCF_HDR_TOKEN ": ") - 1);
-        nb->last = ngx_cpymem(nb->last, token->data, token->len);
-        *nb->last++ = CR;
-        *nb->last++ = LF;
+        last = ngx_cpymem(last, FCF_HDR_TOKEN ": ",
+                          sizeof(FCF_HDR_TOKEN ": ") - 1);
+        last = ngx_cpymem(last, token->data, token->len);
+        *last++ = CR;
+        *last++ = LF;
     }
 
-    nb->last = ngx_cpymem(nb->last, p, b->last - p);
+    last = ngx_cpymem(last, p, b->last - p);
 
-    nb->flush = b->flush;
-    nb->last_buf = b->last_buf;
-    nb->last_in_chain = b->last_in_chain;
+    /* start too: nginx goes back there to send it once more */
 
-    r->upstream->request_bufs->buf = nb;
+    b->start = start;
+    b->pos = start;
+    b->last = last;
+    b->end = start + size;
 
     return NGX_OK;
 }

@@ -38,7 +38,7 @@ ngx_http_fcfaas_limit_conf(ngx_http_fcfaas_peer_t *fp)
 }
 
 
-void
+ngx_int_t
 ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp)
 {
     ngx_msec_t           ms;
@@ -47,23 +47,31 @@ ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp)
     r = fp->ctx->request;
     ms = fp->ctx->waiter.pool->function->spec.timeout_s * 1000;
 
-    if (ms == 0 || r != r->main || fp->limit.timer_set) {
-        return;
+    if (ms == 0 || r != r->main) {
+        return NGX_OK;
     }
 
-    fp->limit.handler = ngx_http_fcfaas_limit_handler;
-    fp->limit.data = (void *) &ngx_http_fcfaas_no_connection;
-    fp->limit.log = r->connection->log;
+    if (fp->limit == NULL) {
+        fp->limit = ngx_http_fcfaas_peer_event(fp,
+                                               ngx_http_fcfaas_limit_handler);
+        if (fp->limit == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
-    ngx_add_timer(&fp->limit, ms);
+    if (!fp->limit->timer_set) {
+        ngx_add_timer(fp->limit, ms);
+    }
+
+    return NGX_OK;
 }
 
 
 void
 ngx_http_fcfaas_limit_stop(ngx_http_fcfaas_peer_t *fp)
 {
-    if (fp->limit.timer_set) {
-        ngx_del_timer(&fp->limit);
+    if (fp->limit && fp->limit->timer_set) {
+        ngx_del_timer(fp->limit);
     }
 }
 
@@ -95,21 +103,8 @@ void
 ngx_http_fcfaas_limit_over(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc)
 {
-    if (ngx_http_fcfaas_wait_stale(fp, NGX_HTTP_UPSTREAM_FT_TIMEOUT)
-        || ngx_http_fcfaas_wait_conf(fp) != NGX_OK)
-    {
-        pc->tries = 0;
-        return;
-    }
-
-    /* nginx comes to peer.get once more, whatever the method */
-
     ngx_http_fcfaas_answer_slow(&fp->ctx->waiter.answer);
-
-    fp->ended = 1;
-    fp->reinit = 1;
-    fp->upstream->request_sent = 0;
-    pc->tries = 1;
+    ngx_http_fcfaas_wait_last(fp, pc, NGX_HTTP_UPSTREAM_FT_TIMEOUT);
 }
 
 
@@ -122,7 +117,7 @@ ngx_http_fcfaas_limit_handler(ngx_event_t *ev)
     ngx_http_fcfaas_peer_t    *fp;
     ngx_http_fcfaas_answer_t   answer;
 
-    fp = ngx_queue_data(ev, ngx_http_fcfaas_peer_t, limit);
+    fp = ngx_http_fcfaas_peer_of(ev);
     u = fp->upstream;
     r = fp->ctx->request;
     c = r->connection;

@@ -12,8 +12,8 @@
 
 /* for init_peer: the conf that u->conf is to be */
 ngx_int_t ngx_http_fcfaas_limit_conf(ngx_http_fcfaas_peer_t *fp);
-/* once more does nothing */
-void ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp);
+/* once more does nothing; NGX_ERROR: out of memory */
+ngx_int_t ngx_http_fcfaas_limit_start(ngx_http_fcfaas_peer_t *fp);
 void ngx_http_fcfaas_limit_stop(ngx_http_fcfaas_peer_t *fp);
 /* an upgraded connection has an idle limit instead */
 ngx_int_t ngx_http_fcfaas_limit_upgrade(ngx_http_fcfaas_peer_t *fp);

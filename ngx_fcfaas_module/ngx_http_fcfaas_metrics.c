@@ -57,6 +57,7 @@ ngx_int_t
 ngx_http_fcfaas_metrics_handler(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
+    ngx_str_t                   arg;
     ngx_pool_cleanup_t         *cln;
     ngx_http_fcfaas_metrics_t  *m;
 
@@ -81,6 +82,12 @@ ngx_http_fcfaas_metrics_handler(ngx_http_request_t *r)
     m->conf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
     m->last = &m->out;
     m->n = ngx_http_fcfaas_tally_count(m->conf->tally_zone);
+
+    if (ngx_http_arg(r, (u_char *) "buckets", sizeof("buckets") - 1, &arg)
+        == NGX_OK)
+    {
+        m->brief = (arg.len == 2 && ngx_strncmp(arg.data, "no", 2) == 0);
+    }
 
     m->event.handler = ngx_http_fcfaas_metrics_event;
     m->event.data = m;
@@ -311,6 +318,10 @@ ngx_http_fcfaas_metrics_hist(ngx_http_fcfaas_metrics_t *m, const char *name,
         n += hist->n[i];
         us = ngx_http_fcfaas_tally_bounds[i];
 
+        if (m->brief) {
+            continue;
+        }
+
         if (us % 1000000 == 0) {
             ngx_http_fcfaas_metrics_add(m,
                               "%s_bucket{function=\"%s\",le=\"%uD\"} %uL\n",
@@ -326,11 +337,16 @@ ngx_http_fcfaas_metrics_hist(ngx_http_fcfaas_metrics_t *m, const char *name,
 
     n += hist->n[i];
 
+    if (!m->brief) {
+        ngx_http_fcfaas_metrics_add(m,
+                         "%s_bucket{function=\"%s\",le=\"+Inf\"} %uL\n",
+                         name, function, n);
+    }
+
     ngx_http_fcfaas_metrics_add(m,
-                    "%s_bucket{function=\"%s\",le=\"+Inf\"} %uL\n"
                     "%s_sum{function=\"%s\"} %uL.%03uL\n"
                     "%s_count{function=\"%s\"} %uL\n",
-                    name, function, n, name, function, hist->sum / 1000,
+                    name, function, hist->sum / 1000,
                     hist->sum % 1000, name, function, n);
 }
 

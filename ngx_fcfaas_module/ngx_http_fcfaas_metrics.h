@@ -24,6 +24,7 @@ typedef struct {
     ngx_uint_t                   n;             /* functions, as of then */
     ngx_event_t                  event;
     unsigned                     failed:1;
+    unsigned                     brief:1;       /* without buckets */
 } ngx_http_fcfaas_metrics_t;
 
 /* of at most NGX_HTTP_FCFAAS_METRICS_LINE bytes; text: as ngx_sprintf()'s */

@@ -6,11 +6,13 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_conf.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_function.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_nodes.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_state.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_tally.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_trace.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_traffic.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_upstream.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_variables.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
@@ -107,8 +109,8 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       NULL },
 
     { ngx_string("fcfaas"),
-      NGX_HTTP_UPS_CONF|NGX_CONF_NOARGS,
-      ngx_http_fcfaas_conf_upstream,
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
+      ngx_http_fcfaas_upstream_conf,
       0,
       0,
       NULL },
@@ -176,6 +178,20 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       0,
       NULL },
 
+    { ngx_string("fcfaas_nodes"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_fcfaas_conf_nodes,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("fcfaas_node"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_fcfaas_nodes_conf_node,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_fcfaas_loc_conf_t, node),
+      NULL },
+
     { ngx_string("fcfaas_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_fcfaas_conf_status,
@@ -194,7 +210,7 @@ static ngx_http_module_t  ngx_http_fcfaas_module_ctx = {
     ngx_http_fcfaas_create_main_conf,      /* create main configuration */
     ngx_http_fcfaas_init_main_conf,        /* init main configuration */
 
-    NULL,                                  /* create server configuration */
+    ngx_http_fcfaas_upstream_create_conf,  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
     ngx_http_fcfaas_create_loc_conf,       /* create location configuration */
@@ -225,6 +241,10 @@ ngx_http_fcfaas_preconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_fcfaas_nodes_add_variables(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_fcfaas_trace_add_variables(cf);
 }
 
@@ -250,6 +270,10 @@ ngx_http_fcfaas_postconfiguration(ngx_conf_t *cf)
 
     if (!fmcf->used) {
         return NGX_OK;
+    }
+
+    if (ngx_http_fcfaas_upstream_check(cf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -387,6 +411,13 @@ ngx_http_fcfaas_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_fcfaas_function_merge(cf, prev, conf);
+
+    if (conf->id && conf->node) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "location \"%V\" has both \"fcfaas\" and "
+                      "\"fcfaas_node\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->id) {
         ngx_http_fcfaas_reply_merge(cf);

@@ -1,8 +1,10 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_cert.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_keep.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
@@ -10,6 +12,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_stale.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_tls.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
@@ -18,8 +21,6 @@
 #define NGX_HTTP_FCFAAS_STATES  32
 
 
-static ngx_int_t ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
-    ngx_http_upstream_srv_conf_t *us);
 static ngx_int_t ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc,
     void *data);
 static ngx_int_t ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
@@ -32,69 +33,34 @@ static void ngx_http_fcfaas_peer_failed(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
-#if (NGX_SSL || NGX_COMPAT)
-static ngx_int_t ngx_http_fcfaas_peer_set_session(ngx_peer_connection_t *pc,
-    void *data);
-static void ngx_http_fcfaas_peer_save_session(ngx_peer_connection_t *pc,
-    void *data);
-#endif
 
 
 ngx_int_t
-ngx_http_fcfaas_init_upstream(ngx_conf_t *cf,
+ngx_http_fcfaas_peer_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
-#if (NGX_HTTP_UPSTREAM_ZONE)
-    if (us->shm_zone) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"zone\" has no use beside \"fcfaas\" in upstream "
-                      "\"%V\" in %s:%ui", &us->host, us->file_name, us->line);
-        return NGX_ERROR;
-    }
-#endif
-
-    if (us->servers->nelts > 1) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"server\" has no use beside \"fcfaas\" in upstream "
-                      "\"%V\" in %s:%ui", &us->host, us->file_name, us->line);
-        return NGX_ERROR;
-    }
-
-#if (nginx_version >= 1029007)
-
-    /* "keepalive" no longer stands in as a balancer, so it is not that */
-
-    if (us->peer.init_upstream != ngx_http_fcfaas_init_upstream) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"sticky\", or another balancer, has no use beside "
-                      "\"fcfaas\" in upstream \"%V\" in %s:%ui",
-                      &us->host, us->file_name, us->line);
-        return NGX_ERROR;
-    }
-
-#endif
-
-    us->peer.init = ngx_http_fcfaas_init_peer;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
-    ngx_http_upstream_srv_conf_t *us)
-{
-    ngx_http_upstream_t     *u;
-    ngx_http_fcfaas_ctx_t   *ctx;
-    ngx_http_fcfaas_peer_t  *fp;
+    ngx_http_upstream_t         *u;
+    ngx_http_fcfaas_ctx_t       *ctx;
+    ngx_http_fcfaas_keep_t      *keep;
+    ngx_http_fcfaas_peer_t      *fp;
+    ngx_http_fcfaas_loc_conf_t  *flcf;
 
     u = r->upstream;
     ctx = ngx_http_fcfaas_handler_passed(r);
 
     if (ctx == NULL) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "upstream \"%V\" is for locations with \"fcfaas\" only",
-                      &us->host);
+        flcf = ngx_http_get_module_loc_conf(r, ngx_http_fcfaas_module);
+
+        if (flcf->id == NULL) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "upstream \"%V\" is for locations with \"fcfaas\" "
+                          "only", &us->host);
+        } else {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "fcfaas: a subrequest's function is not there any "
+                          "more");
+        }
+
         return NGX_ERROR;
     }
 
@@ -105,6 +71,8 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
 
     fp->ctx = ctx;
     fp->upstream = u;
+    keep = ngx_http_conf_upstream_srv_conf(us, ngx_http_fcfaas_module);
+    fp->keep = keep->max ? keep : NULL;
     fp->own_conf = u->conf;
     fp->bell = (ngx_socket_t) -1;
     fp->process_header = u->process_header;
@@ -129,8 +97,8 @@ ngx_http_fcfaas_init_peer(ngx_http_request_t *r,
     u->peer.tries = NGX_HTTP_FCFAAS_TRIES;
 
 #if (NGX_SSL || NGX_COMPAT)
-    u->peer.set_session = ngx_http_fcfaas_peer_set_session;
-    u->peer.save_session = ngx_http_fcfaas_peer_save_session;
+    u->peer.set_session = ngx_http_fcfaas_tls_set_session;
+    u->peer.save_session = ngx_http_fcfaas_tls_save_session;
 #endif
 
     ngx_http_fcfaas_count(ctx->waiter.pool->worker, PASSED);
@@ -210,12 +178,18 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
 
     wt->attempts++;
 
-    ngx_http_fcfaas_limit_start(fp);
+    if (ngx_http_fcfaas_limit_start(fp) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pc->log, 0,
                    "fcfaas peer: \"%V\" at %V", &ctx->id, &instance->name);
 
-    return ngx_http_fcfaas_peer_name(fp, pc);
+    if (ngx_http_fcfaas_peer_name(fp, pc) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return fp->keep ? ngx_http_fcfaas_keep_take(fp, pc) : NGX_OK;
 }
 
 
@@ -224,34 +198,26 @@ static ngx_int_t
 ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc)
 {
-    ngx_str_t  *name;
+    ngx_str_t  *name, *known;
 
-    name = &fp->name;
+    known = &fp->instance->name;
 
     if (pc->name
-        && pc->name->len == fp->instance->name.len
-        && ngx_memcmp(pc->name->data, fp->instance->name.data,
-                      pc->name->len) == 0)
+        && pc->name->len == known->len
+        && ngx_memcmp(pc->name->data, known->data, known->len) == 0)
     {
         /* the same again */
         return NGX_OK;
     }
 
-    if (name->len == 0) {
-        name->data = fp->name_data;
-
-    } else {
-        name = ngx_palloc(fp->ctx->request->pool,
-                          sizeof(ngx_str_t) + NGX_SOCKADDR_STRLEN);
-        if (name == NULL) {
-            return NGX_ERROR;
-        }
-
-        name->data = (u_char *) name + sizeof(ngx_str_t);
+    name = ngx_palloc(fp->ctx->request->pool, sizeof(ngx_str_t) + known->len);
+    if (name == NULL) {
+        return NGX_ERROR;
     }
 
-    name->len = fp->instance->name.len;
-    ngx_memcpy(name->data, fp->instance->name.data, name->len);
+    name->len = known->len;
+    name->data = (u_char *) name + sizeof(ngx_str_t);
+    ngx_memcpy(name->data, known->data, known->len);
 
     pc->name = name;
     fp->ctx->instance = *name;
@@ -303,14 +269,22 @@ ngx_http_fcfaas_peer_free(ngx_peer_connection_t *pc, void *data,
 
     ended = 1;
 
+    if ((state & NGX_PEER_FAILED) == 0) {
+        ngx_http_fcfaas_keep_give(fp, pc);
+    }
+
     if ((state & (NGX_PEER_FAILED|NGX_PEER_NEXT)) == 0) {
         ngx_http_fcfaas_limit_stop(fp);
 
     } else if (fp->unsent) {
         ended = 0;
 
+    } else if (state & NGX_PEER_NEXT) {
+        ngx_http_fcfaas_peer_failed(fp, pc);
+
     } else if (pc->connection == NULL || pc->connection->sent == 0) {
         ngx_http_fcfaas_peer_refused(fp);
+        ngx_http_fcfaas_cert_theirs(fp, pc);
         ngx_http_fcfaas_peer_again(fp, pc);
         ended = 0;
 
@@ -395,6 +369,7 @@ static void
 ngx_http_fcfaas_peer_failed(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc)
 {
+    ngx_connection_t          *c;
     ngx_http_fcfaas_waiter_t  *wt;
 
     wt = &fp->ctx->waiter;
@@ -403,37 +378,21 @@ ngx_http_fcfaas_peer_failed(ngx_http_fcfaas_peer_t *fp,
         pc->tries--;
     }
 
-    if (!pc->cached
+    if ((!pc->cached || fp->answered)
         && wt->nfailed < sizeof(wt->failed) / sizeof(wt->failed[0]))
     {
         wt->failed[wt->nfailed++] = fp->instance->serial;
     }
 
-    if (pc->connection->read->timedout || pc->connection->write->timedout) {
+    c = pc->connection;
+
+    if (c && (c->read->timedout || c->write->timedout)) {
         ngx_http_fcfaas_limit_over(fp, pc);
+
+    } else {
+        ngx_http_fcfaas_cert_ours(fp, pc);
     }
 }
-
-
-#if (NGX_SSL || NGX_COMPAT)
-
-/* TLS sessions are not kept: an instance, and with it its port, may be another
- * one by the next time */
-
-static ngx_int_t
-ngx_http_fcfaas_peer_set_session(ngx_peer_connection_t *pc, void *data)
-{
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_fcfaas_peer_save_session(ngx_peer_connection_t *pc, void *data)
-{
-    /* void */
-}
-
-#endif
 
 
 void

@@ -167,6 +167,7 @@ ngx_http_fcfaas_pick_insert(ngx_http_fcfaas_pick_t *pick,
 
     case NGX_HTTP_FCFAAS_ASIDE:
         ngx_queue_insert_tail(&pick->aside[cell->kind], &cell->queue);
+        pick->naside++;
         break;
     }
 
@@ -185,6 +186,10 @@ ngx_http_fcfaas_pick_remove(ngx_http_fcfaas_pick_t *pick,
 
     pick->free -= cell->free;
     cell->free = 0;
+
+    if (cell->place == NGX_HTTP_FCFAAS_ASIDE) {
+        pick->naside--;
+    }
 
     if (cell->place != NGX_HTTP_FCFAAS_ROOM) {
         ngx_queue_remove(&cell->queue);
@@ -307,6 +312,10 @@ ngx_http_fcfaas_pick_due(ngx_http_fcfaas_pick_t *pick, ngx_msec_t now)
 {
     ngx_uint_t               i;
     ngx_http_fcfaas_cell_t  *cell;
+
+    if (pick->naside == 0) {
+        return NULL;
+    }
 
     for (i = 0; i < NGX_HTTP_FCFAAS_NASIDE; i++) {
 

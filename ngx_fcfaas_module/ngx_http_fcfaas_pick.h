@@ -82,11 +82,12 @@ typedef struct {
 
 typedef struct {
     ngx_http_fcfaas_rank_t      ranks[2];   /* as usual; last resorts */
+    uint64_t                    free;       /* slots */
+    ngx_uint_t                  naside;     /* cells in all lists of aside */
     ngx_queue_t                 trial;
     ngx_queue_t                 full;
     ngx_queue_t                 out;
     ngx_queue_t                 aside[NGX_HTTP_FCFAAS_NASIDE];
-    uint64_t                    free;       /* slots */
 } ngx_http_fcfaas_pick_t;
 
 /* 1: not this one, for the request that asks */

@@ -14,6 +14,8 @@
 #define NGX_HTTP_FCFAAS_PROBE_LATER      50
 /* what an agent needs to take a new lease and put its instances again */
 #define NGX_HTTP_FCFAAS_ORPHAN_COUNTS  3000
+/* how long an orphan is kept behind TLS, without a request that proves it */
+#define NGX_HTTP_FCFAAS_ORPHAN_TLS     10000
 
 
 struct ngx_http_fcfaas_probe_s {
@@ -22,6 +24,7 @@ struct ngx_http_fcfaas_probe_s {
     ngx_peer_connection_t        peer;          /* connection: under way */
     ngx_event_t                  timer;
     ngx_msec_t                   since;
+    ngx_msec_t                   heard;         /* its last answer */
     unsigned                     denied:1;
 };
 
@@ -30,6 +33,8 @@ static void ngx_http_fcfaas_probe_timer_handler(ngx_event_t *ev);
 static void ngx_http_fcfaas_probe_connect(ngx_http_fcfaas_probe_t *probe);
 static void ngx_http_fcfaas_probe_handler(ngx_event_t *ev);
 static ngx_err_t ngx_http_fcfaas_probe_error(ngx_connection_t *c);
+static ngx_uint_t ngx_http_fcfaas_probe_unheard(
+    ngx_http_fcfaas_probe_t *probe);
 static void ngx_http_fcfaas_probe_good(ngx_http_fcfaas_probe_t *probe);
 static void ngx_http_fcfaas_probe_bad(ngx_http_fcfaas_probe_t *probe,
     const char *why);
@@ -58,6 +63,7 @@ ngx_http_fcfaas_probe_orphan(ngx_http_fcfaas_instance_t *instance)
 
     probe->instance = instance;
     probe->since = ngx_current_msec;
+    probe->heard = ngx_current_msec;
     probe->timer.handler = ngx_http_fcfaas_probe_timer_handler;
     probe->timer.data = (void *) &ngx_http_fcfaas_no_connection;
     probe->timer.log = w->log;
@@ -115,6 +121,15 @@ ngx_http_fcfaas_probe_denied(ngx_http_fcfaas_instance_t *instance)
 
     if (!probe->timer.posted) {
         ngx_post_event(&probe->timer, &ngx_posted_events);
+    }
+}
+
+
+void
+ngx_http_fcfaas_probe_heard(ngx_http_fcfaas_instance_t *instance)
+{
+    if (instance->probe) {
+        instance->probe->heard = ngx_current_msec;
     }
 }
 
@@ -277,6 +292,21 @@ ngx_http_fcfaas_probe_handler(ngx_event_t *ev)
 }
 
 
+/*
+ * Where TLS ends in front of the ports of instances, that takes connections
+ * whether there is an instance or not: only an answer proves one, and a request
+ * inside, whose connection would have ended.
+ */
+
+static ngx_uint_t
+ngx_http_fcfaas_probe_unheard(ngx_http_fcfaas_probe_t *probe)
+{
+    return probe->instance->function->worker->tls
+           && ngx_queue_empty(&probe->instance->requests)
+           && ngx_http_fcfaas_past(probe->heard + NGX_HTTP_FCFAAS_ORPHAN_TLS);
+}
+
+
 static ngx_err_t
 ngx_http_fcfaas_probe_error(ngx_connection_t *c)
 {
@@ -302,6 +332,11 @@ ngx_http_fcfaas_probe_good(ngx_http_fcfaas_probe_t *probe)
 
     instance = probe->instance;
     f = instance->function;
+
+    if (ngx_http_fcfaas_probe_unheard(probe)) {
+        ngx_http_fcfaas_probe_bad(probe, "only its node's TLS answers");
+        return;
+    }
 
     ngx_http_fcfaas_probe_close(probe);
     ngx_add_timer(&probe->timer, NGX_HTTP_FCFAAS_PROBE_AGAIN);

@@ -4,7 +4,8 @@
  * instance's port is asked first: if it does not take a connection within a
  * second, requests inside that have no byte of an answer fail, and it goes;
  * else they go on, and it is a last resort for others ("orphan") as long as
- * its port answers and etcd does not know better.
+ * its port answers and etcd does not know better.  Behind TLS, that is as long
+ * as requests are answered.
  */
 
 #ifndef _NGX_HTTP_FCFAAS_PROBE_H_INCLUDED_
@@ -19,6 +20,9 @@ void ngx_http_fcfaas_probe_adopt(ngx_http_fcfaas_instance_t *instance);
 /* An orphan has said itself that it is not there for this function: it goes,
  * from the loop. */
 void ngx_http_fcfaas_probe_denied(ngx_http_fcfaas_instance_t *instance);
+
+/* it, orphan or not, has answered a request */
+void ngx_http_fcfaas_probe_heard(ngx_http_fcfaas_instance_t *instance);
 
 /* for the table: the instance is taken out */
 void ngx_http_fcfaas_probe_stop(ngx_http_fcfaas_instance_t *instance);

@@ -13,6 +13,7 @@ extern ngx_module_t  ngx_http_proxy_module;
 
 static ngx_table_elt_t *ngx_http_fcfaas_reply_find(
     ngx_http_upstream_t *u);
+static void ngx_http_fcfaas_reply_heard(ngx_http_fcfaas_peer_t *fp);
 static ngx_int_t ngx_http_fcfaas_reply_unsent(ngx_http_request_t *r,
     ngx_http_fcfaas_peer_t *fp, ngx_table_elt_t *h);
 
@@ -73,6 +74,8 @@ ngx_http_fcfaas_reply_header(ngx_http_request_t *r)
         }
     }
 
+    ngx_http_fcfaas_reply_heard(fp);
+
     if (fp->instance && !fp->instance->proven) {
         fp->instance->proven = 1;
         ngx_http_fcfaas_failure_over(fp->instance->pool);
@@ -108,6 +111,24 @@ ngx_http_fcfaas_reply_reinit(ngx_http_request_t *r)
     u->process_header = ngx_http_fcfaas_reply_header;
 
     return rc;
+}
+
+
+static void
+ngx_http_fcfaas_reply_heard(ngx_http_fcfaas_peer_t *fp)
+{
+    if (fp->instance == NULL) {
+        /* out of nginx's cache */
+        return;
+    }
+
+#if (NGX_SSL || NGX_COMPAT)
+    if (fp->upstream->peer.connection->ssl) {
+        fp->ctx->waiter.pool->worker->tls = 1;
+    }
+#endif
+
+    ngx_http_fcfaas_probe_heard(fp->instance);
 }
 
 

@@ -27,7 +27,7 @@ ngx_http_fcfaas_route_parse(ngx_str_t *id, int64_t *version)
 
     *version = 0;
 
-    at = ngx_strlchr(id->data, id->data + id->len, '@');
+    at = id->len ? memchr(id->data, '@', id->len) : NULL;
 
     if (at == NULL) {
         return NGX_OK;

@@ -1,5 +1,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_boots.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_keep.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
@@ -330,6 +331,7 @@ ngx_http_fcfaas_table_instance_add(ngx_http_fcfaas_pool_t *pool,
     instance->function = f;
     instance->name.data = instance->name_data;
     ngx_queue_init(&instance->requests);
+    ngx_queue_init(&instance->kept);
 
     ngx_http_fcfaas_names_add(&f->instances, &instance->entry,
                               instance->worker_id);
@@ -393,6 +395,7 @@ ngx_http_fcfaas_table_instance_del(ngx_http_fcfaas_instance_t *instance)
     instance->pool->nlisted--;
     instance->gone = 1;
 
+    ngx_http_fcfaas_keep_end(instance);
     ngx_http_fcfaas_names_del(&f->instances, &instance->entry);
     ngx_http_fcfaas_boots_instance(f, instance->worker_id, 0);
 

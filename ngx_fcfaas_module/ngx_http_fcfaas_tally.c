@@ -21,6 +21,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_fcfaas_tally_init(ngx_shm_zone_t *zone, void *data);
+static ngx_http_fcfaas_tally_t *ngx_http_fcfaas_tally_of(
+    ngx_http_fcfaas_ctx_t *ctx);
 static ngx_http_fcfaas_tally_t *ngx_http_fcfaas_tally_find(
     ngx_http_fcfaas_main_conf_t *fmcf, ngx_str_t *id);
 static ngx_http_fcfaas_tally_t *ngx_http_fcfaas_tally_add(
@@ -104,7 +106,7 @@ ngx_http_fcfaas_tally_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    tally = ngx_http_fcfaas_tally_find(ctx->conf, &ctx->id);
+    tally = ngx_http_fcfaas_tally_of(ctx);
 
     status = r->err_status ? r->err_status : r->headers_out.status;
     status = status >= 100 && status < 600 ? status / 100 - 1 : 4;
@@ -168,6 +170,33 @@ ngx_http_fcfaas_tally_observe(ngx_http_fcfaas_tally_hist_t *hist,
     if (ms) {
         ngx_http_fcfaas_tally_inc(&hist->sum, ms);
     }
+}
+
+
+static ngx_http_fcfaas_tally_t *
+ngx_http_fcfaas_tally_of(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_tally_t      *tally;
+    ngx_http_fcfaas_function_t   *f;
+    ngx_http_fcfaas_tally_shm_t  *shm;
+
+    /* without a worker the table has gone, and the function with it */
+
+    f = ctx->waiter.pool && ctx->conf->worker ? ctx->waiter.pool->function
+                                              : NULL;
+    if (f && f->tally) {
+        return f->tally;
+    }
+
+    tally = ngx_http_fcfaas_tally_find(ctx->conf, &ctx->id);
+    shm = ctx->conf->tally_zone->data;
+
+    if (f && tally != &shm->entries[0]) {
+        /* it stays there */
+        f->tally = tally;
+    }
+
+    return tally;
 }
 
 

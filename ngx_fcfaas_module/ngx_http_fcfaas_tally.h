@@ -22,14 +22,14 @@ typedef struct {
     uint64_t    sum;                                    /* ms */
 } ngx_http_fcfaas_tally_hist_t;
 
-typedef struct {
+struct ngx_http_fcfaas_tally_s {
     uint64_t    requests[NGX_HTTP_FCFAAS_TALLY_CLASSES][2];
                                         /* by class of status; warm, cold */
     ngx_http_fcfaas_tally_hist_t  wait;         /* for an instance */
     ngx_http_fcfaas_tally_hist_t  overhead;     /* all but the time inside
                                                    instances */
     u_char      name[FCF_ID_MAX + 1];
-} ngx_http_fcfaas_tally_t;
+};
 
 /* the shared memory, at configuration */
 ngx_int_t ngx_http_fcfaas_tally_zone(ngx_conf_t *cf,

@@ -124,7 +124,7 @@ static ngx_int_t
 ngx_http_fcfaas_uri_segment(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *segment)
 {
-    u_char  *p, *last;
+    u_char  *p;
     size_t   literal;
 
     literal = (size_t) flcf->literal;
@@ -138,10 +138,13 @@ ngx_http_fcfaas_uri_segment(ngx_http_request_t *r,
     }
 
     segment->data = r->uri.data + literal;
-    last = r->uri.data + r->uri.len;
+    segment->len = r->uri.len - literal;
 
-    p = ngx_strlchr(segment->data, last, '/');
-    segment->len = (p ? p : last) - segment->data;
+    p = memchr(segment->data, '/', segment->len);
+
+    if (p) {
+        segment->len = p - segment->data;
+    }
 
     return NGX_OK;
 }
@@ -195,21 +198,20 @@ ngx_http_fcfaas_uri_raw(ngx_http_request_t *r, size_t cut, ngx_str_t *path)
         return NGX_DECLINED;
     }
 
+    if (r->uri.data == r->unparsed_uri.data) {
+
+        /* as it is almost always: there was nothing to decode, and nginx's
+         * parser left it where the client wrote it */
+
+        path->data = r->uri.data + cut;
+        path->len = r->uri.len - cut;
+        return NGX_OK;
+    }
+
     uri = ngx_http_fcfaas_path_str(&r->unparsed_uri);
 
     raw.data = r->unparsed_uri.data;
     raw.len = fcp_path_len(&uri);
-
-    if (raw.len == r->uri.len
-        && ngx_memcmp(raw.data, r->uri.data, raw.len) == 0
-        && ngx_strlchr(raw.data, raw.data + raw.len, '%') == NULL)
-    {
-        /* as it is almost always: each character stands for itself */
-
-        path->data = raw.data + cut;
-        path->len = raw.len - cut;
-        return NGX_OK;
-    }
 
     return ngx_http_fcfaas_path_rest(r, &raw, cut, path);
 }

@@ -72,7 +72,13 @@ ngx_int_t
 ngx_http_fcfaas_wait_answer(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc)
 {
-    if (ngx_http_fcfaas_wait_stale(fp, NGX_HTTP_UPSTREAM_FT_NOLIVE)
+    if (fp->end == NULL) {
+        fp->end = ngx_http_fcfaas_peer_event(fp,
+                                             ngx_http_fcfaas_wait_end_handler);
+    }
+
+    if (fp->end == NULL
+        || ngx_http_fcfaas_wait_stale(fp, NGX_HTTP_UPSTREAM_FT_NOLIVE)
         || ngx_http_fcfaas_wait_conf(fp) != NGX_OK
         || ngx_http_fcfaas_wait_connection(fp, pc) != NGX_OK)
     {
@@ -84,11 +90,7 @@ ngx_http_fcfaas_wait_answer(ngx_http_fcfaas_peer_t *fp,
      * what stands in for a connection here */
     fp->ctx->request->read_event_handler = ngx_http_block_reading;
 
-    fp->end.handler = ngx_http_fcfaas_wait_end_handler;
-    fp->end.data = (void *) &ngx_http_fcfaas_no_connection;
-    fp->end.log = fp->ctx->request->connection->log;
-
-    ngx_post_event(&fp->end, &ngx_posted_events);
+    ngx_post_event(fp->end, &ngx_posted_events);
 
     return NGX_AGAIN;
 }
@@ -99,7 +101,7 @@ ngx_http_fcfaas_wait_end_handler(ngx_event_t *ev)
 {
     ngx_http_fcfaas_peer_t  *fp;
 
-    fp = ngx_queue_data(ev, ngx_http_fcfaas_peer_t, end);
+    fp = ngx_http_fcfaas_peer_of(ev);
 
     if (fp->upstream->cleanup) {
         ngx_http_fcfaas_wait_end(fp);
@@ -132,6 +134,24 @@ ngx_http_fcfaas_wait_stale(ngx_http_fcfaas_peer_t *fp, ngx_uint_t ft_type)
 #else
     return 0;
 #endif
+}
+
+
+void
+ngx_http_fcfaas_wait_last(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc, ngx_uint_t ft_type)
+{
+    if (ngx_http_fcfaas_wait_stale(fp, ft_type)
+        || ngx_http_fcfaas_wait_conf(fp) != NGX_OK)
+    {
+        pc->tries = 0;
+        return;
+    }
+
+    fp->ended = 1;
+    fp->reinit = 1;
+    fp->upstream->request_sent = 0;
+    pc->tries = 1;
 }
 
 
@@ -343,8 +363,8 @@ ngx_http_fcfaas_wait_close(ngx_http_fcfaas_peer_t *fp)
 void
 ngx_http_fcfaas_wait_cleanup(ngx_http_fcfaas_peer_t *fp)
 {
-    if (fp->end.posted) {
-        ngx_delete_posted_event(&fp->end);
+    if (fp->end && fp->end->posted) {
+        ngx_delete_posted_event(fp->end);
     }
 
     ngx_http_fcfaas_wait_close(fp);

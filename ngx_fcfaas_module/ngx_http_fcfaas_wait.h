@@ -17,6 +17,11 @@ ngx_int_t ngx_http_fcfaas_wait_busy(ngx_peer_connection_t *pc);
 ngx_uint_t ngx_http_fcfaas_wait_stale(ngx_http_fcfaas_peer_t *fp,
     ngx_uint_t ft_type);
 
+/* A request that has failed so is not tried again: ctx->waiter.answer ends it
+ * when nginx asks for the next peer, which it does whatever the method. */
+void ngx_http_fcfaas_wait_last(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc, ngx_uint_t ft_type);
+
 /* peer.get runs again: puts back what waiting has changed. */
 void ngx_http_fcfaas_wait_over(ngx_http_fcfaas_peer_t *fp);
 

@@ -1,6 +1,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_loop.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_nodes.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pool.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_probe.h"
@@ -8,6 +9,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_state.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_table.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_tls.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_visit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
@@ -261,7 +263,9 @@ ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle)
         fcf_redis_free(w->redis);
     }
 
+    ngx_http_fcfaas_nodes_done(w);
     ngx_http_fcfaas_probe_done(w);
+    ngx_http_fcfaas_tls_done(w);
     ngx_http_fcfaas_visit_done(w);
     ngx_http_fcfaas_share_stop(w);
     ngx_http_fcfaas_loop_destroy(w->loop);
@@ -332,6 +336,7 @@ ngx_http_fcfaas_worker_tick(ngx_event_t *ev)
 
     w = ngx_queue_data(ev, ngx_http_fcfaas_worker_t, tick);
 
+    w->stat = ngx_http_fcfaas_zone_again(w->conf->shm_zone, w->stat);
     ngx_http_fcfaas_worker_report(w);
 
     ngx_add_timer(ev, NGX_HTTP_FCFAAS_TICK);

@@ -24,7 +24,13 @@ static ngx_int_t ngx_http_fcfaas_zone_bells(ngx_http_fcfaas_zone_ref_t *ref);
 static void ngx_http_fcfaas_zone_cleanup(void *data);
 static void ngx_http_fcfaas_zone_free(ngx_http_fcfaas_zone_ref_t *ref);
 static ngx_http_fcfaas_zone_t *ngx_http_fcfaas_zone(ngx_shm_zone_t *shm_zone);
-static ngx_uint_t ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone);
+static ngx_uint_t ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone,
+    int ms);
+static ngx_http_fcfaas_stat_t *ngx_http_fcfaas_zone_place(
+    ngx_http_fcfaas_zone_t *zone, int ms);
+static void ngx_http_fcfaas_zone_begin(ngx_http_fcfaas_stat_t *stat);
+static ngx_uint_t ngx_http_fcfaas_zone_has(ngx_http_fcfaas_zone_t *zone,
+    ngx_http_fcfaas_stat_t *stat);
 static void ngx_http_fcfaas_zone_unlock(ngx_http_fcfaas_zone_t *zone);
 static void ngx_http_fcfaas_zone_reap_locked(ngx_http_fcfaas_zone_t *zone);
 static void ngx_http_fcfaas_zone_fold_locked(ngx_http_fcfaas_zone_t *zone,
@@ -237,11 +243,11 @@ ngx_http_fcfaas_zone_shared(ngx_shm_zone_t *shm_zone)
 }
 
 
-/* 0: it is held by one that stands still */
+/* 0: it is held by one that stands still, or has no processor */
 static ngx_uint_t
-ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone)
+ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone, int ms)
 {
-    return fcz_mutex_lock(&zone->lock, NGX_HTTP_FCFAAS_ZONE_LOCK) != EBUSY;
+    return fcz_mutex_lock(&zone->lock, ms) != EBUSY;
 }
 
 
@@ -255,42 +261,103 @@ ngx_http_fcfaas_zone_unlock(ngx_http_fcfaas_zone_t *zone)
 ngx_http_fcfaas_stat_t *
 ngx_http_fcfaas_zone_join(ngx_shm_zone_t *shm_zone, ngx_pool_t *pool)
 {
-    ngx_uint_t               i, locked;
     ngx_http_fcfaas_stat_t  *stat;
-    ngx_http_fcfaas_zone_t  *zone;
 
-    zone = ngx_http_fcfaas_zone(shm_zone);
-    stat = NULL;
-    locked = ngx_http_fcfaas_zone_lock(zone);
-
-    if (locked) {
-        ngx_http_fcfaas_zone_reap_locked(zone);
-    }
-
-    for (i = 0; locked && i < NGX_HTTP_FCFAAS_WORKERS_MAX; i++) {
-        if (zone->stats[i].pid == 0) {
-            stat = &zone->stats[i];
-            ngx_memzero(stat, sizeof(ngx_http_fcfaas_stat_t));
-            stat->worker = ngx_worker;
-            stat->started = fcz_started(ngx_pid);
-            stat->pid = ngx_pid;
-            break;
-        }
-    }
-
-    if (locked) {
-        ngx_http_fcfaas_zone_unlock(zone);
-    }
-
+    stat = ngx_http_fcfaas_zone_place(ngx_http_fcfaas_zone(shm_zone),
+                                      NGX_HTTP_FCFAAS_ZONE_LOCK);
     if (stat) {
         return stat;
     }
 
     ngx_log_error(NGX_LOG_WARN, pool->log, 0,
-                  "fcfaas_zone \"%V\" has no room for one more worker: "
-                  "the status page will miss this one", &shm_zone->shm.name);
+                  "fcfaas_zone \"%V\" has no place for one more worker now: "
+                  "the status page will miss this one until it has",
+                  &shm_zone->shm.name);
 
-    return ngx_pcalloc(pool, sizeof(ngx_http_fcfaas_stat_t));
+    stat = ngx_palloc(pool, sizeof(ngx_http_fcfaas_stat_t));
+
+    if (stat) {
+        ngx_http_fcfaas_zone_begin(stat);
+    }
+
+    return stat;
+}
+
+
+ngx_http_fcfaas_stat_t *
+ngx_http_fcfaas_zone_again(ngx_shm_zone_t *shm_zone,
+    ngx_http_fcfaas_stat_t *stat)
+{
+    ngx_http_fcfaas_stat_t  *place;
+    ngx_http_fcfaas_zone_t  *zone;
+
+    zone = ngx_http_fcfaas_zone(shm_zone);
+
+    if (ngx_http_fcfaas_zone_has(zone, stat)) {
+        return stat;
+    }
+
+    place = ngx_http_fcfaas_zone_place(zone, 0);
+
+    if (place == NULL) {
+        return stat;
+    }
+
+    *place = *stat;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "fcfaas_zone \"%V\" has a place for this worker",
+                  &shm_zone->shm.name);
+
+    return place;
+}
+
+
+/* NULL: none is free, or that cannot be seen within ms */
+static ngx_http_fcfaas_stat_t *
+ngx_http_fcfaas_zone_place(ngx_http_fcfaas_zone_t *zone, int ms)
+{
+    ngx_uint_t               i;
+    ngx_http_fcfaas_stat_t  *stat;
+
+    if (!ngx_http_fcfaas_zone_lock(zone, ms)) {
+        return NULL;
+    }
+
+    ngx_http_fcfaas_zone_reap_locked(zone);
+
+    stat = NULL;
+
+    for (i = 0; stat == NULL && i < NGX_HTTP_FCFAAS_WORKERS_MAX; i++) {
+        if (zone->stats[i].pid == 0) {
+            stat = &zone->stats[i];
+            ngx_http_fcfaas_zone_begin(stat);
+        }
+    }
+
+    ngx_http_fcfaas_zone_unlock(zone);
+
+    return stat;
+}
+
+
+static void
+ngx_http_fcfaas_zone_begin(ngx_http_fcfaas_stat_t *stat)
+{
+    ngx_memzero(stat, sizeof(ngx_http_fcfaas_stat_t));
+
+    stat->worker = ngx_worker;
+    stat->started = fcz_started(ngx_pid);
+    stat->pid = ngx_pid;
+}
+
+
+static ngx_uint_t
+ngx_http_fcfaas_zone_has(ngx_http_fcfaas_zone_t *zone,
+    ngx_http_fcfaas_stat_t *stat)
+{
+    return stat >= zone->stats
+           && stat < zone->stats + NGX_HTTP_FCFAAS_WORKERS_MAX;
 }
 
 
@@ -302,13 +369,11 @@ ngx_http_fcfaas_zone_leave(ngx_shm_zone_t *shm_zone,
 
     zone = ngx_http_fcfaas_zone(shm_zone);
 
-    if (stat < zone->stats
-        || stat >= zone->stats + NGX_HTTP_FCFAAS_WORKERS_MAX)
-    {
+    if (!ngx_http_fcfaas_zone_has(zone, stat)) {
         return;
     }
 
-    if (ngx_http_fcfaas_zone_lock(zone)) {
+    if (ngx_http_fcfaas_zone_lock(zone, NGX_HTTP_FCFAAS_ZONE_LOCK)) {
         ngx_http_fcfaas_zone_fold_locked(zone, stat);
         ngx_http_fcfaas_zone_unlock(zone);
     }
@@ -324,7 +389,7 @@ ngx_http_fcfaas_zone_read(ngx_shm_zone_t *shm_zone,
 
     zone = ngx_http_fcfaas_zone(shm_zone);
     n = 0;
-    locked = ngx_http_fcfaas_zone_lock(zone);
+    locked = ngx_http_fcfaas_zone_lock(zone, NGX_HTTP_FCFAAS_ZONE_LOCK);
 
     if (locked) {
         ngx_http_fcfaas_zone_reap_locked(zone);

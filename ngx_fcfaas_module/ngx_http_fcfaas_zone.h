@@ -93,10 +93,15 @@ ngx_shm_zone_t *ngx_http_fcfaas_zone_add(ngx_conf_t *cf,
     ngx_http_fcfaas_main_conf_t *fmcf);
 fcz_t *ngx_http_fcfaas_zone_shared(ngx_shm_zone_t *shm_zone);
 
-/* This process' entry; never NULL: one of the pool, which the others do not
- * see, where the zone has no more room.  NULL: out of memory. */
+/* This process' entry: one of the pool, which the others do not see, where the
+ * zone has no more room, or is held by one that stands still.  NULL: out of
+ * memory. */
 ngx_http_fcfaas_stat_t *ngx_http_fcfaas_zone_join(ngx_shm_zone_t *shm_zone,
     ngx_pool_t *pool);
+/* Now and then: a place in the zone for one that had none, if it has one now;
+ * what was counted is in it.  Else the same. */
+ngx_http_fcfaas_stat_t *ngx_http_fcfaas_zone_again(ngx_shm_zone_t *shm_zone,
+    ngx_http_fcfaas_stat_t *stat);
 void ngx_http_fcfaas_zone_leave(ngx_shm_zone_t *shm_zone,
     ngx_http_fcfaas_stat_t *stat);
 

@@ -29,9 +29,12 @@ help:
 	@echo 'make stop        ends it; what is deployed is there the next time'
 	@echo 'make clean-run   ends it, and forgets what is deployed'
 	@echo 'make deploy DIR=path [NAME=name] [SPEC={...}]   adds a function'
+	@echo 'make install     puts it in its place: DESTDIR= PREFIX=/usr/local'
+	@echo 'make deb         packages of Debian, into build/deb'
 	@echo 'make deps        only installs what make run needs'
 	@echo 'make test        every test; test-unit, test-gateway, test-other,'
-	@echo '                 test-e2e: a part; test-kernel: on the small kernel'
+	@echo '                 test-e2e: a part; test-kernel: on the small kernel;'
+	@echo '                 test-system: the packages, under a real systemd'
 	@echo 'make clean       stops it and removes build/'
 	@echo 'Settings of make run, with defaults:'
 	@sed -n 's/^ *\[\([A-Z_]*\) *=> *\(.*\)\],/    \1 = \2/p' \

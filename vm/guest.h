@@ -7,7 +7,7 @@
  * Drives, in this order: vda the runtime (read-only, shared), vdb the
  * function (read-only), vdc the config drive.  A function made of a container
  * image has its own root file system as vda, and the config drive is vdb; what
- * it runs stands in its file FCV_IMAGE_FILE, made by fcfaas deploy:
+ * it runs stands in its file FCF_IMAGE_FILE (contract/), made by fcfaas deploy:
  *   { "argv": ["nginx", "-g", "daemon off;"], "file": "/usr/sbin/nginx",
  *     "env": ["NAME=value"], "cwd": "/", "uid": 0, "gid": 0 }
  *
@@ -54,7 +54,6 @@
 #ifndef _FCV_GUEST_H_INCLUDED_
 #define _FCV_GUEST_H_INCLUDED_
 
-#define FCV_IMAGE_FILE        "/.fcfaas/image.json"
 #define FCV_IMAGE_FILE_MAX    (1024 * 1024)     /* bytes */
 #define FCV_CONFIG_MAGIC      "FCVCONF1"        /* 8 bytes, no NUL */
 #define FCV_CONFIG_MAX        (1024 * 1024)     /* JSON bytes */
@@ -70,6 +69,10 @@
 #define FCV_SEED_TEXT         ((FCV_SEED_MAX + 2) / 3 * 4)  /* in base64 */
 #define FCV_STOP_TIMEOUT_MS   5000
 #define FCV_HOSTNAME_MAX      64
+
+/* How a line of init's on the console begins that an agent's log is to have,
+ * too: what the function has used up. */
+#define FCV_WARNING           "fcfaas: warning: "
 
 /* Hooks of a function around a snapshot, asked for from inside the guest, on
  * its own port.  One that knows no such path answers what it likes below 500,

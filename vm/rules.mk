@@ -22,12 +22,13 @@ GUEST_IMAGES := $(VM)/initramfs.img $(VM)/initramfs-small.img \
 
 TARGETS += $(VM)/vmlinux $(GUEST_IMAGES)
 
-# what t/agent/isolation.t lets run in a guest beside init
-$(B)/t/unit/guest_raw: t/unit/guest_raw.c
+# what t/agent/isolation.t lets run in a guest beside init, and t/agent/wild.t
+# as a function
+$(B)/t/unit/guest_raw $(B)/t/unit/guest_wild: $(B)/t/unit/%: t/unit/%.c
 	@mkdir -p $(@D)
 	$(GUEST_LD) $(GUEST_CFLAGS) -o $@ $<
 
-TARGETS += $(B)/t/unit/guest_raw
+TARGETS += $(B)/t/unit/guest_raw $(B)/t/unit/guest_wild
 
 INIT_TESTS := $(addprefix $(B)/t/unit/,init_frame init_config init_output \
               init_listen init_hook)
@@ -108,6 +109,8 @@ define runtime_part_rule
 $(VM)/runtimes/$(1).$(2): $(call runtime_part,$(1),$(2))
 	@mkdir -p $$(@D)
 	cp $$< $$@
+
+$(VM)/runtimes/$(1).img: | $(VM)/runtimes/$(1).$(2)
 
 TARGETS += $(VM)/runtimes/$(1).$(2)
 endef

@@ -215,13 +215,17 @@ fca_admin_route(fca_admin_t *admin, struct MHD_Connection *c, const char *url)
         return fca_admin_buf(c, h->instances(h->arg, &buf), FCA_JSON, &buf);
     }
 
+    if (strcmp(url, "/failures") == 0) {
+        return fca_admin_buf(c, h->failures(h->arg, &buf), FCA_JSON, &buf);
+    }
+
     if (strncmp(url, "/functions/", 11) == 0) {
         return fca_admin_output(admin, c, url + 11, &buf);
     }
 
     return fca_admin_say(c, MHD_HTTP_NOT_FOUND, "there are /healthz, "
-                         "/metrics, /instances and "
-                         "/functions/<function_id>/output\n");
+                         "/metrics, /instances, /failures and "
+                         "/functions/<function_id>/output or lines\n");
 }
 
 /* Called once with the head, then for the body: *seen tells which. */

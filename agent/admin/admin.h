@@ -6,6 +6,7 @@
  *   /healthz                     200 "ok", or 503 and why, in one line each
  *   /metrics                     Prometheus' text format
  *   /instances                   JSON, one object a VM
+ *   /failures                    JSON, the starts that failed last
  *   /functions/<id>/output       the last that the function's VMs printed
  *   /functions/<id>/lines        all of it that is kept, JSON
  *
@@ -34,6 +35,7 @@ typedef struct {
     int   (*ill)(void *arg, fcf_buf_t *out);
     int   (*metrics)(void *arg, fcf_buf_t *out);
     int   (*instances)(void *arg, fcf_buf_t *out);
+    int   (*failures)(void *arg, fcf_buf_t *out);
     /* FCF_E_NOT_FOUND negated: nothing is known of the function */
     int   (*output)(void *arg, const char *function_id, fcf_buf_t *out);
     /* value() tells what the query says of a name, or NULL;

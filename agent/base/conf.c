@@ -267,6 +267,18 @@ fca_conf_defaults(fca_conf_t *conf, fcf_err_t *err)
 }
 
 static int
+fca_conf_pair(const char *of, const char *cert, const char *key,
+    fcf_err_t *err)
+{
+    if ((cert[0] == '\0') == (key[0] == '\0')) {
+        return 0;
+    }
+
+    return fcf_err_set(err, FCF_E_INVALID, "%s_cert = \"%s\" and %s_key = "
+                       "\"%s\": one without the other", of, cert, of, key);
+}
+
+static int
 fca_conf_whole(const fca_conf_t *conf, fcf_err_t *err)
 {
     char  addr[INET_ADDRSTRLEN];
@@ -287,10 +299,10 @@ fca_conf_whole(const fca_conf_t *conf, fcf_err_t *err)
                            "host's name cannot serve as one");
     }
 
-    if ((conf->etcd_cert[0] == '\0') != (conf->etcd_key[0] == '\0')) {
-        return fcf_err_set(err, FCF_E_INVALID, "etcd_cert = \"%s\" and "
-                           "etcd_key = \"%s\": one without the other",
-                           conf->etcd_cert, conf->etcd_key);
+    if (fca_conf_pair("etcd", conf->etcd_cert, conf->etcd_key, err) != 0
+        || fca_conf_pair("store", conf->store_cert, conf->store_key, err) != 0)
+    {
+        return -1;
     }
 
     if ((conf->etcd_user[0] == '\0') != (conf->etcd_password_file[0] == '\0'))

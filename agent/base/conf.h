@@ -51,6 +51,7 @@ typedef struct {
     int              redis_db;
     char            *token_file;
     struct in_addr   advertise;
+    struct in_addr   listen;            /* INADDR_ANY: not set */
     fca_cidr_t       allow[FCA_CIDRS_MAX];
     size_t           nallow;
     struct sockaddr_in  admin;          /* sin_port 0: no listener */
@@ -58,6 +59,7 @@ typedef struct {
 
     char            *state_dir;
     char            *functions, *runtimes;      /* directories of images */
+    char            *store_ca, *store_cert, *store_key;
     char            *kernel, *initrd, *kernel_args;
     char            *vmm;
     fca_list_t       vmm_args;
@@ -92,6 +94,7 @@ typedef struct {
     int              snapshots;
     int              snapshots_mb;
     fca_list_t       snapshot_runtimes;
+    int              vmms_ahead;
     int              boot_timeout_s;    /* bound on the specs'; 0: none */
     int              adopt;
     int              log_kb, log_mb;    /* of what functions print: of one,
@@ -128,9 +131,15 @@ int fca_conf_reload(fca_conf_t *conf, fca_conf_differs_pt differs, void *arg,
     fcf_err_t *err) fcf_must_check;
 void fca_conf_free(fca_conf_t *conf);
 int fca_conf_loopback(struct in_addr addr);
+/* TLS ends in front of the ports: others are told of another address than the
+ * one they are opened on. */
+int fca_conf_fronted(const fca_conf_t *conf);
 /* Where VMs' ports are opened: on loopback alone if neither a network nor a
- * token is demanded, else on advertise. */
+ * token is demanded, else on listen or advertise. */
 struct in_addr fca_conf_listen_on(const fca_conf_t *conf);
+/* What gateways are told of that, and of the admin listener. */
+struct in_addr fca_conf_tell(const fca_conf_t *conf);
+struct sockaddr_in fca_conf_tell_admin(const fca_conf_t *conf);
 /* one line per setting, on standard output */
 void fca_conf_help(void);
 

@@ -31,18 +31,60 @@ fca_conf_addr(void *field, const fca_setting_t *s, const char *value,
 }
 
 int
+fca_conf_addr_or_none(void *field, const fca_setting_t *s, const char *value,
+    fcf_err_t *err)
+{
+    if (*value == '\0') {
+        ((struct in_addr *) field)->s_addr = htonl(INADDR_ANY);
+        return 0;
+    }
+
+    return fca_conf_addr(field, s, value, err);
+}
+
+int
 fca_conf_loopback(struct in_addr addr)
 {
     return ntohl(addr.s_addr) >> 24 == 127;
 }
 
+int
+fca_conf_fronted(const fca_conf_t *conf)
+{
+    return conf->listen.s_addr != htonl(INADDR_ANY)
+           && conf->listen.s_addr != conf->advertise.s_addr;
+}
+
 struct in_addr
 fca_conf_listen_on(const fca_conf_t *conf)
 {
-    struct in_addr  loopback = { htonl(INADDR_LOOPBACK) };
+    struct in_addr  wanted, loopback = { htonl(INADDR_LOOPBACK) };
 
-    return conf->nallow || *conf->token_file
-           || fca_conf_loopback(conf->advertise) ? conf->advertise : loopback;
+    wanted = fca_conf_fronted(conf) ? conf->listen : conf->advertise;
+
+    return conf->nallow || *conf->token_file || fca_conf_loopback(wanted)
+           ? wanted : loopback;
+}
+
+struct in_addr
+fca_conf_tell(const fca_conf_t *conf)
+{
+    return fca_conf_fronted(conf) ? conf->advertise
+                                  : fca_conf_listen_on(conf);
+}
+
+struct sockaddr_in
+fca_conf_tell_admin(const fca_conf_t *conf)
+{
+    struct sockaddr_in  admin = conf->admin;
+
+    if (fca_conf_fronted(conf)
+        && admin.sin_addr.s_addr == conf->listen.s_addr)
+    {
+        admin.sin_addr = conf->advertise;
+    }
+
+    return admin;
 }
 
 int

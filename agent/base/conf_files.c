@@ -12,10 +12,34 @@
 #include "agent/base/conf_parse.h"
 #include "agent/base/user.h"
 
-/* The file's text without the line's end.  NULL in *out if no file is set. */
+/* no more than so many lines of it, without the last one's end */
+static void
+fca_conf_lines(char *text, int most)
+{
+    char    *from, *to;
+    size_t   n;
+
+    from = to = text;
+
+    while (most-- > 0 && (n = strcspn(from, "\r\n")) > 0) {
+        if (to != text) {
+            *to++ = '\n';
+        }
+
+        memmove(to, from, n);
+        to += n;
+        from += n;
+        from += strspn(from, "\r\n");
+    }
+
+    *to = '\0';
+}
+
+/* The file's first lines, with "\n" between them.  NULL in *out if no file is
+ * set. */
 static int
-fca_conf_secret(char **out, const char *name, const char *path, size_t max,
-    fcf_err_t *err)
+fca_conf_secret(char **out, const char *name, const char *path, int lines,
+    size_t max, fcf_err_t *err)
 {
     int      fd, e;
     char    *text;
@@ -40,12 +64,13 @@ fca_conf_secret(char **out, const char *name, const char *path, size_t max,
         return fcf_err_sys(err, e, "%s = \"%s\"", name, path);
     }
 
-    text[strcspn(text, "\r\n")] = '\0';
+    fca_conf_lines(text, lines);
 
     if (*text == '\0' || strlen(text) > max) {
         free(text);
-        return fcf_err_set(err, FCF_E_INVALID, "%s = \"%s\": must hold one "
-                           "line of 1 to %zu bytes", name, path, max);
+        return fcf_err_set(err, FCF_E_INVALID, "%s = \"%s\": must hold %s of "
+                           "1 to %zu bytes", name, path,
+                           lines == 1 ? "one line" : "one line, or two,", max);
     }
 
     free(*out);
@@ -58,13 +83,14 @@ int
 fca_conf_secrets(fca_conf_t *conf, fcf_err_t *err)
 {
     if (fca_conf_secret(&conf->etcd_password, "etcd_password_file",
-                        conf->etcd_password_file, FCA_TOKEN_MAX, err) != 0
+                        conf->etcd_password_file, 1, FCA_TOKEN_MAX, err) != 0
         || fca_conf_secret(&conf->redis_password, "redis_password_file",
-                           conf->redis_password_file, FCA_TOKEN_MAX, err) != 0
-        || fca_conf_secret(&conf->token, "token_file", conf->token_file,
+                           conf->redis_password_file, 1, FCA_TOKEN_MAX, err)
+           != 0
+        || fca_conf_secret(&conf->token, "token_file", conf->token_file, 2,
                            FCA_TOKEN_MAX, err) != 0
         || fca_conf_secret(&conf->admin_token, "admin_token_file",
-                           conf->admin_token_file, FCA_TOKEN_MAX, err) != 0)
+                           conf->admin_token_file, 1, FCA_TOKEN_MAX, err) != 0)
     {
         return -1;
     }

@@ -61,6 +61,9 @@ int fca_conf_redis(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 int fca_conf_words(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
+/* INADDR_ANY: none */
+int fca_conf_addr_or_none(void *field, const fca_setting_t *s,
+    const char *value, fcf_err_t *err);
 int fca_conf_addr(void *field, const fca_setting_t *s, const char *value,
     fcf_err_t *err);
 /* "127.0.0.1:9180", or "" for none */

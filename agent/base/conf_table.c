@@ -20,9 +20,13 @@ const fca_setting_t  fca_settings[] = {
     FCA_STR(redis_user, "", "Redis user"),
     FCA_STR(redis_password_file, "", "file with the Redis password"),
     FCA_INT(redis_db, "0", 0, 65535, "Redis database"),
-    FCA_STR(token_file, "", "file with the token that gateways must send"),
+    FCA_STR(token_file, "", "file with the token that gateways must send; "
+            "two lines: either of two tokens"),
     FCA_ANY(advertise, fca_conf_addr, "127.0.0.1",
             "IPv4 address where gateways reach this node's VMs"),
+    FCA_ANY(listen, fca_conf_addr_or_none, "",
+            "IPv4 address that VMs' ports are opened on where TLS ends in "
+            "front of them, at advertise; empty: advertise itself"),
     FCA_ANY(allow, fca_conf_allow, "",
             "networks that gateways may come from; none: everywhere with the "
             "token, else loopback alone"),
@@ -39,6 +43,10 @@ const fca_setting_t  fca_settings[] = {
     FCA_INT(images_mb, "8192", 1, INT_MAX,
             "what images fetched from stores may take of the disk of "
             "state_dir"),
+    FCA_STR(store_ca, "", "PEM file: who may sign a store's certificate; empty: "
+            "the system's"),
+    FCA_STR(store_cert, "", "PEM file: our certificate for stores"),
+    FCA_STR(store_key, "", "PEM file: its key"),
     FCA_PATH(runtimes, "/usr/lib/fcfaas/runtimes",
              "directory of runtime images"),
     FCA_PATH(kernel, "/usr/lib/fcfaas/vmlinux", "guest kernel, ELF"),
@@ -105,6 +113,8 @@ const fca_setting_t  fca_settings[] = {
             "what all snapshots may take of the disk of state_dir"),
     FCA_ANY(snapshot_runtimes, fca_conf_words, "python3 node",
             "runtimes whose functions have one unless their spec says no"),
+    FCA_INT(vmms_ahead, "4", 0, 1000,
+            "VMMs started ahead, one for each version that has a snapshot"),
     FCA_ANY(adopt, fca_conf_adopt, "no",
             "keep VMs over a restart of the agent: no or yes"),
     FCA_INT(log_kb, "1024", 16, 65536,

@@ -24,13 +24,14 @@ fca_image_state(fca_image_t *image, fca_image_state_e state)
 }
 
 
+/* by the digest that the name begins with */
 static fca_image_t *
-image_find(const fca_cache_t *cache, const char *sha256)
+image_find(const fca_cache_t *cache, const char *name)
 {
     fca_image_t  *image;
 
     TAILQ_FOREACH(image, &cache->images, link) {
-        if (strcmp(image->sha256, sha256) == 0) {
+        if (strncmp(image->sha256, name, FCA_DIGEST) == 0) {
             return image;
         }
     }
@@ -49,7 +50,7 @@ image_new(fca_cache_t *cache, const char *sha256)
     if (image != NULL) {
         image->cache = cache;
         image->fresh = 1;
-        memcpy(image->sha256, sha256, FCA_IMG_DIGEST);
+        memcpy(image->sha256, sha256, FCA_DIGEST);
         TAILQ_INIT(&image->gets);
         TAILQ_INSERT_TAIL(&cache->images, image, link);
     }
@@ -184,7 +185,7 @@ cache_found(fca_cache_t *cache, const char *name)
 
     len = strspn(name, "0123456789abcdef");
 
-    if (len != FCA_IMG_DIGEST
+    if (len != FCA_DIGEST
         || (strcmp(name + len, FCA_IMG_END) != 0
             && strcmp(name + len, FCA_PART_END) != 0)
         || (size_t) snprintf(path, sizeof(path), "%s/%s", cache->dir, name)
@@ -251,6 +252,7 @@ fca_cache_new(const fca_cache_conf_t *conf, fcf_err_t *err)
     }
 
     cache->conf = *conf;
+    cache->conf.dir = cache->dir;
     TAILQ_INIT(&cache->images);
     STAILQ_INIT(&cache->jobs);
     cache_scan(cache);
@@ -394,6 +396,13 @@ fca_cache_sweep_end(fca_cache_t *cache)
     }
 
     return left;
+}
+
+
+int
+fca_cache_empty(const fca_cache_t *cache)
+{
+    return TAILQ_EMPTY(&cache->images);
 }
 
 

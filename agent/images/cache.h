@@ -11,6 +11,7 @@
 #define _FCA_CACHE_H_INCLUDED_
 
 #include <uv.h>
+#include "agent/base/digest.h"
 #include "client/fcf_http.h"
 #include "contract/fcf_codec.h"
 
@@ -26,6 +27,10 @@ typedef struct {
     fcf_loop_t   *loop;
     fcf_http_t   *http;
     const char   *dir;                  /* is made */
+    const char   *ca;                   /* of stores, a PEM file, which must
+                                           outlive it; NULL: the system's */
+    const char   *cert, *key;           /* the same, for stores that ask; or
+                                           NULL */
     uint64_t      max_bytes;            /* the least recently used go first */
     /* 1: something runs of it, or is about to; may be NULL */
     int         (*runs)(void *arg, const char *sha256);
@@ -62,10 +67,16 @@ void fca_cache_sweep_begin(fca_cache_t *cache);
 void fca_cache_named(fca_cache_t *cache, const char *sha256);
 unsigned fca_cache_sweep_end(fca_cache_t *cache);
 
+/* 1: there is none */
+int fca_cache_empty(const fca_cache_t *cache);
+
 void fca_cache_stat(const fca_cache_t *cache, fca_cache_stat_t *stat);
 
 /* store.c: 1 if the file's digest is that, for whoever may wait; -1 and *err:
  * it cannot be read */
 int fca_image_is(const char *path, const char *sha256, fcf_err_t *err);
+/* the digest itself */
+int fca_image_digest(const char *path, char sha256[FCA_DIGEST + 1],
+    fcf_err_t *err);
 
 #endif /* _FCA_CACHE_H_INCLUDED_ */

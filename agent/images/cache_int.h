@@ -3,13 +3,12 @@
 #ifndef _FCA_CACHE_INT_H_INCLUDED_
 #define _FCA_CACHE_INT_H_INCLUDED_
 
-#include <nettle/sha2.h>
 #include <sys/queue.h>
 #include "agent/images/cache.h"
+#include "agent/images/known.h"
 
 #define FCA_IMG_END     ".img"
 #define FCA_PART_END    ".part"         /* of what is not whole */
-#define FCA_IMG_DIGEST  64
 
 /* Where an image stands; changed by fca_image_state() only. */
 typedef enum {
@@ -47,7 +46,7 @@ struct fca_image_s {
     TAILQ_ENTRY(fca_image_s)    link;   /* the least recently used first */
     STAILQ_ENTRY(fca_image_s)   job;    /* while the worker is to come */
     fca_cache_t                *cache;
-    char                        sha256[FCA_IMG_DIGEST + 1];
+    char                        sha256[FCA_DIGEST + 1];
     fca_image_state_e           state;
     int64_t                     bytes;  /* on the disk */
     int                         named, fresh;   /* of a sweep */
@@ -73,9 +72,7 @@ struct fca_image_s {
     struct sha256_ctx           sha;    /* of these bytes */
     int                         checked;    /* in this agent's life, when the
                                                file was as below */
-    struct {
-        uint64_t  dev, ino, size, sec, nsec;
-    }                           file;
+    fca_file_id_t               file;
 };
 
 struct fca_cache_s {

@@ -205,7 +205,7 @@ fetch_came(void *arg, long status, const char *body, size_t len,
 static void
 fetch_piece(fca_image_t *image)
 {
-    char         url[FCF_WHERE_MAX + FCA_IMG_DIGEST + 16], range[80];
+    char         url[FCF_WHERE_MAX + FCA_DIGEST + 16], range[80];
     fcf_err_t    err;
     const char  *headers[] = { range, NULL };
 
@@ -218,7 +218,9 @@ fetch_piece(fca_image_t *image)
     image->req = fcf_http_start(image->cache->conf.http, &(fcf_http_call_t) {
         .method = "GET", .url = url, .headers = headers,
         .connect_timeout_ms = FETCH_CONNECT_MS, .timeout_ms = FETCH_PIECE_MS,
-        .max_reply = fetch_len(image), .on_done = fetch_came, .arg = image,
+        .max_reply = FCA_PIECE, .on_done = fetch_came, .arg = image,
+        .ca = image->cache->conf.ca, .cert = image->cache->conf.cert,
+        .key = image->cache->conf.key,
     }, &err);
 
     if (image->req == NULL) {
@@ -301,7 +303,13 @@ fca_fetch_wrote(fca_image_t *image)
     case FCA_DISK_WRONG:
         image->cache->stat.wrong++;
         fetch_why(image, "what it sent has another digest");
-        fetch_elsewhere(image);
+
+        if (TAILQ_EMPTY(&image->gets)) {
+            fetch_end(image, NULL);
+        } else {
+            fetch_elsewhere(image);
+        }
+
         break;
 
     case FCA_DISK_FAILED:

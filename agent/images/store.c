@@ -4,15 +4,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <nettle/base16.h>
 #include "agent/images/cache_int.h"
-
-#define STORE_BLOCK  65536
 
 
 void
@@ -24,53 +20,20 @@ fca_store_path(const fca_image_t *image, const char *ending, char *buf,
 }
 
 
-/* reads all of it into the digest; how much that was, or -1 */
-static int64_t
-digest_file(int fd, struct sha256_ctx *sha)
-{
-    char     *block;
-    int64_t   len;
-    ssize_t   n;
-
-    block = malloc(STORE_BLOCK);
-    len = 0;
-    n = -1;
-
-    while (block != NULL) {
-        n = read(fd, block, STORE_BLOCK);
-
-        if (n > 0) {
-            sha256_update(sha, (size_t) n, (const uint8_t *) block);
-            len += n;
-
-        } else if (n == 0 || errno != EINTR) {
-            break;
-        }
-    }
-
-    free(block);
-
-    return n < 0 ? -1 : len;
-}
-
-
 /* ends the digest */
 static int
 digest_is(struct sha256_ctx *sha, const char *sha256)
 {
-    char     hex[FCA_IMG_DIGEST + 1];
-    uint8_t  raw[SHA256_DIGEST_SIZE];
+    char  hex[FCA_DIGEST + 1];
 
-    sha256_digest(sha, sizeof(raw), raw);
-    base16_encode_update(hex, sizeof(raw), raw);
-    hex[FCA_IMG_DIGEST] = '\0';
+    fca_digest_end(sha, hex);
 
     return strcmp(hex, sha256) == 0;
 }
 
 
 int
-fca_image_is(const char *path, const char *sha256, fcf_err_t *err)
+fca_image_digest(const char *path, char sha256[FCA_DIGEST + 1], fcf_err_t *err)
 {
     int                fd, rc;
     struct sha256_ctx  sha;
@@ -78,11 +41,9 @@ fca_image_is(const char *path, const char *sha256, fcf_err_t *err)
     fd = open(path, O_RDONLY | O_CLOEXEC);
     sha256_init(&sha);
 
-    if (fd < 0 || digest_file(fd, &sha) < 0) {
-        rc = fcf_err_sys(err, errno, "%s", path);
-    } else {
-        rc = digest_is(&sha, sha256);
-    }
+    rc = fd < 0 || fca_digest_file(fd, -1, &sha) < 0
+         ? fcf_err_sys(err, errno, "%s", path) : 0;
+    fca_digest_end(&sha, sha256);
 
     if (fd >= 0) {
         (void) close(fd);
@@ -92,15 +53,13 @@ fca_image_is(const char *path, const char *sha256, fcf_err_t *err)
 }
 
 
-/* 1: it is as it was when its digest was seen to */
-static int
-file_same(fca_image_t *image, const struct stat *st)
+int
+fca_image_is(const char *path, const char *sha256, fcf_err_t *err)
 {
-    return image->checked
-           && image->file.dev == st->st_dev && image->file.ino == st->st_ino
-           && image->file.size == (uint64_t) st->st_size
-           && image->file.sec == (uint64_t) st->st_mtim.tv_sec
-           && image->file.nsec == (uint64_t) st->st_mtim.tv_nsec;
+    char  is[FCA_DIGEST + 1];
+
+    return fca_image_digest(path, is, err) != 0 ? -1
+           : strcmp(is, sha256) == 0;
 }
 
 
@@ -108,11 +67,7 @@ static void
 file_checked(fca_image_t *image, const struct stat *st)
 {
     image->checked = 1;
-    image->file.dev = st->st_dev;
-    image->file.ino = st->st_ino;
-    image->file.size = (uint64_t) st->st_size;
-    image->file.sec = (uint64_t) st->st_mtim.tv_sec;
-    image->file.nsec = (uint64_t) st->st_mtim.tv_nsec;
+    fca_file_id(&image->file, st);
 }
 
 
@@ -131,7 +86,7 @@ look_whole(fca_image_t *image)
         return FCA_DISK_PART;
     }
 
-    if (file_same(image, &st)) {
+    if (image->checked && fca_file_same(&image->file, &st)) {
         image->got = st.st_size;
         return FCA_DISK_THERE;
     }
@@ -164,7 +119,7 @@ look_part(fca_image_t *image)
 
     fca_store_path(image, FCA_PART_END, path, sizeof(path));
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    len = fd < 0 ? -1 : digest_file(fd, &image->sha);
+    len = fd < 0 ? -1 : fca_digest_file(fd, -1, &image->sha);
 
     if (len >= 0 && len < image->size) {
         image->got = len;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "agent/instance/ahead.h"
 #include "agent/instance/template.h"
 
 /* how often a registered VM is looked at */
@@ -172,9 +173,10 @@ fca_jail_uid(const fca_instances_t *all, uint32_t n)
     return n ? (uid_t) all->conf->jail_uid_first + n - 1 : 0;
 }
 
-/* of the pools */
+/* of the pools, but for what was taken for its VMM already */
 static int
-fca_instance_take(fca_instance_t *inst, fcf_err_t *err)
+fca_instance_take(fca_instance_t *inst, const fca_ahead_t *ahead,
+    fcf_err_t *err)
 {
     fca_instances_t  *all = inst->all;
 
@@ -183,7 +185,7 @@ fca_instance_take(fca_instance_t *inst, fcf_err_t *err)
         return fcf_err_set(err, FCF_E_LIMIT, "no port is free");
     }
 
-    return fca_jail_take(all, &inst->uid, err);
+    return ahead ? 0 : fca_jail_take(all, &inst->uid, err);
 }
 
 int
@@ -191,10 +193,16 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
     const fcf_spec_t *spec, fcf_err_t *err)
 {
     uint64_t           number;
+    fca_ahead_t       *ahead;
     fca_instance_t    *inst;
     const fcf_spec_t  *now;
 
-    if (fca_state_number(all->state, &number, err) != 0) {
+    ahead = fca_ahead_find(all, job->function_id, spec);
+
+    if (ahead) {
+        number = fca_ahead_number(ahead);
+
+    } else if (fca_state_number(all->state, &number, err) != 0) {
         return -1;
     }
 
@@ -211,7 +219,9 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
         return fcf_err_set(err, FCF_E_NOMEM, "no memory for a VM");
     }
 
-    if (fca_instance_take(inst, err) != 0 || fca_inst_look(inst, err) != 0) {
+    if (fca_instance_take(inst, ahead, err) != 0
+        || fca_inst_look(inst, err) != 0)
+    {
         if (inst->port) {
             fca_pool_give(all->ports, inst->port, 0);
         }
@@ -224,6 +234,10 @@ fca_instance_new(fca_instances_t *all, fca_job_t *job,
                       fca_vmm_memory_mb(all->vmm, spec->memory_mb));
     inst->booting = 1;
     inst->job = job;
+
+    if (ahead) {
+        fca_ahead_take(ahead, inst);
+    }
 
     inst->named = now && !fcf_spec_serves(now, spec->version);
 
@@ -263,6 +277,7 @@ fca_instance_free(fca_instance_t *inst)
     TAILQ_REMOVE(&inst->all->list, inst, link);
     fca_later_free(inst->record);
     free(inst->job_text);
+    free(inst->ahead);
     fca_inst_boot_end(inst);
     free(inst);
 }
@@ -394,6 +409,7 @@ fca_instances_spec(fca_instances_t *all, const char *function_id)
 
     if (all->snaps) {
         fca_snaps_prune(all->snaps, function_id, spec);
+        fca_ahead_prune(all);
     }
 
     TAILQ_FOREACH(inst, &all->list, link) {
@@ -430,6 +446,7 @@ fca_instances_stop(fca_instances_t *all, int hurry)
     fca_instance_t  *inst;
 
     fca_template_stop(all);
+    fca_ahead_stop(all);
 
     /* nothing is removed from the list before the loop's next turn */
     TAILQ_FOREACH(inst, &all->list, link) {
@@ -445,6 +462,7 @@ fca_instances_abandon(fca_instances_t *all)
     fca_instance_t  *inst;
 
     fca_template_abandon(all);
+    fca_ahead_abandon(all);
 
     TAILQ_FOREACH(inst, &all->list, link) {
         fca_inst_log(inst, FCF_LOG_ERROR, "does not end, in state %s",

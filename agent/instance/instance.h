@@ -28,6 +28,7 @@
 
 typedef struct fca_instance_s  fca_instance_t;
 typedef struct fca_template_s  fca_template_t;
+typedef struct fca_ahead_s     fca_ahead_t;
 
 /* the states from the look for images to the key in etcd */
 #define FCA_START_STATES  14
@@ -41,6 +42,7 @@ typedef struct {
                                                restored */
     uint64_t    booted, restored;           /* how they came up */
     uint64_t    not_restored;               /* and booted, or failed */
+    uint64_t    ahead;                      /* given a VMM that was there */
     uint64_t    failed[FCF_FAILURE_N];
 } fca_start_stats_t;
 
@@ -87,7 +89,7 @@ typedef struct {
     fca_looker_t                  *looker;
     fcf_etcd_t                    *etcd;
     fca_snaps_t                   *snaps;       /* NULL: none are used */
-    char                           cpu_model[FCA_SNAP_DIGEST + 1];
+    char                           cpu_model[FCA_DIGEST + 1];
     fca_template_t                *template;    /* NULL: none is made now */
     fca_specs_t                   *specs;
     fca_failures_t                *failures;
@@ -112,6 +114,7 @@ typedef struct {
     void                          *arg;
 
     TAILQ_HEAD(, fca_instance_s)   list;
+    LIST_HEAD(, fca_ahead_s)       ahead;       /* used last first */
     uint64_t                       illegal;     /* events refused by the state
                                                    table */
     fca_start_stats_t              stats;

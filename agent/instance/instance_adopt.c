@@ -148,6 +148,7 @@ adopt_new(fca_instances_t *all, const fca_heir_t *heir, fcf_err_t *err)
     age = fca_boottime_ms() - r->born_ms;
     inst->born -= age > 0 && (uint64_t) age < inst->born ? (uint64_t) age : 0;
     inst->started_ms = r->started_ms;
+    inst->heir = 1;
 
     if (r->job) {
         inst->job_text = strdup(r->job);
@@ -235,6 +236,19 @@ adopt_route(fca_instance_t *inst, unsigned port)
     }
 }
 
+/* Gateways would be told of an address where it does not listen. */
+static int
+adopt_gone_on(const fca_instance_t *inst)
+{
+    if (inst->route && fca_route_elsewhere(inst->route)) {
+        fca_inst_log(inst, FCF_LOG_WARN, "of an earlier run, has its port on "
+                     "an address that is not listened on any more: replaced");
+        return 0;
+    }
+
+    return !inst->route_closing;
+}
+
 static void
 adopt_back(fca_instance_t *inst, const fcf_err_t *err)
 {
@@ -261,7 +275,7 @@ adopt_one(fca_instances_t *all, fca_jobs_t *jobs, fca_heir_t *heir,
     adopt_route(inst, (unsigned) heir->record.port);
 
     /* its record may be behind, but who closes a route stops its VM */
-    how = inst->route_closing ? ADOPT_STOP : adopt_table[heir->record.state];
+    how = adopt_gone_on(inst) ? adopt_table[heir->record.state] : ADOPT_STOP;
 
     adopt_job(inst, jobs, how, heir->record.state);
     fcf_err_set(&err, FCF_E_CANCELED, "it had no process");

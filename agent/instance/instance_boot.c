@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "agent/base/clock.h"
-#include "agent/instance/instance_int.h"
+#include "agent/instance/guest.h"
 
 #define FCA_PORT_TRIES  16
 /* for a proxy that died to be there again */
@@ -129,67 +129,28 @@ fca_inst_vmm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 }
 
 void
-fca_inst_guest(fca_guest_config_t *config, const fca_instances_t *all,
-    const char *function_id, const char *worker_id, const fcf_spec_t *spec,
-    const fca_nic_t *nic)
-{
-    *config = (fca_guest_config_t) {
-        .function_id = function_id, .instance_id = worker_id,
-        .version = spec->version, .port = spec->port,
-        .address = nic->address, .gateway = all->conf->bridge_address,
-        .prefix_len = all->conf->bridge_prefix_len, .mtu = nic->mtu,
-        .memory_mb = spec->memory_mb,
-        .dns = all->conf->dns, .ndns = all->conf->ndns,
-    };
-
-    memcpy(config->mac, nic->mac, sizeof(config->mac));
-}
-
-/* One that is to be restored has a config drive, too, since its template had
- * one; nobody reads it. */
-void
 fca_inst_start(fca_instance_t *inst)
 {
-    char                *json, *record;
-    fca_instances_t     *all = inst->all;
-    fcf_err_t            why;
-    fca_vmm_spec_t       spec;
-    fca_guest_config_t   config;
+    char             *record;
+    fcf_err_t         why;
+    fca_guest_vmm_t   want;
 
-    fca_inst_guest(&config, all, inst->function_id, inst->worker_id,
-                   &inst->spec, &inst->nic);
-    config.env = inst->snap ? NULL : &inst->env;
-    json = fca_guest_config(&config);
     record = fca_inst_record_text(inst, inst->snap ? FCA_S_RESTORE
                                                    : inst->state);
-
-    if (json == NULL || record == NULL) {
-        fcf_env_wipe(json);
-        free(record);
-        fca_fail_here(inst, FCA_E_VMM_FAILED, FCF_FAILURE_BOOT_FAILED,
-                      "no memory for the VM's files");
-        return;
-    }
-
-    spec = (fca_vmm_spec_t) {
-        .worker_id = inst->worker_id,
-        .cpu = inst->spec.cpu, .memory_mb = inst->spec.memory_mb,
-        .runtime_image = inst->images->runtime,
-        .function_image = *inst->images->function
-                          ? inst->images->function : NULL,
-        .config_json = json, .record = record, .nic = &inst->nic,
-        .gateway = config.gateway, .prefix_len = config.prefix_len,
-        .uid = fca_jail_uid(inst->all, inst->uid),
-        .said = fca_inst_said,
+    want = (fca_guest_vmm_t) {
+        .function_id = inst->function_id, .worker_id = inst->worker_id,
+        .spec = &inst->spec, .images = inst->images, .nic = &inst->nic,
+        .env = inst->snap ? NULL : &inst->env, .record = record,
+        .snap = inst->snap, .uid = inst->uid, .said = fca_inst_said,
     };
 
-    if (inst->snap) {
-        spec.snap_state = inst->snap->state;
-        spec.snap_memory = inst->snap->memory;
+    if (record == NULL) {
+        fcf_err_set(&why, FCF_E_NOMEM, "no memory for the VM's files");
+    } else {
+        inst->vmm = fca_guest_vmm(inst->all, &want, fca_inst_vmm_event, inst,
+                                  &why);
     }
 
-    inst->vmm = fca_vmm_spawn(all->vmm, &spec, fca_inst_vmm_event, inst, &why);
-    fcf_env_wipe(json);
     free(record);
 
     if (inst->snap == NULL) {
@@ -224,8 +185,8 @@ FCA_ACTION(nic_early)
     (void) event;
     (void) err;
 
-    if (inst->nic_state == FCA_NIC_HELD && inst->secrets == NULL
-        && !fca_inst_snap_there(inst))
+    if (inst->vmm == NULL && inst->nic_state == FCA_NIC_HELD
+        && inst->secrets == NULL && !fca_inst_snap_there(inst))
     {
         fca_inst_start(inst);
     }
@@ -236,6 +197,14 @@ FCA_ACTION(spawned_early)
     (void) event;
     (void) err;
     inst->vmm_there = 1;
+}
+
+/* one that was started ahead is looked at when it is needed */
+FCA_ACTION(exit_early)
+{
+    if (inst->ahead == NULL) {
+        fca_on_vmm_exit(inst, event, err);
+    }
 }
 
 FCA_ACTION(configured)
@@ -307,6 +276,11 @@ FCA_ACTION(nic_timeout)
 
 FCA_ACTION(boot_exit)
 {
+    if (fca_vmm_blame(inst->vmm) == FCA_BLAME_HOST) {
+        fca_on_vmm_exit(inst, event, err);
+        return;
+    }
+
     fca_fail_guest(inst, event, FCF_FAILURE_BOOT_FAILED, "the VM ended in "
                    "state %s%s%s", fca_state_name(inst->state),
                    err ? ": " : "", err ? err->msg : "");
@@ -437,6 +411,7 @@ FCA_ACTION(accepted)
     (void) err;
     inst->was_restored = inst->state == FCA_S_RESTORED;
     fca_inst_snap_end(inst);
+    fca_inst_ahead(inst);
     fca_inst_boot_end(inst);
 
     /* first, since the port may turn out to be another */

@@ -135,6 +135,8 @@ struct fca_instance_s {
     fca_nic_e                     nic_state;
     fca_nic_t                     nic;
     fca_vmm_t                    *vmm;
+    fca_ahead_t                  *ahead;        /* what vmm was before; NULL:
+                                                   started for this */
     int                           vmm_exited, vmm_killed, stop_sent;
     fca_probe_t                   probe;
     unsigned                      port;         /* reserved or listening */
@@ -158,6 +160,9 @@ struct fca_instance_s {
     unsigned                      snap_failed:1;    /* it boots */
     unsigned                      snap_other:1; /* of another VMM */
     unsigned                      was_restored:1;
+    unsigned                      flooded:1;    /* was told */
+    unsigned                      heir:1;       /* its images were not looked
+                                                   for: an earlier agent's */
     unsigned                      removing:1;   /* the directory of a VMM that
                                                    was to restore it */
     uint64_t                      stop_since;   /* the guest was told */
@@ -209,6 +214,9 @@ void fca_inst_record(fca_instance_t *inst);
 /* instance_look.c: its first step, which ends in IMAGES or NO_IMAGES */
 int fca_inst_look(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 void fca_inst_look_end(fca_instance_t *inst);
+/* Of an heir, which serves: looks for what a snapshot of its version would be
+ * made of, once those that there are have been checked. */
+void fca_inst_look_back(fca_instance_t *inst);
 
 /* instance_env.c */
 /* reads it, if the spec names one, which ends in ENV or NO_ENV */
@@ -220,6 +228,8 @@ void fca_inst_boot_end(fca_instance_t *inst);
 unsigned fca_inst_restore_ms(const fca_instance_t *inst);
 /* there is one for it */
 int fca_inst_snap_there(const fca_instance_t *inst);
+/* the next one of its version finds a VMM that is there */
+void fca_inst_ahead(fca_instance_t *inst);
 /* it is not restored any more */
 void fca_inst_snap_end(fca_instance_t *inst);
 /* arg: the instance */
@@ -228,11 +238,6 @@ void fca_inst_removed(void *arg);
 /* instance_boot.c */
 /* takes one, which ends in NIC or NIC_FAILED */
 void fca_inst_nic(fca_instance_t *inst);
-/* what a guest with this NIC is told; what spec and nic point at is pointed
- * at */
-void fca_inst_guest(fca_guest_config_t *config, const fca_instances_t *all,
-    const char *function_id, const char *worker_id, const fcf_spec_t *spec,
-    const fca_nic_t *nic);
 /* its VMM, which ends in SPAWNED or VMM_FAILED */
 void fca_inst_start(fca_instance_t *inst);
 /* all that it needs is there: waits for the VMM */
@@ -242,6 +247,8 @@ void fca_inst_said(void *arg, fca_stream_e stream, const char *data,
     size_t len, uint64_t dropped);
 void fca_inst_vmm_event(void *arg, fca_vmm_event_e event,
     const fcf_err_t *err);
+/* it is registered: so is its job done, once its record is written */
+void fca_inst_job_done(fca_instance_t *inst);
 /* its port listens and leads to the guest */
 int fca_inst_serve(fca_instance_t *inst, fcf_err_t *err) fcf_must_check;
 
@@ -295,6 +302,7 @@ FCA_ACTION(give_back);
 FCA_ACTION(nic_failed);
 FCA_ACTION(nic_early);
 FCA_ACTION(spawned_early);
+FCA_ACTION(exit_early);
 FCA_ACTION(no_env);             /* instance_env.c */
 FCA_ACTION(nic);                /* instance_restore.c */
 FCA_ACTION(apart);

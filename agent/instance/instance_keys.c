@@ -53,7 +53,7 @@ fca_inst_value(const fca_instance_t *inst)
 {
     char            *text;
     fcf_instance_t   value;
-    struct in_addr   addr = fca_conf_listen_on(inst->all->conf);
+    struct in_addr   addr = fca_conf_tell(inst->all->conf);
 
     memset(&value, 0, sizeof(value));
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include "agent/instance/ahead.h"
 #include "agent/instance/template.h"
 
 /* what the guest's memory holds, in another order, is another snapshot */
@@ -113,6 +114,42 @@ fca_inst_look(fca_instance_t *inst, fcf_err_t *err)
                                  fca_look_done, inst, err);
 
     return inst->look ? 0 : -1;
+}
+
+/* What is not there now may be there at another tick. */
+static void
+fca_look_back_done(void *arg, const fca_images_t *images, const fcf_err_t *err)
+{
+    fca_instance_t    *inst = arg;
+    fca_ahead_want_t   want = { &inst->snap_id, &inst->spec, images };
+
+    inst->look = NULL;
+
+    if (err) {
+        return;
+    }
+
+    inst->heir = 0;
+    fca_inst_snap_id(inst, images);
+
+    if (inst->snap_id.key[0] != '\0') {
+        fca_ahead_fill(inst->all, &want);
+    }
+}
+
+void
+fca_inst_look_back(fca_instance_t *inst)
+{
+    fcf_err_t         err;
+    fca_instances_t  *all = inst->all;
+
+    if (inst->heir && inst->look == NULL && all->snaps != NULL
+        && fca_snaps_checked(all->snaps))
+    {
+        inst->look = fca_images_look(all->looker, inst->function_id,
+                                     &inst->spec, NULL, fca_look_back_done,
+                                     inst, &err);
+    }
 }
 
 void

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "agent/instance/ahead.h"
 #include "agent/instance/record.h"
 #include "agent/instance/template.h"
 
@@ -19,7 +20,11 @@ fca_record_written(void *arg, const fcf_err_t *err)
                      err->msg);
     }
 
-    if (inst->state == FCA_S_STOPPING) {
+    if (inst->graceful && inst->state < FCA_S_STOPPING) {
+        fca_inst_job_done(inst);
+    }
+
+    if (inst->state == FCA_S_STOPPING || inst->state == FCA_S_FALLBACK) {
         fca_instance_event(inst, FCA_E_STEP, NULL);
     }
 }
@@ -85,6 +90,7 @@ fca_instances_leave(const fca_instances_t *all)
     const fca_instance_t  *inst;
 
     fca_template_abandon(all);
+    fca_ahead_abandon(all);
 
     TAILQ_FOREACH(inst, &all->list, link) {
         if (inst->vmm) {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "agent/base/clock.h"
+#include "agent/instance/ahead.h"
+#include "agent/instance/guest.h"
 #include "agent/instance/template.h"
 
 /* a clone is given twice its template's boot, within these */
@@ -39,7 +41,9 @@ fca_inst_snap_find(fca_instance_t *inst)
 {
     fca_instances_t  *all = inst->all;
 
-    if (inst->vmm != NULL || !fca_inst_snap_there(inst)) {
+    if ((inst->vmm != NULL && inst->ahead == NULL)
+        || !fca_inst_snap_there(inst))
+    {
         return 0;
     }
 
@@ -76,6 +80,43 @@ fca_inst_moved(void *arg, const fcf_err_t *err)
     fca_instance_event(inst, err ? FCA_E_NOT_MOVED : FCA_E_MOVED, err);
 }
 
+/* the same boot as without a snapshot, but for what was lost on it */
+static void
+fca_fallback_step(fca_instance_t *inst)
+{
+    fca_instances_t  *all = inst->all;
+
+    if (inst->vmm && !inst->vmm_exited && fca_vmm_pid(inst->vmm) != 0) {
+        fca_vmm_kill(inst->vmm);
+        return;
+    }
+
+    /* which is written into the directory that goes now */
+    if (inst->record && fca_later_busy(inst->record)) {
+        return;
+    }
+
+    if (inst->vmm) {
+        inst->removing = 1;
+        fca_vmm_free_then(inst->vmm, fca_inst_removed, inst);
+        inst->vmm = NULL;
+        inst->vmm_exited = inst->vmm_there = 0;
+        free(inst->ahead);
+        inst->ahead = NULL;
+    }
+
+    fca_inst_nic_give(inst);
+
+    if (inst->removing || inst->nic_state != FCA_NIC_NONE) {
+        return;
+    }
+
+    fca_inst_log(inst, FCF_LOG_INFO, "starts anew, %" PRIu64 " ms after the "
+                 "job was taken", fca_now(all->loop) - inst->born);
+    fca_instance_set(inst, FCA_S_NETWORK, FCA_E_STEP);
+    fca_inst_nic(inst);
+}
+
 /* both are there: NIC and environment */
 FCA_ACTION(nic)
 {
@@ -84,6 +125,14 @@ FCA_ACTION(nic)
     (void) err;
 
     if (inst->nic_state != FCA_NIC_HELD || inst->secrets) {
+        return;
+    }
+
+    if (inst->ahead && !fca_ahead_fits(inst)) {
+        fca_inst_log(inst, FCF_LOG_INFO, "the VMM started ahead is of no use "
+                     "any more");
+        fca_instance_set(inst, FCA_S_FALLBACK, event);
+        fca_fallback_step(inst);
         return;
     }
 
@@ -96,7 +145,22 @@ FCA_ACTION(nic)
     inst->nic_state = FCA_NIC_MOVING;
     fca_net_apart(all->net, &inst->nic, inst->snap->origin.address,
                   inst->snap->origin.mac, fca_inst_moved, inst);
-    fca_inst_start(inst);
+
+    if (inst->ahead) {
+        fca_vmm_nic(inst->vmm, &inst->nic);
+    } else {
+        fca_inst_start(inst);
+    }
+}
+
+void
+fca_inst_ahead(fca_instance_t *inst)
+{
+    fca_ahead_want_t  want = { &inst->snap_id, &inst->spec, inst->images };
+
+    if (inst->was_restored && inst->images) {
+        fca_ahead_want(inst->all, &want);
+    }
 }
 
 FCA_ACTION(apart)
@@ -131,6 +195,11 @@ FCA_ACTION(spawned)
     }
 
     fca_instance_set(inst, FCA_S_RESTORE, event);
+
+    if (inst->ahead) {
+        fca_inst_record(inst);
+    }
+
     fca_vmm_restore(inst->vmm);
 }
 
@@ -193,36 +262,6 @@ FCA_ACTION(joined)
     fca_probe_start(inst);
 }
 
-/* the same boot as without a snapshot, but for what was lost on it */
-static void
-fca_fallback_step(fca_instance_t *inst)
-{
-    fca_instances_t  *all = inst->all;
-
-    if (inst->vmm && !inst->vmm_exited && fca_vmm_pid(inst->vmm) != 0) {
-        fca_vmm_kill(inst->vmm);
-        return;
-    }
-
-    if (inst->vmm) {
-        inst->removing = 1;
-        fca_vmm_free_then(inst->vmm, fca_inst_removed, inst);
-        inst->vmm = NULL;
-        inst->vmm_exited = inst->vmm_there = 0;
-    }
-
-    fca_inst_nic_give(inst);
-
-    if (inst->removing || inst->nic_state != FCA_NIC_NONE) {
-        return;
-    }
-
-    fca_inst_log(inst, FCF_LOG_INFO, "boots instead, %" PRIu64 " ms after the "
-                 "job was taken", fca_now(all->loop) - inst->born);
-    fca_instance_set(inst, FCA_S_NETWORK, FCA_E_STEP);
-    fca_inst_nic(inst);
-}
-
 void
 fca_inst_removed(void *arg)
 {
@@ -247,6 +286,7 @@ FCA_ACTION(fallback)
 
     all->stats.not_restored++;
     inst->snap_failed = 1;
+    fca_ahead_prune(all);
 
     fca_inst_log(inst, FCF_LOG_WARN, "not restored, in state %s: %s%s",
                  fca_state_name(inst->state),

@@ -10,6 +10,18 @@
 /* requests that took the function's timeout_s, in a row */
 #define FCA_TIMEOUTS_MAX  3
 
+/* The job ends when the record says that the VM serves: should the agent die
+ * before, the next one does the job again, since it does not go on with a VM
+ * that is recorded as on its way. */
+void
+fca_inst_job_done(fca_instance_t *inst)
+{
+    if (inst->job && (inst->record == NULL || !fca_later_busy(inst->record))) {
+        fca_job_finish(inst->job, FCA_JOB_DONE);
+        inst->job = NULL;
+    }
+}
+
 FCA_ACTION(registered)
 {
     fca_instances_t  *all = inst->all;
@@ -28,8 +40,7 @@ FCA_ACTION(registered)
     fca_capacity_booted(all->capacity);
     all->loop->timer_stop(inst->extend_timer);
     inst->job->revision = fca_keys_revision(inst->keys);
-    fca_job_finish(inst->job, FCA_JOB_DONE);
-    inst->job = NULL;
+    fca_inst_job_done(inst);
 
     fca_inst_log(inst, FCF_LOG_INFO, "registered after %" PRIu64 " ms%s: port "
                  "%u, slot %d", fca_now(all->loop) - inst->born,
@@ -92,6 +103,7 @@ FCA_ACTION(tick)
         return;
     }
 
+    fca_inst_look_back(inst);
     fca_template_consider(inst);
 
     fca_limits(inst, &min_instances, &idle_s);

@@ -43,6 +43,12 @@ fca_stop_begin(fca_instance_t *inst, fca_event_e event)
         fca_capacity_booted(all->capacity);
     }
 
+    if (inst->graceful && inst->job) {
+        /* it served, be it for less than its record takes */
+        fca_job_finish(inst->job, FCA_JOB_DONE);
+        inst->job = NULL;
+    }
+
     if (inst->vmm_exited) {
         inst->graceful = 0;
     }
@@ -110,7 +116,7 @@ fca_fail_elsewhere(fca_instance_t *inst, fca_event_e event,
     vsnprintf(why, sizeof(why), fmt, args);
     va_end(args);
 
-    if (!fca_job_refuse(inst->job)) {
+    if (inst->job == NULL || !fca_job_refuse(inst->job)) {
         fca_fail(inst, event, error, "%s", why);
         return;
     }

@@ -21,6 +21,7 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
         [FCA_E_FETCH]      = fca_on_fetch,
         [FCA_E_IMAGES]     = fca_on_images,
         [FCA_E_NO_IMAGES]  = fca_on_no_images,
+        [FCA_E_EXIT]       = fca_on_exit_early,
         [FCA_E_ABORT]      = fca_on_give_back,
         [FCA_E_TIMEOUT]    = fca_on_look_timeout,
     },
@@ -28,6 +29,7 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
     [FCA_S_FETCHING] = {
         [FCA_E_IMAGES]     = fca_on_images,
         [FCA_E_NO_IMAGES]  = fca_on_no_images,
+        [FCA_E_EXIT]       = fca_on_exit_early,
         [FCA_E_ABORT]      = fca_on_give_back,
         [FCA_E_TIMEOUT]    = fca_on_fetch_timeout,
     },
@@ -41,12 +43,14 @@ const fca_action_pt  fca_instance_table[FCA_S_N][FCA_E_N] = {
         [FCA_E_NIC_FAILED] = fca_on_nic_failed,
         [FCA_E_SPAWNED]    = fca_on_spawned_early,
         [FCA_E_VMM_FAILED] = fca_on_vmm_failed,
-        [FCA_E_EXIT]       = fca_on_vmm_exit,
+        [FCA_E_EXIT]       = fca_on_exit_early,
         [FCA_E_ABORT]      = fca_on_give_back,
         [FCA_E_TIMEOUT]    = fca_on_give_back,
     },
 
     [FCA_S_NETWORK] = {
+        [FCA_E_VMM_FAILED] = fca_on_vmm_failed,     /* its TAP is lost */
+        [FCA_E_EXIT]       = fca_on_exit_early,
         [FCA_E_ENV]        = fca_on_nic,
         [FCA_E_NO_ENV]     = fca_on_no_env,
         [FCA_E_NIC]        = fca_on_nic,

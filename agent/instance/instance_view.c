@@ -1,7 +1,9 @@
 /* What others see of instances: one by one, and counted. */
 
+#include <inttypes.h>
 #include <string.h>
 #include "agent/instance/instance_int.h"
+#include "agent/instance/template.h"
 
 _Static_assert(FCA_S_READY + 1 == FCA_START_STATES,
                "a start is what lies before registered");
@@ -48,6 +50,12 @@ fca_inst_said(void *arg, fca_stream_e stream, const char *data, size_t len,
         .version = inst->spec.version, .stream = stream, .data = data,
         .len = len, .dropped = dropped,
     };
+
+    if (dropped > 0 && !inst->flooded) {
+        inst->flooded = 1;
+        fca_inst_log(inst, FCF_LOG_WARN, "prints faster than is kept: %"
+                     PRIu64 " bytes are lost; no more is said of it", dropped);
+    }
 
     inst->all->said(inst->all->arg, &said);
 }
@@ -100,5 +108,5 @@ fca_instances_run(const fca_instances_t *all, const char *sha256)
         }
     }
 
-    return 0;
+    return fca_template_runs(all, sha256);
 }

@@ -356,6 +356,17 @@ template_new(fca_instances_t *all, const fca_instance_t *inst, fcf_err_t *err)
     return 0;
 }
 
+/* one that serves on until another version does would lose it at once */
+static int
+template_serves(const fca_instance_t *inst)
+{
+    const fcf_spec_t  *spec;
+
+    spec = fca_specs_get(inst->all->specs, inst->function_id);
+
+    return spec != NULL && fcf_spec_serves(spec, inst->spec.version);
+}
+
 void
 fca_template_consider(fca_instance_t *inst)
 {
@@ -364,6 +375,7 @@ fca_template_consider(fca_instance_t *inst)
 
     if (all->snaps == NULL || all->template != NULL
         || inst->snap_id.key[0] == '\0'
+        || !template_serves(inst)
         || !fca_snaps_lacks(all->snaps, inst->snap_id.key)
         || fca_capacity_fit(all->capacity, inst->spec.cpu,
                             fca_vmm_memory_mb(all->vmm, inst->spec.memory_mb))
@@ -376,6 +388,13 @@ fca_template_consider(fca_instance_t *inst)
         fca_inst_log(inst, FCF_LOG_WARN, "no snapshot of it now: %s",
                      err.msg);
     }
+}
+
+int
+fca_template_runs(const fca_instances_t *all, const char *sha256)
+{
+    return all->template != NULL
+           && strcmp(all->template->spec.code_sha256, sha256) == 0;
 }
 
 void

@@ -60,6 +60,8 @@ extern const fca_template_pt  fca_template_table[FCA_T_N][FCA_TE_N];
 /* one that serves: a snapshot of its version is made, if it is to have one,
  * there is none, and there is room */
 void fca_template_consider(fca_instance_t *inst);
+/* 1: one is being made of this image */
+int fca_template_runs(const fca_instances_t *all, const char *sha256);
 /* the agent ends, or is drained */
 void fca_template_stop(fca_instances_t *all);
 /* SIGKILL, and nothing else: the process is about to end */

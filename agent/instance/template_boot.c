@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "agent/instance/ahead.h"
+#include "agent/instance/guest.h"
 #include "agent/instance/template_int.h"
 
 #define FCA_ASK_AGAIN_MS  20
@@ -108,39 +110,18 @@ template_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 void
 fca_template_nic(fca_template_t *t, const fcf_err_t *err)
 {
-    char                *json;
-    fcf_err_t            why;
-    fca_vmm_spec_t       spec;
-    fca_instances_t     *all = t->all;
-    fca_guest_config_t   config;
+    fcf_err_t        why;
+    fca_guest_vmm_t  want = {
+        .function_id = t->function_id, .worker_id = t->worker_id,
+        .spec = &t->spec, .images = t->images, .nic = &t->nic,
+        .env = &t->env, .uid = t->uid, .template = 1,
+    };
 
     (void) err;
     fca_template_set(t, FCA_T_SPAWN);
 
-    fca_inst_guest(&config, all, t->function_id, t->worker_id, &t->spec,
-                   &t->nic);
-    config.env = &t->env;
-    json = fca_guest_config(&config);
-
-    /* no record: who finds it ends it */
-    spec = (fca_vmm_spec_t) {
-        .worker_id = t->worker_id, .template = 1,
-        .cpu = t->spec.cpu, .memory_mb = t->spec.memory_mb,
-        .runtime_image = t->images->runtime,
-        .function_image = *t->images->function
-                          ? t->images->function : NULL,
-        .config_json = json, .nic = &t->nic, .gateway = config.gateway,
-        .prefix_len = config.prefix_len, .uid = fca_jail_uid(t->all, t->uid),
-    };
-
-    if (json == NULL) {
-        fcf_err_set(&why, FCF_E_NOMEM, "no memory");
-
-    } else {
-        t->vmm = fca_vmm_spawn(all->vmm, &spec, template_vmm, t, &why);
-        fcf_env_wipe(json);
-        fcf_env_free(&t->env);
-    }
+    t->vmm = fca_guest_vmm(t->all, &want, template_vmm, t, &why);
+    fcf_env_free(&t->env);
 
     if (t->vmm == NULL) {
         fca_template_fail(t, &why);
@@ -269,10 +250,13 @@ fca_template_saved(fca_template_t *t, const fcf_err_t *err)
 void
 fca_template_done(fca_template_t *t, const fcf_err_t *err)
 {
+    fca_ahead_want_t  want = { &t->id, &t->spec, t->images };
+
     (void) err;
     fca_log(FCF_LOG_INFO, &t->log, "snapshot of version %" PRId64 " made, in "
             "%" PRIu64 " ms", t->spec.version,
             fca_now(t->all->loop) - t->born);
+    fca_ahead_want(t->all, &want);
     fca_template_set(t, FCA_T_END);
     fca_template_event(t, FCA_TE_STEP, NULL);
 }

@@ -70,7 +70,8 @@ net_init(fca_net_t *net, uv_loop_t *uv, const fca_net_conf_t *conf,
 
     fca_pool_reserve(&net->pool, ntohl(conf->address.s_addr) & ~mask);
 
-    return net_bells(net, uv, err);
+    return net_bells(net, uv, err) != 0 || fca_net_ahead_open(net, uv, err) != 0
+           ? -1 : 0;
 }
 
 
@@ -101,6 +102,8 @@ net_destroy(fca_net_t *net)
     if (net->poll != NULL) {
         uv_close((uv_handle_t *) net->poll, net_poll_closed);
     }
+
+    fca_net_ahead_close(net);
 
     for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
         if (fds[i] >= 0) {
@@ -180,8 +183,8 @@ net_forget(fca_net_t *net, fca_net_nic_t *nic)
 }
 
 
-static void
-net_doom(fca_net_t *net, fca_net_nic_t *nic)
+void
+fca_net_doom(fca_net_t *net, fca_net_nic_t *nic)
 {
     net->pending++;
     fca_net_work_add(net, nic, FCA_NET_DOOM);
@@ -205,7 +208,7 @@ net_taken(fca_net_t *net, fca_net_nic_t *nic)
     }
 
     err = nic->err;
-    net_doom(net, nic);
+    fca_net_doom(net, nic);
     taken(arg, NULL, &err);
 }
 
@@ -221,7 +224,7 @@ net_given(fca_net_t *net, fca_net_nic_t *nic)
     net->ngiving -= !nic->drop;
 
     if (nic->failed || nic->drop) {
-        net_doom(net, nic);
+        fca_net_doom(net, nic);
 
     } else {
         STAILQ_INSERT_TAIL(&net->idle, nic, next);
@@ -299,7 +302,12 @@ net_results(uv_poll_t *poll, int status, int events)
 
         case FCA_NET_MAKE:
         case FCA_NET_TAKE:
-            net_taken(net, nic);
+            if (nic->ahead) {
+                fca_net_ahead_made(net, nic);
+            } else {
+                net_taken(net, nic);
+            }
+
             break;
 
         case FCA_NET_APART:
@@ -336,44 +344,41 @@ fca_net_submit(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op)
 }
 
 
-int
-fca_net_take(fca_net_t *net, const fca_nic_owner_t *owner, fca_net_pt done,
-    void *arg, fcf_err_t *err)
+fca_net_nic_t *
+fca_net_more(fca_net_t *net, fcf_err_t *err)
 {
     char            text[INET_ADDRSTRLEN];
     unsigned        host;
-    fca_net_op_e    op;
     fca_net_nic_t  *nic;
 
-    nic = STAILQ_FIRST(&net->idle);
+    host = net->nnics < FCA_NET_PORTS_MAX
+           ? fca_pool_take(&net->pool, FCA_NET_NOW) : 0;
 
-    if (nic != NULL) {
-        STAILQ_REMOVE_HEAD(&net->idle, next);
-        net->nidle--;
-        op = FCA_NET_TAKE;
-
-    } else {
-        host = net->nnics < FCA_NET_PORTS_MAX
-               ? fca_pool_take(&net->pool, FCA_NET_NOW) : 0;
-
-        if (host == 0) {
-            inet_ntop(AF_INET, &net->address, text, sizeof(text));
-            return fcf_err_set(err, FCF_E_LIMIT,
-                               "guest network %s/%u is full: %u in use", text,
-                               net->prefix_len, net->nnics);
-        }
-
-        nic = fca_net_nic_new(net, host);
-
-        if (nic == NULL) {
-            fca_pool_give(&net->pool, host, 0);
-            return fcf_err_set(err, FCF_E_NOMEM, "network: out of memory");
-        }
-
-        net->nnics++;
-        op = FCA_NET_MAKE;
+    if (host == 0) {
+        inet_ntop(AF_INET, &net->address, text, sizeof(text));
+        fcf_err_set(err, FCF_E_LIMIT, "guest network %s/%u is full: %u in use",
+                    text, net->prefix_len, net->nnics);
+        return NULL;
     }
 
+    nic = fca_net_nic_new(net, host);
+
+    if (nic == NULL) {
+        fca_pool_give(&net->pool, host, 0);
+        fcf_err_set(err, FCF_E_NOMEM, "network: out of memory");
+        return NULL;
+    }
+
+    net->nnics++;
+
+    return nic;
+}
+
+
+void
+fca_net_hand(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op,
+    const fca_nic_owner_t *owner, fca_net_pt done, void *arg)
+{
     nic->lost = nic->told = 0;
     memset(&nic->want, 0, sizeof(nic->want));
 
@@ -384,6 +389,35 @@ fca_net_take(fca_net_t *net, const fca_nic_owner_t *owner, fca_net_pt done,
     nic->taken = done;
     nic->arg = arg;
     fca_net_submit(net, nic, op);
+}
+
+
+int
+fca_net_take(fca_net_t *net, const fca_nic_owner_t *owner, fca_net_pt done,
+    void *arg, fcf_err_t *err)
+{
+    fca_net_nic_t  *nic;
+
+    fca_net_ahead_later(net);
+    nic = STAILQ_FIRST(&net->idle);
+
+    if (nic != NULL) {
+        STAILQ_REMOVE_HEAD(&net->idle, next);
+        net->nidle--;
+        fca_net_hand(net, nic, FCA_NET_TAKE, owner, done, arg);
+        return 0;
+    }
+
+    if (fca_net_ahead_wait(net, owner, done, arg)) {
+        return 0;
+    }
+
+    nic = fca_net_more(net, err);
+    if (nic == NULL) {
+        return -1;
+    }
+
+    fca_net_hand(net, nic, FCA_NET_MAKE, owner, done, arg);
 
     return 0;
 }
@@ -415,7 +449,8 @@ fca_net_free_count(const fca_net_t *net)
     made = fca_pool_left(&net->pool);
     left = FCA_NET_PORTS_MAX - net->nnics;
 
-    return net->nidle + (made < left ? made : left);
+    return net->nidle + (net->coming != NULL && net->heir.taken == NULL)
+           + (made < left ? made : left);
 }
 
 
@@ -432,7 +467,10 @@ fca_net_close(fca_net_t *net, int remove)
     while ((nic = STAILQ_FIRST(&net->results)) != NULL) {
         STAILQ_REMOVE_HEAD(&net->results, next);
 
-        if (nic->op == FCA_NET_MAKE || nic->op == FCA_NET_TAKE) {
+        if (nic->ahead) {
+            fca_net_ahead_cancel(net, &err);
+
+        } else if (nic->op == FCA_NET_MAKE || nic->op == FCA_NET_TAKE) {
             nic->taken(nic->arg, NULL, &err);
 
         } else if (nic->op == FCA_NET_APART || nic->op == FCA_NET_JOIN) {

@@ -40,6 +40,13 @@ typedef struct {
     size_t              negress_allow;
     unsigned            connections;    /* of a guest to outside, at once */
     unsigned            pool_max;       /* idle TAPs kept */
+    unsigned            ahead;          /* so many are made while nobody takes
+                                           any; at most pool_max, */
+    unsigned            most;           /* and no more in all, those that are
+                                           out included */
+    /* an agent with these settings runs: what it holds is no refusal, for
+     * fca_net_check() */
+    int                 beside;
     fca_nic_t          *keep;           /* see fca_net_open() */
     size_t              nkeep;
     /* A NIC that is out has lost its TAP for good: its VM has no network any

@@ -26,6 +26,12 @@ fca_net_bridge_set_up(fca_net_t *net, fcf_err_t *err)
 
         net->ifindex = link.ifindex;
         net->made = 1;
+
+        /* killed before that is said, an agent would leave one that the next
+         * takes for somebody else's, and never deletes */
+        if (fca_net_bridge_mark(net, err) != 0) {
+            return -1;
+        }
     }
 
     if (fca_link_bridge_set(net->sk, net->ifindex, fca_net_bridge_mac, err) != 0
@@ -140,8 +146,9 @@ bridge_repair(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
         return -1;
     }
 
+    /* a new one is marked as it is made */
     if (fca_net_bridge_set_up(net, err) != 0
-        || fca_net_bridge_mark(net, err) != 0)
+        || (link != NULL && fca_net_bridge_mark(net, err) != 0))
     {
         return -1;
     }

@@ -129,6 +129,9 @@ fca_net_conf_apply(fca_net_t *net, const fca_net_conf_t *conf)
     net->connections = conf->connections;
     conf_allow(net, conf);
     net->pool_max = conf->pool_max;
+    net->ahead = conf->ahead < conf->pool_max ? conf->ahead : conf->pool_max;
+    net->most = conf->most;
+    net->beside = conf->beside;
     net->keep = conf->keep;
     net->nkeep = conf->nkeep;
     net->lost = conf->lost;

@@ -70,6 +70,7 @@ struct fca_net_nic_s {
     int                          lost;      /* under lock: its TAP is gone */
     int                          told;      /* loop's: the owner knows */
     int                          drop;      /* given back to be deleted */
+    int                          ahead;     /* made for the pool: not up */
     fcf_err_t                    err;
     fca_nic_owner_t              want;      /* who is to open the TAP */
 
@@ -120,6 +121,8 @@ struct fca_net_s {
     size_t             nallow;
     unsigned           connections;
     unsigned           pool_max;
+    unsigned           ahead, most;
+    int                beside;
     fca_nic_t         *keep;            /* the opener's, while it opens */
     size_t             nkeep;
     void             (*lost)(void *arg, const fca_nic_t *nic,
@@ -137,6 +140,14 @@ struct fca_net_s {
     unsigned           nnics;           /* idle, out and queued */
     unsigned           pending;         /* jobs whose result is due */
     fca_net_list_t     out;
+    uv_timer_t        *quiet;           /* until one is made ahead; freed by
+                                           its close; NULL: none ever is */
+    fca_net_nic_t     *coming;          /* being made ahead, one at a time */
+    struct {
+        fca_net_pt       taken;         /* NULL: for the pool */
+        void            *arg;
+        fca_nic_owner_t  owner;
+    }                  heir;            /* who gets it */
 
     /* the worker's; the opener's and the closer's when it does not run */
     struct nl_sock    *sk, *nfsk;       /* rtnetlink, nfnetlink */
@@ -180,6 +191,26 @@ struct fca_net_s {
 
 /* net.c: a job for the worker, whose result comes back */
 void fca_net_submit(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op);
+/* one with an address of its own and no TAP yet; NULL: none is left */
+fca_net_nic_t *fca_net_more(fca_net_t *net, fcf_err_t *err);
+/* what the owner gets, by MAKE or TAKE */
+void fca_net_hand(fca_net_t *net, fca_net_nic_t *nic, fca_net_op_e op,
+    const fca_nic_owner_t *owner, fca_net_pt done, void *arg);
+void fca_net_doom(fca_net_t *net, fca_net_nic_t *nic);
+
+/* net_ahead.c: TAPs for the pool, made while nobody waits for one */
+int fca_net_ahead_open(fca_net_t *net, uv_loop_t *uv, fcf_err_t *err)
+    fcf_must_check;
+/* not before nobody has taken one for a while */
+void fca_net_ahead_later(fca_net_t *net);
+/* 1: the one that is being made is theirs, and done runs for it */
+int fca_net_ahead_wait(fca_net_t *net, const fca_nic_owner_t *owner,
+    fca_net_pt done, void *arg);
+/* its result: it goes to whoever waits, or into the pool */
+void fca_net_ahead_made(fca_net_t *net, fca_net_nic_t *nic);
+/* it is made, and the network closed: who waits hears that */
+void fca_net_ahead_cancel(fca_net_t *net, const fcf_err_t *err);
+void fca_net_ahead_close(fca_net_t *net);
 /* net_move.c: what is kept of one that is out */
 fca_net_nic_t *fca_net_out(fca_net_t *net, const fca_nic_t *nic);
 
@@ -272,6 +303,8 @@ void fca_net_foreign_tell(fca_net_t *net);
 
 /* net_lock.c */
 int fca_net_lock(fca_net_t *net, fcf_err_t *err) fcf_must_check;
+/* 0: nobody has it, or nobody who counts; waits up to a second for who is left
+ * of one that was killed */
 int fca_net_lock_check(const fca_net_t *net, fcf_err_t *err) fcf_must_check;
 
 /* net_forward.c */

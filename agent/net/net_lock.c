@@ -6,6 +6,8 @@
  */
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,9 @@
 
 #include "agent/base/log.h"
 #include "agent/net/net_int.h"
+
+#define LOCK_MS     20
+#define LOCK_TRIES  50
 
 
 static socklen_t
@@ -41,12 +46,12 @@ lock_socket(fcf_err_t *err)
 }
 
 
-/* 0: nobody has it, or nobody who counts */
-int
-fca_net_lock_check(const fca_net_t *net, fcf_err_t *err)
+/* 0: nobody has it, or nobody who counts; *pid: who has it, 0: not known */
+static int
+lock_look(const fca_net_t *net, pid_t *pid, fcf_err_t *err)
 {
     int                 fd, rc;
-    char                pid[32];
+    char                who[32];
     socklen_t           len;
     struct ucred        cred = { .uid = (uid_t) -1 };
     struct sockaddr_un  sun;
@@ -65,14 +70,35 @@ fca_net_lock_check(const fca_net_t *net, fcf_err_t *err)
         rc = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
 
         if (rc != 0 || cred.uid == 0 || cred.uid == (uid_t) -1) {
-            snprintf(pid, sizeof(pid), ", process %ld", (long) cred.pid);
+            snprintf(who, sizeof(who), ", process %ld", (long) cred.pid);
             rc = fcf_err_set(err, FCF_E_EXISTS,
                              "bridge %s is in use by another agent%s",
-                             net->bridge, cred.pid > 0 ? pid : "");
+                             net->bridge, cred.pid > 0 ? who : "");
         }
     }
 
     close(fd);
+    *pid = cred.pid;
+
+    return rc;
+}
+
+
+int
+fca_net_lock_check(const fca_net_t *net, fcf_err_t *err)
+{
+    int    rc, tries;
+    pid_t  pid = 0;
+
+    /* an agent that was killed may have been starting a process, which shares
+     * its descriptors for a moment more */
+    for (tries = 0; (rc = lock_look(net, &pid, err)) != 0 && pid > 0
+                    && kill(pid, 0) != 0 && errno == ESRCH
+                    && tries < LOCK_TRIES;
+         tries++)
+    {
+        (void) poll(NULL, 0, LOCK_MS);
+    }
 
     return rc;
 }

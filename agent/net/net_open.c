@@ -122,8 +122,8 @@ setup_check_link(fca_net_t *net, const fca_link_t *link, fcf_err_t *err)
     size_t  n, stem;
 
     if (fca_net_tap_ours(net, link)) {
-        busy = fca_net_keeps(net, link->name) ? 0 : fca_tap_busy(link->name,
-                                                                 err);
+        busy = net->beside || fca_net_keeps(net, link->name)
+               ? 0 : fca_tap_busy(link->name, err);
 
         if (busy > 0) {
             return fcf_err_set(err, FCF_E_EXISTS,
@@ -384,7 +384,7 @@ fca_net_look(fca_net_t *net, fcf_err_t *err)
     size_t       n;
     fca_link_t  *links;
 
-    if (fca_net_lock_check(net, err) != 0) {
+    if (!net->beside && fca_net_lock_check(net, err) != 0) {
         return -1;
     }
 

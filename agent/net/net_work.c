@@ -147,7 +147,7 @@ work_batch(fca_net_t *net, fca_net_queue_t *batch)
 
     STAILQ_FOREACH(nic, batch, next) {
         if ((nic->op == FCA_NET_MAKE || nic->op == FCA_NET_TAKE)
-            && !nic->failed)
+            && !nic->failed && !nic->ahead)
         {
             nic->failed = fca_net_nic_raise(net, nic, &nic->err) != 0;
         }

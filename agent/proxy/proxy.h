@@ -8,7 +8,7 @@
  * starting call returns.
  *
  * Answers of the proxy itself are JSON {"error","message","function_id",
- * "request_id"} with X-Fcfaas-Error: <error>; README.md lists them.  Before a
+ * "request_id"} with X-Fcfaas-Error: <error>; docs/reference.md lists them.  Before a
  * byte has reached the guest they have X-Fcfaas-Unsent, too.
  *
  * A request is in flight from the moment it has a place until its answer is

@@ -141,7 +141,8 @@ cut_inflight(fca_route_t *route)
 
         } else {
             step = fca_answer(conn, 502, "gone", NULL,
-                              "the instance ended before it answered");
+                              "the instance ended before it answered; why is "
+                              "in its log (fcfaas logs)");
         }
 
         fca_conn_go(conn, step);

@@ -46,26 +46,47 @@ refuse_status(fca_conn_t *conn, int status)
 
 /* in a time that does not depend on where they differ */
 static int
-token_matches(const fca_access_t *access, const fca_span_t *token)
+token_is(const fca_span_t *token, const char *text, size_t len)
 {
     size_t    i;
     uint8_t   diff;
 
-    if (access->token_len == 0) {
-        return 1;
-    }
-
-    if (token->len != access->token_len) {
+    if (token->len != len) {
         return 0;
     }
 
     diff = 0;
 
-    for (i = 0; i < token->len; i++) {
-        diff |= (uint8_t) (token->data[i] ^ access->token[i]);
+    for (i = 0; i < len; i++) {
+        diff |= (uint8_t) (token->data[i] ^ text[i]);
     }
 
     return diff == 0;
+}
+
+
+/* While another one comes into use, each line of ours is one. */
+static int
+token_matches(const fca_access_t *access, const fca_span_t *token)
+{
+    int          found;
+    size_t       left, len;
+    const char  *line, *end;
+
+    line = access->token;
+    left = access->token_len;
+    found = left == 0;
+
+    while (left > 0) {
+        end = memchr(line, '\n', left);
+        len = end != NULL ? (size_t) (end - line) : left;
+        found |= token_is(token, line, len);
+        len += end != NULL;
+        line += len;
+        left -= len;
+    }
+
+    return found;
 }
 
 

@@ -334,7 +334,8 @@ guest_ended(fca_conn_t *conn, int reset)
 
     return fca_relay_answer(conn, 502, "guest_closed", NULL,
                             "the function closed the connection before it "
-                            "answered");
+                            "answered; what it printed, and why it ended if "
+                            "it did, is in its log (fcfaas logs)");
 }
 
 

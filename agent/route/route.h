@@ -71,6 +71,9 @@ int fca_routes_live(const fca_routes_t *routes);
 fca_route_t *fca_route_take(fca_routes_t *routes, unsigned port,
     const char *worker_id);
 void fca_routes_settle(fca_routes_t *routes);
+/* It listens on another address than routes do by now: it can go on, but new
+ * ones are not opened there. */
+int fca_route_elsewhere(const fca_route_t *route);
 /* one that was closing already: done as of fca_route_close() */
 fca_route_t *fca_route_take_closing(fca_routes_t *routes, unsigned port,
     const char *worker_id, void (*done)(void *arg), void *arg);

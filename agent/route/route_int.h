@@ -30,6 +30,7 @@ struct fca_route_s {
     unsigned                       found:1;     /* nobody has taken it */
     unsigned                       listed:1;    /* in this list */
     unsigned                       closing:1;   /* wanted */
+    unsigned                       elsewhere:1; /* found on another address */
     unsigned                       failed;      /* OPENs in a row */
     unsigned                       linger_ms, grace_ms;
     int                            guest_dead;

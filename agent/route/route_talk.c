@@ -209,9 +209,10 @@ take_known(fca_route_t *route, const fca_wire_route_t *conf, int fd,
     return 0;
 }
 
-/* of a process before us */
+/* of a process before us, whose settings may have been others */
 static int
-take_found(fca_routes_t *routes, const fca_wire_route_t *conf, int fd)
+take_found(fca_routes_t *routes, const fca_wire_route_t *conf, int fd,
+    int elsewhere)
 {
     fca_route_t  *route;
 
@@ -226,6 +227,7 @@ take_found(fca_routes_t *routes, const fca_wire_route_t *conf, int fd)
     route->conf.draining = 0;
     route->listed = route->known = 1;
     route->told_draining = conf->draining;
+    route->elsewhere = elsewhere;
 
     if (conf->closing) {
         route->found = 1;
@@ -243,6 +245,8 @@ static int
 take_route(fca_routes_t *routes, const fca_wire_msg_t *msg, int fd,
     fcf_err_t *err)
 {
+    int             elsewhere;
+    fca_route_t    *known;
     struct in_addr  addr;
 
     if (routes->state != FCA_PEER_LISTING || !routes->list_told
@@ -251,19 +255,24 @@ take_route(fca_routes_t *routes, const fca_wire_msg_t *msg, int fd,
         return mad(err, "ROUTE, unasked");
     }
 
-    if (fd != -1
-        && (fca_wire_port(fd, &addr) != (int) msg->route.port
-            || addr.s_addr != routes->conf.address.s_addr))
-    {
+    addr = routes->conf.address;
+
+    if (fd != -1 && fca_wire_port(fd, &addr) != (int) msg->route.port) {
         return mad(err, "ROUTE with a descriptor that is not its socket");
+    }
+
+    /* msg is checked, so port is below FCA_WIRE_PORTS */
+    known = routes->by_port[msg->route.port];
+    elsewhere = addr.s_addr != routes->conf.address.s_addr;
+
+    if (elsewhere && (known ? !known->elsewhere : routes->settled)) {
+        return mad(err, "ROUTE with a socket of another address");
     }
 
     routes->listed++;
 
-    /* msg is checked, so port is below FCA_WIRE_PORTS */
-    return routes->by_port[msg->route.port]
-           ? take_known(routes->by_port[msg->route.port], &msg->route, fd, err)
-           : take_found(routes, &msg->route, fd);
+    return known ? take_known(known, &msg->route, fd, err)
+                 : take_found(routes, &msg->route, fd, elsewhere);
 }
 
 static int

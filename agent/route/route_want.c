@@ -24,6 +24,12 @@ fca_route_take(fca_routes_t *routes, unsigned port, const char *worker_id)
     return route;
 }
 
+int
+fca_route_elsewhere(const fca_route_t *route)
+{
+    return route->elsewhere;
+}
+
 fca_route_t *
 fca_route_take_closing(fca_routes_t *routes, unsigned port,
     const char *worker_id, fca_route_done_pt done, void *arg)

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/store/failures.h"
+#include "contract/fcf_text.h"
 
 #define FCA_FAILURE_TTL_S    (2 * FCF_FAILURE_ROTATE_S)
 #define FCA_FAILURE_KEEP_MS  (FCF_FAILURE_ROTATE_S * 1000)
@@ -31,6 +33,8 @@ struct fca_failures_s {
     fcf_etcd_call_t             *grant, *revoke[2];
     fcf_timer_t                 *timer;
     int                          stopped;
+    fca_failure_told_t           told[FCA_FAILURES_KEPT];   /* a ring */
+    uint64_t                     ntold;         /* ever */
 };
 
 static void fca_failures_run(void *arg);
@@ -183,7 +187,50 @@ fca_failures_say(fcf_failure_t *failure, const char *console, const char *fmt,
         && (size_t) n < sizeof(failure->message))
     {
         snprintf(failure->message + n, sizeof(failure->message) - n,
-                 "; console: %s", console);
+                 FCF_FAILURE_CONSOLE "%s", console);
+    }
+}
+
+static void
+fca_failures_keep(fca_failures_t *failures, const fcf_failure_t *failure,
+    const char *function_id, const char *request_id)
+{
+    char                 text[FCF_FAILURE_MESSAGE_MAX];
+    fca_failure_told_t  *told;
+
+    if (failure->error == FCF_FAILURE_EXPIRED
+        || failure->error == FCF_FAILURE_AT_MAX
+        || failure->error == FCF_FAILURE_DUPLICATE)
+    {
+        return;
+    }
+
+    fcf_text_clean(text, sizeof(text), failure->message,
+                   strlen(failure->message), 0);
+
+    told = &failures->told[failures->ntold++ % FCA_FAILURES_KEPT];
+    free(told->message);
+    told->message = strdup(text);
+    told->ms = fca_unix_ms();
+    told->error = failure->error;
+    told->version = failure->version;
+    snprintf(told->function_id, sizeof(told->function_id), "%s", function_id);
+    snprintf(told->request_id, sizeof(told->request_id), "%s", request_id);
+}
+
+void
+fca_failures_each(const fca_failures_t *failures,
+    void (*each)(void *arg, const fca_failure_told_t *told), void *arg)
+{
+    uint64_t                   i, n = failures->ntold;
+    const fca_failure_told_t  *told;
+
+    for (i = 1; i <= n && i <= FCA_FAILURES_KEPT; i++) {
+        told = &failures->told[(n - i) % FCA_FAILURES_KEPT];
+
+        if (told->message) {            /* there was memory for it */
+            each(arg, told);
+        }
     }
 }
 
@@ -204,6 +251,7 @@ fca_failures_put(fca_failures_t *failures, const char *function_id,
     fca_log(FCF_LOG_WARN, &ctx, "failed, %s: %s", fcf_failure_name(error),
             failure.message);
 
+    fca_failures_keep(failures, &failure, function_id, request_id);
     fca_failures_add(failures, &failure, function_id, request_id);
 }
 
@@ -323,6 +371,10 @@ fca_failures_free(fca_failures_t *failures)
         if (failures->revoke[i]) {
             fcf_etcd_cancel(failures->revoke[i]);
         }
+    }
+
+    for (i = 0; i < FCA_FAILURES_KEPT; i++) {
+        free(failures->told[i].message);
     }
 
     failures->loop->timer_free(failures->timer);

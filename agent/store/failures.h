@@ -35,6 +35,22 @@ void fca_failures_so_far(fca_failures_t *failures, const char *function_id,
     const char *request_id, int64_t version, fcf_failure_e error,
     const char *console, const char *fmt, ...) fcf_printf_like(7, 8);
 
+/* What was told by fca_failures_put(), newest first, FCA_FAILURES_KEPT of it;
+ * without what never reaches a client.  Valid during the call. */
+#define FCA_FAILURES_KEPT  64
+
+typedef struct {
+    int64_t         ms;                 /* Unix time */
+    fcf_failure_e   error;
+    int64_t         version;
+    char            function_id[FCF_ID_MAX + 1];
+    char            request_id[FCF_REQUEST_ID_MAX + 1];
+    char           *message;            /* as fcf_text_clean() leaves it */
+} fca_failure_told_t;
+
+void fca_failures_each(const fca_failures_t *failures,
+    void (*each)(void *arg, const fca_failure_told_t *told), void *arg);
+
 /* revokes the leases; nothing is put any more */
 void fca_failures_stop(fca_failures_t *failures);
 int fca_failures_stopped(const fca_failures_t *failures);

@@ -25,7 +25,9 @@ fca_keys_result(fca_keys_t *keys, const fcf_etcd_reply_t *reply,
     fcf_slot_t       slot;
     const fcf_kv_t  *kv;
 
-    keys->call = NULL;
+    if (fca_keys_answered(keys, err)) {
+        return;
+    }
 
     if (err) {
         fca_keys_turn_over(keys);

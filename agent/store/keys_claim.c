@@ -62,7 +62,9 @@ fca_claim_done(void *arg, const fcf_etcd_reply_t *reply,
 {
     fca_keys_t  *keys = arg;
 
-    keys->call = NULL;
+    if (fca_keys_answered(keys, err)) {
+        return;
+    }
 
     if (err) {
         fca_claim_doubt(keys, err);
@@ -243,7 +245,9 @@ fca_claim_listed(void *arg, const fcf_etcd_reply_t *reply,
     fca_claim_e   is;
     fca_slots_t   slots;
 
-    keys->call = NULL;
+    if (fca_keys_answered(keys, err)) {
+        return;
+    }
 
     if (err) {
         fca_log(FCF_LOG_WARN, &keys->log, "reading the slots: %s", err->msg);

@@ -45,17 +45,16 @@ fca_end_done(void *arg, const fcf_etcd_reply_t *reply, const fcf_err_t *err)
         return;
     }
 
-    fca_end_gone(keys);
-
     if (keys->twice) {
         fca_keys_turn_over(keys);
         keys->twice = 0;
         keys->backoff = 0;
         keys->ring->conf.loop->timer_set(keys->timer, FCA_END_AGAIN_MS);
-
-    } else {
-        fca_keys_free(keys);
+        return;
     }
+
+    fca_end_gone(keys);
+    fca_keys_free(keys);
 }
 
 /* The slot only if it is ours; the instance's key is nobody else's ever. */
@@ -140,14 +139,31 @@ fca_keys_end_send(fca_keys_t *keys)
     }
 }
 
-/* A put whose answer was not waited for may lie in etcd's socket still, and
- * demand that the slot be absent: then what it made is deleted by the second
- * time. */
+/* Of those that end nothing but this counts: is it over, or lost on its way? */
+int
+fca_keys_answered(fca_keys_t *keys, const fcf_err_t *err)
+{
+    keys->call = NULL;
+
+    if (!keys->ending) {
+        return 0;
+    }
+
+    keys->twice |= err != NULL;
+    fca_keys_end_send(keys);
+
+    return 1;
+}
+
+/* A put that is under way demands, maybe, that the slot be absent: carried out
+ * after the deletion it would make it anew, and who took the job meanwhile
+ * would find it there.  So its answer comes first; one that was lost may lie
+ * in etcd's socket still, and what it makes is deleted by the second time. */
 void
 fca_keys_end(fca_keys_t *keys, char *goodbye, void (*gone)(void *arg),
     void *arg)
 {
-    keys->twice = keys->doubt || keys->call;
+    keys->twice = keys->doubt;
     keys->goodbye = goodbye;
     keys->gone = gone;
     keys->gone_arg = arg;
@@ -155,11 +171,6 @@ fca_keys_end(fca_keys_t *keys, char *goodbye, void (*gone)(void *arg),
     memset(&keys->conf, 0, sizeof(keys->conf));
     memset(&keys->log, 0, sizeof(keys->log));
     keys->ring->conf.loop->timer_stop(keys->timer);
-
-    if (keys->call) {
-        fcf_etcd_cancel(keys->call);
-        keys->call = NULL;
-    }
 
     if (!keys->in_etcd) {
         free(keys->goodbye);
@@ -169,6 +180,10 @@ fca_keys_end(fca_keys_t *keys, char *goodbye, void (*gone)(void *arg),
     TAILQ_REMOVE(&keys->ring->living, keys, link);
     keys->ending = 1;
     TAILQ_INSERT_TAIL(&keys->ring->ending, keys, link);
+
+    if (keys->call) {
+        return;
+    }
 
     if (keys->slot_tried < 0) {
         keys->ring->conf.loop->timer_set(keys->timer, 0);

@@ -76,6 +76,8 @@ void fca_keys_turn_leave(fca_keys_t *keys);
 void fca_keys_look(void *arg);
 
 /* keys_end.c */
+/* its call has ended; 1: so do the keys, and the answer is not looked at */
+int fca_keys_answered(fca_keys_t *keys, const fcf_err_t *err);
 void fca_keys_end_send(fca_keys_t *keys);
 
 #endif /* _FCA_KEYS_INT_H_INCLUDED_ */

@@ -227,6 +227,7 @@ fca_specs_del(void *arg, const char *name, size_t len)
 
     } else if (key.kind == FCF_KEY_SPEC_VERSION) {
         fca_versions_del(specs->versions, key.function_id, key.number);
+        specs->handler.changed(specs->handler.arg, key.function_id);
 
     } else if (key.kind == FCF_KEY_WORKER) {
         peer = fca_specs_peer(specs, key.name);

@@ -1,239 +1,8 @@
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "agent/vmm/image.h"
+#include "agent/vmm/image_int.h"
 #include "contract/fcf_runtime.h"
-
-/* files whose digest was seen to, so that each is read once */
-#define FCA_KNOWN_MAX  256
-
-typedef struct {
-    char         sha256[65];
-    struct stat  st;
-} fca_known_t;
-
-struct fca_image_look_s {
-    TAILQ_ENTRY(fca_image_look_s)  link;
-    fca_looker_t                  *looker;
-    fca_fetching_pt                fetching;
-    fca_images_pt                  done;        /* NULL: dropped */
-    void                          *arg;
-    int                            any;
-    fcf_spec_t                     spec;        /* unless any */
-    int                            own;         /* its image is its runtime */
-    int                            lacks;       /* by the worker: the
-                                                   function's image */
-    int                            fetched;     /* the cache's word is good */
-    fca_cache_get_t               *get;         /* in the list of those that
-                                                   are being fetched */
-    fca_images_t                   images;      /* by the loop; any: by the
-                                                   worker */
-    fcf_err_t                      err;         /* code FCF_OK: none */
-};
-
-TAILQ_HEAD(fca_image_looks_s, fca_image_look_s);
-
-struct fca_looker_s {
-    uv_loop_t                 *uv;
-    const fca_conf_t          *conf;
-    uv_work_t                  work;
-    fca_cache_t               *cache;
-    struct fca_image_looks_s   waiting, running, fetching;
-    int                        busy, freed;
-    fca_known_t                known[FCA_KNOWN_MAX];    /* the worker's */
-    unsigned                   nknown;
-};
-
-static int
-fca_image_find(const char *path, const char *what, struct stat *st,
-    fcf_err_t *err)
-{
-    if (stat(path, st) != 0) {
-        return fcf_err_set(err, FCF_E_NOT_FOUND, "%s image %s: %s", what,
-                           path, strerror(errno));
-    }
-
-    if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode)) {
-        return fcf_err_set(err, FCF_E_NOT_FOUND, "%s image %s: is not a file",
-                           what, path);
-    }
-
-    return 0;
-}
-
-/* the path of some image in this directory; else "" */
-static int
-fca_image_dir(const char *name, const char *path, char *image, fcf_err_t *err)
-{
-    DIR            *dir;
-    size_t          n;
-    struct dirent  *entry;
-
-    dir = opendir(path);
-    if (dir == NULL) {
-        return fcf_err_sys(err, errno, "%s = \"%s\"", name, path);
-    }
-
-    while (image && *image == '\0' && (entry = readdir(dir)) != NULL) {
-        n = strlen(entry->d_name);
-
-        if (n > 4 && strcmp(entry->d_name + n - 4, ".img") == 0
-            && (size_t) snprintf(image, PATH_MAX, "%s/%s", path,
-                                 entry->d_name) >= PATH_MAX)
-        {
-            *image = '\0';
-        }
-    }
-
-    closedir(dir);
-
-    return 0;
-}
-
-static int
-fca_image_dirs(const fca_conf_t *conf, char *image, fcf_err_t *err)
-{
-    return fca_image_dir("functions", conf->functions, NULL, err) != 0
-           || fca_image_dir("runtimes", conf->runtimes, image, err) != 0
-           ? -1 : 0;
-}
-
-static void
-fca_image_files(const fca_conf_t *conf, const struct stat *found,
-    fca_images_t *images)
-{
-    int          n;
-    size_t       i, len = 0;
-    struct stat  st[5];
-    const char  *paths[] = { conf->kernel, conf->initrd, conf->vmm };
-
-    memset(st, 0, sizeof(st));
-    st[0] = found[0];
-    st[1] = found[1];
-
-    for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (paths[i] != NULL) {
-            (void) stat(paths[i], &st[2 + i]);
-        }
-    }
-
-    for (i = 0; i < sizeof(st) / sizeof(st[0]); i++) {
-        n = snprintf(images->files + len, sizeof(images->files) - len,
-                     "%llx:%llx:%llx:%llx.%lx ",
-                     (unsigned long long) st[i].st_dev,
-                     (unsigned long long) st[i].st_ino,
-                     (unsigned long long) st[i].st_size,
-                     (unsigned long long) st[i].st_mtim.tv_sec,
-                     (unsigned long) st[i].st_mtim.tv_nsec);
-        len += (size_t) n;
-    }
-}
-
-static int
-fca_known_same(const fca_known_t *known, const char *sha256,
-    const struct stat *st)
-{
-    return strcmp(known->sha256, sha256) == 0 && known->st.st_dev == st->st_dev
-           && known->st.st_ino == st->st_ino
-           && known->st.st_size == st->st_size
-           && known->st.st_mtim.tv_sec == st->st_mtim.tv_sec
-           && known->st.st_mtim.tv_nsec == st->st_mtim.tv_nsec;
-}
-
-/* It is what its name says.  Not found, if it is not: nothing runs of it. */
-static int
-fca_image_right(fca_looker_t *looker, const char *path, const char *sha256,
-    const struct stat *st, fcf_err_t *err)
-{
-    int           rc;
-    unsigned      i;
-    fca_known_t  *known;
-
-    for (i = 0; i < looker->nknown && i < FCA_KNOWN_MAX; i++) {
-        if (fca_known_same(&looker->known[i], sha256, st)) {
-            return 0;
-        }
-    }
-
-    rc = fca_image_is(path, sha256, err);
-    if (rc < 0) {
-        return -1;
-    }
-
-    if (rc == 0) {
-        return fcf_err_set(err, FCF_E_NOT_FOUND, "function image %s: is not "
-                           "what its name says: it is damaged", path);
-    }
-
-    known = &looker->known[looker->nknown++ % FCA_KNOWN_MAX];
-    memcpy(known->sha256, sha256, sizeof(known->sha256));
-    known->st = *st;
-
-    return 0;
-}
-
-static int
-fca_image_function(fca_image_look_t *look, struct stat *st)
-{
-    int          rc;
-    const char  *path = look->images.function, *sha256 = look->spec.code_sha256;
-
-    rc = fca_image_find(path, "function", st, &look->err);
-
-    if (rc == 0 && *sha256 && !look->fetched) {
-        rc = fca_image_right(look->looker, path, sha256, st, &look->err);
-    }
-
-    look->lacks = rc != 0 && *sha256;
-
-    return rc;
-}
-
-/* On a worker thread: of the look it has the images, what it lacks, and err
- * alone. */
-static void
-fca_image_look(const fca_conf_t *conf, fca_image_look_t *look)
-{
-    fcf_err_t      why;
-    struct stat    found[2];
-    fca_images_t  *images = &look->images;
-
-    if (look->any) {
-        if (fca_image_dirs(conf, images->runtime, &look->err) == 0) {
-            memcpy(images->function, images->runtime, PATH_MAX);
-        }
-
-        return;
-    }
-
-    if (fca_image_function(look, &found[0]) == 0
-        && (look->own
-            || fca_image_find(images->runtime, "runtime", &found[1],
-                              &look->err) == 0))
-    {
-        if (look->own) {
-            found[1] = found[0];
-            memcpy(images->runtime, images->function, PATH_MAX);
-            images->function[0] = '\0';
-        }
-
-        if (conf->snapshots) {
-            fca_image_files(conf, found, images);
-        }
-
-        return;
-    }
-
-    /* it may lie on another node; that here is no place for any is worse */
-    if (fca_image_dirs(conf, NULL, &why) != 0) {
-        look->err = why;
-    }
-}
 
 static void
 fca_looker_work(uv_work_t *work)
@@ -242,7 +11,7 @@ fca_looker_work(uv_work_t *work)
     fca_image_look_t  *look;
 
     TAILQ_FOREACH(look, &looker->running, link) {
-        fca_image_look(looker->conf, look);
+        fca_image_look(looker, look);
     }
 }
 
@@ -285,21 +54,16 @@ fca_look_fetched(void *arg, const char *path, const fcf_err_t *err)
     look->get = NULL;
     TAILQ_REMOVE(&looker->fetching, look, link);
 
-    if (err == NULL
-        && (size_t) snprintf(look->images.function, PATH_MAX, "%s", path)
-           < PATH_MAX)
-    {
-        look->fetched = 1;
-        TAILQ_INSERT_TAIL(&looker->waiting, look, link);
-        fca_looker_run(looker);
+    if (err) {
+        look->err = *err;
+        fca_look_end(look);
         return;
     }
 
-    if (err) {
-        look->err = *err;
-    }
-
-    fca_look_end(look);
+    (void) snprintf(look->images.function, PATH_MAX, "%s", path);
+    look->fetched = 1;
+    TAILQ_INSERT_TAIL(&looker->waiting, look, link);
+    fca_looker_run(looker);
 }
 
 /* 1: it is on its way */
@@ -372,13 +136,20 @@ fca_looker_run(fca_looker_t *looker)
 
 fca_looker_t *
 fca_looker_new(uv_loop_t *uv, const fca_conf_t *conf, fca_cache_t *cache,
-    fcf_err_t *err)
+    const char *runtimes, fcf_err_t *err)
 {
     fca_looker_t  *looker;
 
     looker = calloc(1, sizeof(*looker));
     if (looker == NULL) {
         fcf_err_set(err, FCF_E_NOMEM, "no memory for looking for images");
+        return NULL;
+    }
+
+    if (runtimes != NULL
+        && (looker->runtimes = fca_runtimes_new(runtimes, err)) == NULL)
+    {
+        free(looker);
         return NULL;
     }
 
@@ -408,6 +179,7 @@ fca_looker_free(fca_looker_t *looker)
     }
 
     fca_looks_free(&looker->running);
+    fca_runtimes_free(looker->runtimes);
     free(looker);
 }
 

@@ -18,7 +18,7 @@ typedef struct {
     char  function[PATH_MAX];           /* "": the runtime is its own */
     char  runtime[PATH_MAX];
     /* which files these are, and kernel, initrd and VMM: by device, inode,
-     * size and time; another text, another VM */
+     * size and time, the runtime's by its digest; another text, another VM */
     char  files[FCA_IMAGES_FILES];
 } fca_images_t;
 
@@ -37,15 +37,17 @@ typedef void (*fca_fetching_pt)(void *arg);
 
 /* Looks on one worker thread at a time, however many there are to look for: a
  * file system that hangs takes no more of them.  uv, conf and cache (NULL:
- * nothing is fetched) outlive it. */
+ * nothing is fetched) outlive it; runtimes: where its copies of those are, see
+ * agent/images/runtimes.h, or NULL: they are used where they lie. */
 fca_looker_t *fca_looker_new(uv_loop_t *uv, const fca_conf_t *conf,
-    fca_cache_t *cache, fcf_err_t *err);
+    fca_cache_t *cache, const char *runtimes, fcf_err_t *err);
 /* Also of NULL.  Whoever still waits is not told. */
 void fca_looker_free(fca_looker_t *looker);
 
 /* <functions>/<code sha256>.img if the spec names code, which must be what it
  * is called, or what the stores have that the spec names; else
- * <functions>/<function_id>.img; <runtimes>/<runtime>.img.  done runs once,
+ * <functions>/<function_id>.img; <runtimes>/<runtime>.img, or the copy of it.
+ * done runs once,
  * from the loop, unless it is dropped before; fetching (may be NULL) at most
  * once before it. */
 fca_image_look_t *fca_images_look(fca_looker_t *looker,

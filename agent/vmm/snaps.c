@@ -208,13 +208,20 @@ fca_snaps_find(fca_snaps_t *snaps, const char *key, fca_snap_t *out)
 
 
 int
+fca_snaps_checked(const fca_snaps_t *snaps)
+{
+    return snaps->stat.unchecked == 0;
+}
+
+
+int
 fca_snaps_lacks(const fca_snaps_t *snaps, const char *key)
 {
     const fca_snaps_snap_t  *snap;
 
     snap = fca_snaps_get(snaps, key);
 
-    return snaps->stat.unchecked == 0
+    return fca_snaps_checked(snaps)
            && (snap == NULL || (snap->state == FCA_SNAP_GIVEN_UP
                                 && snap->failures < FCA_SNAP_FAILURES));
 }

@@ -13,13 +13,12 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <uv.h>
+#include "agent/base/digest.h"
 #include "contract/fcf_codec.h"
 
 /* in a VM's directory, and in a snapshot's */
 #define FCA_SNAP_STATE    "snapshot.state"
 #define FCA_SNAP_MEMORY   "snapshot.memory"
-/* a SHA-256, in hex */
-#define FCA_SNAP_DIGEST   64
 /* failures until it is dropped */
 #define FCA_SNAP_FAILURES  2
 
@@ -27,7 +26,7 @@ typedef struct fca_snaps_s  fca_snaps_t;
 
 /* What a snapshot is of.  key: a digest of all of it. */
 typedef struct {
-    char            key[FCA_SNAP_DIGEST + 1];
+    char            key[FCA_DIGEST + 1];
     char            function_id[FCF_ID_MAX + 1];
     int64_t         version;
 } fca_snap_id_t;
@@ -56,7 +55,7 @@ typedef struct {
 /* this CPU's model and what it can do, digested; "" if that is not told */
 void fca_snaps_cpu(char *buf, size_t size);
 /* parts: all that it depends on, NULL-ended */
-void fca_snap_key(char key[FCA_SNAP_DIGEST + 1], const char *const *parts);
+void fca_snap_key(char key[FCA_DIGEST + 1], const char *const *parts);
 
 /* dir is made.  What lies in it is checked from now on, and usable once it
  * is.  max_bytes: the least recently used go first. */
@@ -69,6 +68,8 @@ void fca_snaps_free(fca_snaps_t *snaps);
 int fca_snaps_there(const fca_snaps_t *snaps, const char *key);
 /* 1: it is that, and the one that was used last */
 int fca_snaps_find(fca_snaps_t *snaps, const char *key, fca_snap_t *out);
+/* all that lay there when it was opened has been looked at */
+int fca_snaps_checked(const fca_snaps_t *snaps);
 /* neither there, nor being made, nor given up */
 int fca_snaps_lacks(const fca_snaps_t *snaps, const char *key);
 /* one of it is being made from now on, until fca_snaps_add()'s done or

@@ -129,7 +129,7 @@ run_through(int fd, int out, char *digest, fcf_err_t *err)
     }
 
     free(block);
-    fca_snap_digest(&sha, digest);
+    fca_digest_end(&sha, digest);
 
     return n < 0 ? fcf_err_sys(err, errno, "snapshot") : 0;
 }
@@ -223,7 +223,7 @@ fca_snap_write(const char *dir, int fromfd, fca_snap_meta_t *meta,
     fcf_err_t *err)
 {
     int   fd, rc;
-    char  aside[PATH_MAX], path[PATH_MAX], state[FCA_SNAP_DIGEST + 1];
+    char  aside[PATH_MAX], path[PATH_MAX], state[FCA_DIGEST + 1];
 
     snprintf(aside, sizeof(aside), "%s/" FCA_SNAP_ASIDE "%s", dir,
              meta->id.key);
@@ -348,7 +348,7 @@ static int
 check_files(int dirfd, fca_snap_meta_t *meta, fcf_err_t *err)
 {
     int          fd, rc;
-    char         digest[FCA_SNAP_DIGEST + 1];
+    char         digest[FCA_DIGEST + 1];
     struct stat  memory, state;
 
     fd = openat(dirfd, FCA_SNAP_MEMORY, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

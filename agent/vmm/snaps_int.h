@@ -4,7 +4,6 @@
 #define _FCA_SNAPS_INT_H_INCLUDED_
 
 #include <sys/queue.h>
-#include <nettle/sha2.h>
 #include "agent/vmm/snaps.h"
 
 #define FCA_SNAP_META    "meta"
@@ -14,7 +13,7 @@
 typedef struct {
     fca_snap_id_t      id;
     fca_snap_origin_t  origin;
-    char               digest[FCA_SNAP_DIGEST + 1]; /* of its memory */
+    char               digest[FCA_DIGEST + 1]; /* of its memory */
     uint64_t           bytes;                       /* on the disk */
 } fca_snap_meta_t;
 
@@ -41,7 +40,7 @@ typedef struct fca_snaps_job_s  fca_snaps_job_t;
 struct fca_snaps_job_s {
     STAILQ_ENTRY(fca_snaps_job_s)  next;
     fca_snaps_job_e                what;
-    char                           name[FCA_SNAP_DIGEST + 8]; /* directory's */
+    char                           name[FCA_DIGEST + 8]; /* directory's */
     fca_snap_meta_t                meta;
     int                            dirfd;
     fca_snaps_pt                   done;
@@ -83,8 +82,5 @@ int fca_snap_write(const char *dir, int fromfd, fca_snap_meta_t *meta,
 int fca_snap_check(const char *dir, const char *name, fca_snap_meta_t *meta,
     fcf_err_t *err) fcf_must_check;
 int fca_snap_remove(const char *dir, const char *name, fcf_err_t *err);
-
-/* snaps_key.c: ends the digest */
-void fca_snap_digest(struct sha256_ctx *sha, char hex[FCA_SNAP_DIGEST + 1]);
 
 #endif /* _FCA_SNAPS_INT_H_INCLUDED_ */

@@ -3,21 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <nettle/base16.h>
 #include "agent/vmm/snaps_int.h"
 
 #define CPU_LINES  "model name\tstepping\tmicrocode\tflags"
-
-
-void
-fca_snap_digest(struct sha256_ctx *sha, char hex[FCA_SNAP_DIGEST + 1])
-{
-    uint8_t  raw[SHA256_DIGEST_SIZE];
-
-    sha256_digest(sha, sizeof(raw), raw);
-    base16_encode_update(hex, sizeof(raw), raw);
-    hex[FCA_SNAP_DIGEST] = '\0';
-}
 
 
 void
@@ -26,7 +14,7 @@ fca_snaps_cpu(char *buf, size_t size)
     char                line[4096];
     FILE               *f;
     struct sha256_ctx   sha;
-    char                text[FCA_SNAP_DIGEST + 1], *tab;
+    char                text[FCA_DIGEST + 1], *tab;
 
     *buf = '\0';
     f = fopen("/proc/cpuinfo", "re");
@@ -51,13 +39,13 @@ fca_snaps_cpu(char *buf, size_t size)
     }
 
     fclose(f);
-    fca_snap_digest(&sha, text);
+    fca_digest_end(&sha, text);
     snprintf(buf, size, "%s", text);
 }
 
 
 void
-fca_snap_key(char key[FCA_SNAP_DIGEST + 1], const char *const *parts)
+fca_snap_key(char key[FCA_DIGEST + 1], const char *const *parts)
 {
     struct sha256_ctx  sha;
 
@@ -68,5 +56,5 @@ fca_snap_key(char key[FCA_SNAP_DIGEST + 1], const char *const *parts)
                       (const uint8_t *) *parts);
     }
 
-    fca_snap_digest(&sha, key);
+    fca_digest_end(&sha, key);
 }

@@ -97,20 +97,25 @@ fca_vmm_handle_close(uv_handle_t *handle)
 }
 
 
-/* What is refused of what was asked for is refused everywhere; all else that
- * goes wrong before the guest runs is this host's. */
+/* What is refused of what was asked for is refused everywhere, unless it is
+ * for want of what the host has; so is the end of a VMM that says so.  All else
+ * that goes wrong before the guest runs is this host's. */
 void
 fca_vmm_blame_set(fca_vmm_t *vmm, const fcf_err_t *err)
 {
+    int  lacks;
+
     if (vmm->killed) {
         return;
     }
 
+    lacks = fca_vmm_host_lacks(err->msg);
+
     if (vmm->state == FCA_VMM_IS_BOOTED) {
-        vmm->blame = FCA_BLAME_GUEST;
+        vmm->blame = lacks ? FCA_BLAME_HOST : FCA_BLAME_GUEST;
 
     } else if (vmm->blame == FCA_BLAME_NOBODY) {
-        vmm->blame = vmm->state == FCA_VMM_IS_CONFIGURING
+        vmm->blame = vmm->state == FCA_VMM_IS_CONFIGURING && !lacks
                      && err->code == FCF_E_REFUSED
                      && vmm->call == fca_vmm_configure_calls
                      ? FCA_BLAME_SPEC : FCA_BLAME_HOST;
@@ -259,6 +264,26 @@ fca_vmm_spawn(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
     }
 
     return vmm;
+}
+
+
+void
+fca_vmm_hand(fca_vmm_t *vmm, fca_vmm_pt handler, fca_vmm_said_pt said,
+    void *arg)
+{
+    assert(!fca_vmm_busy(vmm));
+
+    vmm->handler = handler;
+    vmm->said = said;
+    vmm->arg = arg;
+}
+
+
+void
+fca_vmm_nic(fca_vmm_t *vmm, const fca_nic_t *nic)
+{
+    vmm->has_nic = 1;
+    vmm->nic = *nic;
 }
 
 

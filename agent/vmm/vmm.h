@@ -59,6 +59,10 @@ typedef enum {
     FCA_STREAMS
 } fca_stream_e;
 
+/* how long the mark is that data begins with, which says whose a line is
+ * (vm/guest.h); 0: it begins with none */
+size_t fca_mark_len(const char *data, size_t len);
+
 /* bytes as they came, and how many before them nobody kept */
 typedef void (*fca_vmm_said_pt)(void *arg, fca_stream_e stream,
     const char *data, size_t len, uint64_t dropped);
@@ -124,6 +128,12 @@ int fca_vmm_memory_mb(const fca_vmm_conf_t *conf, int memory_mb);
 fca_vmm_t *fca_vmm_spawn(const fca_vmm_conf_t *conf,
     const fca_vmm_spec_t *spec, fca_vmm_pt handler, void *arg,
     fcf_err_t *err);
+/* One that was started before anybody knew for what, between two steps: from
+ * now on it is arg's, and handler and said (may be NULL) are told. */
+void fca_vmm_hand(fca_vmm_t *vmm, fca_vmm_pt handler, fca_vmm_said_pt said,
+    void *arg);
+/* the NIC that its guest will have; *nic is copied */
+void fca_vmm_nic(fca_vmm_t *vmm, const fca_nic_t *nic);
 void fca_vmm_configure(fca_vmm_t *vmm);
 void fca_vmm_boot(fca_vmm_t *vmm);
 /* Instead of configuring and booting: loads the snapshot that the spec names,

@@ -1,5 +1,6 @@
 /* What the VMM answers, of whatever size and form. */
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,26 @@
 
 #include "agent/vmm/vmm_int.h"
 #include "contract/fcf_text.h"
+
+
+/* Rust's errors have the system's words, too.  Nothing of a guest's console is
+ * among a VMM's own. */
+int
+fca_vmm_host_lacks(const char *words)
+{
+    size_t  i;
+
+    static const int  lacks[] = { ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE,
+                                  ENOMEM };
+
+    for (i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
+        if (strstr(words, strerror(lacks[i])) != NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
 
 
 int

@@ -53,29 +53,43 @@ follow_closed(uv_handle_t *handle)
 }
 
 
+/* its end is looked for no further than it may be: a guest may print nothing
+ * but beginnings */
+size_t
+fca_mark_len(const char *data, size_t len)
+{
+    size_t       n;
+    const char  *end;
+
+    if (len == 0 || *data != FCV_MARK_BEGIN) {
+        return 0;
+    }
+
+    n = len < FCF_REQUEST_ID_MAX + 2 ? len : FCF_REQUEST_ID_MAX + 2;
+    end = memchr(data, FCV_MARK_END, n);
+    n = end ? (size_t) (end - data) + 1 : 0;
+
+    return n > 2 && fcf_request_id_valid(data + 1, n - 2) ? n : 0;
+}
+
+
 /* without the marks that say whose a line is; returns the length */
 static size_t
 without_marks(char *out, const char *data, size_t len)
 {
-    size_t       n, rest;
-    const char  *end;
+    size_t  n, mark;
 
     for (n = 0; len > 0; ) {
 
-        end = *data == FCV_MARK_BEGIN ? memchr(data, FCV_MARK_END, len)
-                                      : NULL;
-        rest = end ? (size_t) (end - data) + 1 : 0;
+        mark = fca_mark_len(data, len);
 
-        if (rest > 2 && rest <= FCF_REQUEST_ID_MAX + 2
-            && fcf_request_id_valid(data + 1, rest - 2))
-        {
-            data += rest;
-            len -= rest;
-            continue;
+        if (mark == 0) {
+            out[n++] = *data;
+            mark = 1;
         }
 
-        out[n++] = *data++;
-        len--;
+        data += mark;
+        len -= mark;
     }
 
     return n;
@@ -127,16 +141,16 @@ take_frame(fca_follow_t *follow, const char *text, size_t len)
     data = size ? malloc(fcf_base64_decoded_max(size) + 1) : NULL;
     n = 0;
 
-    if (data != NULL) {
-        n = fcf_base64_decode(data, &size, base64, size);
+    if (data == NULL) {
+        size = 0;
 
-        size = n == 0 ? size : 0;
+    } else if ((n = fcf_base64_decode(data, &size, base64, size)) != 0) {
+        size = 0;
     }
 
-    if (dropped > 0 || (data != NULL && size > 0)) {
+    if (dropped > 0 || size > 0) {
         say_frame(follow, json_string_value(json_object_get(json, "stream")),
-                  data, data != NULL ? size : 0,
-                  dropped > 0 ? (uint64_t) dropped : 0);
+                  data, size, dropped > 0 ? (uint64_t) dropped : 0);
     }
 
     free(data);

@@ -29,8 +29,9 @@
 
 #define FCA_VMM_PATH     512
 #define FCA_VMM_ID_MAX   64             /* Firecracker's, for --id */
-/* what a VMM may write into a file: none of its own grows */
-#define FCA_VMM_FILE_MAX_MB  16
+/* what a VMM may write into a file: none of its own grows, but QEMU keeps what
+ * it has translated, 32 MiB (vm/vmm/qemu_args.c), in one of memory's */
+#define FCA_VMM_FILE_MAX_MB  64
 /* a template's memory, and what a stand-in's has beside it */
 #define FCA_VMM_SNAP_MORE_MB  64
 #define FCA_OUTPUT_MAX   8192
@@ -215,6 +216,8 @@ int fca_vmm_pid_write(int dirfd, pid_t pid, const char *program,
 int fca_vmm_pid_read(const char *dir, fca_proc_t *proc);
 /* it lives, and no other process has its pid */
 int fca_proc_is(const fca_proc_t *proc, const char *dir);
+/* it is its jail's user, which nobody else is */
+int fca_proc_of_jail(pid_t pid, const char *jail);
 /* 0: no such process */
 unsigned long long fca_proc_start_time(pid_t pid);
 
@@ -260,6 +263,8 @@ int fca_vmm_version_take(fca_vmm_t *vmm, const char *body, fcf_err_t *err)
     fcf_must_check;
 /* of version 1.N: N; 0 of an older one, -1: no version */
 int fca_vmm_minor(const char *version);
+/* 1: so says a VMM whose host has no disk, memory or descriptor left for it */
+int fca_vmm_host_lacks(const char *words);
 /* what GET / says: that the guest was started, or not */
 int fca_vmm_running_take(const char *body, fcf_err_t *err) fcf_must_check;
 /* -1: the words of {"fault_message": "..."}; a body of another form is

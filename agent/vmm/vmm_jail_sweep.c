@@ -88,8 +88,9 @@ sweep_lived_in(const char *jail)
         snprintf(path, sizeof(path), "/proc/%s/root", entry->d_name);
         len = readlink(path, root, sizeof(root) - 1);
         root[len > 0 ? len : 0] = '\0';
-        found = strncmp(root, jail, n) == 0
-                && (root[n] == '/' || root[n] == '\0');
+        found = len > 0 ? strncmp(root, jail, n) == 0
+                          && (root[n] == '/' || root[n] == '\0')
+                        : fca_proc_of_jail(atoi(entry->d_name), jail);
     }
 
     closedir(dir);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/base/bounds.h"
 #include "agent/vmm/vmm_int.h"
 
 
@@ -172,6 +173,45 @@ exe_jailed(const char *dir)
 }
 
 
+int
+fca_proc_of_jail(pid_t pid, const char *jail)
+{
+    char         path[PATH_MAX], status[1024];
+    const char  *line;
+    struct stat  st;
+
+    if ((size_t) snprintf(path, sizeof(path), "%s/root", jail) >= sizeof(path)
+        || stat(path, &st) != 0 || st.st_uid == 0)
+    {
+        return 0;
+    }
+
+    snprintf(path, sizeof(path), "/proc/%d", (int) pid);
+    (void) fca_bounds_read(status, sizeof(status), path, "status");
+
+    line = strstr(status, "\nUid:");
+
+    return line != NULL
+           && strtoul(line + sizeof("\nUid:") - 1, NULL, 10) == st.st_uid;
+}
+
+
+/* What another user's process runs is hidden from one without CAP_SYS_PTRACE,
+ * which the agent's unit leaves out. */
+static int
+is_jailed(pid_t pid, const char *dir)
+{
+    int    is;
+    char  *jail;
+
+    jail = fca_vmm_jail_of(dir);
+    is = jail != NULL && fca_proc_of_jail(pid, jail);
+    free(jail);
+
+    return is;
+}
+
+
 /* The VMM's program, or the jailer's; the agent's, just before; or, behind a
  * jailer, the copy of the VMM's that lies in the jail.  One that is ending has
  * none any more, but what it holds until it has: it is waited for. */
@@ -185,6 +225,10 @@ fca_proc_is(const fca_proc_t *proc, const char *dir)
     }
 
     now = exe_running(proc->pid);
+
+    if (now.ino == 0 && errno == EACCES) {
+        return is_jailed(proc->pid, dir);
+    }
 
     if (now.ino == 0) {
         return (stat_field(proc->pid, STAT_FLAGS) & PF_EXITING) != 0;

@@ -176,8 +176,9 @@ int fcz_mutex_lock(pthread_mutex_t *mutex, int ms);
 /* When a process was started, in the kernel's ticks, which no other with its
  * pid shares; 0: unknown. */
 uint64_t fcz_started(pid_t pid);
-/* 1 if it is no more, or its pid is another's now (started: 0 if that cannot
- * be); 0 also where nobody can tell, without descriptors say */
+/* 1 if it is no more, or, where started is not 0, its pid is another's now or
+ * nobody has waited for its end yet; 0 also where nobody can tell, without
+ * descriptors say */
 unsigned fcz_dead(pid_t pid, uint64_t started);
 
 

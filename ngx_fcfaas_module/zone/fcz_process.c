@@ -9,14 +9,19 @@
 #include <unistd.h>
 
 
-static char *fcz_process_stat(pid_t pid, char *text, size_t size, int field);
+/* field 22 of /proc/pid/stat, counted from the third, which is the state */
+#define FCZ_PROCESS_STARTED  19
 
 
-/* from that field of /proc/pid/stat on; NULL: there is no such process */
+static char *fcz_process_stat(pid_t pid, char *text, size_t size);
+static char *fcz_process_field(char *p, int field);
+
+
+/* /proc/pid/stat from the process' state on; NULL: there is none */
 static char *
-fcz_process_stat(pid_t pid, char *text, size_t size, int field)
+fcz_process_stat(pid_t pid, char *text, size_t size)
 {
-    int      fd, i;
+    int      fd;
     char    *p, path[32];
     ssize_t  n;
 
@@ -36,11 +41,19 @@ fcz_process_stat(pid_t pid, char *text, size_t size, int field)
 
     p = strrchr(text, ')');
 
-    for (i = 2; p && i < field; i++) {
-        p = strchr(p + 1, ' ');
+    return p && p[1] == ' ' ? p + 2 : NULL;
+}
+
+
+static char *
+fcz_process_field(char *p, int field)
+{
+    while (p && field--) {
+        p = strchr(p, ' ');
+        p = p ? p + 1 : NULL;
     }
 
-    return p ? p + 1 : NULL;
+    return p;
 }
 
 
@@ -49,7 +62,8 @@ fcz_started(pid_t pid)
 {
     char  *p, text[512];
 
-    p = fcz_process_stat(pid, text, sizeof(text), 22);
+    p = fcz_process_field(fcz_process_stat(pid, text, sizeof(text)),
+                          FCZ_PROCESS_STARTED);
 
     return p ? strtoull(p, NULL, 10) : 0;
 }
@@ -60,7 +74,7 @@ fcz_stopped(pid_t pid)
 {
     char  *p, text[512];
 
-    p = fcz_process_stat(pid, text, sizeof(text), 3);
+    p = fcz_process_stat(pid, text, sizeof(text));
 
     return p && (*p == 'T' || *p == 't');
 }
@@ -69,7 +83,8 @@ fcz_stopped(pid_t pid)
 unsigned
 fcz_dead(pid_t pid, uint64_t started)
 {
-    uint64_t  now;
+    char      *p, text[512];
+    uint64_t   now;
 
     if (kill(pid, 0) == -1) {
         return errno == ESRCH;
@@ -79,7 +94,15 @@ fcz_dead(pid_t pid, uint64_t started)
         return 0;
     }
 
-    now = fcz_started(pid);
+    p = fcz_process_stat(pid, text, sizeof(text));
+
+    if (p && (*p == 'Z' || *p == 'X')) {
+        /* its parent may stand still itself, and not wait for it */
+        return 1;
+    }
+
+    p = fcz_process_field(p, FCZ_PROCESS_STARTED);
+    now = p ? strtoull(p, NULL, 10) : 0;
 
     return now && now != started;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "vm/guest.h"
 #include "vm/init/console.h"
 
 
@@ -28,19 +29,16 @@ put_line(char *line, size_t len)
 }
 
 
-void
-fcv_say(const char *fmt, ...)
+fcf_printf_like(2, 0)
+static void
+put_text(const char *begins, const char *fmt, va_list args)
 {
-    int      n;
-    char     line[FCV_CONSOLE_LINE];
-    size_t   used;
-    va_list  args;
+    int     n;
+    char    line[FCV_CONSOLE_LINE];
+    size_t  used;
 
-    used = (size_t) snprintf(line, sizeof(line), "fcfaas: ");
-
-    va_start(args, fmt);
+    used = (size_t) snprintf(line, sizeof(line), "%s", begins);
     n = vsnprintf(line + used, sizeof(line) - used, fmt, args);
-    va_end(args);
 
     if (n > 0) {
         used += (size_t) n;
@@ -51,6 +49,28 @@ fcv_say(const char *fmt, ...)
     }
 
     put_line(line, used);
+}
+
+
+void
+fcv_say(const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    put_text("fcfaas: ", fmt, args);
+    va_end(args);
+}
+
+
+void
+fcv_warn(const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    put_text(FCV_WARNING, fmt, args);
+    va_end(args);
 }
 
 

@@ -12,6 +12,8 @@
 /* "fcfaas: " and the text, cut at FCV_CONSOLE_LINE; control characters and
  * bytes above 126 become '?' */
 void fcv_say(const char *fmt, ...) fcf_printf_like(1, 2);
+/* the same behind FCV_WARNING: the agent's log has it, too */
+void fcv_warn(const char *fmt, ...) fcf_printf_like(1, 2);
 /* the lines of text, each behind "| ", cleaned as above */
 void fcv_say_lines(const char *text, size_t len);
 

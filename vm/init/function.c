@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "contract/fcf_runtime.h"
 #include "vm/init/function.h"
 #include "vm/init/output.h"
 
@@ -33,8 +34,7 @@ set_env(const fcv_config_t *conf, const fcv_program_t *program)
 
     clearenv();
 
-    if (setenv("PATH", program->own ? "/usr/local/sbin:/usr/local/bin:"
-               "/usr/sbin:/usr/bin:/sbin:/bin"
+    if (setenv("PATH", program->own ? FCF_IMAGE_PATH
                : "/usr/local/bin:/usr/bin:/bin", 1) < 0
         || setenv("HOME", !program->own ? "/tmp"
                   : program->uid == 0 ? "/root" : "/", 1) < 0

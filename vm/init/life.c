@@ -5,7 +5,7 @@
 
 #define DEAF_MS        500      /* between SIGTERM and SIGKILL */
 #define KILL_MS        2000     /* a killed process that does not go is stuck */
-#define FLUSH_MS       1000
+#define FLUSH_MS       3000     /* a host may be busy; nobody reads: no longer */
 #define FLUSH_POLL_MS  10       /* see fcv_control_behind() */
 
 typedef void (*action_pt)(fcv_life_t *life);

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
-#include <sys/sysinfo.h>
 #include <termios.h>
 #include <unistd.h>
 #include "vm/guest.h"
@@ -21,6 +20,7 @@
 #include "vm/init/console.h"
 #include "vm/init/control.h"
 #include "vm/init/etc.h"
+#include "vm/init/full.h"
 #include "vm/init/function.h"
 #include "vm/init/life.h"
 #include "vm/init/listen.h"
@@ -58,6 +58,7 @@ typedef struct {
     fcv_clone_t     clone;
     fcv_ops_t       ops;
     fcv_watch_t     watch;
+    fcv_full_t      full;
     char            deaf[256];          /* why it cannot be reached */
 } guest_t;
 
@@ -158,6 +159,7 @@ start(guest_t *guest, fcf_err_t *err)
 {
     go_first();
     guest->oom_fd = fcv_oom_open();
+    fcv_full_start(&guest->full, fcv_now_ms());
 
     if (open_signals(guest, err) < 0
         || fcv_control_open(&guest->control, guest->conf.address,
@@ -222,21 +224,6 @@ read_signals(guest_t *guest)
 }
 
 
-/* what is left to give out is less than this: the kernel has its share */
-
-static int
-memory_mb(const guest_t *guest)
-{
-    struct sysinfo  info;
-
-    if (guest->conf.memory_mb > 0 || sysinfo(&info) < 0) {
-        return guest->conf.memory_mb;
-    }
-
-    return (int) (info.totalram / 1024 * info.mem_unit / 1024);
-}
-
-
 /* The function itself is told of with its end; a process of its that dies
  * alone here, since it may go on without. */
 
@@ -258,8 +245,8 @@ read_oom(guest_t *guest)
             continue;
         }
 
-        fcv_say("process %d (%s) was killed for lack of memory, of which "
-                "there are %d MB", (int) pid, name, memory_mb(guest));
+        fcv_full_killed(&guest->full, (int) pid, name,
+                        fcv_memory_mb(guest->conf.memory_mb), fcv_now_ms());
     }
 }
 
@@ -324,17 +311,24 @@ sooner(int a, int b)
 }
 
 
-/* until a deadline of the function's life, or the next look at its port */
+/* until a deadline of the function's life, or the next look at its port or at
+ * what it has used up */
 
 static int
 wait_ms(const guest_t *guest)
 {
-    int  ms;
+    int      ms;
+    int64_t  now = fcv_now_ms();
 
     ms = sooner(fcv_life_wait(&guest->life), fcv_clone_wait(&guest->clone));
 
-    return guest->life.state != FCV_LIFE_RUNNING
-           ? ms : sooner(ms, fcv_watch_wait(&guest->watch, fcv_now_ms()));
+    if (guest->life.state != FCV_LIFE_RUNNING) {
+        return ms;
+    }
+
+    ms = sooner(ms, fcv_full_wait(&guest->full, now));
+
+    return sooner(ms, fcv_watch_wait(&guest->watch, now));
 }
 
 
@@ -398,6 +392,10 @@ turn(guest_t *guest)
 
     watch_port(guest);
 
+    if (guest->life.state == FCV_LIFE_RUNNING) {
+        fcv_full_look(&guest->full, fcv_now_ms());
+    }
+
     if (is_flushed(guest)) {
         fcv_life_event(&guest->life, FCV_ON_FLUSHED);
     }
@@ -427,7 +425,7 @@ say_end(guest_t *guest)
 
     if (guest->function.oom) {
         snprintf(memory, sizeof(memory), ", of which there are %d MB",
-                 memory_mb(guest));
+                 fcv_memory_mb(guest->conf.memory_mb));
     }
 
     fcv_function_status(&guest->function, status, sizeof(status));

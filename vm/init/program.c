@@ -4,10 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "contract/fcf_runtime.h"
 #include "vm/guest.h"
 #include "vm/init/program.h"
-
-#define STRINGS_MAX  4096               /* of a list */
 
 
 /* bootstrap, or else what the runtime has for functions without one */
@@ -59,7 +58,7 @@ get_strings(const json_t *json, const char *name, int some, fcf_err_t *err)
 
     array = json_object_get(json, name);
 
-    if (!json_is_array(array) || json_array_size(array) > STRINGS_MAX
+    if (!json_is_array(array) || json_array_size(array) > FCF_IMAGE_STRINGS
         || (some && json_array_size(array) == 0))
     {
         fcf_err_set(err, FCF_E_INVALID, "%s is not a list of%s strings", name,
@@ -96,7 +95,7 @@ get_id(const json_t *json, const char *name, unsigned *out, fcf_err_t *err)
     value = json_object_get(json, name);
 
     if (!json_is_integer(value) || json_integer_value(value) < 0
-        || json_integer_value(value) > 4294967294)
+        || json_integer_value(value) > FCF_IMAGE_ID_MAX)
     {
         return fcf_err_set(err, FCF_E_INVALID, "%s is not a number of a user "
                            "or group", name);
@@ -172,7 +171,7 @@ find_own(fcv_program_t *program, fcf_err_t *err)
     char    *text;
     ssize_t  n, len;
 
-    fd = open(FCV_IMAGE_FILE, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+    fd = open("/" FCF_IMAGE_FILE, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
     text = malloc(FCV_IMAGE_FILE_MAX);
     len = 0;
     n = fd < 0 || !text ? -1 : 1;
@@ -191,7 +190,7 @@ find_own(fcv_program_t *program, fcf_err_t *err)
         close(fd);
     }
 
-    return rc == 0 ? 0 : fcf_err_wrap(err, FCV_IMAGE_FILE);
+    return rc == 0 ? 0 : fcf_err_wrap(err, "/" FCF_IMAGE_FILE);
 }
 
 

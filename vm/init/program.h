@@ -27,7 +27,7 @@ typedef struct {
 /* of this root file system; own: it is a container image's */
 int fcv_program_find(fcv_program_t *program, int own, fcf_err_t *err)
     fcf_must_check;
-/* what FCV_IMAGE_FILE (vm/guest.h) says */
+/* what FCF_IMAGE_FILE (see vm/guest.h) says */
 int fcv_program_decode(fcv_program_t *program, const char *text, size_t len,
     fcf_err_t *err) fcf_must_check;
 void fcv_program_free(fcv_program_t *program);

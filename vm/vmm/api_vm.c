@@ -28,8 +28,7 @@ fcv_api_get_balloon(fcv_call_t *call, fcv_reply_t *reply, fcf_err_t *err)
     json_t  *balloon = call->api->model.balloon;
 
     if (balloon == NULL) {
-        return fcf_err_set(err, FCF_E_INVALID, "Balloon error: there is no "
-                           "balloon.");
+        return fcv_model_no_balloon(err);
     }
 
     reply->status = 200;

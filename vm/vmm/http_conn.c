@@ -212,6 +212,12 @@ on_headers_complete(llhttp_t *parser)
 
     conn = parser->data;
 
+    /* llhttp takes 0.9 and 2.0 as well */
+    if (parser->http_major != 1 || parser->http_minor > 1) {
+        conn->refusal = "Unsupported HTTP version.";
+        return HPE_USER;
+    }
+
     if (parser->flags & F_TRANSFER_ENCODING) {
         conn->refusal = "Unsupported header: Transfer-Encoding.";
         return HPE_USER;

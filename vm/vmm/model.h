@@ -61,6 +61,8 @@ int fcv_model_put_drive(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_nic(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_serial(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 int fcv_model_put_entropy(fcv_model_t *model, json_t *obj, fcf_err_t *err);
+/* what is said where there is none: -1 */
+int fcv_model_no_balloon(fcf_err_t *err);
 int fcv_model_put_balloon(fcv_model_t *model, json_t *obj, fcf_err_t *err);
 /* of one that there is, also while the guest runs */
 int fcv_model_patch_balloon(fcv_model_t *model, json_t *obj, fcf_err_t *err);

@@ -121,14 +121,20 @@ fcv_model_put_balloon(fcv_model_t *model, json_t *obj, fcf_err_t *err)
 
 
 int
+fcv_model_no_balloon(fcf_err_t *err)
+{
+    return fcf_err_set(err, FCF_E_INVALID, "Balloon error: there is no "
+                       "balloon.");
+}
+
+
+int
 fcv_model_patch_balloon(fcv_model_t *model, json_t *obj, fcf_err_t *err)
 {
     int  rc;
 
-    rc = model->balloon == NULL
-         ? fcf_err_set(err, FCF_E_INVALID, "Balloon error: there is no "
-                       "balloon.")
-         : check_balloon(obj, err);
+    rc = model->balloon == NULL ? fcv_model_no_balloon(err)
+                                : check_balloon(obj, err);
     json_decref(obj);
 
     return rc;

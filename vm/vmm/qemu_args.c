@@ -189,7 +189,7 @@ add_machine(fcv_args_t *args, const fcv_model_t *model,
                   "isa-serial=on,%s", plain ? "acpi=off,ioapic2=off"
                                             : "acpi=on,ioapic2=on")
            || add(args, "-accel")
-           || add(args, "tcg,thread=%s,tb-size=" FCV_TB_SIZE,
+           || add(args, "tcg,thread=%s,split-wx=on,tb-size=" FCV_TB_SIZE,
                   vcpus > 1 ? "multi" : "single")
            || add(args, "-cpu") || add(args, "max")
            || add(args, "-smp") || add(args, "%lld", vcpus)

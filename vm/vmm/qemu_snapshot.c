@@ -1,7 +1,9 @@
 /*
  * Pause, and snapshots by QEMU's migration: the memory file holds its stream,
  * with the devices in it, not the memory page by page.  Loading it takes about
- * as long as mapping it would, and needs nothing of the machine before.
+ * as long as mapping it would, and needs nothing of the machine before.  To map
+ * a file copy-on-write QEMU 7.2 wants to open it for writing (or the guest has
+ * no memory that it may write to), and a snapshot's is there to be read only.
  */
 
 #include <stdio.h>

@@ -23,6 +23,7 @@ sub nginx_conf {
     daemon off;
     user root;
     worker_processes $set{WORKERS};
+    pcre_jit on;
     pid $set{RUN_DIR}/data/nginx/nginx.pid;
     error_log $set{RUN_DIR}/log/nginx-error.log notice;
 
@@ -47,8 +48,7 @@ sub nginx_conf {
         fcfaas_token_file $set{RUN_DIR}/token;
 
         upstream functions {
-            fcfaas;
-            keepalive 256;
+            fcfaas keepalive=256;
         }
 
         map \$http_upgrade \$fcfaas_connection {
@@ -105,6 +105,34 @@ sub nginx_conf {
 
             location = /fcfaas/metrics {
                 fcfaas_metrics;
+            }
+
+            # the page, and what it asks nodes
+            location = /fcfaas/ {
+                return 302 /fcfaas/ui/;
+            }
+
+            location /fcfaas/ui/ {
+                alias      @{[ root() ]}/ui/;
+                types      { text/html html; text/css css;
+                             text/javascript js; image/svg+xml svg; }
+                add_header Content-Security-Policy "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" always;
+                add_header X-Content-Type-Options nosniff always;
+                add_header Referrer-Policy no-referrer always;
+                add_header Cache-Control no-cache always;
+            }
+
+            location = /fcfaas/nodes {
+                fcfaas_nodes;
+            }
+
+            location ~ "^/fcfaas/nodes/(?<fcfaas_node_id>[a-z0-9._-]+)(?<fcfaas_node_path>/(?:instances|failures|functions/[a-z0-9._-]+/lines))\$" {
+                fcfaas_node \$fcfaas_node_id;
+                proxy_pass  http://\$fcfaas_node_admin\$fcfaas_node_path\$is_args\$args;
+                proxy_set_header Cookie "";
+                proxy_set_header Authorization "";
+                proxy_connect_timeout 2s;
+                proxy_read_timeout 6s;
             }
         }
     }

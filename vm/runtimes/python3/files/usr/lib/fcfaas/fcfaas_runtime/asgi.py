@@ -12,6 +12,7 @@ from fcfaas_runtime.wire import PIECE, Gone
 
 START_S = 600
 STOP_S = 4
+LOOK_S = 1
 
 
 class Exchange:
@@ -89,6 +90,19 @@ class Exchange:
         else:
             future.set_exception(error)
 
+    def next(self):
+        """What the connection's thread is to do; the client is looked after
+        meanwhile, since an application may wait for ever for something else."""
+        while not self.left.is_set():
+            try:
+                return self.work.get(timeout=LOOK_S)
+            except queue.Empty:
+                if self.answer.conn.left():
+                    self.loop.call_soon_threadsafe(self.left.set)
+                    break
+
+        return self.work.get()
+
     def serve(self):
         """In the connection's thread, until the application returns."""
         task = asyncio.run_coroutine_threadsafe(self.run(), self.loop)
@@ -96,7 +110,7 @@ class Exchange:
         gone = None
 
         while True:
-            item = self.work.get()
+            item = self.next()
 
             if item is None:
                 break
@@ -118,6 +132,8 @@ class Exchange:
         task.result()
 
         if not self.answer.ended:
+            if self.left.is_set():
+                raise Gone
             raise RuntimeError('the application returned without a whole '
                                'answer')
 

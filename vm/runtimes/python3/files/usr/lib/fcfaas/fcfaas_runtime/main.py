@@ -36,6 +36,17 @@ def lacks_packages(directory):
             and not os.path.isdir(os.path.join(directory, VENDOR)))
 
 
+def words(error):
+    """One line, for whoever sees the last lines alone; a syntax error has its
+    file and line in there."""
+    try:
+        text = str(error).partition('\n')[0]
+    except Exception:
+        text = ''
+
+    return type(error).__name__ + (': ' + text if text else '')
+
+
 def load(directory, module):
     try:
         __import__(module)
@@ -51,10 +62,10 @@ def load(directory, module):
 
         fail('no module %s, neither in the function nor in its directory '
              '"%s"' % (e.name, VENDOR))
-    except Exception:
+    except Exception as e:
         from fcfaas_runtime.server import print_error
         print_error()
-        fail('%s cannot be imported' % module)
+        fail('%s cannot be imported: %s' % (module, words(e)))
 
     return sys.modules[module]
 

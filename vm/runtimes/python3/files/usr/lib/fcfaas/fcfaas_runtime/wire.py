@@ -1,6 +1,7 @@
 """HTTP/1.1 on one blocking socket: heads and bodies in, answers out."""
 
 import io
+import select
 import socket
 import time
 
@@ -124,6 +125,13 @@ class Connection:
             pass
 
         self.sock.close()
+
+    def left(self):
+        """The client has closed, and takes nothing more."""
+        look = select.poll()
+        look.register(self.sock, select.POLLRDHUP)
+
+        return bool(look.poll(0))
 
     def fill(self):
         """False at the connection's end."""
