@@ -6,7 +6,7 @@ GATEWAY_TESTS := $(sort $(wildcard t/*.t t/gateway/*.t))
 E2E_TESTS     := $(sort $(wildcard t/e2e/*.t))
 
 .PHONY: test test-deps test-build test-unit test-gateway test-other test-e2e \
-    test-all test-kernel soak reloads
+    test-all test-kernel test-names soak reloads
 
 test: test-deps
 	@mkdir -p build
@@ -42,9 +42,11 @@ test-e2e: targets
 	$(FCF_SUITE) $(E2E_TESTS)
 
 # what boots guests, on the small kernel: it is built once, some ten minutes;
-# make test runs t/agent/kernel.t alone, where it has been
+# make test runs t/agent/kernel.t alone, where it has been.  A hundred VMs are
+# restored from one snapshot, sixteen at a time.
 KERNEL_TESTS := t/agent/kernel.t t/agent/guest.t t/agent/runtimes.t \
-                t/agent/standin.t t/agent/snapshot.t t/e2e/e2e.t
+                t/agent/standin.t t/agent/snapshot.t t/agent/clones.t \
+                t/agent/memory.t t/agent/restore_guest.t t/e2e/e2e.t
 
 test-kernel:
 	run/deps test
@@ -53,7 +55,7 @@ test-kernel:
 	@date '+test-kernel: %T, the kernel'
 	@$(MAKE) --no-print-directory kernel
 	@date '+test-kernel: %T, the tests'
-	@FCF_BUILD=build/asan FCF_KERNEL=small t/suite $(KERNEL_TESTS)
+	@FCF_BUILD=build/asan FCF_KERNEL=small FCF_CLONES=100 t/suite $(KERNEL_TESTS)
 
 # hours of a node's life in some ten minutes
 soak: targets
@@ -65,6 +67,10 @@ reloads: targets
 	    FCF_RELOAD_SPECS=$${FCF_RELOAD_SPECS:-100000} \
 	    FCF_TEST_TIMEOUT=3600 t/suite t/gateway/reloads.t \
 	    t/gateway/reloads_many.t t/gateway/reloads_away.t
+
+# what test-all runs, for the test that each has its place there
+test-names:
+	@printf '%s\n' $(GATEWAY_TESTS) $(PROVE_FILES) $(E2E_TESTS)
 
 test-all: targets tests-built
 	$(FCF_SUITE) $(UNIT_TESTS) $(GATEWAY_TESTS) $(PROVE_FILES) $(E2E_TESTS)

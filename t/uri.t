@@ -25,7 +25,8 @@ EOC
 add_block_preprocessor(sub {
     my ($block) = @_;
     $block->set_value('config', $config) unless defined $block->config;
-    $block->set_value('http_config', ($block->http_config // '') . $agent);
+    $block->set_value('http_config', ($block->http_config // '') . $agent)
+        unless ($block->http_config // '') =~ /TEST_NGINX_AGENT;/;
     etcd_default($block, 'spec("echo"); instance("echo");');
 });
 
@@ -328,3 +329,86 @@ GET /x%20HTTP/1.1%0D%0AFoo:bar%23?a=x%20HTTP/1.1%0D%0AFoo:bar%23
 ["GET /run/echo/x?x=1", "GET /run/echo/x?y=1", "GET /run/echo/x?z=1"]
 --- response_body eval
 ["GET /run/echo/x?x=1\n", "GET /x?y=1\n", "GET /x?z=1\n"]
+
+
+=== TEST 26: "limit_except" has the location's captures, and refuses
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+        limit_except GET { allow 127.0.0.1; deny all; }
+    }
+    location ~ ^/read/(?<fn>[^/]+) {
+        fcfaas $fn;
+        proxy_pass http://functions$fcfaas_uri;
+        limit_except GET { deny all; }
+    }
+--- request eval
+["GET /run/echo/x%2fy", "PUT /run/echo/x%2fy", "GET /read/echo/z",
+ "PUT /read/echo/z"]
+--- error_code eval
+[200, 200, 200, 403]
+--- response_body_like eval
+["^GET /x%2fy\$", "^PUT /x%2fy\$", "^GET /z\$", "Forbidden"]
+
+
+=== TEST 27: locations in a location with a regular expression
+--- config
+    location ~ ^/run/(?<fn>[^/]+) {
+        fcfaas $fn;
+        proxy_pass http://functions$fcfaas_uri;
+
+        location ~ /admin(/|$) { deny all; }
+
+        location ~ ^/run/(?<tenant>[^/]+)/of/(?<inner>[^/]+) {
+            fcfaas $inner;
+            proxy_pass http://functions$fcfaas_uri;
+        }
+
+        location ~ /upload$ {
+            proxy_pass http://functions$fcfaas_uri;
+        }
+    }
+--- request eval
+["GET /run/echo/x", "GET /run/echo/admin", "GET /run/echo%2f%61dmin/x",
+ "GET /run/echo/x/..//admin", "GET /run/other/of/echo/y%20",
+ "GET /run/echo/a/upload"]
+--- error_code eval
+[200, 403, 403, 403, 200, 200]
+--- response_body_like eval
+["^GET /x\$", "Forbidden", "Forbidden", "Forbidden", "^GET /y%20\$",
+ "^GET /a/upload\$"]
+
+
+=== TEST 28: from one function to another, by a rewrite and by error_page
+--- config
+    location ~ ^/old/(?<fn>[^/]+) {
+        rewrite ^/old/[^/]+(/.*)$ /run/echo$1 last;
+        fcfaas $fn;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+    location ~ ^/try/(?<fn>[^/]+) {
+        fcfaas $fn;
+        proxy_intercept_errors on;
+        error_page 404 500 = /run/echo/instead?x=1;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_AGENT;
+        location / { return 200 "$http_x_fcfaas_function $request_uri\n"; }
+        location /fails { return 500; }
+    }
+--- etcd
+spec("echo"); instance("echo"); spec("other");
+instance("other", worker => "n1-2");
+--- request eval
+["GET /old/other/a%20b", "GET /try/other/fails", "GET /try/nobody/x",
+ "GET /try/other/y%2f"]
+--- response_body eval
+["echo /a%20b\n", "echo /instead?x=1\n", "echo /instead?x=1\n",
+ "other /y%2f\n"]

@@ -74,6 +74,7 @@ subtest 'nothing has happened' => sub {
     is($m{'fcfaas_agent_info{version="0.1.0",node_id="a"}'}, 1, 'who it is');
     cmp_ok($m{process_open_fds}, '>', 5, 'descriptors');
     is_deeply(json_decode(ask('/instances')->{body}), [], 'no instance');
+    is_deeply(json_decode(ask('/failures')->{body}), [], 'no failure');
     is(ask('/functions/hello/output')->{status}, 404, 'no output');
 };
 
@@ -130,6 +131,13 @@ subtest 'a VM that died' => sub {
     is($m{'fcfaas_agent_start_failures_total{reason="boot_failed"}'}, 1,
         'is counted by its reason');
     is($m{'fcfaas_agent_jobs_total{outcome="failed"}'}, 1, 'and its job');
+
+    my ($told, @more) = @{json_decode(ask('/failures')->{body})};
+    is(@more, 0, 'one failure is told');
+    is_deeply([@$told{qw(function_id request_id version error)}],
+        ['broken', 'req-2', 3, 'boot_failed'], 'which');
+    like($told->{message}, qr/panic/, 'with what the console said');
+    cmp_ok(abs($told->{ms} / 1000 - time), '<', 60, 'and when');
 
     my $output = ask('/functions/broken/output');
     is($output->{status}, 200, 'its output is kept');

@@ -52,6 +52,25 @@ subtest 'nothing is missing' => sub {
     unlike($ns->run('ip', '-o', 'link'), qr/br-k|tk\d/, 'neither here');
 };
 
+subtest 'beside an agent that runs' => sub {
+    my $admin = '127.0.0.1:' . free_port();
+    my $agent = started('k', settings('k', admin => $admin));
+    image('hello');
+    job('hello', 'req-1');
+    my (undef, $i) = instance('hello');
+    is(call('hello', $i->{proxy_port})->{status}, 200, 'with a VM');
+
+    my %got = check(admin => $admin);
+    like($said, qr/^note +beside +an agent runs on state_dir = /m, 'is said');
+    # the instant backend does not boot without drives
+    is_deeply([grep { $got{$_}[0] ne 'ok' } keys %got], ['guest'],
+        'what it has is no lack');
+    like($got{$_}[1], qr/agent/, "$_: says whose") for qw(network admin);
+    is(call('hello', $i->{proxy_port})->{status}, 200, 'and it serves on');
+
+    $agent->stop;
+};
+
 only('functions', qr/functions = "\/nowhere": No such file/,
     functions => '/nowhere');
 # the instant backend does not boot without drives

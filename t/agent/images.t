@@ -11,6 +11,7 @@ use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
 use FcfTest;
 use AgentHost;
+use FcfTest::Tls;
 use Test::More;
 
 use constant MB => 1 << 20;
@@ -19,7 +20,7 @@ AgentHost::private_mounts();
 AgentHost::begin('images');
 
 my %set = settings('a', images_mb => 6, max_boots => 32,
-    admin => '127.0.0.1:9181', admin_token_file => "$dir/token");
+    with_admin());
 my $cache = "$dir/state-a/images";
 my ($one, $two) = map { store($_) } 9701, 9702;
 my $agent = started('a', %set);
@@ -38,7 +39,63 @@ unnamed();
 local_one();
 mixed();
 full();
+by_tls();
 done_testing();
+
+
+# a store with a certificate of somebody's own
+sub by_tls {
+    FcfTest::Tls::certificates(server => '/O=store', client => '/O=node');
+    my $it = made('tls', 3 * MB, $one);
+    my $port = free_port();
+    my $nginx = FcfTest::Nginx->start(server => <<"    EOC");
+        listen 127.0.0.1:$port ssl;
+        ssl_certificate     @{[tmpdir()]}/server.crt;
+        ssl_certificate_key @{[tmpdir()]}/server.key;
+        location /s { alias $one->{dir}/s; }
+    EOC
+    my $https = { url => "https://127.0.0.1:$port/s" };
+
+    $agent->stop;
+    $agent = started('a', %set);
+    declared('untrusted', $it, $https);
+    like(failure('untrusted', asked('untrusted'), 20)->{message},
+        qr/certificate/i, 'a certificate that nobody of the system signed is '
+        . 'not taken');
+
+    $agent->stop;
+    $agent = started('a', %set, store_ca => tmpdir() . '/ca.crt');
+    declared('trusted', $it, $https);
+    asked('trusted');
+    serves('trusted', 'store_ca says who may have');
+    is(-s "$cache/$it->{sha256}.img", 3 * MB, 'it is fetched');
+    $nginx->stop;
+
+    # one that asks for a certificate, too
+    my $asks = free_port();
+    $nginx = FcfTest::Nginx->start(name => 'asks', server => <<"    EOC");
+        listen 127.0.0.1:$asks ssl;
+        ssl_certificate        @{[tmpdir()]}/server.crt;
+        ssl_certificate_key    @{[tmpdir()]}/server.key;
+        ssl_client_certificate @{[tmpdir()]}/ca.crt;
+        ssl_verify_client on;
+        location /s { alias $one->{dir}/s; }
+    EOC
+    $https = { url => "https://127.0.0.1:$asks/s" };
+    $it = made('tls-both', 3 * MB, $one);
+    declared('unknown', $it, $https);
+    like(failure('unknown', asked('unknown'), 20)->{message}, qr/400/,
+        'who shows none gets nothing');
+
+    $agent->stop;
+    $agent = started('a', %set, map { $_->[0] => tmpdir() . "/$_->[1]" }
+        [store_ca => 'ca.crt'], [store_cert => 'client.crt'],
+        [store_key => 'client.key']);
+    declared('known', $it, $https);
+    asked('known');
+    serves('known', 'store_cert is shown');
+    $nginx->stop;
+}
 
 
 sub store {
@@ -112,13 +169,7 @@ sub gone {
     wait_for(sub { !vm_dirs('a') }, 20, "$name to be gone");
 }
 
-sub metric {
-    my ($outcome) = @_;
-    my $text = http_get(9181, '/metrics', headers => {
-        Authorization => 'Bearer sesame' })->{body};
-    my ($n) = $text =~ /^fcfaas_agent_images_total\{outcome="$outcome"\} (\d+)/m;
-    return $n // die "no metric\n$text";
-}
+sub outcomes { metric('images_total', qq(outcome="$_[0]")) }
 
 sub cached {
     my @names = sort map { m{([^/]+)$} } glob "$cache/*";
@@ -133,14 +184,14 @@ sub fetched_once {
     wait_for(sub { my $n = () = $agent->output
         =~ /looking -> fetching/g; $n == 3 }, 20, 'three that fetch');
     is_deeply([instances('once')], [], 'they wait');
-    is(metric('fetched'), 0, 'nothing is there yet');
+    is(outcomes('fetched'), 0, 'nothing is there yet');
     mode($one, '');
     wait_for(sub { instances('once') == 3 }, 20, 'three instances');
     is(log_of($one), '0-1048575 1048576-2097151 2097152-2097156',
         'one download, in pieces');
     is(sha256_hex(slurp("$cache/$code->{sha256}.img")), $code->{sha256},
         'the file is whole');
-    is(metric('fetched'), 1, 'counted');
+    is(outcomes('fetched'), 1, 'counted');
     asked('once');
     wait_for(sub { instances('once') == 4 }, 20, 'one more');
     is(log_of($one), '', 'is started from what is here');
@@ -187,10 +238,10 @@ sub elsewhere {
 sub wrong {
     mode($one, 'wrong');
     my $code = function('wrong', MB + 7, [$one, $two], $one, $two);
-    my $n = metric('wrong');
+    my $n = outcomes('wrong');
     asked('wrong');
     serves('wrong', 'a store that sends something else');
-    is(metric('wrong'), $n + 1, 'is counted');
+    is(outcomes('wrong'), $n + 1, 'is counted');
     is(sha256_hex(slurp("$cache/$code->{sha256}.img")), $code->{sha256},
         'the file is right');
     gone('wrong');

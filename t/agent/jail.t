@@ -23,6 +23,7 @@ my ($vmm) = grep { -x } map { "$_/vm/vmm/fcfaas-vmm" }
 plan skip_all => 'needs a build without sanitizer' unless $vmm;
 
 AgentHost::begin('jail');
+AgentHost::as_in_unit();
 my $base = "$dir/jails";
 mkdir $base;
 chmod 0755, $dir;
@@ -119,7 +120,7 @@ subtest 'the process' => sub {
     my ($nofile) = slurp("/proc/$pid/limits") =~ /^Max open files +(\d+)/m;
     is($nofile, 2048, 'descriptors');
     my ($fsize) = slurp("/proc/$pid/limits") =~ /^Max file size +(\d+)/m;
-    is($fsize, 16 * MIB, 'size of a file');
+    is($fsize, 64 * MIB, 'size of a file');
     like($ns->run('ip', '-d', 'link'), qr/ user @{[FIRST]} /,
         'the TAP is its own');
 };
@@ -300,7 +301,8 @@ subtest 'clones in jails' => sub {
     my ($first) = instance('copy');
     wait_for(sub { $next->output =~ /snapshot of version 1 made/ }, 20,
         'a snapshot of a jailed template');
-    wait_for(sub { jails() == 1 }, 10, 'the template to go');
+    wait_for(sub { $next->output =~ /template: end -> gone/ && jails() == 2 },
+        10, 'the template to go, and a VMM to be started ahead');
 
     our_job('copy', "req-e$_", 1) for 1 .. 6;
     wait_for(sub { instances('copy') == 7 }, 20, 'six more');
@@ -329,17 +331,41 @@ subtest 'clones in jails' => sub {
     $next->stop('KILL');
     $next = started(@set);
     wait_for(sub { instances('copy') == 8 }, 20, 'the eighth');
-    wait_for(sub { jails() == 8 && vm_dirs('e') == 8 }, 10,
-        'nothing else to be left');
+    wait_for(sub { jails() == 9 && vm_dirs('e') == 9 }, 10,
+        'nothing else to be left, but one that waits');
 
     kill 'KILL', vmms('e');
     kill 'KILL', map { pid_of('e', m{([^/]+)$}) } vm_dirs('e');
-    wait_for(sub { !instances('copy') }, 10, 'their end');
+    # one that hands over leaves to the next what it has not removed yet
+    wait_for(sub { !instances('copy') && !jails() && !vm_dirs('e') }, 20,
+        'their end');
     $next->stop('TERM');
     gone('e');
     is((stat "$kept/snapshot.memory")[3], 1, 'the snapshot stays, alone');
     unlike($next->output, qr/not restored|Sanitizer|is not possible/,
         'no fault');
+};
+
+# VMMs that wait leave a user for each VM that may come
+subtest 'no more users than VMs' => sub {
+    $redis->cli('DEL', QUEUE);
+    my $next = started('h', jailed('h', snapshots => 'yes',
+        snapshot_runtimes => 'base', bridge_address => '172.27.0.1/24',
+        max_vms => 3, jail_uid_first => FIRST, jail_uid_last => FIRST + 2));
+
+    image($_) for qw(few more last);
+    $etcd->spec($_, idle_timeout_s => 600) for qw(few more last);
+    our_job('few', 'req-h0', 1);
+    wait_for(sub { $next->output =~ /snapshot of version 1 made/ }, 20,
+        'a snapshot');
+    wait_for(sub { $next->output =~ /template: end -> gone/ }, 10,
+        'the template to go');
+    our_job($_, "req-h-$_", 1) for qw(more last);
+    wait_for(sub { instances('more') && instances('last') }, 20,
+        'as many as there may be');
+    pass('each has a user');
+    $next->stop('TERM');
+    gone('h');
 };
 
 subtest 'long paths, and another file system' => sub {

@@ -57,11 +57,14 @@ starts('one');
 is(scalar(vmms('a')), N, 'many VMs live');
 
 subtest 'a frame for one guest is given to no other' => sub {
-    my %fixed = map { /^(\S+) dev (ta\d+) .*static/ ? ($2 => $1) : () }
-        split /\n/, $ns->run('bridge', 'fdb', 'show', 'br', 'br-a');
-    my @taps = $ns->run('ip', '-o', 'link') =~ /: (ta\d+):/g;
-    is(scalar(grep { $fixed{$_} } @taps), scalar(@taps),
-        'the bridge knows where each is');
+    my (%fixed, @taps);
+    # one may be on its way, made ahead
+    ok(wait_for(sub {
+        %fixed = map { /^(\S+) dev (ta\d+) .*static/ ? ($2 => $1) : () }
+            split /\n/, $ns->run('bridge', 'fdb', 'show', 'br', 'br-a');
+        @taps = $ns->run('ip', '-o', 'link') =~ /: (ta\d+):/g;
+        @taps >= N && !grep { !$fixed{$_} } @taps;
+    }, 20, 'each to be known'), 'the bridge knows where each is');
     my %mac = reverse %fixed;
     is(scalar(keys %mac), scalar(@taps), 'no two in one place');
 };

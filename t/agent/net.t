@@ -8,6 +8,7 @@ use warnings;
 use lib 't/lib';
 use NetHost;
 use IO::Select;
+use POSIX ();
 use Socket;
 use Test::More;
 use Time::HiRes qw(time);
@@ -317,6 +318,36 @@ sub test_neighbours {
     is($a->finish('close'), 'closed 0', 'and ends');
 }
 
+# An agent was killed while it started a process, which has its descriptors
+# until it becomes another program; here, until it has been looked at.
+sub test_left_behind {
+    pipe my $from, my $to or die "pipe: $!";
+
+    my $agent = fork // die "fork: $!";
+    if ($agent == 0) {
+        socket my $lock, AF_UNIX, SOCK_SEQPACKET, 0 or die "socket: $!";
+        bind $lock, pack_sockaddr_un("\0fcfaas/bridge/fcn-br")
+            or die "bind: $!";
+        listen $lock, 8 or die "listen: $!";
+
+        if ((fork // die "fork: $!") == 0) {
+            close $to;
+            accept my $looks, $lock;
+            POSIX::_exit(0);
+        }
+
+        syswrite $to, "there\n";
+        POSIX::_exit(0);
+    }
+
+    is(scalar readline $from, "there\n", 'an agent has the bridge');
+    waitpid $agent, 0;
+
+    my $h = start();
+    is($h->{first}, 'open', 'what it has left behind is waited for');
+    is($h->finish('close'), 'closed 0', 'and the next one ends');
+}
+
 my $h = start();
 is($h->{first}, 'open', 'open');
 
@@ -333,5 +364,6 @@ is(sh('nft list ruleset'), '', 'no rule is left');
 test_limit();
 test_close_early();
 test_neighbours();
+test_left_behind();
 
 done_testing();

@@ -24,7 +24,11 @@ my $port = $i->{proxy_port};
 is(call('hello', $port)->{status}, 200, 'a function serves');
 
 my ($inet, $bridge) = ('inet fcfaas_br-a', 'bridge fcfaas_br-a');
-my ($tap) = $ns->run('nft', "list set $bridge nics") =~ /"(ta\d+)"/;
+sub up { $ns->run('ip', '-o', 'link', 'show', 'up', 'master', 'br-a')
+    =~ /: (ta\d+):/g }
+my ($tap) = up();
+wait_for(sub { taps('a') > 1 }, 20, 'others');
+is(join(' ', up()), $tap, 'no other is up, made ahead or not');
 
 # --- under load
 
@@ -105,13 +109,11 @@ image($_) for qw(early lost);
 # the TAP that a function has whose slot etcd does not give yet
 sub early {
     my ($function) = @_;
-    my $up = sub { $ns->run('ip', '-o', 'link', 'show', 'up', 'master',
-        'br-a') =~ /: (ta\d+):/g };
-    my %others = map { $_ => 1 } $up->();
+    my %others = map { $_ => 1 } up();
 
     $etcd->pause;
     our_job($function, "req-$function", 0);
-    return wait_for(sub { (grep { !$others{$_} } $up->())[0] }, 10, 'a TAP');
+    return wait_for(sub { (grep { !$others{$_} } up())[0] }, 10, 'a TAP');
 }
 
 early('early');

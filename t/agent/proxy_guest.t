@@ -91,6 +91,8 @@ subtest 'guests that break off' => sub {
     $got = rd($c, qr/\}\n/);
     like($got, qr{^HTTP/1.1 502 .*X-Fcfaas-Error: guest_closed}s,
          '502: before any byte');
+    like($got, qr/before it answered; what it printed, .* \(fcfaas logs\)/,
+        'and where to look');
     unlike($got, qr/Unsent/, 'it was sent');
 
     wr($c, req('GET /'));

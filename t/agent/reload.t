@@ -68,6 +68,22 @@ subtest 'what can be changed' => sub {
     ok((instance('second'))[0], 'and as many as it allows again');
     wait_for(sub { status('other') == 200 }, 5, 'the token of another file');
 
+    # while another comes into use there are two
+    spew("$dir/token2", "other\r\nnext\nthird\n");
+    reread(qr/token_file: taken/);
+    wait_for(sub { status('next') == 200 }, 5, 'the second line');
+    is(status('other'), 200, 'and the first is good still');
+    is(status($_), 403, "'$_' is not") for 'third', 'othe', 'nex', 'othernext';
+    spew("$dir/token2", "next\nother\n");
+    reread(qr/token_file: taken/);
+    spew("$dir/token2", "next\n");
+    reread(qr/token_file: taken/);
+    wait_for(sub { status('other') == 403 }, 5, 'one line again');
+    is(status('next'), 200, 'that one');
+    spew("$dir/token2", "other\n");
+    reread(qr/token_file: taken/);
+    wait_for(sub { status('other') == 200 }, 5, 'as it was');
+
     write_conf(token_file => "$dir/token2", allow => '192.0.2.0/24');
     reread(qr/allow: taken/);
     wait_for(sub { status('other') == 0 }, 5, 'connections to be closed, '

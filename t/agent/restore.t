@@ -15,8 +15,7 @@ use Test::More;
 AgentHost::begin('restore');
 
 my %set = settings('a', adopt => 'yes', snapshots => 'yes',
-    snapshot_runtimes => 'base', max_boots => 32, admin => '127.0.0.1:9181',
-    admin_token_file => "$dir/token");
+    snapshot_runtimes => 'base', vmms_ahead => 0, max_boots => 32, with_admin());
 my $store = "$dir/state-a/snapshots";
 my $asked = 0;
 my $agent = started('a', %set);
@@ -29,17 +28,10 @@ forgets();
 of_another_vmm();
 damaged();
 goes();
+ahead();
 ends();
 done_testing();
 
-
-sub metric {
-    my ($name, $label) = @_;
-    my $text = http_get(9181, '/metrics', headers => {
-        Authorization => 'Bearer sesame' })->{body};
-    my ($n) = $text =~ /^fcfaas_agent_$name\Q@{[$label ? "{$label}" : '']}\E (\S+)$/m;
-    return $n // die "no metric $name\n$text";
-}
 
 # in the log of this agent, whenever
 sub says {
@@ -48,6 +40,13 @@ sub says {
 }
 
 sub snapshots { map { m{([^/]+)$} } glob "$store/*" }
+
+# it has one; others may be made meanwhile
+sub has_snapshot {
+    my ($name) = @_;
+    return scalar grep { (eval { slurp($_) } // '') =~ /"\Q$name\E"/ }
+        glob "$store/*/meta";
+}
 
 sub function {
     my ($name, $spec, %image) = @_;
@@ -83,12 +82,11 @@ sub end_all {
 # one is up, and its snapshot made
 sub with_snapshot {
     my ($name, $spec, %image) = @_;
-    my $have = snapshots();
 
     function($name, $spec, %image);
     more($name, 1);
     says(qr/snapshot of version 1 made[^\n]*"$name"/, 60);
-    wait_for(sub { snapshots() == $have + 1 }, 60, 'its directory');
+    wait_for(sub { has_snapshot($name) }, 60, 'its directory');
 }
 
 
@@ -102,8 +100,7 @@ sub serves {
     is(metric('starts_total', 'kind="restore"'), 1, 'the second was restored');
     is(metric('restore_seconds_count'), 1, 'and is in the histogram');
     is(metric('restore_failures_total'), 0, 'without a failure');
-    is(scalar(() = $ns->run(qw(bridge link)) =~ /master br-a /g), taps('a'),
-        'all TAPs are in the bridge');
+    bridged('a', 'all TAPs are in the bridge');
     my ($mac) = $ns->run(qw(cat /sys/class/net/br-a/address)) =~ /(\S+)/;
     is(scalar(() = $ns->run(qw(ip -o link)) =~ /: ta\d+.*\Q$mac\E/g), 0,
         'with MACs of their own');
@@ -132,11 +129,10 @@ sub fails {
     my $boots = metric('starts_total', 'kind="boot"');
 
     with_snapshot($how, {}, @image);
-    my $have = snapshots();
     more($how, 1);
     says(qr/not restored, in state [^\n]*"$how"/);
     more($how, 1);
-    wait_for(sub { snapshots() == $have - 1 }, 60, "$how: it is dropped");
+    wait_for(sub { !has_snapshot($how) }, 60, "$how: it is dropped");
     more($how, 1);
 
     is(metric('starts_total', 'kind="boot"'), $boots + 4,
@@ -219,10 +215,94 @@ sub damaged {
 
 sub goes {
     with_snapshot('old', {});
-    my $have = snapshots();
     $etcd->spec('old', version => 2, max_instances => 20);
-    wait_for(sub { snapshots() == $have - 1 }, 60, 'it goes with its version');
+    wait_for(sub { !has_snapshot('old') }, 60, 'it goes with its version');
     pass('a snapshot goes with its version');
+
+    # its instance serves on, until one of the new version does
+    with_snapshot('next', {});
+    is(instances('old'), 1, 'what is of the old version serves still');
+    is(has_snapshot('old'), 0, 'and no other is made of it');
+    end_all($_) for qw(old next);
+}
+
+
+sub ahead_are {
+    my ($n, $why) = @_;
+    wait_for(sub { metric('vmms_ahead') == $n }, 60, "$why: $n ahead");
+    pass("$why: $n ahead");
+}
+
+# pids of those that wait, of which a guest's is none
+sub waiting {
+    my %serves = map { (split m{/}, $_)[-1] => 1 }
+        map { instances($_) } qw(old one two three);
+    return grep { readlink("/proc/$_/cwd") =~ m{/([^/]+)(?:/root)?$}
+        && !$serves{$1} } vmms('a');
+}
+
+
+# processes that wait for a start: used, replaced, and never a fault of one
+sub ahead {
+    $set{vmms_ahead} = 2;
+    again();
+    ahead_are(0, 'none before a start');
+
+    with_snapshot($_, {}) for qw(one two);
+    ahead_are(2, 'as soon as there are snapshots');
+    is(waiting(), 2, 'and no more');
+
+    my $used = metric('starts_ahead_total');
+    more('one', 1);
+    is(metric('starts_ahead_total'), $used + 1, 'a start takes it');
+    ahead_are(2, 'another one follows');
+    is(metric('restore_failures_total'), 0, 'no failure');
+
+    # more than there are: the rest is started for it
+    more('one', 3);
+    is(metric('starts_total', 'kind="restore"'), 4, 'all were restored');
+
+    with_snapshot('three', {});
+    ahead_are(2, 'the one used longest ago goes');
+    wait_for(sub { waiting() == 2 }, 60, 'its process');
+    $used = metric('starts_ahead_total');
+    more('two', 1);
+    is(metric('starts_ahead_total'), $used, 'of which none is there');
+
+    # one that dies is missed by nobody, whenever that is
+    kill 'KILL', waiting();
+    says(qr/started ahead of version 1 is of no use: [^\n]*signal 9/);
+    more($_, 1) for qw(one two three);
+    is(metric('restore_failures_total'), 0, 'nor is that a failure');
+    dies_while_taken();
+
+    more('two', 1);
+    ahead_are(2, 'all is well');
+    $etcd->spec('three', version => 2, max_instances => 20);
+    ahead_are(1, 'one goes with its version');
+    my @old = waiting();
+    again();
+    wait_for(sub { !grep { kill 0, $_ } @old }, 60, 'none outlives the agent');
+    ahead_are(2, 'VMs that do have others started');
+}
+
+
+# between the job and its use, while a slot is awaited
+sub dies_while_taken {
+    ahead_are(2, 'before one dies while it is taken');
+    my @waiting = waiting();
+    my $used = metric('starts_ahead_total');
+
+    $etcd->pause;
+    our_job('three', 'req-' . ++$asked, 1);
+    says(qr/-> claimed on images found"[^\n]*"req-$asked"/);
+    kill 'KILL', @waiting;
+    wait_for(sub { !grep { kill 0, $_ } @waiting }, 20, 'their end');
+    $etcd->resume;
+    says(qr/started ahead is of no use any more"[^\n]*"req-$asked"/);
+    says(qr/registered after [^\n]*, of a snapshot: [^\n]*"req-$asked"/);
+    is(metric('starts_ahead_total'), $used + 1, 'it had been taken');
+    is(metric('restore_failures_total'), 0, 'and nobody heard of it');
 }
 
 

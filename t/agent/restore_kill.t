@@ -16,7 +16,7 @@ use constant TRIES => 40;
 AgentHost::begin('rkill');
 
 my %set = settings('a', adopt => 'yes', snapshots => 'yes',
-    snapshot_runtimes => 'base', max_boots => 32, max_vms => 100);
+    snapshot_runtimes => 'base', vmms_ahead => 0, max_boots => 32, max_vms => 100);
 my $store = "$dir/state-a/snapshots";
 my ($asked, $named) = (0, 0);
 my $agent = started('a', %set);
@@ -27,6 +27,7 @@ with_snapshot('broken', fail => 'load');
 killed_in('broken', 'fallback');
 template_killed_in($_) for qw(looking network spawn configure boot save keep
     end);
+killed_with_one_ahead();
 
 $agent->kill('TERM')->wait(20);
 unlike(join('', map { slurp($_) } glob "$dir/agent-a-*.log"),
@@ -71,14 +72,15 @@ sub again {
 }
 
 
-# nothing but what serves: n VMs, their directories, and all TAPs in the bridge
+# nothing but what serves: n VMs, their directories, and all TAPs in the bridge;
+# one more may wait, if the last one was restored, and not booted, as it is
+# while a new agent has not looked at the snapshots yet
 sub at_rest {
-    my ($what, $n) = @_;
+    my ($what, $n, $may) = @_;
 
-    wait_for(sub { vmms('a') == $n && vm_dirs('a') == $n && !taken('a')
-        && !$redis->jobs }, 60, "$what: nothing else is left");
-    is(scalar(() = $ns->run(qw(bridge link)) =~ /master br-a /g), taps('a'),
-        "$what: nothing else is left");
+    wait_for(sub { my $are = vmms('a'); $are == vm_dirs('a') && !taken('a')
+        && !$redis->jobs && ($are == $n || ($may && $are == $n + 1)) }, 60, "$what: nothing else is left");
+    bridged('a', "$what: nothing else is left");
 }
 
 
@@ -90,9 +92,10 @@ sub end_all {
 
 
 sub killed_in {
-    my ($name, $state) = @_;
+    my ($name, $state, $ahead) = @_;
 
     for my $try (1 .. TRIES) {
+        one_waits($name) if $ahead;
         my $have = instances($name);
         my $text = kill_at(qr/-> $state on [^\n]*"$name"/, sub {
             our_job($name, 'req-' . ++$asked, 1) });
@@ -106,12 +109,34 @@ sub killed_in {
         my @wrong = grep { call($name, $etcd->get_json($_)->{proxy_port})
             ->{status} != 200 } instances($name);
         is(@wrong, 0, "killed in state $state: all answer");
-        at_rest($state, $have + 1);
+        at_rest($state, $have + 1, $ahead);
         end_all($name);
         return;
     }
 
     die "never killed in state $state\n";
+}
+
+
+# a start leaves one; who was adopted does not
+sub one_waits {
+    my ($name) = @_;
+    my $n = instances($name) + 1;
+
+    our_job($name, 'req-' . ++$asked, 1);
+    wait_for(sub { instances($name) == $n }, 60, 'another one');
+    at_rest('one waits', $n + 1);
+}
+
+
+# its VMM has no record until it is asked to load
+sub killed_with_one_ahead {
+    $set{vmms_ahead} = 1;
+    $agent->kill('KILL')->wait(10);
+    again();
+    end_all('t0');
+    with_snapshot('ahead');
+    killed_in('ahead', $_, 1) for qw(claimed apart restore wake);
 }
 
 

@@ -39,6 +39,8 @@ is(join("\n", wrong(\%may, \%fed)), join("\n",
 is(join("\n", circles({ 'a/' => ['b/'], 'b/' => ['c/'], 'c/' => ['a/'] })),
     "a/ > b/ > c/ > a/", 'and a circle in the table');
 
+is_deeply([forgotten()], [], 'make test runs all tests');
+
 done_testing();
 
 
@@ -107,6 +109,12 @@ sub wrong {
     return @wrong;
 }
 
+
+# a test that nobody runs
+sub forgotten {
+    my %run = map { $_ => 1 } split /\n/, `make -s --no-print-directory test-names`;
+    return grep { !$run{$_} } glob '{t,t/*}/*.t';
+}
 
 # each circle once, from where it is first met
 sub circles {

@@ -78,16 +78,17 @@ sub eighty {
     $round++;
     our_job(function($_), "req-$round-$_", 0) for 1 .. N;
 
-    my ($started, $failed);
+    my ($started, @failed);
     wait_for(sub {
         my @keys = $etcd->keys('/functions/');
         $started = grep { m{/instances/} } @keys;
-        $failed = grep { m{/failures/} } @keys;
-        $started + $failed >= N;
+        @failed = grep { m{/failures/} } @keys;
+        $started + @failed >= N;
     }, 120, 'each to have an outcome');
 
     is($started, N, 'eighty started');
-    is($failed, 0, 'none failed');
+    is(scalar(@failed), 0, 'none failed')
+        or diag(map { "$_: " . $etcd->get($_) . "\n" } @failed);
 }
 
 sub none_left {

@@ -13,14 +13,8 @@ my $etcd = $s->etcd;
 my $cli = $s->cli;
 
 my $dir = tmpdir() . '/mine';
-mkdir $dir;
 
-sub source {
-    my ($text) = @_;
-    spew("$dir/bootstrap", "#!/bin/sh\n# $text\n");
-    chmod 0755, "$dir/bootstrap";
-    return $dir;
-}
+sub source { FcfTest::Cli::function($dir, "# $_[0]") }
 
 sub versions {
     return join ' ', sort map { my $i = $etcd->get_json($_);

@@ -6,7 +6,6 @@ use warnings;
 
 use lib 't/lib';
 use FcfTest;
-use IO::Socket::INET;
 use POSIX ();
 use Test::More;
 
@@ -39,26 +38,10 @@ sub finds {
 # an agent's admin listener, as far as it is asked
 sub admin {
     my ($ahead, $status) = @_;
-    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5,
-        ReuseAddr => 1) or die $!;
-    my $parent = $$;
-    my $pid = fork // die $!;
 
-    if ($pid == 0) {
-        while (my $c = $listen->accept) {
-            while (defined(my $line = <$c>)) { last if $line eq "\r\n" }
-            print $c "HTTP/1.1 $status\r\nDate: ", POSIX::strftime(
-                '%a, %d %b %Y %H:%M:%S GMT', gmtime(time + $ahead)),
-                "\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
-        }
-        POSIX::_exit(0);
-    }
-
-    FcfTest::at_end(sub {
-        kill 'KILL', $pid if $$ == $parent;
-        waitpid $pid, 0 if $$ == $parent;
-    });
-    return '127.0.0.1:' . $listen->sockport;
+    return FcfTest::Peer->start(sub { { status => $status, body => '[]',
+        headers => [POSIX::strftime('Date: %a, %d %b %Y %H:%M:%S GMT',
+            gmtime(time + $ahead))] } })->address;
 }
 
 my $lease = $etcd->lease(600);
@@ -155,12 +138,21 @@ finds('no room anywhere', 'wrong', 'nodes -', qr/none has room/,
     doctor('--prefix', '/other'));
 
 
+# the alarm is the cluster's, whichever endpoint answers
+my %alarm = (memberID => '0', alarm => 'NOSPACE');
+$etcd->call('/v3/maintenance/alarm', { action => 'ACTIVATE', %alarm });
+finds('a full etcd', 'wrong', 'etcd ' . $etcd->endpoint,
+    qr/alarm NOSPACE: it takes no writes: etcdctl/,
+    doctor('--etcd', "$nowhere " . $etcd->endpoint));
+$etcd->call('/v3/maintenance/alarm', { action => 'DEACTIVATE', %alarm });
+
+
 # functions
 $etcd->put('/specs/lost', { version => 3, code => { sha256 => 'ab' x 32,
     size => 1 } });
 my $store = $s->url('/fcfaas/store');
 $etcd->put('/specs/none', { version => 4, code => { sha256 => 'cd' x 32,
-    size => 1, where => [$store, 'http://127.0.0.1:1/s'] } });
+    size => 1, where => [$store] } });
 $etcd->put('/specs/bad', '{"memory_mb":"x"}');
 $etcd->put('/functions/lost/slots/0', { worker_id => 'n-1', version => 3 });
 $etcd->put('/functions/bad/failures/req-1', { error => 'boot_failed',
@@ -170,7 +162,7 @@ $said = doctor();
 finds('a missing image', 'wrong', 'function lost',
     qr/image of version 3 is not there: .*abab\.img.*deploy.*rollback/, $said);
 finds('one that no store has', 'wrong', 'function none',
-    qr/image of version 4 is not there: \Q$store\E /, $said);
+    qr/image of version 4 is not there: \Q$store\E:/, $said);
 finds('a spec that is none', 'wrong', 'function bad',
     qr/not valid.*memory_mb/, $said);
 finds('a slot for ever', 'wrong', 'function lost',
@@ -180,12 +172,13 @@ finds('a failure', 'note', 'function bad',
 
 
 # Redis
+my $queue = '127.0.0.1:' . $s->redis->port;
 $s->redis->cli('LPUSH', '{queue:vm_provision}:dead', 'x');
-finds('dead jobs', 'note', 'redis 127.0.0.1:16379', qr/1 jobs.*LRANGE/,
+finds('dead jobs', 'note', "redis $queue", qr/1 jobs.*LRANGE/,
     doctor());
 $s->redis->cli('DEL', '{queue:vm_provision}:dead');
 $s->redis->cli('SET', '{queue:vm_provision}:dead', 'x');
-finds('a key of another type', 'wrong', 'redis 127.0.0.1:16379',
+finds('a key of another type', 'wrong', "redis $queue",
     qr/cannot be used: .*WRONGTYPE/, doctor());
 $s->redis->cli('DEL', '{queue:vm_provision}:dead');
 

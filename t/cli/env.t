@@ -23,10 +23,9 @@ sub spec { $etcd->get_json("/specs/$_[0]") }
 sub stored { map { m{/(\d+)$} ? $1 : () } $etcd->keys("/secrets/$_[0]/") }
 sub refused {
     my ($like, $status, $what, @args) = @_;
-    my $r = $cli->run(@args);
-    is($r->{status}, $status, $what);
-    like($r->{err}, $like, '  is told so');
-    return $r;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return $cli->refused($what, $status, $like, @args);
 }
 
 # before there is a function
@@ -87,10 +86,9 @@ is_deeply([sort { $a <=> $b } stored('mine')], [6 .. 15],
     'and their generations');
 
 # what is wrong
-refused(qr/no value|does not belong on the command line/, 2,
-    'a value on the command line', 'secret', 'set', 'mine', "K=$SECRET");
-is(scalar(grep { $cli->run('secret', 'set', 'mine', "K=$SECRET")->{err} =~ /$SECRET/ } 1),
-    0, '  but not the value');
+unlike(refused(qr/a value does not belong on the command line/, 2,
+    'a value on the command line', 'secret', 'set', 'mine', "K=$SECRET")->{err},
+    qr/$SECRET/, '  but not the value');
 refused(qr/PORT is set for each instance/, 2, 'a name of ours', 'env', 'mine',
     'set', 'PORT=1');
 refused(qr/"1A" cannot be a variable's name/, 2, 'no name', 'env', 'mine',
@@ -101,7 +99,7 @@ refused(qr/there is no secret N$/m, 1, 'env as a secret', 'secret', 'rm',
     'mine', 'N');
 refused(qr/"x": neither set nor unset/, 2, 'no such word', 'env', 'mine', 'x');
 refused(qr/nobody: no such function/, 1, 'no such function', 'env', 'nobody');
-refused(qr/no value is|"KEY": is no "NAME=VALUE"/, 2, 'env without a value',
+refused(qr/"KEY": is no "NAME=VALUE"/, 2, 'env without a value',
     'env', 'mine', 'set', 'KEY');
 for (["\0", 'zero byte'], ["\xff", 'not UTF-8'], ['', 'its value is empty'],
     ['x' x 70000, 'over 65536 bytes']) {

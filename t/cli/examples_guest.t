@@ -15,6 +15,8 @@ my $tmp = tmpdir();
 system('make', '-s', '-C', $top, map { "build/vm/runtimes/pillow.$_" }
     qw(img entries prepare)) == 0
     or BAIL_OUT('no runtime pillow');
+system("$top/vm/functions/markdown/make-function", "$tmp/markdown") == 0
+    or BAIL_OUT('no node-marked');
 
 my $s = FcfTest::System->start(vmm => 'qemu',
     env => { PARK_TIMEOUT => '120s' })->up(180);
@@ -69,5 +71,15 @@ is(join('x', unpack 'x16 NN', $small), '320x100', 'resize-image answers');
 is($s->get('/run/resize-image')->{status}, 405, 'to POST alone');
 is(http_post($s->port, '/run/resize-image', 'no image')->{status}, 400,
     'what is none is refused');
+
+like((told('markdown'))[0], qr{^<h1[^>]*>Hello, <em>you</em></h1>$}m,
+    'markdown answers');
+my $evil = http_post($s->port, '/run/markdown', '<script>x</script>');
+is($evil->{status}, 200, 'HTML in it is passed on');
+is($evil->{headers}{'content-security-policy'}, "default-src 'none'; sandbox",
+    'but not run');
+is($s->get('/run/markdown')->{status}, 405, 'to POST alone');
+is(http_post($s->port, '/run/markdown', 'x' x ((1 << 20) + 1))->{status}, 413,
+    'what is too much is refused');
 
 done_testing;

@@ -40,6 +40,9 @@ is_deeply(completes('deploy --runtime '), [], 'the value of an option');
 is_deeply(completes('deploy -m '), [], 'of one with a letter');
 is_deeply(completes('deploy --mem'), ['--memory'], 'options of the command');
 is_deeply(completes('ls --mem'), [], 'but not of another');
+is_deeply(completes("$_ --ver"), [], "nor one of none: $_") for qw(ls rm doctor);
+is_deeply(completes('logs f --ver'), ['--version'], 'logs has its own');
+is_deeply(completes('--ver'), ['--version'], 'that of fcfaas');
 is_deeply(completes('--etcd-p'), ['--etcd-password-file'], 'options of all');
 is_deeply(completes('--etcd x de'), [qw(deploy describe)],
     'a command behind them');

@@ -18,16 +18,6 @@ my $cli = FcfTest::Cli->new(cwd => "$tmp/work", conf => {
     etcd => $etcd->endpoint, functions => "$tmp/images",
     runtimes => '/nowhere/runtimes' });
 
-sub refused {
-    my ($what, $status, $re, @args) = @_;
-    my $r = $cli->run(@args);
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is($r->{status}, $status, "$what: status");
-    like($r->{err}, $re, "$what: in words");
-    is($r->{err} =~ tr/\n//, 1, "$what: one line");
-}
-
 for my $runtime (qw(base python3 node)) {
     my $dir = "f-$runtime";
     my $r = $cli->ok('init', '--runtime', $runtime, $dir);
@@ -40,7 +30,7 @@ for my $runtime (qw(base python3 node)) {
         "$runtime: it can be deployed as it is");
     is($etcd->get_json("/specs/$dir")->{runtime}, $runtime, 'for that runtime');
 
-    refused("$runtime: again", 1, qr{^fcfaas: \Q$dir\E: is not empty: nothing},
+    $cli->refused("$runtime: again", 1, qr{^fcfaas: \Q$dir\E: is not empty: nothing},
         'init', '-r', $runtime, $dir);
 }
 
@@ -49,16 +39,16 @@ my $r = $cli->json({}, 'init', '-r', 'node', 'empty/');
 is_deeply($r, { name => 'empty', runtime => 'node',
     files => ['fcfaas.json', 'handler.js'] }, 'in one that is empty');
 
-refused('a runtime that is near', 2, qr/pyton3: .*; did you mean python3\?$/,
+$cli->refused('a runtime that is near', 2, qr/pyton3: .*; did you mean python3\?$/,
     'init', '-r', 'pyton3', 'x');
-refused('one that is not', 2, qr/--runtime java: .*base, python3 and node/,
+$cli->refused('one that is not', 2, qr/--runtime java: .*base, python3 and node/,
     'init', '-r', 'java', 'x');
-refused('none', 2, qr/--runtime: is to say for which/, 'init', 'x');
-refused('no name', 2, qr/^fcfaas: X: "X" cannot be a function's name/, 'init',
+$cli->refused('none', 2, qr/--runtime: is to say for which/, 'init', 'x');
+$cli->refused('no name', 2, qr/^fcfaas: X: "X" cannot be a function's name/, 'init',
     '-r', 'base', 'X');
-refused('no place', 1, qr{^fcfaas: no/where: No such file}, 'init', '-r',
+$cli->refused('no place', 1, qr{^fcfaas: no/where: No such file}, 'init', '-r',
     'base', 'no/where');
-refused('a file', 1, qr{^fcfaas: f-base/answer: Not a directory}, 'init',
+$cli->refused('a file', 1, qr{^fcfaas: f-base/answer: Not a directory}, 'init',
     '-r', 'base', 'f-base/answer');
 ok(!-e "$tmp/work/$_", "no $_ is left") for qw(x X no);
 
@@ -87,11 +77,11 @@ for (['{"memory":1}', 2, qr/^fcfaas: f-base: fcfaas\.json: memory: there is no s
 {
     my ($text, @want) = @$_;
     spew($spec, $text);
-    refused($text =~ s/\n/ /gr, @want, @deploy);
+    $cli->refused($text =~ s/\n/ /gr, @want, @deploy);
 }
 
 unlink $spec or die;
 mkdir $spec or die;
-refused('a directory', 2, qr/fcfaas\.json.*: is not a JSON object/, @deploy);
+$cli->refused('a directory', 2, qr/fcfaas\.json.*: is not a JSON object/, @deploy);
 
 done_testing;

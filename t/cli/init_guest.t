@@ -58,4 +58,23 @@ like($cli->ok('logs', 'f', '--request', $id)->{out},
     qr/ stdout \Q$id\E \| greeting world$/m, 'and what was printed before');
 like($s->log('access'), qr/\Q$id\E/, "in the gateway's log");
 
+# what shows only once it runs, in one line; and the version before serves on
+my %mistakes = (
+    "def handle(request)\n    return {}\n" =>
+        qr/handler cannot be imported: SyntaxError: .+ \(handler\.py, line 1\)/,
+    "def main(request):\n    return {}\n" =>
+        qr/handler has neither handle\(request\) nor app nor application/,
+    "import nosuch\n" => qr/no module nosuch: requirements\.txt names packages/,
+);
+spew("$dir/f/requirements.txt", "nosuch\n");
+for my $code (sort keys %mistakes) {
+    spew("$dir/f/handler.py", $code);
+    my $told = $cli->run('deploy', "$dir/f", '-t', 120);
+    is($told->{status}, 1, 'a mistake is not deployed');
+    like($told->{err}, qr/^\| fcfaas: $mistakes{$code}.*\n(?s:.*)(?#
+        )^fcfaas: f: version \d+ did not come up and is not current: .*\n\z/m,
+        'deploy says which');
+}
+is($s->get('/run/f')->{status}, 500, 'the version before serves on');
+
 done_testing;

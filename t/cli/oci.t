@@ -53,12 +53,10 @@ sub good {
 
 sub refused {
     my ($what, $re, @args) = @_;
-    my $r = deploy(@args, '--name', 'bad');
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    isnt($r->{status}, 0, "$what: refused");
-    like($r->{err}, $re, "$what: in words");
-    is($r->{err} =~ tr/\n//, 1, "$what: one line") or diag($r->{err});
+    return $cli->refused($what, undef, $re, 'deploy', '--no-wait', '--json',
+        @args, '--name', 'bad');
 }
 
 # "mode owner path" of each, and what a file holds
@@ -121,8 +119,9 @@ ok(has('-rw-r----- 33/44 /home/mine'), 'of files too');
 ok(has('drwxr-x--- 0/0 /etc'), 'attributes of a later layer');
 ok(named('/pipe'), 'a fifo');
 ok(!grep({ /\.wh\./ } listing()), 'no whiteout is left');
-like(`cd $tmp && rm -rf x && unsquashfs -quiet -no-progress -d x $img capable && getfattr -n user.note --only-values x/capable 2>/dev/null || echo none`,
-    qr/^(?:hello|none)/, 'extended attributes');
+system("cd $tmp && rm -rf x && unsquashfs -quiet -no-progress -d x $img capable >$tmp/unsquashfs.log 2>&1");
+is(FcfTest::Image::xattr("$tmp/x/capable", 'user.note'), 'hello',
+    'extended attributes');
 is_deeply(program(), { argv => ['run'], file => '/bin/run',
     env => ['PATH=/bin'], cwd => '/', uid => 0, gid => 0 }, 'what is run');
 my $spec = $etcd->get_json('/specs/good');
@@ -221,6 +220,10 @@ hostile('links in a circle', qr/too many links/, e('a', type => 2,
     link => 'b'), e('b', type => 2, link => 'a'), e('a/x', text => 'x'));
 hostile('our own name', qr/has "\/\.fcfaas", which is for us/,
     e('.fcfaas/x', text => 'x'));
+hostile('a link of our name to nowhere', qr/has "\/.fcfaas", which is for us/,
+    e('.fcfaas', type => 2, link => '/nowhere'));
+bad('a directory to work in of our name', qr/has "\/.fcfaas", which is for us/,
+    config => { Cmd => ['/bin/run'], WorkingDir => '/.fcfaas/app' });
 hostile('a name of nothing', qr/hides no name/, e('.wh...'));
 refused('a bomb', qr/grows to more than 200 times its size/,
     image(layers => [layer(@run, e('zeros', text => "\0" x (100 << 20)))]));
@@ -237,6 +240,23 @@ rename "$tmp/in/bootstrap", "$tmp/dir/bootstrap";
 is($cli->run('deploy', "$tmp/dir", '--name', 'good', '--no-wait')->{status}, 0,
     'a directory after an image');
 ok(!exists $etcd->get_json('/specs/good')->{runtime}, 'has a runtime again');
+
+for (['fcfaas.json', 'node'], ['--spec', 'python3', '--spec',
+    '{"runtime":"python3"}'])
+{
+    my ($what, $runtime, @args) = @$_;
+    good('an image once more', image(layers => \@layers));
+    spew("$tmp/dir/fcfaas.json", '{"runtime":"node"}');
+    is($cli->run('deploy', "$tmp/dir", '--name', 'good', '--no-wait', @args)
+        ->{status}, 0, 'and a directory');
+    is($etcd->get_json('/specs/good')->{runtime}, $runtime,
+        "has the runtime that $what says");
+}
+
+like($cli->run({ env => { PATH => '/nowhere' } }, 'deploy',
+    'docker-archive:x.tar')->{err},
+    qr/^fcfaas: docker-archive:x\.tar: skopeo is not installed/m,
+    'skopeo is not there');
 
 # by skopeo: an archive, and a registry
 SKIP: {

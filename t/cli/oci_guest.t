@@ -73,6 +73,6 @@ $dir = FcfTest::Image::layout(tmpdir() . '/ends', config => { Cmd => ['sh',
     '-c', 'echo no such luck; exit 3'] }, layers => \@layers);
 my $r = $cli->run('deploy', "oci:$dir", '--name', 'ends', '-t', 120);
 is($r->{status}, 1, 'one that ends');
-like($r->{err}, qr/did not come up.*no such luck/s, 'its words are told');
+like($r->{err}, qr/no such luck\n.*did not come up/s, 'its words are told');
 
 done_testing;

@@ -63,12 +63,10 @@ sub digest {
 
 sub refused {
     my ($what, $re, @args) = @_;
-    my $r = deploy(@args, '--name', 'bad');
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    isnt($r->{status}, 0, "$what: refused");
-    like($r->{err}, $re, "$what: in words");
-    is($r->{err} =~ tr/\n//, 1, "$what: one line");
+    return $cli->refused($what, undef, $re, 'deploy', '--no-wait', '--json',
+        @args, '--name', 'bad');
 }
 
 my @good = (
@@ -317,6 +315,8 @@ subtest 'specs' => sub {
 
     refused("a spec of $_->[0]", $_->[1], $dir, '--spec', $_->[0]) for @r;
     refused('a number', qr/--memory x: must be/, $dir, '--memory', 'x');
+    refused('too little memory', qr/memory_mb 39: .* alone need 40, and 80 /,
+        $dir, '--memory', 39);
     refused('a share of nothing', qr/no version yet/, $dir, '--percent', 10);
 
     my $r = $cli->run('deploy', '/');

@@ -30,20 +30,13 @@ spew("$tmp/other", "thistle\n");
 
 sub location {
     my ($dir, $max) = @_;
-    mkdir $dir;
-    return <<"    EOC";
-        location ~ "^$dir/([0-9a-f]{64}\\.img)\$" {
-            alias                  $dir/\$1;
-            client_body_temp_path  $dir/.put;
-            dav_methods            PUT DELETE;
-            create_full_put_path   on;
+    return FcfTest::Cli::store($dir, $dir, <<"    EOC");
             client_max_body_size   $max;
 
             limit_except GET {
                 auth_basic            store;
                 auth_basic_user_file  $tmp/users;
             }
-        }
     EOC
 }
 
@@ -59,11 +52,10 @@ my $cli = FcfTest::Cli->new(cwd => $tmp, conf => { %conf,
 
 sub source {
     my ($text, $bytes) = @_;
-    mkdir "$tmp/f";
-    spew("$tmp/f/bootstrap", "#!/bin/sh\n# $text\n");
-    chmod 0755, "$tmp/f/bootstrap";
+    FcfTest::Cli::function("$tmp/f", "# $text");
     open my $f, '>', "$tmp/f/data" or die $!;
-    print $f map { chr rand 256 } 1 .. $bytes // 1000;
+    my $piece = join '', map { chr rand 256 } 1 .. 1000;
+    print $f $piece for 1 .. ($bytes // 1000) / 1000;
     close $f;
     return "$tmp/f";
 }
@@ -83,11 +75,10 @@ sub stores { return FcfTest::json_decode($cli->ok('describe', $_[0], '--json')
 sub refused {
     my ($what, $status, $re, @args) = @_;
     my $bytes = $what =~ /^no / ? 1000 : 2_000_000;
-    my $r = deploy(source($what, $bytes), '--name', 'bad', @args);
 
-    is($r->{status}, $status, "$what: refused");
-    like($r->{err}, $re, "$what: told");
-    is($r->{err} =~ tr/\n//, 1, "$what: in one line") or diag($r->{err});
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $cli->refused($what, $status, $re, 'deploy', '--no-wait', '--json',
+        source($what, $bytes), '--name', 'bad', @args);
     is_deeply([$etcd->keys('/specs/bad')], [], "$what: nothing is in etcd");
 }
 
@@ -177,6 +168,44 @@ $cli->ok('rm', 'cut');
 is(images("$tmp/one"), '', 'rm: none is left');
 is(images("$tmp/two"), '', 'nor there');
 
+# how far it is: a bar on a terminal, lines elsewhere
+source('bar', 20_000_000);
+$r = $cli->on_terminal('deploy', "$tmp/f", '--no-wait', '--name', 'bar',
+    '--store', $one);
+is($r->{status}, 0, 'on a terminal') or diag($r->{said});
+my $bar = qr/\[(#*) *\] (\d+) of (\d+) KB\e\[K/;
+like($r->{said}, qr/\rfcfaas: the image: \[#{32}\] (\d+) of \1 KB\e\[K\r\n/,
+    'a bar of the image, that ends');
+my @up = $r->{said} =~ /\rfcfaas: http:[^\r]*: $bar/g;
+cmp_ok(@up / 3, '>', 20, 'one of the upload');
+my $grows = 1;
+for (my $i = 3; $i < @up; $i += 3) {
+    $grows &&= $up[$i + 1] >= $up[$i - 2] && $up[$i] ge $up[$i - 3];
+}
+ok($grows, 'which grows');
+is_deeply([@up[-3 .. -1]], ['#' x 32, ($up[-1]) x 2], 'and ends');
+
+source('lines', 20_000_000);
+$r = $cli->ok('deploy', "$tmp/f", '--no-wait', '--name', 'bar', '--store', $one);
+is(scalar(my @lines = $r->{err} =~ m{^fcfaas: http:.*: \d+ of \d+ KB$}mg), 3,
+    'elsewhere a line for each quarter') or diag($r->{err});
+unlike($r->{err}, qr/[\r\e]/, 'without a bar');
+source('small');
+unlike($cli->on_terminal('deploy', "$tmp/f", '--no-wait', '--name', 'bar',
+    '--store', $one)->{said}, qr/\[#/, 'nothing of what is small');
+$cli->ok('rm', 'bar');
+
+# versions of one image are many, and it is asked to go once
+source('many');
+$cli->ok('deploy', "$tmp/f", '--no-wait', '--name', 'many', '--memory', $_)
+    for 64 .. 67;
+sub deletes { return scalar(my @all = slurp($nginx->dir . '/logs/access.log')
+    =~ /"DELETE /g) }
+my $had = deletes();
+$cli->ok('rm', 'many');
+is(deletes() - $had, 2, 'one DELETE for each store');
+is(images("$tmp/one"), '', 'it is gone');
+
 # a store that is away keeps it, which is told
 $cli->ok('deploy', source('last'), '--no-wait', '--name', 'last', '--store',
     "$gone $one");
@@ -204,10 +233,12 @@ sub cutter {
     while (my $client = $listen->accept) {
         my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
             PeerPort => $to) or POSIX::_exit(1);
-        my ($sent, $both) = (0, IO::Select->new($client, $server));
+        my ($sent, $both) = (0, IO::Select->new($client, $server,
+            $listen));
 
         CONNECTION: while (1) {
             for my $from ($both->can_read) {
+                last CONNECTION if $from == $listen;    # the next one
                 sysread($from, my $data, 65536) or last CONNECTION;
                 $sent += length $data if $from == $client;
 

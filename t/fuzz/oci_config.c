@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "cli/oci.h"
+#include "contract/fcf_runtime.h"
 #include "t/fuzz/values.h"
 
 
@@ -13,9 +14,9 @@ runs(const fcc_oci_config_t *config)
 {
     size_t  i;
 
-    FCT_HOLDS(config->nargv >= 1 && config->nargv <= FCC_OCI_STRINGS);
+    FCT_HOLDS(config->nargv >= 1 && config->nargv <= FCF_IMAGE_STRINGS);
     FCT_HOLDS(config->argv[0][0] != '\0');
-    FCT_HOLDS(config->nenv <= FCC_OCI_STRINGS);
+    FCT_HOLDS(config->nenv <= FCF_IMAGE_STRINGS);
     FCT_HOLDS(config->ndiffs >= 1 && config->ndiffs <= FCC_OCI_LAYERS);
     FCT_HOLDS(config->cwd[0] == '/');
     FCT_HOLDS(config->user != NULL);

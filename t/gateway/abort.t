@@ -10,18 +10,8 @@ use Test::More;
 
 my $g = FcfTest::Gateway->start(park_timeout => '60s',
     location => 'fcfaas_park_limit 20000;',
-    http => 'proxy_cache_path cache keys_zone=c:1m;', server => <<'EOC',
-    # one that a cache may answer waits in the balancer
-    location ~ ^/balancer/(?<f_b>[^/]+) {
-        fcfaas $f_b;
-        fcfaas_park_timeout 60s;
-        proxy_cache c;
-        proxy_cache_methods GET HEAD POST;
-        proxy_cache_key $request_id;
-        proxy_pass http://functions$fcfaas_uri;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-    }
+    http => 'proxy_cache_path cache keys_zone=c:1m;', server => <<"EOC",
+    @{[ FcfTest::Gateway::balancer() ]}
 
     # so does a subrequest
     location /guarded/ {

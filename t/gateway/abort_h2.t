@@ -13,17 +13,7 @@ my $g = FcfTest::Gateway->start(park_timeout => '60s', http =>
     'proxy_cache_path cache keys_zone=c:1m;', server => <<"EOC");
     listen 127.0.0.1:$port http2;
 
-    # one that a cache may answer waits in the balancer
-    location ~ ^/balancer/(?<f_b>[^/]+) {
-        fcfaas \$f_b;
-        fcfaas_park_timeout 60s;
-        proxy_cache c;
-        proxy_cache_methods GET HEAD POST;
-        proxy_cache_key \$request_id;
-        proxy_pass http://functions\$fcfaas_uri;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-    }
+    @{[ FcfTest::Gateway::balancer() ]}
 EOC
 $g->spec($_) for qw(hello warm);
 $g->warm('warm');

@@ -53,6 +53,24 @@ is($g->get('/run/new')->{status}, 200, 'the old one serves on');
 is($job->{version}, 2, 'the job is for the new one');
 is(scalar $g->redis->jobs, 1, 'one job');
 
+# the same where the first answer is "not needed", for a boot of the old one
+# that is still pending, and nobody calls any more
+$g->redis->cli('ZADD', '{queue:vm_provision}:pending:new',
+    1000 * (time + 60), 'req-old');
+$g->redis->cli('DEL', 'queue:vm_provision');
+my $revision = $g->etcd->spec('new', version => 3);
+wait_for(sub {
+    !grep { $_->{etcd}{revision} < $revision } @{ $g->status->{workers} }
+}, 10, 'version 3 to be known');
+my $denied = $g->status->{jobs}{not_needed};
+wait_for(sub { $g->status->{jobs}{not_needed} > $denied }, 10,
+    'being told that there is no need');
+is(scalar $g->redis->jobs, 0, 'a boot is pending: no job');
+$g->redis->cli('DEL', '{queue:vm_provision}:pending:new');
+$job = $g->redis->take_job(10);
+is($job && "$job->{function_id} $job->{version}", 'new 3',
+    'once it is not, one for the new version, though nobody calls');
+
 # not declared: what the location says, before and after a reload
 $g->redis->cli('DEL', 'queue:vm_provision');
 my $q = $g->send('/any/surprise');

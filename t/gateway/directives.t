@@ -205,6 +205,14 @@ bad('a limit for all of a location', qr/not allowed here/,
     location => 'fcfaas $function_id; fcfaas_park_limit_total 1;');
 bad('a park limit of none', qr/between 1 and/,
     location => 'fcfaas $function_id; fcfaas_park_limit 0;');
+good('nodes', server => 'location /n { fcfaas_nodes; } location /o {'
+    . ' fcfaas_node $arg_n; proxy_pass http://$fcfaas_node_admin; }');
+bad('nodes of what', qr/invalid number of arguments in "fcfaas_nodes"/,
+    server => 'location /n { fcfaas_nodes all; }');
+bad('a node twice', qr/"fcfaas_node" directive is duplicate/,
+    server => 'location /n { fcfaas_node a; fcfaas_node b; }');
+bad('a node and a function', qr/has both "fcfaas" and "fcfaas_node"/,
+    location => 'fcfaas $function_id; fcfaas_node a;');
 good('metrics', server => 'location /m { fcfaas_metrics; }');
 bad('status of what', qr/invalid number of arguments in "fcfaas_status"/,
     server => 'location /s { fcfaas_status all; }');

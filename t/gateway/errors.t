@@ -1,4 +1,4 @@
-# Answers of the module's own that nothing else has shown: each of README's
+# Answers of the module's own that nothing else has shown: each of the docs'
 # table is named by a test.
 
 use strict;
@@ -51,8 +51,8 @@ $q->close;
 
 $g->stop;
 
-# every answer of README's table, every variable
-my $readme = slurp(root() . '/README.md');
+# every answer of docs/reference.md's table, every variable
+my $readme = docs();
 my ($rows) = $readme
     =~ /^\| status \| error \| when \|\n\|[ -|]+\n((?:\|.*\n)+)/m;
 my %errors = map { $_ => 1 } map { /`(\w+)`/g }

@@ -16,11 +16,9 @@ my $g = FcfTest::Gateway->start(park_timeout => '30s');
 my $etcd = $g->etcd;
 
 # "a", with many instances, comes to be looked at before "b"
-for (my $i = 0; $i < BEFORE; $i += 100) {
-    $etcd->put_many(map { [sprintf('/functions/a/instances/a-%d', $_),
-        { worker_ip => '127.0.0.1', proxy_port => $g->agent_port }]
-    } $i .. $i + 99);
-}
+$etcd->put_many(map { [sprintf('/functions/a/instances/a-%d', $_),
+    { worker_ip => '127.0.0.1', proxy_port => $g->agent_port }]
+} 0 .. BEFORE - 1);
 $etcd->instance('b', worker => 'b-1', port => $c->port);
 $etcd->put_many(map { ["/specs/$_", { concurrency => 1,
     max_instances => 2 * BEFORE }] } qw(a b));

@@ -71,6 +71,31 @@ my ($r, $took) = timed('/try/refused/x');
 cmp_ok($r->{status}, '>=', 503, "refused for ever: $r->{status}");
 cmp_ok($took, '<', 6, sprintf 'in time (%.1f s)', $took);
 
+# Blackholed, more of them than there are seconds: there is always another one
+# to try, each takes a second, and none of that is waiting in a queue.  The
+# kernel drops who comes to a listener whose own queue is full.
+my $full = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+    or die "listen: $!";
+my @fill = map {
+    IO::Socket::INET->new(PeerAddr => '127.0.0.1', Blocking => 0,
+        PeerPort => $full->sockport)
+} 1 .. 4;
+
+$g->spec('hole');
+$g->etcd->instance('hole', worker => "h-$_", port => $full->sockport)
+    for 1 .. 9;
+$g->wait_known('instances', 13);
+
+for my $how ([], [method => 'POST', body => 'x']) {
+    ($r, $took) = timed('/try/hole/x', @$how);
+    is($r->{status}, 504, 'blackholed: 504');
+    cmp_ok($r->{headers}{'x-attempts'}, '<=', 3, 'it goes on for 2 s, no more');
+}
+
+$g->etcd->no_instance('hole', "h-$_") for 1 .. 9;
+close $_ for $full, @fill;
+$g->wait_known('instances', 4);
+
 # instances that cut the connection, each once
 my %count;
 my @listen = map {

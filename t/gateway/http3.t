@@ -28,17 +28,7 @@ EOC
     ssl_certificate_key $dir/server.key;
     ssl_protocols TLSv1.3;
 
-    # one that a cache may answer waits in the balancer
-    location ~ ^/balancer/(?<f_b>[^/]+) {
-        fcfaas \$f_b;
-        fcfaas_park_timeout 60s;
-        proxy_cache c;
-        proxy_cache_methods GET HEAD POST;
-        proxy_cache_key \$request_id;
-        proxy_pass http://functions\$fcfaas_uri;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-    }
+    @{[ FcfTest::Gateway::balancer() ]}
 EOC
 
 sub connection { FcfTest::Http3->new($port, "$dir/ca.crt") }

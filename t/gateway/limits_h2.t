@@ -21,18 +21,7 @@ my $g = FcfTest::Gateway->start(workers => 2, park_timeout => '60s',
 EOC
     listen 127.0.0.1:$port http2;
 
-    # one that a cache may answer waits in the balancer
-    location ~ ^/balancer/(?<f_b>[^/]+) {
-        fcfaas \$f_b;
-        fcfaas_park_timeout 60s;
-        fcfaas_park_limit 1;
-        proxy_cache c;
-        proxy_cache_methods GET HEAD POST;
-        proxy_cache_key \$request_id;
-        proxy_pass http://functions\$fcfaas_uri;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-    }
+    @{[ FcfTest::Gateway::balancer('fcfaas_park_limit 1;') ]}
 EOD
 $g->spec($_) for qw(one two three);
 

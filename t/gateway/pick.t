@@ -14,7 +14,7 @@ my $g = FcfTest::Gateway->start(agents => $n, park_timeout => '20s',
     server => 'location = /plain { return 200 "plain\n"; }');
 
 # more instances than connections are kept
-$g->nginx->config(http => $g->_http =~ s/keepalive 64;/keepalive 8;/r)->reload;
+$g->nginx->config(http => $g->_http =~ s/keepalive=64;/keepalive=8;/r)->reload;
 $g->spec('many', max_instances => $n);
 $g->etcd->instance('many', worker => "m-$_", port => $g->agent_port($_))
     for 0 .. $n - 1;

@@ -79,21 +79,28 @@ for my $type (sort grep { $_ ne 'list' } keys %make) {
 
 # whatever else it refuses: told as that, not as a Redis that is away
 my %refuse = (
-    'no replicas' => [['CONFIG', 'SET', 'min-replicas-to-write', 3],
-        ['CONFIG', 'SET', 'min-replicas-to-write', 0]],
-    'no rights'   => [['ACL', 'SETUSER', 'default', '-lpush'],
-        ['ACL', 'SETUSER', 'default', '+lpush']],
+    'no replicas'    => [[qw(CONFIG SET min-replicas-to-write 3)]],
+    'no rights'      => [[qw(ACL SETUSER default -lpush)]],
+    'a new password' => [[qw(CONFIG SET requirepass new)],
+        [qw(CLIENT KILL TYPE normal)]],
+);
+my %again = (
+    'no replicas'    => [qw(CONFIG SET min-replicas-to-write 0)],
+    'no rights'      => [qw(ACL SETUSER default +lpush)],
+    'a new password' => ['CONFIG', 'SET', 'requirepass', ''],
 );
 
 for my $what (sort keys %refuse) {
     my $id = 'f' . ++$n;
     $g->spec($id);
-    $redis->cli(@{ $refuse{$what}[0] });
+    $redis->cli(@$_) for @{ $refuse{$what} };
     my $r = $g->get("/run/$id", timeout => 20);
     is($r->{status}, 503, "$what: refused");
     like($r->{body}, qr/"redis_unavailable","message":"[^"]*Redis refuses/,
         "$what: not away");
-    $redis->cli(@{ $refuse{$what}[1] });
+    $redis->cli(@{ $again{$what} });
+    wait_for(sub { !grep { !$_->{redis}{connected} }
+        @{ $g->status->{workers} } }, 10, 'the workers to be connected');
     cold_starts($id, "$what: well again");
 }
 

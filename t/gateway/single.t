@@ -38,7 +38,7 @@ $g->instance('cold');
 $_->close for $parked, @kept;
 
 $g->stop;
-$g->nginx->_run;
+$g->nginx->start_again;
 $g->wait_known('instances', 2);
 is($g->get('/run/hello')->{status}, 200, 'started anew: served');
 $g->stop;

@@ -15,12 +15,7 @@ my $file = "$dir/registry";
 my $g = FcfTest::Gateway->start(workers => 2, park_timeout => '20s',
     http => "fcfaas_state_file $file interval=1s;");
 
-# of its head: how many specs and instances
-sub holds {
-    open my $fh, '<:raw', $file or return '0 0';
-    read($fh, my $head, 144) == 144 or return '0 0';
-    return join ' ', unpack 'x40 LL', $head;
-}
+sub holds { FcfTest::Gateway::saved($file) }
 
 sub becomes {
     my ($want, $what) = @_;
@@ -29,7 +24,7 @@ sub becomes {
 }
 
 sub start_again {
-    $g->nginx->_run;
+    $g->nginx->start_again;
 }
 
 sub served {
@@ -87,8 +82,11 @@ subtest 'etcd comes back' => sub {
 };
 
 subtest 'written at the end' => sub {
+    my @old = $g->nginx->workers;
     $g->nginx->config(http => $g->_http =~ s/interval=1s/interval=1h/r)
         ->reload;
+    # they write, too, when they end
+    wait_for(sub { !grep { kill 0, $_ } @old }, 20, 'the old workers to end');
     $g->wait_known('instances', 1, 15);
     $g->spec('late');
     $g->wait_known('specs', 2, 15);

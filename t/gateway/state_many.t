@@ -21,10 +21,8 @@ $g->etcd->put_many(map { [sprintf('/specs/f%06d', $_), '{}'] }
 $g->instance('f000007');
 $g->wait_known('specs', $count, 120);
 $g->ready('f000007');
-wait_for(sub { open my $fh, '<:raw', "$dir/registry" or return;
-    read $fh, my $head, 144;
-    (unpack 'x40 LL', $head)[0] == $count && (unpack 'x40 LL', $head)[1] == 1
-}, 60, 'the file');
+wait_for(sub { FcfTest::Gateway::saved("$dir/registry") eq "$count 1" }, 60,
+    'the file');
 note(sprintf 'the file: %d bytes', -s "$dir/registry");
 
 for my $round (1 .. 3) {

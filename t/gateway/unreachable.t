@@ -31,7 +31,7 @@ wait_for(sub {
 }, 60, 'all to be answered');
 
 # four wait, so four start; after the third failure 1, 2 and 4 s lie between,
-# and as many begin then as wait: 8, or more where failures are told one by one
+# after each of which as many may begin as wait still: 4, and three times 4
 cmp_ok($n, '<=', 16, "$n were started for four requests in 10 s");
 cmp_ok($n, '>=', 4, 'at least one for each');
 

@@ -108,6 +108,38 @@ if ($number >= 1029007) {
         'keepalive may not stand before it');
 }
 
+for my $bad ('keepalive', 'keepalive=', 'keepalive=0', 'keepalive=-1',
+    'keepalive=x', 'keepalive=1000001', 'keepalive=4 keepalive=4',
+    'keepalive=4 keepalive_requests=0', 'keepalive=4 keepalive_time=1x',
+    'keepalive=4 keepalive_timeout=0', 'keepalive=4 local', 'keep=4')
+{
+    ($ok, $out) = check("fcfaas $bad;");
+    ok(!$ok, "fcfaas $bad: refused");
+    my ($last) = $bad =~ /(\S+)$/;
+    like($out, qr/\[emerg\].*invalid parameter "\Q$last\E" in "fcfaas"/,
+        "fcfaas $bad: by name");
+}
+
+($ok, $out) = check('fcfaas keepalive_requests=4;');
+like($out, qr/\[emerg\].*"fcfaas" directive needs "keepalive="/,
+    'nothing is kept, but so many requests: refused');
+
+($ok, $out) = check('fcfaas keepalive=4 keepalive_requests=10 '
+    . 'keepalive_time=1h keepalive_timeout=1m30s;');
+ok($ok, 'all of them') or diag($out);
+
+for my $both ('fcfaas keepalive=4; keepalive 4;', 'fcfaas keepalive=4;') {
+    ($ok, $out) = check($both);
+
+    if ($number >= 1029007 || $both !~ /keepalive 4/) {
+        ok($ok, $both) or diag($out);
+
+    } else {
+        like($out, qr/\[emerg\].*"keepalive" has no use beside "fcfaas keep/,
+            "$both: refused");
+    }
+}
+
 for my $other ('least_conn;', 'ip_hash;', 'hash $uri;', 'random;') {
     ($ok, $out) = check("$other fcfaas;");
     ok(!$ok, "$other before it: refused");

@@ -1,4 +1,4 @@
-# WebSockets through a function's location, as README writes it: warm, cold,
+# WebSockets through a function's location, as docs write it: warm, cold,
 # refused, left; each holds its slot until it ends.
 
 use strict;

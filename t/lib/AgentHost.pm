@@ -12,6 +12,7 @@ package AgentHost;
 #   our_job('hello', 'req-2', 1);       # as a gateway does
 #   my ($key, $i) = instance('hello');  # waits for it
 #   call('hello', $i->{proxy_port});    # as a gateway does
+#   metric('starts_total', 'kind="boot"');  # of one with_admin() as settings
 #   nothing_left_of('hello', 'a');      # a test by itself
 #   AgentHost::private_mounts();        # what is mounted from here on is seen
 #                                       # by the test and what it starts
@@ -27,18 +28,19 @@ use Test::More ();
 
 use constant QUEUE => 'queue:vm_provision';
 use constant PROXY_USER => 61234;       # nobody's
+use constant ADMIN_PORT => 9181;
 use constant { SYS_unshare => 272, CLONE_NEWNS => 0x20000 };
 
 our @EXPORT = qw(QUEUE $ns $dir $etcd $redis image agent settings started job
     our_job instances instance call failure vmms vm_dirs taps proxies
-    groups pending taken nothing_left_of);
+    bridged groups pending taken nothing_left_of with_admin metric);
 
 our ($ns, $dir, $etcd, $redis);
 our $life = 0;
 my $owner = $$;
 
 sub begin {
-    my ($name) = @_;
+    my ($name, %opt) = @_;
 
     FcfTest::at_end(sub {
         rmdir for map { (glob("$_/*/"), $_) } glob '/sys/fs/cgroup/{,*/}'
@@ -48,8 +50,8 @@ sub begin {
     $ns = FcfTest::Netns->new($name);
     $ns->enter;
     $dir = tmpdir();
-    $etcd = FcfTest::Etcd->start;
-    $redis = FcfTest::Redis->start;
+    $etcd = FcfTest::Etcd->start(@{ $opt{etcd} // [] });
+    $redis = FcfTest::Redis->start(@{ $opt{redis} // [] });
 
     mkdir "$dir/$_" for qw(functions runtimes);
     spew("$dir/$_", 'x') for qw(vmlinux initrd);
@@ -85,12 +87,31 @@ sub image {
     spew("$dir/functions/$name.img", $text . "\n" . "\0" x 4096);
 }
 
+# what the agent is started by: as_in_unit() gives it the rights, and the mask,
+# of its unit and no other, and what it may not do with memory, as far as the
+# kernel has that (PR_SET_MDWE, of 6.3)
+my @under;
+
+sub as_in_unit {
+    my $unit = slurp(root() . '/packaging/fcfaas-agent.service');
+    my ($mask) = $unit =~ /^UMask=(\d+)$/m or die 'no UMask=';
+    my ($rights) = $unit =~ /^CapabilityBoundingSet=(CAP_.*)$/m
+        or die 'no CapabilityBoundingSet=';
+    my $set = join ',', '-all', map { '+' . lc s/^CAP_//r } split ' ', $rights;
+
+    die 'no MemoryDenyWriteExecute=yes'
+        unless $unit =~ /^MemoryDenyWriteExecute=yes$/m;
+    @under = ('sh', '-c', "umask $mask; exec setpriv --bounding-set $set "
+        . q(perl -e 'syscall 157, 65, 1, 0, 0, 0; exec { $ARGV[0] } @ARGV' )
+        . '"$@"', 'sh');
+}
+
 # an agent of its own name, state directory and network, or of the one given
 sub agent {
     my ($name, %set) = @_;
     my $agent = FcfTest::Proc->spawn(
         name => "agent-$name-" . ++$life, grace => 40,
-        argv => [build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
+        argv => [@under, build_dir() . '/agent/fcfaas-agent', '--conf=/dev/null',
             map { "--$_=$set{$_}" } keys %set],
     );
     return $agent;
@@ -107,6 +128,20 @@ sub settings {
         vmm_args => '--backend instant', bridge => "br-$name",
         cgroup_root => "fct-$owner", tap_prefix => "t$name",
         proxy_user => PROXY_USER, log_level => 'debug', %more);
+}
+
+sub with_admin {
+    return (admin => '127.0.0.1:' . ADMIN_PORT,
+        admin_token_file => "$dir/token");
+}
+
+sub metric {
+    my ($name, $label) = @_;
+    my $text = http_get(ADMIN_PORT, '/metrics', headers => {
+        Authorization => 'Bearer sesame' })->{body};
+    my $of = defined $label ? "{$label}" : '';
+    my ($n) = $text =~ /^fcfaas_agent_$name\Q$of\E (\S+)$/m;
+    return $n // die "no metric $name\n$text";
 }
 
 sub started {
@@ -168,6 +203,14 @@ sub vmms {
 # by a worker's name each; a state directory beside them has its own
 sub vm_dirs { grep { -d && !-l && /-\d+$/ } glob "$dir/run-$_[0]/*" }
 sub taps { my ($n) = @_; () = $ns->run('ip', '-o', 'link') =~ /: t\Q$n\E\d+/g }
+
+# all its TAPs are in its bridge: one that is made ahead is so in a moment
+sub bridged {
+    my ($n, $what) = @_;
+    wait_for(sub { taps($n) == (() = $ns->run(qw(bridge link))
+        =~ /master br-\Q$n\E /g) }, 20, 'all TAPs to be in the bridge');
+    Test::More::pass($what);
+}
 
 # pids of the proxies of all agents of this test
 sub proxies {

@@ -49,20 +49,26 @@ use FcfTest::Http;
 use FcfTest::Http2;
 use FcfTest::Netns;
 use FcfTest::Proc;
+use FcfTest::Container;
+use FcfTest::Machine;
+use FcfTest::Packages;
 use FcfTest::Etcd;
 use FcfTest::Redis;
 use FcfTest::Nginx;
 use FcfTest::Gateway;
 use FcfTest::Guest;
+use FcfTest::Chromium;
 use FcfTest::Cli;
 use FcfTest::Counter;
 use FcfTest::Forward;
 use FcfTest::Load;
+use FcfTest::Page;
+use FcfTest::Peer;
 use FcfTest::Service;
 use FcfTest::System;
 
 our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp spew
-    is_gone json_decode json_encode http_get http_post http_send curl tail_of);
+    is_gone docs json_decode json_encode http_get http_post http_send curl tail_of);
 
 my $owner = $$;
 my $root = abs_path(dirname(__FILE__) . '/../..');
@@ -106,6 +112,7 @@ sub wait_for {
         return $got if $got;
 
         if (now() > $end) {
+            $what = $what->() if ref $what;
             die "waited ${timeout}s in vain for $what at "
                 . join(' line ', (caller)[1, 2]) . "\n";
         }
@@ -154,6 +161,13 @@ sub spew {
     print $fh $text;
     close $fh or die "write $path: $!\n";
     return $path;
+}
+
+
+# README.md and all of docs/
+sub docs {
+    return join "\n", map { slurp($_) } "$root/README.md",
+        sort glob "$root/docs/*.md";
 }
 
 

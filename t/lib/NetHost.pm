@@ -93,7 +93,8 @@ sub launch {
     return LineHost->start('net_host', $opt->{bridge} || 'fcn-br',
         $opt->{prefix} || 'fcntap', $opt->{node} || 'node-1',
         $opt->{address} || GW, $opt->{len} || 24, $opt->{egress} || 'none',
-        $opt->{pool} // 8, @{$opt->{keep} || []});
+        $opt->{pool} // 8, $opt->{ahead} // 0, $opt->{most} // 1000,
+        @{$opt->{keep} || []});
 }
 
 # Lines of the log that match, once there are any.  Those before the last call

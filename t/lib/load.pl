@@ -4,17 +4,25 @@
 # long the answers take, over kept connections of which there are as many as
 # it needs.
 #
-#   load.pl PORT PATH INTERVAL_MS PATIENCE_S [AGAIN]
+#   load.pl PORT PATH INTERVAL_MS PATIENCE_S [AGAIN [HEADER [BODY]]]
 #
 # With AGAIN a request over a kept connection that turns out to have been
 # closed is sent once more over a new one, as HTTP's clients do ("again"); with
 # n so it is over new ones, n times, as where workers are killed.
 #
+# With HEADER each answer's of that name is in "said": [when the request was
+# sent, of the monotonic clock; when it was answered; what it says].
+#
+# With BODY they are POSTs of that, which no client sends twice: each over a
+# connection of its own.
+#
 # When its standard input ends it sends no more, waits for what is under way,
 # and prints one JSON object: sent, answered, status => { 200 => n }, lost
 # (closed without an answer, or none in PATIENCE_S), lost_ports (of each, its
 # connection's own port), late_ms (how far it was behind its schedule at most),
-# slowest_ms, connections.
+# slowest_ms, connections, refused (what the first 20 answers that were not 2xx
+# said: each with its time, its status and what has X-Fcfaas-Error, X-Worker and
+# the body's first line).
 
 use strict;
 use warnings;
@@ -23,12 +31,16 @@ use JSON::PP;
 use Socket;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-my ($port, $path, $interval, $patience, $again) = @ARGV;
-my $request = "GET $path HTTP/1.1\r\nHost: load\r\n\r\n";
+my ($port, $path, $interval, $patience, $again, $header, $body) = @ARGV;
+my $request = defined $body
+    ? "POST $path HTTP/1.1\r\nHost: load\r\nConnection: close\r\n"
+        . 'Content-Length: ' . length($body) . "\r\n\r\n$body"
+    : "GET $path HTTP/1.1\r\nHost: load\r\n\r\n";
 my $to = pack_sockaddr_in($port, inet_aton('127.0.0.1'));
 my (%busy, @idle);
 my %n = (sent => 0, answered => 0, lost => 0, status => {}, late_ms => 0,
-    slowest_ms => 0, connections => 0, again => 0, why => [], lost_ports => []);
+    slowest_ms => 0, connections => 0, again => 0, why => [], lost_ports => [],
+    refused => []);
 
 $SIG{PIPE} = 'IGNORE';
 
@@ -89,6 +101,17 @@ sub whole {
     return;
 }
 
+sub refused {
+    my ($c, $ms) = @_;
+    my @said = $c->{buf} =~ /^(X-(?:Fcfaas-Error|Worker): [^\r\n]*)/mig;
+    my ($body) = $c->{buf} =~ /\r\n\r\n([^\r\n]*)/;
+    my ($s, $m, $h) = localtime;
+
+    push @{ $n{refused} }, sprintf '%02d:%02d:%02d request %d after %.0f ms: %s',
+        $h, $m, $s, $c->{no}, $ms,
+        join ', ', $c->{buf} =~ /^([^\r\n]*)/, @said, $body // '';
+}
+
 sub answered {
     my ($c) = @_;
     my ($status) = $c->{buf} =~ m{^HTTP/1\.\d (\d+)};
@@ -96,7 +119,10 @@ sub answered {
 
     $n{answered}++;
     $n{status}{$status}++;
+    push @{ $n{said} }, [$c->{since}, now(), $c->{buf} =~ /^\Q$header\E: *(\S*)/mi]
+        if $header;
     $n{slowest_ms} = $ms if $ms > $n{slowest_ms};
+    refused($c, $ms) if $status !~ /^2/ && @{ $n{refused} } < 20;
     delete $busy{$c->{fd}};
     $c->{used} = 1;
     push @idle, $c unless $c->{buf} =~ /^connection: close/mi;

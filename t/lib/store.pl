@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A store of images that misbehaves, for FcfTest::Store: GET with ranges out of
-# a directory, one process a connection.
+# A store of images that misbehaves: GET with ranges out of a directory, one
+# process a connection.
 #
 #   store.pl PORT DIRECTORY
 #

@@ -46,6 +46,13 @@ instances(void *arg, fcf_buf_t *out)
 }
 
 static int
+failures(void *arg, fcf_buf_t *out)
+{
+    (void) arg;
+    return fcf_buf_addf(out, "[{}]");
+}
+
+static int
 output(void *arg, const char *function_id, fcf_buf_t *out)
 {
     (void) arg;
@@ -74,7 +81,7 @@ lines(void *arg, const char *function_id,
 }
 
 static const fca_admin_handler_t  handler = {
-    ill, metrics, instances, output, lines, NULL
+    ill, metrics, instances, failures, output, lines, NULL
 };
 
 static int
@@ -197,6 +204,8 @@ test_paths(void)
     is_str(body, "01234567890123456789", "whole");
     is_int(get("/instances", ""), 200, "instances");
     is_str(body, "[]", "as JSON");
+    is_int(get("/failures", ""), 200, "failures");
+    is_str(body, "[{}]", "as JSON");
     is_int(get("/functions/hello/output", ""), 200, "output");
     is_str(asked, "hello", "of the function named");
     is_str(body, "hi\n", "what it printed");
@@ -204,6 +213,7 @@ test_paths(void)
     is_str(body, "", "is an empty answer");
     is_int(get("/functions/nobody/output", ""), 404, "unknown function");
     is_int(get("/functions/hello/lines?after=7.1&x=", ""), 200, "lines");
+    is_str(body, "{\"after\":\"7.1\"}\n", "by what the query says");
     is_int(get("/functions/hello/lines?after=bad", ""), 400, "a bad query");
     is_int(get("/functions/hello/line", ""), 404, "nothing else");
 

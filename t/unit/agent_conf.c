@@ -122,6 +122,7 @@ static const struct {
     { "redis = localhost", { ":2: ", "redis", "localhost" } },
     { "advertise = 0.0.0.0", { ":2: ", "advertise", "0.0.0.0" } },
     { "advertise = here", { ":2: ", "advertise", "here" } },
+    { "listen = 0.0.0.0", { ":2: ", "listen", "0.0.0.0" } },
     { "allow = 10.0.0.0/33", { ":2: ", "allow", "10.0.0.0/33" } },
     { "bridge_address = 172.16.0.0/24",
       { ":2: ", "bridge_address", "172.16.0.0/24" } },

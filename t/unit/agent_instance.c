@@ -37,8 +37,12 @@ where_it_can_come(void)
 {
     int  s;
 
-    for (s = FCA_S_SPAWN; s <= FCA_S_STOPPING; s++) {
+    /* from the first, since one may have been started ahead */
+    for (s = FCA_S_LOOKING; s <= FCA_S_STOPPING; s++) {
         ok(has(s, FCA_E_EXIT), "%s: the VMM may end", fca_state_name(s));
+    }
+
+    for (s = FCA_S_SPAWN; s <= FCA_S_STOPPING; s++) {
         ok(has(s, FCA_E_VMM_FAILED), "%s: or fail", fca_state_name(s));
     }
 
@@ -68,6 +72,7 @@ where_it_can_come(void)
        && has(FCA_S_CLAIMED, FCA_E_EXIT) && has(FCA_S_APART, FCA_E_EXIT),
        "a VMM may be there, and gone, before it is waited for");
     ok(has(FCA_S_CLAIMED, FCA_E_VMM_FAILED)
+       && has(FCA_S_NETWORK, FCA_E_VMM_FAILED)
        && has(FCA_S_APART, FCA_E_VMM_FAILED), "or fail, or lose its TAP");
     ok(has(FCA_S_STOPPING, FCA_E_SPAWNED)
        && has(FCA_S_STOPPING, FCA_E_CONFIGURED)
@@ -78,8 +83,9 @@ static void
 where_it_cannot(void)
 {
     ok(!has(FCA_S_LOOKING, FCA_E_NIC), "no NIC before there are images");
-    ok(!has(FCA_S_LOOKING, FCA_E_SPAWNED) && !has(FCA_S_NETWORK, FCA_E_EXIT),
-       "no VMM before images, or without a NIC");
+    ok(!has(FCA_S_LOOKING, FCA_E_SPAWNED)
+       && !has(FCA_S_NETWORK, FCA_E_SPAWNED),
+       "no VMM is started before images, or without a NIC");
     ok(!has(FCA_S_GONE, FCA_E_EXIT), "no VMM after the end");
     ok(!has(FCA_S_CONFIGURE, FCA_E_ACCEPTED), "no probe before the boot");
     ok(!has(FCA_S_STOPPING, FCA_E_PUT), "no put after the deletion");

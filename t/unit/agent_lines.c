@@ -1,9 +1,13 @@
 /* What functions print: by lines and requests, within bounds. */
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
+#include "agent/base/log.h"
 #include "agent/lines.h"
 #include "t/unit/tap.h"
+#include "vm/guest.h"
 
 #define DAY  86400000
 
@@ -244,6 +248,55 @@ pages(void)
     is_int(rounds, 2, "on three pages");
 }
 
+static int
+times(const char *text, const char *word)
+{
+    int  n = 0;
+
+    while ((text = strstr(text, word)) != NULL) {
+        text += strlen(word);
+        n++;
+    }
+
+    return n;
+}
+
+/* what init warns of, and nobody else: in the agent's log, within bounds */
+static void
+warnings(void)
+{
+    int      i, fds[2];
+    char     log[16384];
+    ssize_t  n;
+
+    if (pipe2(fds, O_NONBLOCK) != 0) {
+        abort();
+    }
+
+    fca_log_init(fds[1], FCF_LOG_INFO, "n");
+    said("f", "n-8", FCA_STREAM_CONSOLE, "fcfaas: stopped\n| fcfaas: warning: "
+         "not init's\nfcfaas: warn", 0);
+    said("f", "n-8", FCA_STREAM_OUT, FCV_WARNING "not init's\n", 0);
+    said("f", "n-8", FCA_STREAM_CONSOLE, "ing: \"full\"\x1b[1m\r\n", 0);
+
+    for (i = 0; i < 20; i++) {
+        said("g", "n-9", FCA_STREAM_CONSOLE, FCV_WARNING "again\n", 0);
+    }
+
+    n = read(fds[0], log, sizeof(log) - 1);
+    log[n > 0 ? n : 0] = '\0';
+    ok(strstr(log, "\"level\":\"warn\",\"msg\":\"guest: \\\"full\\\"\","
+              "\"node_id\":\"n\",\"function_id\":\"f\",\"vm\":\"n-8\"}\n")
+       != NULL, "a warning, whole and clean");
+    is_int(times(log, "\n"), 9, "eight of each VM at most");
+    is_int(times(log, "\"vm\":\"n-9\""), 8, "eight of this one");
+    is_int(times(log, "again; what else it warns of"), 1, "the last says so");
+
+    fca_log_init(STDERR_FILENO, FCF_LOG_INFO, "n");
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int
 main(void)
 {
@@ -254,6 +307,7 @@ main(void)
     filters();
     bounds();
     pages();
+    warnings();
     fca_lines_free(lines);
 
     return tap_done();

@@ -81,6 +81,60 @@ test_beside(void)
 }
 
 
+/* what is told in many turns: their time is not etcd's silence */
+
+static void
+test_slow(void)
+{
+    int              i;
+    char             key[64];
+    fcf_buf_t        body;
+    fcf_sync_stat_t  stat;
+
+    start();
+    fake_loop_settle(loop);
+    answer("1", 10, 2, kv("/f/a", 5), 0);
+
+    fcf_buf_init(&body, 1024 * 1024);
+
+    for (i = 0; i < 1000; i++) {
+        snprintf(key, sizeof(key), "/s/%d", i);
+
+        if (fcf_buf_addf(&body, "%s%s", i ? "," : "{\"header\":{"
+                         "\"cluster_id\":\"1\",\"revision\":\"10\","
+                         "\"raft_term\":\"2\"},\"more\":true,\"kvs\":[",
+                         kv(key, 5)) != 0)
+        {
+            abort();
+        }
+    }
+
+    if (fcf_buf_addf(&body, "]}") != 0) {
+        abort();
+    }
+
+    fake_loop_advance(loop, 5000);
+    fcf_sync_stat(sync_, &stat);
+    is_int(stat.idle_ms, 5000, "etcd keeps a list waiting");
+    ok(fake_http_answer(RANGE, 200, body.data), "then there is a page of it");
+    fcf_buf_free(&body);
+
+    for (i = 0; fake_http_body(RANGE) == NULL && i < 100; i++) {
+        fake_loop_stall(loop, 1500);
+        fake_loop_advance(loop, 0);
+    }
+
+    ok(i > 2, "which takes some turns");
+    fcf_sync_stat(sync_, &stat);
+    is_int(stat.idle_ms, 0, "etcd has answered all that it was asked for");
+    fake_loop_advance(loop, 1500);
+    fcf_sync_stat(sync_, &stat);
+    is_int(stat.idle_ms, 1500, "the next page it has not");
+    fcf_buf_reset(&seen);
+    stop();
+}
+
+
 /* half a transaction was told when the streams changed: all comes again */
 
 static void
@@ -268,6 +322,7 @@ int
 main(void)
 {
     test_beside();
+    test_slow();
     test_halves();
     test_lost();
     test_compacted();

@@ -276,6 +276,13 @@ fake_loop_advance(fcf_loop_t *loop, uint64_t ms)
 }
 
 
+void
+fake_loop_stall(fcf_loop_t *loop, uint64_t ms)
+{
+    ((fake_loop_t *) loop->data)->now += ms;
+}
+
+
 unsigned
 fake_loop_settle(fcf_loop_t *loop)
 {

@@ -12,6 +12,8 @@ unsigned fake_loop_free(fcf_loop_t *loop);
 
 /* moves the clock, running what falls due; with 0 one turn of 0 ms timers */
 void fake_loop_advance(fcf_loop_t *loop, uint64_t ms);
+/* moves the clock and runs nothing: a turn took that long */
+void fake_loop_stall(fcf_loop_t *loop, uint64_t ms);
 /* turns of 0 ms timers until none is left; returns how many turns */
 unsigned fake_loop_settle(fcf_loop_t *loop);
 /* makes a descriptor's handler run, if it asked for these events */

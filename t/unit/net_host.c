@@ -1,7 +1,7 @@
 /*
  * A process that has a guest network and nothing else, for t/agent/net.t:
  *     net_host bridge tap_prefix node_id address prefix_len egress pool_max
- *              [tap,address,mac of a NIC that is kept] ...
+ *              ahead most [tap,address,mac of a NIC that is kept] ...
  * egress: none, internet, or internet:<connections>[,network]...
  * Commands, a line each, on standard input; answers, a line each, on standard
  * output:
@@ -28,6 +28,8 @@
 
 #define HOST_NICS    1200
 #define HOST_CLONES  200
+/* arguments but for NICs, and the program */
+#define FIXED        10
 
 typedef struct {
     uv_loop_t     loop;
@@ -376,6 +378,8 @@ configure(host_t *host, char **argv)
     conf->prefix_len = (unsigned) strtoul(argv[5], NULL, 10);
     egress(host, argv[6]);
     conf->pool_max = (unsigned) strtoul(argv[7], NULL, 10);
+    conf->ahead = (unsigned) strtoul(argv[8], NULL, 10);
+    conf->most = (unsigned) strtoul(argv[9], NULL, 10);
     conf->keep = host->nics;
     conf->nkeep = host->n;
     conf->lost = lost;
@@ -389,12 +393,12 @@ main(int argc, char **argv)
     fcf_err_t      err;
     static host_t  host;
 
-    if (argc < 8) {
-        fprintf(stderr, "net_host: seven arguments\n");
+    if (argc < FIXED) {
+        fprintf(stderr, "net_host: eight arguments\n");
         return 2;
     }
 
-    for (i = 8; i < argc; i++) {
+    for (i = FIXED; i < argc; i++) {
         keep(&host, argv[i]);
     }
 
@@ -412,9 +416,9 @@ main(int argc, char **argv)
 
     printf("open\n");
 
-    for (i = 8; i < argc; i++) {
-        printf("%s %s\n", host.nics[i - 8].ifindex ? "kept" : "lost",
-               host.nics[i - 8].tap);
+    for (i = FIXED; i < argc; i++) {
+        printf("%s %s\n", host.nics[i - FIXED].ifindex ? "kept" : "lost",
+               host.nics[i - FIXED].tap);
     }
 
     fflush(stdout);

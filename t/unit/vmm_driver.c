@@ -126,6 +126,11 @@ test_failures(void)
     fct_drive(&run, "refuse=/machine-config", 0);
     is_int(run.blame, FCA_BLAME_SPEC, "a machine that cannot be: the spec's");
 
+    fct_drive(&run, "lack=/machine-config", 0);
+    is_int(run.blame, FCA_BLAME_HOST, "for want of memory: the host's");
+    fct_drive(&run, "lack=/actions", 0);
+    is_int(run.blame, FCA_BLAME_HOST, "or of room, under a guest: the host's");
+
     fct_drive(&run, "garbage=/serial", 0);
     is_str(run.events, "SFX", "no fault_message: failed");
     is_str(run.words, "PUT /serial: status 500 without a fault_message: "

@@ -168,6 +168,25 @@ fake_fault(int fd, size_t size)
 }
 
 
+/* of a call, or once the guest runs */
+static void
+fake_lack(int fd, const char *path)
+{
+    static const char  fault[] = "{\"fault_message\":\"Memory: Cannot allocate "
+        "memory (os error 12)\"}";
+
+    if (strcmp(path, "/actions") == 0) {
+        dprintf(fd, "HTTP/1.1 204 No Content\r\n\r\n");
+        fprintf(stderr, "vsock: No space left on device (os error 28)\n"
+                "exit_code=7\n");
+        exit(7);
+    }
+
+    dprintf(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n\r\n%s",
+            sizeof(fault) - 1, fault);
+}
+
+
 static void
 fake_serve(int fd, const char *script)
 {
@@ -231,6 +250,9 @@ fake_serve(int fd, const char *script)
         } else if (strcmp(action, "refuse") == 0) {
             dprintf(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n"
                     "\r\n%s", sizeof(fault) - 1, fault);
+
+        } else if (strcmp(action, "lack") == 0) {
+            fake_lack(fd, path);
 
         } else if (strcmp(action, "huge") == 0) {
             signal(SIGPIPE, SIG_IGN);

@@ -149,6 +149,7 @@ image(const char *where, const char *name)
 
     snprintf(path, sizeof(path), "%s/%s.img", where, name);
     f = fopen(path, "w");
+    fputs("x", f);
     fclose(f);
 }
 
@@ -343,7 +344,7 @@ prepare(void)
 
     conf.functions = functions;
     conf.runtimes = runtimes;
-    looker = fca_looker_new(&uv, &conf, NULL, &err);
+    looker = fca_looker_new(&uv, &conf, NULL, NULL, &err);
 }
 
 

@@ -20,7 +20,7 @@ static char          dir[] = "/tmp/fcf-snaps-XXXXXX", vm[64], store[64];
 static void
 keys(void)
 {
-    char        a[FCA_SNAP_DIGEST + 1], b[FCA_SNAP_DIGEST + 1];
+    char        a[FCA_DIGEST + 1], b[FCA_DIGEST + 1];
     const char *one[] = { "x", "1 kernel", "cpu", NULL };
     const char *other[] = { "x", "1 kernel", "CPU", NULL };
     const char *shifted[] = { "x1", " kernel", "cpu", NULL };
@@ -62,7 +62,7 @@ id_of(char digit, int64_t version)
 {
     fca_snap_id_t  id = { .function_id = "f", .version = version };
 
-    memset(id.key, digit, FCA_SNAP_DIGEST);
+    memset(id.key, digit, FCA_DIGEST);
 
     return id;
 }

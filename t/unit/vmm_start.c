@@ -63,7 +63,7 @@ test_process(void)
     p = run.requests;
     ok(strstr(p, "--api-sock api.sock --id node-1-7 --fake files --level Warn"
               "\nnofile ") == p, "its arguments; no environment");
-    ok(strstr(p, "\nnofile 2048 2048\nfsize 16777216 16777216\ncore 0\n")
+    ok(strstr(p, "\nnofile 2048 2048\nfsize 67108864 67108864\ncore 0\n")
        != NULL, "its limits");
 
     snprintf(want, sizeof(want), "\nfd 0 /dev/null\nfd 1 nonblocking "

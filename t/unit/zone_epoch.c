@@ -149,6 +149,51 @@ test_death(void)
 }
 
 
+/* one that died while its parent stands still: nobody waits for it */
+static void
+test_unreaped(void)
+{
+    int        fd[2];
+    char       index;
+    pid_t      pid;
+    member_t   c;
+    siginfo_t  info;
+
+    if (pipe(fd) == -1) {
+        exit(1);
+    }
+
+    pid = fork();
+
+    if (pid == 0) {
+        member_join(&c);
+        (void) take(&c, 4);
+        index = (char) c.m.index;
+        (void) !write(fd[1], &index, 1);
+
+        for ( ;; ) {
+            (void) pause();
+        }
+    }
+
+    is_int(read(fd[0], &index, 1), 1, "another one is there");
+    is_int(busy(&a), 1, "and holds one");
+
+    fcz_write(&zone->entries[(int) index].beat, 0);
+    fcz_beat(&a.m);
+    is_int(busy(&a), 1, "silent for long: it does as long as it lives");
+
+    (void) kill(pid, SIGKILL);
+    (void) waitid(P_PID, (id_t) pid, &info, WEXITED|WNOWAIT);
+    fcz_beat(&a.m);
+    is_int(busy(&a), 0, "dead, and not waited for: it is given back");
+
+    (void) waitpid(pid, NULL, 0);
+    (void) close(fd[0]);
+    (void) close(fd[1]);
+}
+
+
 static void
 test_stopped(void)
 {
@@ -234,6 +279,7 @@ main(void)
     member_join(&b);
 
     test_death();
+    test_unreaped();
     test_stopped();
     test_crowd();
 

@@ -14,16 +14,53 @@ package FcfTest::Cli;
 #   $cli->run({ in => 'text', env => { FCFAAS_ETCD => ... } }, 'invoke', ...);
 #   $cli->ok('scale', 'f', '--min', 1);     # dies unless it ended with 0
 #   $cli->json('ls');               # what it said, decoded
+#   my $r = $cli->on_terminal('top', ...);  # {status} and {said}, all of what
+#       # a terminal was sent; {on => sub { my ($said, $pid, $tty) = @_; ... }}
+#       # as a first argument is called as it comes
+#   $cli->refused($what, 2, qr/why/, 'ls', ...);    # three tests: it ends with
+#                                   # that (undef: with anything but 0), and
+#                                   # says why in one line
 #   $cli->conf_path;
+#   my $dir = FcfTest::Cli::function($dir, 'exec server');  # made, with a
+#                                   # bootstrap of these lines
+#   FcfTest::Cli::store($path, $dir, 'more;');  # of an nginx: the location of
+#                                   # a store of images at that path
 #   FcfTest::Cli::binary();
 
 use strict;
 use warnings;
 
 use POSIX ();
+use Test::More ();
+
+use constant { TIOCSPTLCK => 0x40045431, TIOCGPTN => 0x80045430 };
 
 
 sub binary { FcfTest::build_dir() . '/cli/fcfaas' }
+
+sub function {
+    my ($dir, @lines) = @_;
+
+    mkdir $dir;
+    FcfTest::spew("$dir/bootstrap", join '', map { "$_\n" } '#!/bin/sh', @lines);
+    chmod 0755, "$dir/bootstrap";
+    return $dir;
+}
+
+sub store {
+    my ($path, $dir, $more) = @_;
+
+    mkdir $dir;
+    return <<"    EOC";
+        location ~ "^$path/([0-9a-f]{64}\\.img)\$" {
+            alias                  $dir/\$1;
+            client_body_temp_path  $dir/.put;
+            dav_methods            PUT DELETE;
+            create_full_put_path   on;
+            @{[$more // '']}
+        }
+    EOC
+}
 
 sub new {
     my ($class, %opt) = @_;
@@ -45,11 +82,29 @@ sub conf_path { FcfTest::tmpdir() . "/$_[0]{name}.conf" }
 }
 
 
+# this process: who runs the command
+sub _become {
+    my ($self, $opt) = @_;
+
+    chdir $self->{cwd} if defined $self->{cwd};
+    delete @ENV{grep { /^FCFAAS_/ } keys %ENV};
+    %ENV = (%ENV, HOME => '/nowhere', FCFAAS_CONF => $self->conf_path,
+        %{ $self->{env} // {} }, %{ $opt->{env} // {} });
+
+    if (defined $self->{user}) {
+        $) = "$self->{user} $self->{user}";
+        POSIX::setgid($self->{user});
+        POSIX::setuid($self->{user});
+    }
+}
+
+
 # Its process: {out} and {err} are files.
 sub start {
     my ($self, @args) = @_;
     my $opt = ref $args[0] ? shift @args : {};
     my $base = FcfTest::tmpdir() . "/$self->{name}-" . _count();
+    FcfTest::spew("$base.err", '');     # there for who looks at once
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
@@ -57,17 +112,7 @@ sub start {
         open STDIN, '<', "$base.in" or POSIX::_exit(126);
         open STDOUT, '>', $opt->{to} // "$base.out" or POSIX::_exit(126);
         open STDERR, '>', "$base.err" or POSIX::_exit(126);
-        chdir $self->{cwd} if defined $self->{cwd};
-        delete @ENV{grep { /^FCFAAS_/ } keys %ENV};
-        %ENV = (%ENV, HOME => '/nowhere', FCFAAS_CONF => $self->conf_path,
-            %{ $self->{env} // {} }, %{ $opt->{env} // {} });
-
-        if (defined $self->{user}) {
-            $) = "$self->{user} $self->{user}";
-            POSIX::setgid($self->{user});
-            POSIX::setuid($self->{user});
-        }
-
+        $self->_become($opt);
         exec { binary() } 'fcfaas', @args or POSIX::_exit(127);
     }
 
@@ -96,6 +141,50 @@ sub ok {
     my $r = $self->run(@args);
 
     $r->{status} == 0 or die "fcfaas @args: status $r->{status}\n$r->{err}";
+    return $r;
+}
+
+sub on_terminal {
+    my ($self, @args) = @_;
+    my $opt = ref $args[0] ? shift @args : {};
+    my ($locked, $number) = (pack('i', 0), pack('i', 0));
+
+    open my $tty, '+<', '/dev/ptmx' or die "ptmx: $!";
+    ioctl $tty, TIOCSPTLCK, $locked or die "TIOCSPTLCK: $!";
+    ioctl $tty, TIOCGPTN, $number or die "TIOCGPTN: $!";
+    my $path = '/dev/pts/' . unpack 'i', $number;
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        POSIX::setsid();
+        open STDIN, '<', $path or POSIX::_exit(126);
+        open STDOUT, '>', $path or POSIX::_exit(126);
+        open STDERR, '>', $path or POSIX::_exit(126);
+        $self->_become($opt);
+        exec { binary() } 'fcfaas', @args or POSIX::_exit(127);
+    }
+
+    # at its end, with EIO
+    my $said = '';
+    while (sysread $tty, $said, 65536, length $said) {
+        $opt->{on}->($said, $pid, $tty) if $opt->{on};
+    }
+
+    waitpid $pid, 0;
+    return { status => $? & 127 ? 128 + ($? & 127) : $? >> 8, said => $said };
+}
+
+sub refused {
+    my ($self, $what, $status, $re, @args) = @_;
+    my $r = $self->run(@args);
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    defined $status
+        ? Test::More::is($r->{status}, $status, "$what: refused")
+        : Test::More::isnt($r->{status}, 0, "$what: refused");
+    Test::More::like($r->{err}, $re, "$what: told");
+    Test::More::is($r->{err} =~ tr/\n//, 1, "$what: in one line")
+        or Test::More::diag($r->{err});
     return $r;
 }
 

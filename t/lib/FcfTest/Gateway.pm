@@ -30,8 +30,12 @@ package FcfTest::Gateway;
 #   $g->warm('hello', port => $p);  # the same, waits until it is known
 #   $g->ready('hello');             # waits until all workers serve it: asks
 #                                   # until it answered 200 twenty times
-#   $g->seen;                       # until all workers have seen what is in
+#   $g->seen($timeout);             # until all workers have seen what is in
 #                                   # etcd; when that was
+#   FcfTest::Gateway::saved($path); # what a state file has: "specs instances"
+#   FcfTest::Gateway::balancer('fcfaas_park_limit 1;');     # the text of a
+#                                   # location /balancer/, where requests wait
+#                                   # in the balancer; wants a cache "c"
 #   $g->stop;                       # ok(): its error.log is clean
 #
 # The agent answers "<request line>|<function>|<token>|<connection>\n" for any
@@ -101,8 +105,7 @@ sub _http {
         fcfaas_token_file $token;
 
         upstream functions {
-            fcfaas;
-            keepalive 64;
+            fcfaas keepalive=64;
         }
     EOC
 }
@@ -231,15 +234,45 @@ sub ready {
 }
 
 
+# of a state file's head: how many specs and instances
+sub saved {
+    my ($file) = @_;
+
+    open my $fh, '<:raw', $file or return '0 0';
+    read($fh, my $head, 144) == 144 or return '0 0';
+    return join ' ', unpack 'x40 LL', $head;
+}
+
+
+# one that a cache may answer waits in the balancer
+sub balancer {
+    my ($more) = (@_, '');
+
+    return <<"    EOC";
+    location ~ ^/balancer/(?<f_b>[^/]+) {
+        fcfaas \$f_b;
+        fcfaas_park_timeout 60s;
+        $more
+        proxy_cache c;
+        proxy_cache_methods GET HEAD POST;
+        proxy_cache_key \$request_id;
+        proxy_pass http://functions\$fcfaas_uri;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+    }
+    EOC
+}
+
+
 sub seen {
-    my ($self) = @_;
+    my ($self, $timeout) = @_;
 
     my $revision = $self->{etcd}->put('/specs/mark', '{}');
     FcfTest::wait_for(sub {
         my @workers = $self->_all_workers;
         @workers && @workers == grep { $_->{etcd}{revision} >= $revision }
             @workers;
-    }, 30, 'the workers to see the spec');
+    }, $timeout // 30, 'the workers to see the spec');
     return Time::HiRes::time();
 }
 

@@ -2,7 +2,8 @@ package FcfTest::Guest;
 
 # A function (behind no agent) that the test itself plays, byte by byte.
 #
-#   my $guest = FcfTest::Guest->new;            # listens on ->port
+#   my $guest = FcfTest::Guest->new;            # listens on ->port, which
+#                                               # port => ... may say
 #   my $c = $guest->take($timeout);             # the next connection, and the
 #                                               # head of the request on it
 #   $c->head;                                   # "GET / HTTP/1.1\r\n...\r\n\r\n"
@@ -23,9 +24,10 @@ use IO::Socket::INET;
 
 
 sub new {
-    my ($class) = @_;
+    my ($class, %opt) = @_;
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64,
-        LocalPort => FcfTest::free_port(), Proto => 'tcp', ReuseAddr => 1)
+        LocalPort => $opt{port} // FcfTest::free_port(), Proto => 'tcp',
+        ReuseAddr => 1)
         or die "listen: $!";
 
     return bless { listen => $listen }, $class;

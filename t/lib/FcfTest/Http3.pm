@@ -11,7 +11,7 @@ package FcfTest::Http3;
 #   $c->cancel($s);
 #   my $r = $c->response($s, $timeout);     # { status, length, body }: the
 #                                           # body's first line
-#   $c->close; $c->kill;            # kill: without a word
+#   $c->close;
 
 use strict;
 use warnings;
@@ -59,7 +59,6 @@ sub request {
 sub data { $_[0]{proc}->send("data $_[1] $_[2] " . ($_[3] ? 1 : 0) . "\n") }
 sub cancel { $_[0]{proc}->send("cancel $_[1]\n") }
 sub close { $_[0]{proc}->send("close\n"); $_[0]{proc}->wait(10) }
-sub kill { $_[0]{proc}->kill('KILL'); $_[0]{proc}->wait(10) }
 
 
 # lines are in the order in which answers end

@@ -8,6 +8,7 @@ package FcfTest::Image;
 #           = @_; ... });
 #   FcfTest::Image::end($tar, ...);     # entries of FcfTest::Pack::tar_entry,
 #                                       # and an archive's end
+#   FcfTest::Image::xattr($path, 'user.note');  # of a file; undef: none
 #   FcfTest::Image::busybox(%opt);      # the tar of a root file system
 
 use strict;
@@ -18,6 +19,16 @@ use FcfTest::Pack;
 
 my $type = 'application/vnd.oci.image.';
 
+
+use constant SYS_getxattr => 191;       # x86_64
+
+sub xattr {
+    my ($path, $name) = @_;
+    my $value = "\0" x 4096;
+    my $n = syscall SYS_getxattr, "$path", "$name", $value, 4096;
+
+    return $n < 0 ? undef : substr $value, 0, $n;
+}
 
 sub end { return join('', @_) . "\0" x 1024 }
 

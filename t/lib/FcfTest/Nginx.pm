@@ -24,6 +24,7 @@ package FcfTest::Nginx;
 #   $nginx->stop;                   # SIGQUIT; then one ok(): nothing at alert
 #                                   # or emerg, no sanitizer report.  'TERM',
 #                                   # 'KILL' as argument
+#   $nginx->start_again;            # after that
 #   $nginx->expect_complaint(qr/worker process \d+ exited on signal 9/);
 #                                   # an alert that the test provokes
 #   FcfTest::Nginx->check($conf_text);      # nginx -t: (ok, what it printed)
@@ -247,6 +248,15 @@ sub stop {
         . 'no sanitizer report')
         or Test::More::diag(join "\n", @bad[0 .. ($#bad > 9 ? 9 : $#bad)]);
 
+    return $self;
+}
+
+
+# after a stop
+sub start_again {
+    my ($self) = @_;
+    delete $self->{checked};
+    $self->_run;
     return $self;
 }
 

@@ -33,7 +33,7 @@ sub run {
     my $master = $g->nginx->proc->pid;
     my $load = FcfTest::Load->start(port => $g->port, path => '/run/warm',
         interval_ms => 4, again => 1);
-    my ($bad, $slowest, @was) = (0, 0);
+    my ($slowest, @bad, @was) = (0);
 
     for my $n (1 .. $reloads) {
         # some wait over each fifth of them, and are served by the old workers
@@ -48,15 +48,12 @@ sub run {
 
         my %old = map { $_ => 1 } _children($master);
         $g->nginx->reload;
-        $bad++ if $g->get('/run/warm')->{status} != 200;
+        push @bad, _bad($g, "reload $n, warm", $g->get('/run/warm'));
 
         if (@parked) {
             $g->instance("cold-$n");
-            for my $r (map { $_->response(60) } @parked) {
-                next if $r->{status} == 200;
-                $bad++;
-                diag("reload $n: $r->{status} $r->{body}");
-            }
+            push @bad, _bad($g, "reload $n, parked", $_->response(90))
+                for @parked;
             $_->close for @parked;
         }
 
@@ -73,10 +70,10 @@ sub run {
     note("$n->{sent} requests, $n->{again} sent again over a new connection, ",
         sprintf('slowest %d ms, slowest leaving %.2f s', $n->{slowest_ms},
             $slowest));
-    is($bad, 0, "$reloads reloads: none of the others failed");
+    is(scalar @bad, 0, "$reloads reloads: none of the others failed");
     is($n->{lost}, 0, 'no request is lost') or diag(explain($n->{why}));
     is(join(' ', keys %{ $n->{status} }), '200', 'every one is served')
-        or diag(explain($n->{status}));
+        or diag(explain($n->{status}, $n->{refused}));
     is($n->{answered}, $n->{sent}, 'all of them');
     cmp_ok($n->{sent}, '>=', $reloads, 'and there were some');
     cmp_ok($slowest, '<', $asan ? 10 : 2, 'old workers leave at once');
@@ -107,6 +104,7 @@ sub _gateway {
     chmod 0777, $dir;
 
     my $g = FcfTest::Gateway->start(workers => 2, park_timeout => '60s',
+        location => 'add_header X-Worker $pid always;',
         http => 'keepalive_requests 1000000;'
             . "fcfaas_state_file $dir/registry interval=1s;",
         env => {
@@ -119,14 +117,26 @@ sub _gateway {
     $g->ready('warm');
 
     # so many functions, and the instance
-    wait_for(sub {
-        open my $fh, '<:raw', "$dir/registry" or return;
-        read $fh, my $head, 144;
-        my @n = unpack 'x40 LL', $head;
-        return $n[0] == $n && $n[1] == 1;
-    }, 120, 'the state file');
+    wait_for(sub { FcfTest::Gateway::saved("$dir/registry") eq "$n 1" }, 120,
+        'the state file');
 
     return $g;
+}
+
+
+# What a request got, unless it was served: said at once, with what nginx
+# logged meanwhile, for it may be the only one in thousands.
+sub _bad {
+    my ($g, $what, $r) = @_;
+    return if $r->{status} == 200;
+
+    my ($body) = $r->{body} =~ /^([^\r\n]*)/;
+    my $said = sprintf '%s, after %.2f s: %d %s', $what, $r->{time},
+        $r->{status}, join ', ', map { $_ // '-' }
+        @{ $r->{headers} }{'x-fcfaas-error', 'x-worker'}, $body;
+
+    diag($said, "\n", FcfTest::tail_of($g->nginx->error_log, 40));
+    return $said;
 }
 
 

@@ -127,6 +127,18 @@ sub make {
 
 sub last_output { $_[0]{last}->output }
 
+# Changes the gateway's configuration, which its next HUP reads: each answer
+# says in X-Version which version gave it; etcd is at that address.
+sub tell_versions {
+    my ($self, $etcd) = @_;
+    my $conf = "$self->{dir}/conf/nginx.conf";
+    my $text = FcfTest::slurp($conf) =~ s{(add_header +X-Request-Id [^;]*;)}
+        {$1 add_header X-Version \$fcfaas_version always;}r;
+
+    $text =~ s/(fcfaas_etcd +)[^;]*;/$1$etcd;/ if defined $etcd;
+    FcfTest::spew($conf, $text);
+}
+
 sub deploy {
     my ($self, @args) = @_;
 

@@ -1,0 +1,240 @@
+package FcfTest::Container;
+
+# A Debian 12 with a systemd of its own, for tests of what is installed:
+# mmdebstrap makes its tree, systemd-nspawn boots it, in namespaces of its own
+# and with no network but loopback.  What it writes is in memory and gone with
+# it.
+#
+#   my $why = FcfTest::Container->impossible;    # undef where it can be had
+#   my $c = FcfTest::Container->boot(packages => [...], files => [...]);
+#   my ($status, $said) = $c->run('systemctl is-active nginx');  # by sh
+#   $c->reboot;
+#   $c->cut;                                     # as if its power were
+#
+# boot dies with "refused: " and what systemd-nspawn said, if that ends before
+# there is a systemd.  "start" then takes a FcfTest::Machine, where FCF_SYSTEMD
+# is "qemu" at once:
+#
+#   my $c = FcfTest::Container->start(packages => [...], files => [...]);
+#       # dies with "impossible: " where there is neither, or with
+#       # quick => 1, for what would take too long in there, no container
+#
+# packages: names of Debian's that are in it; the tree of a set of names is
+# kept in build/system, so that it is fetched once; the four used last are.
+# files: copied to /root.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use FcfTest::Proc;
+use File::Path qw(make_path remove_tree);
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep);
+
+
+sub start {
+    my ($class, @how) = @_;
+    my %how = @how;
+    my $why = ($ENV{FCF_SYSTEMD} // '') eq 'qemu' ? 'FCF_SYSTEMD=qemu'
+        : $class->impossible;
+
+    if (!$why) {
+        my $c = eval { $class->boot(@how) };
+        return $c if $c;
+        die $@ unless $@ =~ /^refused: /;
+        $why = $@ =~ s/\s+/ /gr;
+    }
+
+    my $none = $how{quick} ? 'too slow in QEMU' : FcfTest::Machine->impossible;
+    die "impossible: $why; $none\n" if $none;
+    Test::More::diag("in QEMU: $why");
+    return FcfTest::Machine->boot(@how);
+}
+
+
+# whether time in it is long
+sub slow { 0 }
+
+
+# one line, or undef
+sub impossible {
+    return 'not root' if $> != 0;
+    return '/dev/net/tun is missing' unless -e '/dev/net/tun';
+
+    for my $program (qw(mmdebstrap systemd-nspawn nsenter)) {
+        return "$program is not installed (run/deps test)"
+            unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
+    }
+
+    my $said = qx(unshare --mount --net --pid --fork true 2>&1);
+    return $? == 0 ? undef : "no namespaces here: $said";
+}
+
+
+# the tree, made or taken out of its archive; dies with mmdebstrap's words
+sub tree {
+    my ($class, @packages) = @_;
+    my $root = FcfTest::root();
+    my $dir = FcfTest::tmpdir() . '/tree';
+    my $name = substr sha256_hex(join ' ', sort @packages), 0, 16;
+    my $archive = "$root/build/system/$name.tar";
+
+    remove_tree($dir);
+    make_path("$root/build/system", $dir);
+
+    if (!-e $archive) {
+        # what it makes it knows by the name's end
+        my $new = "$root/build/system/new-$name.tar";
+        my $said = qx(mmdebstrap --variant=apt --quiet --include=@{[join ',',
+            qw(systemd systemd-sysv dbus), @packages]} bookworm \\
+            '$new' 2>&1);
+        die "mmdebstrap: $said\n" if $? != 0;
+        rename $new, $archive or die "$archive: $!\n";
+    }
+
+    utime undef, undef, $archive;
+    _prune("$root/build/system");
+    system('tar', '-xf', $archive, '-C', $dir) == 0 or die "tar failed\n";
+    return $dir;
+}
+
+
+# Another set of names makes another tree of 300 MB.  One that others make now
+# is not touched for an hour.
+sub _prune {
+    my ($in) = @_;
+    my @kept = sort { -M $a <=> -M $b } grep { !m{/new-} } glob "$in/*.tar";
+
+    unlink @kept[4 .. $#kept], grep { -M > 1 / 24 } glob "$in/new-*.tar";
+}
+
+
+sub boot {
+    my ($class, %opt) = @_;
+    my $dir = $class->tree(@{ $opt{packages} });
+    my $self = bless { dir => $dir, files => $opt{files} }, $class;
+
+    $self->_fill;
+    $self->_boot;
+
+    return $self;
+}
+
+
+sub _fill {
+    my ($self) = @_;
+
+    FcfTest::spew("$self->{dir}/etc/hosts", "127.0.0.1 localhost\n");
+    system('cp', $_, "$self->{dir}/root/") == 0 or die "cp $_ failed\n"
+        for @{ $self->{files} // [] };
+}
+
+
+sub _boot {
+    my ($self) = @_;
+    my $said = '';
+
+    $self->{proc} = FcfTest::Proc->spawn($self->_nspawn);
+
+    FcfTest::wait_for(sub {
+        $self->{init} //= $self->_child;
+        die 'refused: ' . FcfTest::slurp($self->{proc}->log)
+            if !$self->{init} && !$self->{proc}->alive;
+        (undef, $said) = $self->run('systemctl is-system-running')
+            if $self->{init};
+        $said =~ /^(?:running|degraded)/;
+    }, 60, 'systemd to have booted');
+}
+
+
+sub _nspawn {
+    my ($self, @network) = @_;
+
+    return (name => 'nspawn', argv => ['systemd-nspawn', '--quiet', '--boot',
+        '--directory', $self->{dir}, @network ? @network : '--private-network',
+        '--capability=all', '--bind=/dev/net/tun', '--register=no',
+        '--keep-unit', '--console=pipe']);
+}
+
+
+# What process 1 asks for by "systemctl reboot" is done here: systemd-nspawn,
+# in a unit of others, ends and leaves it to that.
+sub reboot {
+    my ($self) = @_;
+
+    $self->run('systemctl reboot');
+    FcfTest::wait_for(sub { !$self->{proc}->alive }, 60, 'its end');
+    delete $self->{init};
+    $self->_boot;
+}
+
+
+# What was written is there still, what ran was killed between any two steps.
+sub cut {
+    my ($self) = @_;
+
+    kill 'KILL', $self->{init};
+    FcfTest::wait_for(sub { !$self->{proc}->alive }, 60, 'its end');
+    delete $self->{init};
+    $self->_boot;
+}
+
+
+# its process 1, as seen from here
+sub _child {
+    my ($self) = @_;
+    my $pid = $self->{proc}->pid;
+    my ($child) = split ' ', FcfTest::slurp("/proc/$pid/task/$pid/children")
+        // '';
+
+    return $child if defined $child
+        && (FcfTest::slurp("/proc/$child/comm") // '') eq "systemd\n";
+    return undef;
+}
+
+
+# (status, what it said) of a line of shell in there
+sub run {
+    my ($self, $line) = @_;
+    my @argv = $self->argv($line);
+
+    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', @argv
+        or die "sh: $!";
+    my $said = do { local $/; <$out> } // '';
+    close $out;
+    return ($?, $said);
+}
+
+
+sub argv {
+    my ($self, $line) = @_;
+    return $self->argv_of('sh', '-c', $line);
+}
+
+
+# the same of a program, in /root
+sub argv_of {
+    my ($self, @argv) = @_;
+
+    return ('nsenter', '-t', $self->{init}, '-m', '-u', '-i', '-n', '-p',
+        '-r', '-w/', 'env', '-i', '-C', '/root',
+        'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root',
+        'LC_ALL=C.UTF-8', 'DEBIAN_FRONTEND=noninteractive', @argv);
+}
+
+
+# as a user would: then nothing of it is left
+sub end {
+    my ($self) = @_;
+
+    $self->run('systemctl poweroff');
+    FcfTest::wait_for(sub { !$self->{proc}->alive }, 60, 'its power off');
+
+    # systemd-nspawn leaves empty groups behind that no service manager has
+    rmdir for map { ("$_/init.scope", $_) }
+        map { ("/sys/fs/cgroup/$_/payload", "/sys/fs/cgroup/$_/supervisor") }
+        '.', qw(unified systemd);
+}
+
+1;
