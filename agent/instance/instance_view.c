@@ -103,7 +103,10 @@ fca_instances_run(const fca_instances_t *all, const char *sha256)
     const fca_instance_t  *inst;
 
     TAILQ_FOREACH(inst, &all->list, link) {
-        if (strcmp(inst->spec.code_sha256, sha256) == 0) {
+        /* of one whose VM is gone, the port and the NIC may be there still */
+        if (strcmp(inst->spec.code_sha256, sha256) == 0
+            && !(inst->state == FCA_S_STOPPING && inst->vmm == NULL))
+        {
             return 1;
         }
     }
