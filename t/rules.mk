@@ -11,7 +11,7 @@ E2E_TESTS     := $(sort $(wildcard t/e2e/*.t))
 test: test-deps
 	@mkdir -p build
 	@echo 'building three times (output: build/build.log)'
-	@$(MAKE) --no-print-directory test-build >build/build.log 2>&1 \
+	@$(MAKE) --no-print-directory -j$$(nproc) test-build >build/build.log 2>&1 \
 	    || { tail -n 40 build/build.log; exit 1; }
 	@$(MAKE) --no-print-directory V=asan test-all
 
