@@ -103,10 +103,16 @@ function decoded(name) {
     try { return decodeURIComponent(name); } catch { return name; }
 }
 
-function follow() {
+// the function that the address names, if it does
+function named() {
     const [, name] = location.hash.match(/^#function=(.+)$/) ?? [];
+    return name && decoded(name);
+}
+
+function follow() {
+    const name = named();
     if (name) {
-        detail.open(decoded(name));
+        detail.open(name);
     } else if ($('detail').open) {
         $('detail').close();
     }
@@ -121,11 +127,13 @@ $('failures-list').addEventListener('click', (e) => {
     if (name) go(name);
 });
 $('close').addEventListener('click', () => $('detail').close());
+// told of it late: by then another one may be shown, or is about to be
 $('detail').addEventListener('close', () => {
-    detail.closed();
-    if (location.hash.startsWith('#function=')) {
+    if ($('detail').open) return;
+    if (named() === detail.shown()) {
         history.replaceState(null, '', location.pathname);
     }
+    detail.closed();
 });
 addEventListener('hashchange', follow);
 addEventListener('resize', show);
