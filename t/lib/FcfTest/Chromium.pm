@@ -164,14 +164,15 @@ sub _event {
     $self->{events}{$what}++;
 }
 
+# nothing is evaluated meanwhile: its context is gone with the page before
 sub open {
     my ($self, $url) = @_;
     my $before = $self->{events}{'Page.loadEventFired'} // 0;
     $self->call('Page.navigate', url => $url);
-    FcfTest::wait_for(sub {
-        $self->eval('1');
-        ($self->{events}{'Page.loadEventFired'} // 0) > $before;
-    }, 30, "$url to be loaded");
+    my $end = FcfTest::now() + 30;
+    while (($self->{events}{'Page.loadEventFired'} // 0) == $before) {
+        $self->_event($self->_message($end) // die "$url was not loaded\n");
+    }
 }
 
 sub eval {
