@@ -200,6 +200,7 @@ typedef struct {
     fca_check_t       *check;
     const char        *what, *remedy, *where;
     const fca_conf_t  *conf;
+    int                answered;
 } fca_check_peer_t;
 
 static void
@@ -212,6 +213,7 @@ fca_check_peer(fca_check_peer_t *peer, const fcf_err_t *err)
         return;
     }
 
+    peer->answered = err == NULL;
     fca_check_say(peer->check, peer->what, err ? peer->remedy : NULL,
                   "%s: %s", peer->where, err ? err->msg : "answers");
     uv_stop(&peer->check->uv);
@@ -260,8 +262,7 @@ fca_check_late(uv_timer_t *timer)
     uv_stop(timer->loop);
 }
 
-/* until the answer, or too late for one */
-static void
+void
 fca_check_wait(fca_check_t *check)
 {
     uv_timer_start(&check->deadline, fca_check_late, FCA_CHECK_PEER_MS, 0);
@@ -278,7 +279,7 @@ fca_check_etcd(fca_check_t *check, const fca_conf_t *conf)
     fcf_etcd_conf_t   c;
     fca_check_peer_t  peer = { check, "etcd", "start etcd, or set etcd, "
                                "etcd_user and etcd_ca to what it wants",
-                               conf->etcd.items[0], conf };
+                               conf->etcd.items[0], conf, 0 };
 
     fca_host_etcd(&c, conf);
     etcd = fcf_etcd_new(&check->loop, &c, &err);
@@ -293,6 +294,10 @@ fca_check_etcd(fca_check_t *check, const fca_conf_t *conf)
         fca_check_wait(check);
     }
 
+    if (peer.answered) {
+        fca_check_pinned(check, conf, etcd);
+    }
+
     fcf_etcd_free(etcd);
 }
 
@@ -305,7 +310,7 @@ fca_check_redis(fca_check_t *check, const fca_conf_t *conf)
     fcf_redis_conf_t  c;
     fca_check_peer_t  peer = { check, "redis", "start Redis (6.2 or later), "
                                "or set redis and redis_password_file to what "
-                               "it wants", conf->redis.items[0], conf };
+                               "it wants", conf->redis.items[0], conf, 0 };
 
     fca_host_redis(&c, conf);
     redis = fcf_redis_new(&check->loop, &c, &err);

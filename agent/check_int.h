@@ -5,6 +5,7 @@
 
 #include "agent/base/loop.h"
 #include "agent/check.h"
+#include "client/fcf_etcd.h"
 
 typedef struct {
     int          failed;
@@ -24,8 +25,14 @@ void fca_check_note(const char *what, const char *fmt, ...)
 /* check_front.c: what is to take connections before the agent's ports */
 void fca_check_front(fca_check_t *check, const fca_conf_t *conf);
 
+/* check.c: until a callback stops the loop, or for as long as a peer may take */
+void fca_check_wait(fca_check_t *check);
+
 /* check_images.c */
 void fca_check_runtimes(fca_check_t *check, const fca_conf_t *conf);
+/* of those that etcd names for versions to come */
+void fca_check_pinned(fca_check_t *check, const fca_conf_t *conf,
+    fcf_etcd_t *etcd);
 
 /* check_host.c: what needs no peer and changes nothing */
 void fca_check_host(fca_check_t *check, const fca_conf_t *conf);

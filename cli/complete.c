@@ -74,14 +74,15 @@ fcc_complete_verbs(const char *word)
 
 /* nobody waits long for a name: without etcd there is none */
 static void
-fcc_complete_functions(fcc_t *fcc, const char *word)
+fcc_complete_keys(fcc_t *fcc, const char *word,
+    char *(*below)(char *buf, const char *prefix), fcf_key_e kind)
 {
     int          rc;
     char         key[FCF_KEY_MAX];
     size_t       i;
     fcf_err_t    err;
     fcf_key_t    parsed;
-    fcc_reply_t  specs;
+    fcc_reply_t  keys;
 
     fcc->call_ms = FCC_COMPLETE_MS;
 
@@ -91,19 +92,39 @@ fcc_complete_functions(fcc_t *fcc, const char *word)
         return;
     }
 
-    rc = fcc_list(fcc, fcf_key_specs(key, fcc->conf.prefix), &specs, &err);
+    rc = fcc_list(fcc, below(key, fcc->conf.prefix), &keys, &err);
 
-    for (i = 0; rc == 0 && i < specs.nkvs; i++) {
+    for (i = 0; rc == 0 && i < keys.nkvs; i++) {
 
-        fcf_key_parse(&parsed, fcc->conf.prefix, specs.kvs[i].key,
-                      specs.kvs[i].key_len);
+        fcf_key_parse(&parsed, fcc->conf.prefix, keys.kvs[i].key,
+                      keys.kvs[i].key_len);
 
-        if (parsed.kind == FCF_KEY_SPEC) {
-            fcc_offer(word, "", parsed.function_id);
+        if (parsed.kind == kind) {
+            fcc_offer(word, "", kind == FCF_KEY_SPEC ? parsed.function_id
+                                                     : parsed.name);
         }
     }
 
-    fcc_reply_free(&specs);
+    fcc_reply_free(&keys);
+}
+
+
+/* "set NAME | ls": the first word of each way to call it */
+static void
+fcc_complete_words(const fcc_verb_t *verb, const char *word)
+{
+    char         name[16];
+    const char  *at;
+
+    for (at = verb->args; islower((unsigned char) *at); ) {
+
+        (void) snprintf(name, sizeof(name), "%.*s", (int) strcspn(at, " "),
+                        at);
+        fcc_offer(word, "", name);
+
+        at += strcspn(at, "|");
+        at += strspn(at, "| ");
+    }
 }
 
 
@@ -146,16 +167,17 @@ fcc_complete_place(fcc_complete_t *c, const fcc_verb_t **verb, int n,
 }
 
 
-/* at which of a verb's arguments a function's name stands; -1: at none */
+/* at which of a verb's arguments such a name stands ("NAME": a function's);
+ * -1: at none */
 static int
-fcc_complete_name(const fcc_verb_t *verb)
+fcc_complete_name(const fcc_verb_t *verb, const char *name)
 {
     int          n;
     const char  *at;
 
     for (n = 0, at = verb->args; *at != '\0'; n++) {
 
-        if (strncmp(at, "NAME", 4) == 0) {
+        if (strncmp(at, name, strlen(name)) == 0) {
             return n;
         }
 
@@ -200,8 +222,14 @@ fcc_complete(fcc_t *fcc, fcf_err_t *err)
     } else if (verb == NULL) {
         fcc_complete_verbs(c.word);
 
-    } else if (nargs == fcc_complete_name(verb)) {
-        fcc_complete_functions(fcc, c.word);
+    } else if (nargs == fcc_complete_name(verb, "NAME")) {
+        fcc_complete_keys(fcc, c.word, fcf_key_specs, FCF_KEY_SPEC);
+
+    } else if (nargs == fcc_complete_name(verb, "RUNTIME")) {
+        fcc_complete_keys(fcc, c.word, fcf_key_runtimes, FCF_KEY_RUNTIME);
+
+    } else if (nargs == 0) {
+        fcc_complete_words(verb, c.word);
     }
 
     return FCC_DONE;

@@ -51,7 +51,8 @@ const fcc_setting_t  fcc_settings[] = {
                 "directory of function images, where agents look, without a "
                 "store"),
     FCC_SETTING(runtimes, "/usr/lib/fcfaas/runtimes", "DIR",
-                "directory of runtime images, for checks; need not be there"),
+                "directory of runtime images, for checks and \"runtime push\"; "
+                "need not be there"),
 };
 
 const size_t  fcc_nsettings = sizeof(fcc_settings) / sizeof(fcc_settings[0]);

@@ -196,6 +196,10 @@ fcc_deploy_version(fcc_rollout_t *rollout, const fcc_source_t *source,
 
     fcc_deploy_elsewhere(rollout, source);
 
+    if (!known) {
+        fcc_rollout_runtime_why(rollout);
+    }
+
     return !known ? fcc_rollout_new(rollout, source->label, err)
            : fcc_deploy_serve(rollout, fcc_opt(rollout->fcc, "no-wait")
                                        == NULL, err);
@@ -227,8 +231,10 @@ fcc_deploy_image(fcc_rollout_t *rollout, fcc_source_t *source, fcf_err_t *err)
     if (fcc_spec_merge(rollout, source, err) != 0
         || fcc_memory_check(rollout->name, &rollout->decoded, err) != 0
         || (rollout->old == NULL && fcc_deploy_first(rollout, err) != 0)
+        || fcc_rollout_runtime(rollout, err) != 0
         || fcc_source_look(source, &rollout->fcc->conf,
-                           rollout->decoded.runtime, err) != 0
+                           rollout->decoded.runtime,
+                           rollout->pin.image.sha256[0] != '\0', err) != 0
         || fcc_image_put(rollout->fcc, source, err) != 0)
     {
         return -1;

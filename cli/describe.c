@@ -37,6 +37,11 @@ fcc_describe_read(fcc_t *fcc, fcc_described_t *d, fcf_err_t *err)
         d->valid = fcf_spec_decode(&d->spec, reply.kvs[0].value,
                                    reply.kvs[0].value_len, &d->why) == 0;
 
+        if (!d->valid) {
+            memset(&d->spec.code, 0, sizeof(fcf_image_t));
+            memset(&d->spec.runtime_image, 0, sizeof(fcf_image_t));
+        }
+
         rc = fcc_list(fcc, fcf_key_versions(key, fcc->conf.prefix, d->name),
                       &d->versions, err);
     }
@@ -63,7 +68,7 @@ fcc_parsed(const fcf_kv_t *kv)
 }
 
 
-static json_t *fcc_describe_stores(fcc_t *fcc, const fcc_described_t *d);
+static json_t *fcc_describe_stores(fcc_t *fcc, const fcf_image_t *image);
 
 static json_t *
 fcc_describe_json(fcc_t *fcc, const fcc_described_t *d)
@@ -107,14 +112,16 @@ fcc_describe_json(fcc_t *fcc, const fcc_described_t *d)
         }
     }
 
-    return json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}",
+    return json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}",
                      "name", d->name,
                      "spec", d->obj != NULL ? json_incref(d->obj)
                                             : json_null(),
                      "not_valid", d->valid ? NULL : d->why.msg,
                      "versions", versions, "instances", instances,
                      "slots", slots, "failures", failures,
-                     "stores", fcc_describe_stores(fcc, d));
+                     "stores", fcc_describe_stores(fcc, &d->spec.code),
+                     "runtime_stores",
+                     fcc_describe_stores(fcc, &d->spec.runtime_image));
 }
 
 
@@ -179,6 +186,12 @@ fcc_describe_spec(const fcc_described_t *d)
     }
 
     fcc_line("runtime", "%s", s->runtime);
+
+    if (s->runtime_image.sha256[0] != '\0') {
+        fcc_line("runtime image", "sha256 %s, %" PRId64 " bytes", s->runtime_image.sha256,
+                 s->runtime_image.size);
+    }
+
     fcc_line("cpu", "%d", s->cpu);
     fcc_line("memory", "%d MB", s->memory_mb);
     fcc_line("concurrency", s->concurrency ? "%d" : "no limit",
@@ -198,17 +211,17 @@ fcc_describe_spec(const fcc_described_t *d)
                  "fcfaas secret", s->secrets_generation);
     }
 
-    if (s->code_sha256[0] != '\0') {
-        fcc_line("code", "sha256 %s, %" PRId64 " bytes", s->code_sha256,
-                 s->code_size);
+    if (s->code.sha256[0] != '\0') {
+        fcc_line("code", "sha256 %s, %" PRId64 " bytes", s->code.sha256,
+                 s->code.size);
     }
 }
 
 
-/* asks each store that the spec names what it has; in the order of their
- * names, "has it", "lacks it" or why that is not known */
+/* asks each store that is named what it has; in the order of their names, "has
+ * it", "lacks it" or why that is not known */
 static json_t *
-fcc_describe_stores(fcc_t *fcc, const fcc_described_t *d)
+fcc_describe_stores(fcc_t *fcc, const fcf_image_t *image)
 {
     int          has;
     char         url[FCF_WHERE_MAX + 1];
@@ -217,12 +230,11 @@ fcc_describe_stores(fcc_t *fcc, const fcc_described_t *d)
     const char  *at;
 
     stores = json_object();
-    at = d->valid ? d->spec.code_where : "";
+    at = image->where;
 
     while (fcc_where_next(&at, url)) {
 
-        has = fcc_store_has(fcc, url, d->spec.code_sha256, d->spec.code_size,
-                            &err);
+        has = fcc_store_has(fcc, url, image->sha256, image->size, &err);
 
         (void) json_object_set_new(stores, url, json_string(
             has == 1 ? "has it" : has == 0 ? "lacks it" : err.msg));
@@ -233,17 +245,21 @@ fcc_describe_stores(fcc_t *fcc, const fcc_described_t *d)
 
 
 static void
-fcc_describe_store_lines(json_t *stores)
+fcc_describe_store_lines(fcc_t *fcc, const fcf_image_t *image,
+    const char *what, const char *remedy)
 {
     const char  *url, *says;
-    json_t      *value;
+    json_t      *value, *stores;
+
+    stores = fcc_describe_stores(fcc, image);
 
     json_object_foreach(stores, url, value) {
         says = json_string_value(value);
-        fcc_line("store", "%s: %s%s", url, says != NULL ? says : "?",
-                 says != NULL && strcmp(says, "lacks it") == 0
-                 ? "; the same deploy puts it there" : "");
+        fcc_line(what, "%s: %s%s", url, says != NULL ? says : "?",
+                 says != NULL && strcmp(says, "lacks it") == 0 ? remedy : "");
     }
+
+    json_decref(stores);
 }
 
 
@@ -347,7 +363,6 @@ static int
 fcc_describe(fcc_t *fcc, fcf_err_t *err)
 {
     int              rc;
-    json_t          *stores;
     fcc_described_t  d;
 
     memset(&d, 0, sizeof(d));
@@ -366,9 +381,11 @@ fcc_describe(fcc_t *fcc, fcf_err_t *err)
                      d.why.msg);
         } else {
             fcc_describe_spec(&d);
-            stores = fcc_describe_stores(fcc, &d);
-            fcc_describe_store_lines(stores);
-            json_decref(stores);
+            fcc_describe_store_lines(fcc, &d.spec.code, "store",
+                                     "; the same deploy puts it there");
+            fcc_describe_store_lines(fcc, &d.spec.runtime_image,
+                                     "runtime store", "; fcfaas runtime push "
+                                     "puts it there, if it is the same");
         }
 
         fcc_describe_unknown(&d);

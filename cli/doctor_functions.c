@@ -12,12 +12,10 @@ typedef struct {
 } fcc_checked_t;
 
 
-/* 1: one of the stores that it names has it, or it is in the directory, or
- * that cannot be seen from here; 0: where it is not; -1: of those that may have
- * it one does not tell, *err says why */
+/* 1: one of the stores that it names has it, or it names none; 0: none has it;
+ * -1: of those that may have it one does not tell, *err says why */
 static int
-fcc_image_there(fcc_t *fcc, const char *name, const fcf_spec_t *spec,
-    char *where, size_t size, fcf_err_t *err)
+fcc_stores_have(fcc_t *fcc, const fcf_image_t *image, fcf_err_t *err)
 {
     int          has, silent;
     char         url[FCF_WHERE_MAX + 1];
@@ -25,12 +23,11 @@ fcc_image_there(fcc_t *fcc, const char *name, const fcf_spec_t *spec,
     const char  *at;
 
     silent = 0;
-    at = spec->code_where;
+    at = image->where;
 
     while (fcc_where_next(&at, url)) {
 
-        has = fcc_store_has(fcc, url, spec->code_sha256, spec->code_size,
-                            &why);
+        has = fcc_store_has(fcc, url, image->sha256, image->size, &why);
 
         if (has == 1) {
             return 1;
@@ -42,15 +39,48 @@ fcc_image_there(fcc_t *fcc, const char *name, const fcf_spec_t *spec,
         }
     }
 
-    if (spec->code_where[0] != '\0') {
-        (void) snprintf(where, size, "%s", spec->code_where);
-        return silent ? -1 : 0;
+    return image->where[0] == '\0' ? 1 : silent ? -1 : 0;
+}
+
+
+/* the same; without a store it is in the directory, or that cannot be seen from
+ * here */
+static int
+fcc_code_there(fcc_t *fcc, const char *name, const fcf_image_t *code,
+    char *where, size_t size, fcf_err_t *err)
+{
+    if (code->where[0] != '\0') {
+        (void) snprintf(where, size, "%s", code->where);
+        return fcc_stores_have(fcc, code, err);
     }
 
     (void) snprintf(where, size, "%s/%s.img", fcc->conf.functions,
-                    spec->code_sha256[0] != '\0' ? spec->code_sha256 : name);
+                    code->sha256[0] != '\0' ? code->sha256 : name);
 
     return access(fcc->conf.functions, X_OK) != 0 || access(where, F_OK) == 0;
+}
+
+
+/* what is found if that is not 1; counts it */
+static void
+fcc_there_find(fcc_doctor_t *doctor, const char *name, int there,
+    const char *what, const char *where, const char *remedy,
+    const fcf_err_t *err, fcc_checked_t *checked)
+{
+    checked->wrong += there != 1;
+
+    if (there == 0) {
+        fcc_find(doctor, FCC_WRONG, "function", name, remedy,
+                 "the image of %s is not there: %s", what, where);
+
+    } else if (there < 0) {
+        fcc_find(doctor, FCC_WRONG, "function", name,
+                 err->code == FCF_E_AUTH ? "setting store_token_file"
+                 : "does its store run?  An agent that has not got it yet "
+                   "cannot start it",
+                 "the store of the image of %s cannot be asked: %s", what,
+                 err->msg);
+    }
 }
 
 
@@ -59,7 +89,7 @@ fcc_function_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const char *name,
     fcc_checked_t *checked)
 {
     int          there;
-    char         where[FCF_WHERE_MAX + 128];
+    char         where[FCF_WHERE_MAX + 128], what[FCF_ID_MAX + 64];
     fcf_err_t    err;
     fcf_spec_t   spec;
 
@@ -73,25 +103,17 @@ fcc_function_look(fcc_doctor_t *doctor, const fcf_kv_t *kv, const char *name,
         return;
     }
 
-    there = fcc_image_there(doctor->fcc, name, &spec, where, sizeof(where),
-                            &err);
+    there = fcc_code_there(doctor->fcc, name, &spec.code, where,
+                           sizeof(where), &err);
+    (void) snprintf(what, sizeof(what), "version %" PRId64, spec.version);
+    fcc_there_find(doctor, name, there, what, where,
+                   "fcfaas deploy it again, or rollback", &err, checked);
 
-    if (there == 0) {
-        checked->wrong++;
-        fcc_find(doctor, FCC_WRONG, "function", name,
-                 "fcfaas deploy it again, or rollback",
-                 "the image of version %" PRId64 " is not there: %s",
-                 spec.version, where);
-
-    } else if (there < 0) {
-        checked->wrong++;
-        fcc_find(doctor, FCC_WRONG, "function", name,
-                 err.code == FCF_E_AUTH ? "setting store_token_file"
-                 : "does its store run?  An agent that has not got it yet "
-                   "cannot start it",
-                 "the store of the image of version %" PRId64 " cannot be "
-                 "asked: %s", spec.version, err.msg);
-    }
+    there = fcc_stores_have(doctor->fcc, &spec.runtime_image, &err);
+    (void) snprintf(what, sizeof(what), "the runtime %s of version %" PRId64,
+                    spec.runtime, spec.version);
+    fcc_there_find(doctor, name, there, what, spec.runtime_image.where,
+                   "fcfaas runtime push, and deploy it again", &err, checked);
 }
 
 

@@ -72,7 +72,8 @@ extern const fcc_verb_t  fcc_verb_ls, fcc_verb_describe, fcc_verb_ps,
                          fcc_verb_nodes, fcc_verb_invoke, fcc_verb_rm,
                          fcc_verb_scale, fcc_verb_deploy, fcc_verb_rollback,
                          fcc_verb_logs, fcc_verb_init, fcc_verb_doctor,
-                         fcc_verb_env, fcc_verb_secret, fcc_verb_top;
+                         fcc_verb_env, fcc_verb_secret, fcc_verb_top,
+                         fcc_verb_runtime;
 
 /* of no list: what a shell asks when a command line is typed (complete.c), and
  * what manual pages are made with (mdoc.c).  They get their arguments as they

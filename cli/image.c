@@ -1,4 +1,4 @@
-/* The image: squashfs, made by mksquashfs without root and without mounting,
+/* The image, unless it is one already: squashfs, made by mksquashfs without root and without mounting,
  * the same bytes for the same files wherever and whenever; as vm/mkimage makes
  * it.  In a directory it is written beside where it will be, and renamed when
  * it is whole. */
@@ -12,13 +12,53 @@
 
 #include "cli/command.h"
 #include "cli/digest.h"
+#include "cli/runtime.h"
 #include "cli/source.h"
 #include "cli/store.h"
+
+
+/* Others may write to what it is a copy of.  Of a squashfs, all of its tables
+ * are looked at, which stand at its end. */
+static int
+fcc_image_copy(const fcc_source_t *source, const char *out, fcf_err_t *err)
+{
+    int             fd, rc;
+    char            magic[4] = "";
+    fcc_runtime_t   inside;
+
+    (void) unlink(out);
+
+    if (fcc_tree_copy(source->label, out, err) != 0) {
+        return -1;
+    }
+
+    fd = open(out, O_RDONLY | O_CLOEXEC);
+    rc = fd < 0 || read(fd, magic, sizeof(magic)) < 0
+         ? fcf_err_sys(err, errno, "%s", out) : 0;
+
+    if (fd >= 0) {
+        (void) close(fd);
+    }
+
+    if (rc == 0 && memcmp(magic, "hsqs", sizeof(magic)) == 0) {
+        rc = fcc_runtime_read(&inside, out, err) == 0 ? 0
+             : fcf_err_set(err, FCF_E_REFUSED, "is not whole: %s cannot be "
+                           "read as the squashfs that it begins as",
+                           source->label);
+        fcc_runtime_free(&inside);
+    }
+
+    return rc;
+}
 
 
 static int
 fcc_image_make(fcc_source_t *source, const char *out, fcf_err_t *err)
 {
+    if (source->image) {
+        return fcc_image_copy(source, out, err);
+    }
+
     if (source->oci != NULL) {
         return fcc_oci_rootfs(source->oci, source->temp, out, &source->files,
                               err);

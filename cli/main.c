@@ -10,7 +10,7 @@ const fcc_verb_t *const  fcc_verbs[] = {
     &fcc_verb_init, &fcc_verb_deploy, &fcc_verb_rollback, &fcc_verb_ls,
     &fcc_verb_describe, &fcc_verb_ps, &fcc_verb_logs, &fcc_verb_top,
     &fcc_verb_nodes, &fcc_verb_invoke, &fcc_verb_scale, &fcc_verb_env,
-    &fcc_verb_secret, &fcc_verb_rm, &fcc_verb_doctor, NULL
+    &fcc_verb_secret, &fcc_verb_rm, &fcc_verb_runtime, &fcc_verb_doctor, NULL
 };
 
 

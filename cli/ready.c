@@ -39,7 +39,7 @@ fcc_ready_failed(fcc_ready_t *ready, const fcf_failure_t *failure)
     remedy = failure->error == FCF_FAILURE_AT_MAX
              ? "; all max_instances run, and one more: later, or --no-wait"
              : failure->error == FCF_FAILURE_NO_IMAGE
-             && ready->rollout->decoded.code_where[0] == '\0'
+             && ready->rollout->decoded.code.where[0] == '\0'
              ? "; do agents look into the same \"functions\"?" : "";
 
     ready->done = fcf_err_set(ready->err, FCF_E_REFUSED,
@@ -263,7 +263,9 @@ fcc_ready(fcc_rollout_t *rollout, fcf_err_t *err)
     ready.err = err;
     ready.timeout_s = rollout->timeout_s != 0 ? rollout->timeout_s
                       : rollout->decoded.boot_timeout_s + 10
-                        + (int) (rollout->decoded.code_size >> 20);
+                        + (int) ((rollout->decoded.code.size
+                                  + rollout->decoded.runtime_image.size)
+                                 >> 20);
 
     fcf_request_id_new(ready.request_id);
     prefixes[0] = fcf_key_function(key, rollout->fcc->conf.prefix,

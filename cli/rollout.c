@@ -80,6 +80,7 @@ fcc_rollout_close(fcc_rollout_t *rollout)
 {
     fcc_reply_free(&rollout->there);
     fcc_reply_free(&rollout->versions);
+    fcc_pin_free(&rollout->pin);
     json_decref(rollout->old);
     json_decref(rollout->spec);
 
@@ -170,7 +171,7 @@ fcc_serving(const fcc_rollout_t *rollout)
 }
 
 
-static void
+void
 fcc_deployed_now(fcf_deployed_t *out, const char *source)
 {
     char            host[64];
@@ -210,6 +211,7 @@ fcc_version_text(const json_t *spec, const fcf_deployed_t *deployed)
 static int
 fcc_lost(const fcc_rollout_t *rollout, fcf_err_t *err)
 {
+    int         rc;
     fcc_mark_t  now;
 
     if (rollout->mark != NULL) {
@@ -225,6 +227,15 @@ fcc_lost(const fcc_rollout_t *rollout, fcf_err_t *err)
                                "by another command meanwhile: deploy it again",
                                rollout->name);
         }
+    }
+
+    if (rollout->pin.key[0] != '\0' && !rollout->pin.unseen
+        && (rc = fcc_pin_changed(rollout->fcc, &rollout->pin, err)) != 0)
+    {
+        return rc < 0 ? rc
+               : fcf_err_set(err, FCF_E_EXISTS, "%s: its runtime %s was pushed "
+                             "meanwhile: deploy it again", rollout->name,
+                             rollout->decoded.runtime);
     }
 
     return fcf_err_set(err, FCF_E_EXISTS, "%s: somebody else deployed it, or "
@@ -322,7 +333,7 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     char             old_key[FCF_KEY_MAX], *version, *old, *serving;
     size_t           n, ncmp;
     fcf_etcd_op_t    ops[FCC_OPS_MAX];
-    fcf_etcd_cmp_t   cmp[4];
+    fcf_etcd_cmp_t   cmp[5];
     fcf_deployed_t   deployed;
     const char      *prefix;
 
@@ -359,6 +370,10 @@ fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
 
     if (rollout->mark != NULL) {
         cmp[ncmp++] = fcc_mark_same(rollout->mark);
+    }
+
+    if (rollout->pin.key[0] != '\0' && !rollout->pin.unseen) {
+        cmp[ncmp++] = fcc_pin_same(&rollout->pin);
     }
 
     if (current) {
@@ -426,8 +441,8 @@ fcc_rollout_print(const fcc_rollout_t *rollout, const char *state,
             "{s:s, s:I, s:s, s:i, s:s, s:I}", "name", rollout->name,
             "version", (json_int_t) rollout->version, "state", state,
             "percent", rollout->percent,
-            "sha256", rollout->decoded.code_sha256,
-            "size", (json_int_t) rollout->decoded.code_size), err);
+            "sha256", rollout->decoded.code.sha256,
+            "size", (json_int_t) rollout->decoded.code.size), err);
     }
 
     if (strcmp(state, "unchanged") == 0) {

@@ -7,7 +7,7 @@
 #ifndef _FCC_ROLLOUT_H_INCLUDED_
 #define _FCC_ROLLOUT_H_INCLUDED_
 
-#include "cli/call.h"
+#include "cli/pin.h"
 #include "cli/source.h"
 
 #define FCC_VERSIONS_KEPT  10
@@ -32,6 +32,8 @@ typedef struct {
     int64_t         revision;           /* that what was put has in etcd */
     const fcf_etcd_op_t  *also;         /* put with the version, of a key that
                                            must not be there; NULL: nothing */
+    fcc_pin_t       pin;                /* its runtime's, as it was read; no
+                                           key: none was */
     const fcc_mark_t     *mark;         /* its image's, that must not have
                                            changed; NULL: it has one that
                                            another version names */
@@ -56,6 +58,14 @@ int fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     fcf_err_t *err) fcf_must_check;
 /* The version gets its share, or becomes current; the oldest ones go. */
 int fcc_rollout_serve(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
+/* who does it, and when */
+void fcc_deployed_now(fcf_deployed_t *out, const char *source);
+/* deploy_runtime.c */
+/* rollout->spec gets the image that is pushed of its runtime, if one is */
+int fcc_rollout_runtime(fcc_rollout_t *rollout, fcf_err_t *err)
+    fcf_must_check;
+/* says so if nothing else makes it another version than the newest */
+void fcc_rollout_runtime_why(const fcc_rollout_t *rollout);
 /* How it ended: for people, or programs. */
 int fcc_rollout_print(const fcc_rollout_t *rollout, const char *state,
     fcf_err_t *err);
@@ -81,7 +91,9 @@ int fcc_spec_read(fcf_spec_t *out, const json_t *spec, fcf_err_t *err)
     fcf_must_check;
 /* the field that was meant; "": it is known; NULL: none is near */
 const char *fcc_spec_meant(const char *field);
-/* two values say the same but for number, history, shares and who made it */
+/* two values say the same but for number, history, shares and who made it; or
+ * for the runtime's image, too */
 int fcc_spec_same(const json_t *a, const json_t *b);
+int fcc_spec_same_code(const json_t *a, const json_t *b);
 
 #endif /* _FCC_ROLLOUT_H_INCLUDED_ */

@@ -31,7 +31,7 @@ fcc_runtime_file(const fcc_conf_t *conf, const char *runtime,
 
 /* a machine that has no runtimes knows nothing of them */
 static int
-fcc_source_runtime(fcc_source_t *source, const fcc_conf_t *conf,
+fcc_source_runtime(fcc_source_t *source, const fcc_conf_t *conf, int pinned,
     fcf_err_t *err)
 {
     if (!fcf_id_valid(source->runtime, strlen(source->runtime))) {
@@ -41,7 +41,9 @@ fcc_source_runtime(fcc_source_t *source, const fcc_conf_t *conf,
 
     source->runtime_img = fcc_runtime_file(conf, source->runtime, ".img");
 
-    if (source->runtime_img == NULL && access(conf->runtimes, X_OK) == 0) {
+    if (source->runtime_img == NULL && !pinned
+        && access(conf->runtimes, X_OK) == 0)
+    {
         return fcf_err_set(err, FCF_E_NOT_FOUND, "there is no runtime \"%s\" "
                            "in %s", source->runtime, conf->runtimes);
     }
@@ -152,8 +154,30 @@ fcc_source_open(fcc_source_t *source, const char *given, int plain,
 
 
 int
+fcc_source_image(fcc_source_t *source, const char *given, fcf_err_t *err)
+{
+    struct stat  st;
+
+    memset(source, 0, sizeof(fcc_source_t));
+    source->given = given;
+    source->image = 1;
+    source->label = realpath(given, NULL);
+
+    if (source->label == NULL || stat(source->label, &st) != 0) {
+        return fcf_err_sys(err, errno, "%s", given);
+    }
+
+    source->bytes = st.st_size;
+
+    return S_ISREG(st.st_mode) && st.st_size != 0 ? 0
+           : fcf_err_set(err, FCF_E_REFUSED, "%s: is %s", given,
+                         S_ISREG(st.st_mode) ? "empty" : "no file");
+}
+
+
+int
 fcc_source_look(fcc_source_t *source, const fcc_conf_t *conf,
-    const char *runtime, fcf_err_t *err)
+    const char *runtime, int pinned, fcf_err_t *err)
 {
     source->runtime = runtime;
 
@@ -161,7 +185,7 @@ fcc_source_look(fcc_source_t *source, const fcc_conf_t *conf,
         return 0;                       /* it is its own */
     }
 
-    return fcc_source_runtime(source, conf, err) != 0
+    return fcc_source_runtime(source, conf, pinned, err) != 0
            || fcc_entry_check(source, conf, err) != 0
            || fcc_source_prepare(source, conf, err) != 0
            ? -1 : 0;

@@ -12,6 +12,7 @@
 typedef struct {
     const char   *given;                /* as on the command line */
     char         *label;                /* its absolute path */
+    int           image;                /* it is one already, to be copied */
     char         *dir;                  /* what is looked at */
     char         *temp;                 /* NULL: nothing was unpacked */
     const char   *runtime;              /* by fcc_source_look() */
@@ -29,9 +30,12 @@ typedef struct {
 int fcc_source_open(fcc_source_t *source, const char *given, int plain,
     fcf_err_t *err) fcf_must_check;
 /* Sees that the runtime can start it, and does what the runtime wants done
- * before.  conf says where runtimes are. */
+ * before.  conf says where runtimes are; pinned: it need not be there. */
 int fcc_source_look(fcc_source_t *source, const fcc_conf_t *conf,
-    const char *runtime, fcf_err_t *err) fcf_must_check;
+    const char *runtime, int pinned, fcf_err_t *err) fcf_must_check;
+/* The image that it is, of a runtime. */
+int fcc_source_image(fcc_source_t *source, const char *given, fcf_err_t *err)
+    fcf_must_check;
 void fcc_source_close(fcc_source_t *source);
 
 /* container.c */
@@ -46,7 +50,7 @@ int fcc_container_open(fcc_source_t *source, int plain, fcf_err_t *err)
 /* tree.c: every file is one that an image can have, no link leads out; counts
  * them */
 int fcc_tree_check(fcc_source_t *source, fcf_err_t *err) fcf_must_check;
-/* a copy: files, directories and links */
+/* a copy: files, directories and links; or of one file */
 int fcc_tree_copy(const char *from, const char *to, fcf_err_t *err)
     fcf_must_check;
 

@@ -13,8 +13,8 @@
 /* made by the commands themselves; and those of them that are of one version
  * alone */
 static const char *const  fcc_spec_own[] = {
-    "secrets_generation", "version", "previous", "code", "traffic",
-    "deployed", NULL
+    "secrets_generation", "version", "previous", "code", "runtime_image",
+    "traffic", "deployed", NULL
 };
 
 static const char *const *const  fcc_spec_version = fcc_spec_own + 1;
@@ -288,14 +288,17 @@ fcc_spec_merge(fcc_rollout_t *rollout, const fcc_source_t *source,
 int
 fcc_spec_keep(fcc_rollout_t *rollout, int64_t generation, fcf_err_t *err)
 {
-    json_t  *code;
+    json_t  *code, *runtime;
 
     code = json_object_get(rollout->old, "code");
+    runtime = json_object_get(rollout->old, "runtime_image");
     rollout->spec = fcc_spec_bare(rollout->old);
 
     if (rollout->spec == NULL
         || (code != NULL
             && json_object_set(rollout->spec, "code", code) != 0)
+        || (runtime != NULL
+            && json_object_set(rollout->spec, "runtime_image", runtime) != 0)
         || json_object_set_new(rollout->spec, "secrets_generation",
                                json_integer(generation)) != 0
         || json_object_set_new(rollout->spec, "version",
@@ -325,6 +328,19 @@ fcc_spec_read(fcf_spec_t *out, const json_t *spec, fcf_err_t *err)
 
 int
 fcc_spec_same(const json_t *a, const json_t *b)
+{
+    json_t  *x, *y;
+
+    x = json_object_get(a, "runtime_image");
+    y = json_object_get(b, "runtime_image");
+
+    return fcc_spec_same_code(a, b)
+           && (json_equal(x, y) || (x == NULL && y == NULL));
+}
+
+
+int
+fcc_spec_same_code(const json_t *a, const json_t *b)
 {
     int      same;
     json_t  *x, *y;

@@ -8,7 +8,7 @@
 #include "cli/fcc.h"
 
 /* Each of a version's stores, one after the other: *at begins as its
- * code_where.  0: there is no more. */
+ * image's "where".  0: there is no more. */
 int fcc_where_next(const char **at, char store[FCF_WHERE_MAX + 1]);
 
 /* Puts the file into each store that lacks it, and says so.  0 if one store
@@ -20,9 +20,10 @@ int fcc_store_put(fcc_t *fcc, const char *path, const char *sha256,
 int fcc_store_has(fcc_t *fcc, const char *url, const char *sha256,
     int64_t size, fcf_err_t *err) fcf_must_check;
 
-/* prune.c: images of these keys' values, which are not in etcd any more, are
- * removed where no other version is made of them; what cannot be is told */
-void fcc_prune(fcc_t *fcc, const fcf_kv_t *const *gone, size_t n);
+/* prune.c: images of these keys' values (of versions or runtimes), which are
+ * not in etcd any more, are removed where no other version is made of them and
+ * no runtime is pushed of them; what cannot be is told */
+void fcc_prune(fcc_t *fcc, const fcf_kv_t *const *kvs, size_t n);
 
 /* of a store; 0 also if it has none */
 int fcc_store_remove(fcc_t *fcc, const char *url, const char *sha256,

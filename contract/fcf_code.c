@@ -1,5 +1,5 @@
-/* What a version's code is: the digest of its image, how large that is, and
- * where it may be fetched from. */
+/* What a version's code or a runtime is: the digest of its image, how large
+ * that is, and where it may be fetched from. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 
 static int
-fcf_spec_sha256_valid(const char *s, size_t len)
+fcf_image_sha256_valid(const char *s, size_t len)
 {
     size_t  i;
 
@@ -50,13 +50,13 @@ fcf_store_valid(const char *url, size_t len)
 
 
 static int
-fcf_spec_where(fcf_spec_t *out, const json_t *code, fcf_err_t *err)
+fcf_image_where(fcf_image_t *out, const json_t *image, fcf_err_t *err)
 {
     size_t        i, len, used;
     json_t       *where;
     const char   *url;
 
-    if (fcf_json_child(code, "where", JSON_ARRAY, &where, err) != 0) {
+    if (fcf_json_child(image, "where", JSON_ARRAY, &where, err) != 0) {
         return -1;
     }
 
@@ -78,43 +78,80 @@ fcf_spec_where(fcf_spec_t *out, const json_t *code, fcf_err_t *err)
         }
 
         if (used != 0) {
-            out->code_where[used++] = ' ';
+            out->where[used++] = ' ';
         }
 
-        memcpy(out->code_where + used, url, len);
+        memcpy(out->where + used, url, len);
         used += len;
-        out->code_where[used] = '\0';
+        out->where[used] = '\0';
     }
 
     return 0;
+}
+
+
+static int
+fcf_image_take(fcf_image_t *out, const json_t *image, fcf_err_t *err)
+{
+    return fcf_json_str(image, "sha256", out->sha256, sizeof(out->sha256),
+                        fcf_image_sha256_valid, err) != 0
+           || fcf_json_int64(image, "size", 0, INT64_MAX, &out->size, err)
+              != 0
+           || fcf_image_where(out, image, err) != 0 ? -1 : 0;
 }
 
 
 int
-fcf_spec_code(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
+fcf_spec_image(fcf_image_t *out, const json_t *obj, const char *field,
+    fcf_err_t *err)
 {
-    json_t  *code;
+    json_t  *image;
 
-    if (fcf_json_child(obj, "code", JSON_OBJECT, &code, err) != 0
-        || code == NULL)
+    if (fcf_json_child(obj, field, JSON_OBJECT, &image, err) != 0
+        || image == NULL)
     {
-        return code == NULL ? 0 : -1;
+        return image == NULL ? 0 : -1;
     }
 
-    if (fcf_json_str(code, "sha256", out->code_sha256,
-                     sizeof(out->code_sha256), fcf_spec_sha256_valid, err)
-        || fcf_json_int64(code, "size", 0, INT64_MAX, &out->code_size, err)
-        || fcf_spec_where(out, code, err) != 0)
-    {
-        return fcf_err_wrap(err, "code");
+    return fcf_image_take(out, image, err) == 0
+           ? 0 : fcf_err_wrap(err, "%s", field);
+}
+
+
+int
+fcf_spec_names(const fcf_spec_t *spec, const char *sha256)
+{
+    return strcmp(spec->code.sha256, sha256) == 0
+           || strcmp(spec->runtime_image.sha256, sha256) == 0;
+}
+
+
+int
+fcf_runtime_decode(fcf_image_t *out, const char *text, size_t len,
+    fcf_err_t *err)
+{
+    int      rc;
+    json_t  *obj;
+
+    memset(out, 0, sizeof(fcf_image_t));
+
+    obj = fcf_json_parse(text, len, err);
+
+    if (obj == NULL) {
+        return fcf_err_wrap(err, "runtime");
     }
 
-    return 0;
+    rc = fcf_json_required(obj, "sha256", err) != 0
+         || fcf_image_take(out, obj, err) != 0 ? -1 : 0;
+
+    json_decref(obj);
+
+    return rc == 0 ? 0 : fcf_err_wrap(err, "runtime");
 }
 
 
 static json_t *
-fcf_spec_put_where(const char *where)
+fcf_image_put_where(const char *where)
 {
     size_t   n;
     json_t  *urls;
@@ -135,28 +172,40 @@ fcf_spec_put_where(const char *where)
 }
 
 
-void
-fcf_spec_put_code(json_t **obj, const fcf_spec_t *spec)
+static json_t *
+fcf_image_object(const fcf_image_t *image)
 {
-    json_t  *code;
+    json_t  *obj;
 
-    if (spec->code_sha256[0] == '\0' && spec->code_size == 0
-        && spec->code_where[0] == '\0')
+    obj = json_object();
+
+    if (image->sha256[0] != '\0') {
+        fcf_json_put_str(&obj, "sha256", image->sha256);
+    }
+
+    fcf_json_put_int(&obj, "size", image->size);
+
+    if (image->where[0] != '\0') {
+        fcf_json_put(&obj, "where", fcf_image_put_where(image->where));
+    }
+
+    return obj;
+}
+
+
+void
+fcf_spec_put_image(json_t **obj, const char *field, const fcf_image_t *image)
+{
+    if (image->sha256[0] != '\0' || image->size != 0
+        || image->where[0] != '\0')
     {
-        return;
+        fcf_json_put(obj, field, fcf_image_object(image));
     }
+}
 
-    code = json_object();
 
-    if (spec->code_sha256[0] != '\0') {
-        fcf_json_put_str(&code, "sha256", spec->code_sha256);
-    }
-
-    fcf_json_put_int(&code, "size", spec->code_size);
-
-    if (spec->code_where[0] != '\0') {
-        fcf_json_put(&code, "where", fcf_spec_put_where(spec->code_where));
-    }
-
-    fcf_json_put(obj, "code", code);
+char *
+fcf_runtime_encode(const fcf_image_t *image)
+{
+    return fcf_json_text(fcf_image_object(image));
 }

@@ -6,9 +6,11 @@
 #include "contract/fcf_codec.h"
 #include "contract/fcf_json.h"
 
-int fcf_spec_code(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
-    fcf_must_check;
+/* the image that this field says, or none */
+int fcf_spec_image(fcf_image_t *out, const json_t *obj, const char *field,
+    fcf_err_t *err) fcf_must_check;
 /* as fcf_json_put_*() */
-void fcf_spec_put_code(json_t **obj, const fcf_spec_t *spec);
+void fcf_spec_put_image(json_t **obj, const char *field,
+    const fcf_image_t *image);
 
 #endif /* _FCF_CODE_H_INCLUDED_ */

@@ -1,7 +1,7 @@
 /*
  * The JSON values of the contract.  One decode and one encode per kind, in
- * fcf_job.c, fcf_instance.c, fcf_slot.c, fcf_spec.c, fcf_env.c, fcf_failure.c,
- * fcf_worker.c.
+ * fcf_job.c, fcf_instance.c, fcf_slot.c, fcf_spec.c, fcf_code.c, fcf_env.c,
+ * fcf_failure.c, fcf_worker.c.
  *
  * decode: fills *out completely (defaults where a field is absent), copies
  *   every string, ignores unknown fields, and refuses wrong types, lengths and
@@ -79,6 +79,13 @@ typedef struct {
 } fcf_traffic_t;
 
 typedef struct {
+    char      sha256[65];           /* "" if absent, else 64 hex digits */
+    int64_t   size;                 /* bytes, 0 if absent */
+    /* stores that have it, as URLs with a blank between; "" if absent */
+    char      where[FCF_WHERE_MAX + 1];
+} fcf_image_t;
+
+typedef struct {
     int64_t   version;              /* 1 if absent */
     int64_t   previous;             /* 0: none */
     int       cpu;
@@ -91,10 +98,9 @@ typedef struct {
     int       timeout_s;            /* 0: none */
     int       port;
     char      runtime[FCF_ID_MAX + 1];
-    char      code_sha256[65];      /* "" if absent, else 64 hex digits */
-    int64_t   code_size;            /* bytes, 0 if absent */
-    /* stores that have it, as URLs with a blank between; "" if absent */
-    char      code_where[FCF_WHERE_MAX + 1];
+    fcf_image_t  code;
+    fcf_image_t  runtime_image;     /* of no digest: each node's own of that
+                                       name */
     fcf_snapshot_e  snapshot;
     int64_t   secrets_generation;   /* of its environment; 0: it has none */
     unsigned  ntraffic;             /* 0: all to the version */
@@ -107,6 +113,8 @@ int fcf_store_valid(const char *url, size_t len);
 
 /* A spec of nothing but defaults, for undeclared functions. */
 void fcf_spec_default(fcf_spec_t *out);
+/* 1 if it names an image of that digest: its code, or its runtime */
+int fcf_spec_names(const fcf_spec_t *spec, const char *sha256);
 /* 1 if requests go to that version: it has a share, or there are none and it
  * is the spec's */
 int fcf_spec_serves(const fcf_spec_t *spec, int64_t version);
@@ -115,6 +123,12 @@ int fcf_spec_decode(fcf_spec_t *out, const char *text, size_t len,
 char *fcf_spec_encode(const fcf_spec_t *spec);
 /* the fields that a spec or a version may have, up to a NULL */
 extern const char *const  fcf_spec_fields[];
+
+/* What a runtime's key says: the image that versions are made with from then
+ * on, never without a digest. */
+int fcf_runtime_decode(fcf_image_t *out, const char *text, size_t len,
+    fcf_err_t *err) fcf_must_check;
+char *fcf_runtime_encode(const fcf_image_t *image);
 
 #define FCF_ENV_NAME_MAX  128
 
@@ -153,8 +167,8 @@ int fcf_env_check(const fcf_env_t *env, fcf_err_t *err) fcf_must_check;
 #define FCF_BY_MAX      128
 #define FCF_SOURCE_MAX  512
 
-/* What a version's key says beyond its spec: who made it, when, of what.
- * Text of others: "" if absent. */
+/* What the key of a version, or a runtime, says besides: who made it, when, of
+ * what.  Text of others: "" if absent. */
 typedef struct {
     int64_t   at_ms;                /* Unix time, 0 if absent */
     char      by[FCF_BY_MAX];
@@ -164,7 +178,7 @@ typedef struct {
 int fcf_deployed_decode(fcf_deployed_t *out, const char *text, size_t len,
     fcf_err_t *err) fcf_must_check;
 /* A version's value: the spec's text with all its fields, known or not, and
- * this.  NULL also if the spec is no JSON object. */
+ * this; or a runtime's.  NULL also if the text is no JSON object. */
 char *fcf_version_encode(const char *spec, size_t len,
     const fcf_deployed_t *deployed);
 

@@ -199,6 +199,11 @@ fcf_key_parse(fcf_key_t *out, const char *prefix, const char *key, size_t len)
                && fcf_key_id(out->name, &rest) && rest.p == rest.end)
     {
         kind = FCF_KEY_WORKER;
+
+    } else if (fcf_key_skip(&rest, "/runtimes/")
+               && fcf_key_id(out->name, &rest) && rest.p == rest.end)
+    {
+        kind = FCF_KEY_RUNTIME;
     }
 
     if (kind == FCF_KEY_OTHER) {

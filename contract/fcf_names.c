@@ -208,6 +208,20 @@ fcf_key_workers(char *buf, const char *prefix)
 
 
 char *
+fcf_key_runtimes(char *buf, const char *prefix)
+{
+    return fcf_key_printf(buf, "%s/runtimes/", prefix);
+}
+
+
+char *
+fcf_key_runtime(char *buf, const char *prefix, const char *name)
+{
+    return fcf_key_printf(buf, "%s/runtimes/%s", prefix, name);
+}
+
+
+char *
 fcf_key_spec(char *buf, const char *prefix, const char *function_id)
 {
     return fcf_key_printf(buf, "%s/specs/%s", prefix, function_id);

@@ -82,6 +82,8 @@ void fcf_request_id_new(char *buf);
 char *fcf_key_specs(char *buf, const char *prefix);          /* /specs/     */
 char *fcf_key_functions(char *buf, const char *prefix);      /* /functions/ */
 char *fcf_key_workers(char *buf, const char *prefix);        /* /workers/   */
+char *fcf_key_runtimes(char *buf, const char *prefix);       /* /runtimes/  */
+char *fcf_key_runtime(char *buf, const char *prefix, const char *name);
 char *fcf_key_spec(char *buf, const char *prefix, const char *function_id);
 /* all versions of it; one */
 char *fcf_key_versions(char *buf, const char *prefix,
@@ -120,7 +122,8 @@ typedef enum {
     FCF_KEY_INSTANCE,       /* name = worker_id */
     FCF_KEY_SLOT,           /* number = k */
     FCF_KEY_FAILURE,        /* name = request_id */
-    FCF_KEY_WORKER          /* name = node_id, function_id empty */
+    FCF_KEY_WORKER,         /* name = node_id, function_id empty */
+    FCF_KEY_RUNTIME         /* name = its name, function_id empty */
 } fcf_key_e;
 
 typedef struct {

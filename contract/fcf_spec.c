@@ -8,8 +8,8 @@
 const char *const  fcf_spec_fields[] = {
     "version", "previous", "cpu", "memory_mb", "concurrency", "min_instances",
     "max_instances", "idle_timeout_s", "boot_timeout_s", "timeout_s", "port",
-    "runtime", "code", "snapshot", "secrets_generation", "traffic", "deployed",
-    NULL
+    "runtime", "runtime_image", "code", "snapshot", "secrets_generation",
+    "traffic", "deployed", NULL
 };
 
 
@@ -172,7 +172,8 @@ fcf_spec_take(fcf_spec_t *out, const json_t *obj, fcf_err_t *err)
                         fcf_id_valid, err)
         || fcf_json_int64(obj, "secrets_generation", 0, INT64_MAX,
                           &out->secrets_generation, err)
-        || fcf_spec_code(out, obj, err) != 0
+        || fcf_spec_image(&out->code, obj, "code", err) != 0
+        || fcf_spec_image(&out->runtime_image, obj, "runtime_image", err) != 0
         || fcf_spec_snapshot(out, obj, err) != 0
         || fcf_spec_traffic(out, obj, err) != 0)
     {
@@ -274,7 +275,8 @@ fcf_spec_encode(const fcf_spec_t *spec)
         fcf_json_put(&obj, "traffic", fcf_spec_put_traffic(spec));
     }
 
-    fcf_spec_put_code(&obj, spec);
+    fcf_spec_put_image(&obj, "code", &spec->code);
+    fcf_spec_put_image(&obj, "runtime_image", &spec->runtime_image);
 
     return fcf_json_text(obj);
 }

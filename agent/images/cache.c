@@ -299,17 +299,18 @@ fca_cache_free(fca_cache_t *cache)
 
 
 fca_cache_get_t *
-fca_cache_get(fca_cache_t *cache, const fcf_spec_t *spec, fca_cache_pt done,
+fca_cache_get(fca_cache_t *cache, const fcf_image_t *what, fca_cache_pt done,
     void *arg, fcf_err_t *err)
 {
     fca_image_t      *image;
     fca_cache_get_t  *get;
 
-    image = image_find(cache, spec->code_sha256);
+    image = image_find(cache, what->sha256);
     get = calloc(1, sizeof(*get));
 
-    if (get == NULL || (image == NULL && (image = image_new(cache,
-                                              spec->code_sha256)) == NULL))
+    if (get == NULL
+        || (image == NULL
+            && (image = image_new(cache, what->sha256)) == NULL))
     {
         free(get);
         fcf_err_set(err, FCF_E_NOMEM, "images: out of memory");
@@ -324,8 +325,8 @@ fca_cache_get(fca_cache_t *cache, const fcf_spec_t *spec, fca_cache_pt done,
     TAILQ_INSERT_TAIL(&cache->images, image, link);
 
     if (image->state == FCA_IMG_IDLE) {
-        image->size = spec->code_size;
-        memcpy(image->where, spec->code_where, sizeof(image->where));
+        image->size = what->size;
+        memcpy(image->where, what->where, sizeof(image->where));
         fca_image_state(image, FCA_IMG_LOOKING);
         fca_disk_job(image, FCA_DISK_LOOK);
     }

@@ -1,6 +1,6 @@
 /*
- * Images of functions that this node has fetched from stores, by the SHA-256
- * that names each.  One download a digest, however many wait for it, piece by
+ * Images of functions, and of runtimes that versions pin, that this node has
+ * fetched from stores, by the SHA-256 that names each.  One download a digest, however many wait for it, piece by
  * piece, so that one that breaks off goes on where it was, after a restart of
  * the agent too.  What is on the disk is whole under its name, or it has
  * another; its digest is seen to before it is used for the first time in this
@@ -54,9 +54,8 @@ void fca_cache_free(fca_cache_t *cache);
 typedef void (*fca_cache_pt)(void *arg, const char *path,
     const fcf_err_t *err);
 
-/* spec: whose code_sha256, code_size and code_where are read, during the call.
- * done runs once, never before this returned, unless it is dropped. */
-fca_cache_get_t *fca_cache_get(fca_cache_t *cache, const fcf_spec_t *spec,
+/* what: read during the call.  done runs once, never before this returned, unless it is dropped. */
+fca_cache_get_t *fca_cache_get(fca_cache_t *cache, const fcf_image_t *what,
     fca_cache_pt done, void *arg, fcf_err_t *err);
 void fca_cache_drop(fca_cache_get_t *get);
 

@@ -48,8 +48,8 @@ fca_known_right(fca_known_t *known, const char *path, const char *sha256,
     }
 
     if (rc == 0) {
-        return fcf_err_set(err, FCF_E_NOT_FOUND, "function image %s: is not "
-                           "what its name says: it is damaged", path);
+        return fcf_err_set(err, FCF_E_NOT_FOUND, "%s: is not what its name "
+                           "says: it is damaged", path);
     }
 
     i = known->n++ % FCA_KNOWN_MAX;

@@ -58,7 +58,7 @@ fca_inst_snap_id(fca_instance_t *inst, const fca_images_t *images)
     parts[i++] = inst->function_id;
     parts[i++] = numbers;
     parts[i++] = spec->runtime;
-    parts[i++] = spec->code_sha256;
+    parts[i++] = spec->code.sha256;
     parts[i++] = images->files;
     parts[i++] = conf->kernel_args;
     parts[i++] = conf->vmm;
@@ -196,8 +196,11 @@ FCA_ACTION(look_timeout)
 
 FCA_ACTION(fetch_timeout)
 {
+    const char  *what, *where;
+
     (void) err;
-    fca_fail_elsewhere(inst, event, FCF_FAILURE_NO_IMAGE, "its image has not "
-                       "come from %s within %u s", inst->spec.code_where,
+    what = fca_image_look_waits(inst->look, &where);
+    fca_fail_elsewhere(inst, event, FCF_FAILURE_NO_IMAGE, "%s has not come "
+                       "from %s within %u s", what, where,
                        fca_state_ms(FCA_S_FETCHING) / 1000);
 }

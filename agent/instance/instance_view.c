@@ -104,7 +104,7 @@ fca_instances_run(const fca_instances_t *all, const char *sha256)
 
     TAILQ_FOREACH(inst, &all->list, link) {
         /* of one whose VM is gone, the port and the NIC may be there still */
-        if (strcmp(inst->spec.code_sha256, sha256) == 0
+        if (fcf_spec_names(&inst->spec, sha256)
             && !(inst->state == FCA_S_STOPPING && inst->vmm == NULL))
         {
             return 1;

@@ -394,7 +394,7 @@ int
 fca_template_runs(const fca_instances_t *all, const char *sha256)
 {
     return all->template != NULL
-           && strcmp(all->template->spec.code_sha256, sha256) == 0;
+           && fcf_spec_names(&all->template->spec, sha256);
 }
 
 void

@@ -445,7 +445,8 @@ fca_specs_images(const fca_specs_t *specs, unsigned part,
 
     for (i = part; i < FCA_SPECS_BUCKETS; i += FCA_SPECS_PARTS) {
         for (s = specs->buckets[i]; s; s = s->next) {
-            each(arg, s->spec.code_sha256);
+            each(arg, s->spec.code.sha256);
+            each(arg, s->spec.runtime_image.sha256);
         }
     }
 

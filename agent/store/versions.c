@@ -127,7 +127,8 @@ fca_versions_images(const fca_versions_t *versions, unsigned part,
 
     for (i = part; i < FCA_VERSIONS_BUCKETS; i += parts) {
         for (v = versions->buckets[i]; v; v = v->next) {
-            each(arg, v->spec.code_sha256);
+            each(arg, v->spec.code.sha256);
+            each(arg, v->spec.runtime_image.sha256);
         }
     }
 }

@@ -44,7 +44,8 @@ fca_look_end(fca_image_look_t *look)
     free(look);
 }
 
-/* what is fetched is looked at as the other is, with its runtime */
+/* what is fetched is looked at as what was here is, with the other image, which
+ * may be lacking, too */
 static void
 fca_look_fetched(void *arg, const char *path, const fcf_err_t *err)
 {
@@ -56,12 +57,23 @@ fca_look_fetched(void *arg, const char *path, const fcf_err_t *err)
 
     if (err) {
         look->err = *err;
+
+        if (look->lacks == &look->spec.runtime_image) {
+            fcf_err_wrap(&look->err, "runtime %s", look->spec.runtime);
+        }
+
         fca_look_end(look);
         return;
     }
 
-    (void) snprintf(look->images.function, PATH_MAX, "%s", path);
-    look->fetched = 1;
+    if (look->lacks == &look->spec.code) {
+        (void) snprintf(look->images.function, PATH_MAX, "%s", path);
+        look->code_fetched = 1;
+    } else {
+        (void) snprintf(look->images.runtime, PATH_MAX, "%s", path);
+        look->runtime_fetched = 1;
+    }
+
     TAILQ_INSERT_TAIL(&looker->waiting, look, link);
     fca_looker_run(looker);
 }
@@ -72,13 +84,13 @@ fca_look_fetch(fca_image_look_t *look)
 {
     fca_looker_t  *looker = look->looker;
 
-    if (!look->lacks || look->fetched || looker->cache == NULL
-        || look->done == NULL || look->spec.code_where[0] == '\0')
+    if (look->lacks == NULL || looker->cache == NULL || look->done == NULL
+        || look->lacks->where[0] == '\0')
     {
         return 0;
     }
 
-    look->get = fca_cache_get(looker->cache, &look->spec, fca_look_fetched,
+    look->get = fca_cache_get(looker->cache, look->lacks, fca_look_fetched,
                               look, &look->err);
     if (look->get == NULL) {
         return 0;
@@ -87,7 +99,8 @@ fca_look_fetch(fca_image_look_t *look)
     memset(&look->err, 0, sizeof(look->err));
     TAILQ_INSERT_TAIL(&looker->fetching, look, link);
 
-    if (look->fetching) {
+    if (look->fetching && !look->told) {
+        look->told = 1;
         look->fetching(look->arg);
     }
 
@@ -227,7 +240,7 @@ fca_images_look(fca_looker_t *looker, const char *function_id,
     look->spec = *spec;
     look->fetching = fetching;
     look->own = strcmp(spec->runtime, FCF_RUNTIME_OWN) == 0;
-    name = spec->code_sha256[0] ? spec->code_sha256 : function_id;
+    name = spec->code.sha256[0] ? spec->code.sha256 : function_id;
 
     if ((size_t) snprintf(look->images.function, PATH_MAX, "%s/%s.img",
                           looker->conf->functions, name) >= PATH_MAX
@@ -258,6 +271,15 @@ fca_images_look_any(fca_looker_t *looker, fca_images_pt done, void *arg,
     look->any = 1;
 
     return fca_look_start(look);
+}
+
+const char *
+fca_image_look_waits(const fca_image_look_t *look, const char **where)
+{
+    *where = look->lacks ? look->lacks->where : "";
+
+    return look->lacks == &look->spec.runtime_image ? "the image of its runtime"
+                                                    : "its image";
 }
 
 void

@@ -1,5 +1,5 @@
 /* Where the images of functions and runtimes lie: in the directories that the
- * settings name, or, of functions, in the cache of what stores had.  They may
+ * settings name, or, by digest, in the cache of what stores had.  They may
  * lie on a file system that does not answer, so that the loop never looks for
  * itself. */
 
@@ -32,7 +32,7 @@ typedef struct fca_image_look_s  fca_image_look_t;
 typedef void (*fca_images_pt)(void *arg, const fca_images_t *images,
     const fcf_err_t *err);
 
-/* The function's image is not here and is being fetched; done comes later. */
+/* An image is not here and is being fetched; done comes later. */
 typedef void (*fca_fetching_pt)(void *arg);
 
 /* Looks on one worker thread at a time, however many there are to look for: a
@@ -46,9 +46,9 @@ void fca_looker_free(fca_looker_t *looker);
 
 /* <functions>/<code sha256>.img if the spec names code, which must be what it
  * is called, or what the stores have that the spec names; else
- * <functions>/<function_id>.img; <runtimes>/<runtime>.img, or the copy of it.
- * done runs once,
- * from the loop, unless it is dropped before; fetching (may be NULL) at most
+ * <functions>/<function_id>.img; <runtimes>/<runtime>.img, or the copy of it;
+ * if the spec names a digest of that too, whatever has these bytes: that one,
+ * <functions>/<sha256>.img or the stores.  done runs once, from the loop, unless it is dropped before; fetching (may be NULL) at most
  * once before it. */
 fca_image_look_t *fca_images_look(fca_looker_t *looker,
     const char *function_id, const fcf_spec_t *spec, fca_fetching_pt fetching,
@@ -57,6 +57,10 @@ fca_image_look_t *fca_images_look(fca_looker_t *looker,
  * long as both directories can be read. */
 fca_image_look_t *fca_images_look_any(fca_looker_t *looker,
     fca_images_pt done, void *arg, fcf_err_t *err);
+/* What is being fetched for it, as the subject of a sentence, and where from;
+ * valid as long as it is. */
+const char *fca_image_look_waits(const fca_image_look_t *look,
+    const char **where);
 /* its done will not run */
 void fca_image_look_drop(fca_image_look_t *look);
 

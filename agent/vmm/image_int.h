@@ -17,9 +17,11 @@ struct fca_image_look_s {
     int                            any;
     fcf_spec_t                     spec;        /* unless any */
     int                            own;         /* its image is its runtime */
-    int                            lacks;       /* by the worker: the
-                                                   function's image */
-    int                            fetched;     /* the cache's word is good */
+    const fcf_image_t             *lacks;       /* by the worker: this of the
+                                                   spec's; NULL: nothing */
+    /* these two are the cache's, whose word is good */
+    int                            code_fetched, runtime_fetched;
+    int                            told;        /* that one is fetched */
     fca_cache_get_t               *get;         /* in the list of those that
                                                    are being fetched */
     fca_images_t                   images;      /* by the loop; any: by the

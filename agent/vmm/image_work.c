@@ -133,12 +133,23 @@ fca_image_files(const fca_conf_t *conf, const struct stat *found,
     }
 }
 
+/* it must be what its name says */
+static int
+fca_image_right(fca_looker_t *looker, const char *path, const char *what,
+    const char *sha256, const struct stat *st, fcf_err_t *err)
+{
+    fcf_err_t  why;
+
+    return fca_known_right(&looker->known, path, sha256, st, &why) == 0 ? 0
+           : fcf_err_set(err, why.code, "%s image %s", what, why.msg);
+}
+
 static int
 fca_image_function(fca_image_look_t *look, struct stat *st)
 {
     int          rc;
     const char  *path = look->images.function;
-    const char  *sha256 = look->spec.code_sha256;
+    const char  *sha256 = look->spec.code.sha256;
 
     rc = fca_image_find(path, "function", st, &look->err);
 
@@ -148,20 +159,95 @@ fca_image_function(fca_image_look_t *look, struct stat *st)
         fcf_err_wrap(&look->err, "function image %s", path);
     }
 
-    if (rc == 0 && *sha256 && !look->fetched) {
-        rc = fca_known_right(&look->looker->known, path, sha256, st,
+    if (rc == 0 && *sha256 && !look->code_fetched) {
+        rc = fca_image_right(look->looker, path, "function", sha256, st,
                              &look->err);
     }
 
-    look->lacks = rc != 0 && *sha256;
+    if (rc != 0 && *sha256 && !look->code_fetched) {
+        look->lacks = &look->spec.code;
+    }
 
     return rc;
+}
+
+/* The one of its name, if it has that digest. */
+static int
+fca_image_by_name(const fca_image_look_t *look, char *path, fcf_err_t *err)
+{
+    char         sha256[FCA_DIGEST + 1] = "";
+    struct stat  st;
+
+    if (fca_image_find(path, "runtime", &st, err) != 0) {
+        return -1;
+    }
+
+    if (look->looker->runtimes == NULL) {
+        return fca_image_right(look->looker, path, "runtime",
+                               look->spec.runtime_image.sha256, &st, err);
+    }
+
+    if (fca_image_runtime(look->looker, path, sha256, err) != 0) {
+        return -1;
+    }
+
+    return strcmp(sha256, look->spec.runtime_image.sha256) == 0 ? 0
+           : fcf_err_set(err, FCF_E_NOT_FOUND, "that in %s is %.12s...",
+                         look->looker->conf->runtimes, sha256);
+}
+
+/* The one in the directory of functions that its digest names. */
+static int
+fca_image_by_digest(const fca_image_look_t *look, char *path, fcf_err_t *err)
+{
+    struct stat  st;
+
+    if ((size_t) snprintf(path, PATH_MAX, "%s/%s.img",
+                          look->looker->conf->functions,
+                          look->spec.runtime_image.sha256) >= PATH_MAX)
+    {
+        return fcf_err_set(err, FCF_E_LIMIT, "path too long");
+    }
+
+    return fca_image_find(path, "runtime", &st, err) != 0
+           ? -1 : fca_image_right(look->looker, path, "runtime",
+                                  look->spec.runtime_image.sha256, &st, err);
+}
+
+/* A runtime that the version pins, from wherever these bytes are. */
+static int
+fca_image_pinned(fca_image_look_t *look)
+{
+    char       path[PATH_MAX];
+    fcf_err_t  name, digest;
+
+    if (look->runtime_fetched) {
+        return 0;
+    }
+
+    memcpy(path, look->images.runtime, PATH_MAX);
+
+    if (fca_image_by_name(look, path, &name) == 0
+        || fca_image_by_digest(look, path, &digest) == 0)
+    {
+        memcpy(look->images.runtime, path, PATH_MAX);
+        return 0;
+    }
+
+    look->lacks = &look->spec.runtime_image;
+
+    return fcf_err_set(&look->err, FCF_E_NOT_FOUND, "runtime %s is to be "
+                       "%.12s...: %s; %s", look->spec.runtime,
+                       look->lacks->sha256, name.msg, digest.msg);
 }
 
 static int
 fca_image_both(fca_image_look_t *look, struct stat *found, char *sha256)
 {
-    char  *runtime = look->images.runtime;
+    char        *runtime = look->images.runtime;
+    const char  *pinned = look->spec.runtime_image.sha256;
+
+    look->lacks = NULL;
 
     if (fca_image_function(look, &found[0]) != 0) {
         return -1;
@@ -172,6 +258,11 @@ fca_image_both(fca_image_look_t *look, struct stat *found, char *sha256)
         memcpy(runtime, look->images.function, PATH_MAX);
         look->images.function[0] = '\0';
         return 0;
+    }
+
+    if (*pinned) {
+        memcpy(sha256, pinned, FCA_DIGEST + 1);
+        return fca_image_pinned(look);
     }
 
     return fca_image_find(runtime, "runtime", &found[1], &look->err) != 0

@@ -40,6 +40,11 @@ parts(const fcf_key_t *key, const char *prefix, const char *raw, size_t size)
         fcf_key_worker(again, prefix, key->name);
         break;
 
+    case FCF_KEY_RUNTIME:
+        FCT_HOLDS(fcf_id_valid(key->name, strlen(key->name)));
+        fcf_key_runtime(again, prefix, key->name);
+        break;
+
     case FCF_KEY_SPEC_VERSION:
         FCT_HOLDS(key->number > 0);
         fcf_key_spec(again, prefix, key->function_id);
@@ -56,7 +61,7 @@ parts(const fcf_key_t *key, const char *prefix, const char *raw, size_t size)
         return;
     }
 
-    FCT_HOLDS(key->kind == FCF_KEY_WORKER
+    FCT_HOLDS(key->kind == FCF_KEY_WORKER || key->kind == FCF_KEY_RUNTIME
               || fcf_id_valid(key->function_id, strlen(key->function_id)));
     FCT_HOLDS(strlen(again) == size && memcmp(again, raw, size) == 0);
 }

@@ -14,6 +14,7 @@ typedef union {
     fcf_spec_t       spec;
     fcf_failure_t    failure;
     fcf_worker_t     worker;
+    fcf_image_t      runtime;
 } value_t;
 
 
@@ -36,6 +37,7 @@ CODEC(slot)
 CODEC(spec)
 CODEC(failure)
 CODEC(worker)
+CODEC(runtime)
 
 
 static const struct {
@@ -45,7 +47,8 @@ static const struct {
 } codecs[] = {
     { decode_job, encode_job },           { decode_instance, encode_instance },
     { decode_slot, encode_slot },         { decode_spec, encode_spec },
-    { decode_failure, encode_failure },   { decode_worker, encode_worker }
+    { decode_failure, encode_failure },   { decode_worker, encode_worker },
+    { decode_runtime, encode_runtime }
 };
 
 

@@ -17,6 +17,7 @@ typedef union {
     fcf_spec_t      spec;
     fcf_failure_t   failure;
     fcf_worker_t    worker;
+    fcf_image_t     runtime;
 } value_t;
 
 typedef struct {
@@ -52,6 +53,9 @@ CODEC(slot)
 CODEC(spec)
 CODEC(failure)
 CODEC(worker)
+
+#define fcf_runtime_t  fcf_image_t
+CODEC(runtime)
 
 
 /* complaint NULL: good, and decode(encode(x)) is x */
@@ -207,6 +211,28 @@ static const struct {
       "spec: code: where: is longer than 255 bytes in all" },
     { &spec, "{\"code\":{\"size\":-1}}",
       "spec: code: size: -1 is not between 0 and 9223372036854775807" },
+    { &spec, "{\"runtime\":\"python3\",\"runtime_image\":{\"sha256\":\""
+             HEX HEX HEX HEX "\",\"size\":7,\"where\":[\"http://10.0.0.1/s\","
+             "\"http://10.0.0.2/s\"]},\"code\":{\"size\":3}}", NULL },
+    { &spec, "{\"runtime_image\":{}}", NULL },
+    { &spec, "{\"runtime_image\":\"" HEX HEX HEX HEX "\"}",
+      "spec: runtime_image: not an object" },
+    { &spec, "{\"runtime_image\":{\"sha256\":\"" HEX HEX HEX "0123\"}}",
+      "spec: runtime_image: sha256: bad value \"" HEX HEX HEX "0123\"" },
+    { &spec, "{\"runtime_image\":{\"where\":[\"http://store\"]}}",
+      "spec: runtime_image: where[0]: bad value \"http://store\"" },
+
+    { &runtime, "{\"sha256\":\"" HEX HEX HEX HEX "\",\"size\":7,\"where\":"
+                "[\"http://10.0.0.1/s\",\"https://[::1]:8443\"],"
+                "\"deployed\":{\"at_ms\":1}}", NULL },
+    { &runtime, "{\"sha256\":\"" HEX HEX HEX HEX "\"}", NULL },
+    { &runtime, "{}", "runtime: sha256: missing" },
+    { &runtime, "{\"sha256\":\"\"}", "runtime: sha256: bad value \"\"" },
+    { &runtime, "{\"sha256\":\"" HEX "\"}",
+      "runtime: sha256: bad value \"" HEX "\"" },
+    { &runtime, "{\"sha256\":\"" HEX HEX HEX HEX "\",\"size\":-1}",
+      "runtime: size: -1 is not between 0 and 9223372036854775807" },
+    { &runtime, "[]", "runtime: not a JSON object" },
 
     { &failure, "{\"error\":\"no_image\",\"message\":\"no such file\","
                 "\"node_id\":\"n1\",\"version\":1}", NULL },

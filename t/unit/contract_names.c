@@ -44,11 +44,15 @@ static const struct {
     { "/functions/f/slots/99999", FCF_KEY_SLOT, "f", "", 99999 },
     { "/functions/f/failures/req-Ab.9", FCF_KEY_FAILURE, "f", "req-Ab.9", 0 },
     { "/workers/n1", FCF_KEY_WORKER, "", "n1", 0 },
+    { "/runtimes/python3", FCF_KEY_RUNTIME, "", "python3", 0 },
 
     { "", FCF_KEY_OTHER, "", "", 0 },
     { "/", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/F", FCF_KEY_OTHER, "", "", 0 },
+    { "/runtimes/", FCF_KEY_OTHER, "", "", 0 },
+    { "/runtimes/P", FCF_KEY_OTHER, "", "", 0 },
+    { "/runtimes/p/x", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions/0", FCF_KEY_OTHER, "", "", 0 },
@@ -143,6 +147,11 @@ test_round_trips(const char *prefix)
     is_int(parsed(fcf_key_worker(buf, prefix, "n1")).kind, FCF_KEY_WORKER,
            "worker");
     is_str(out.name, "n1", "its node");
+    is_int(parsed(fcf_key_runtime(buf, prefix, "p3")).kind, FCF_KEY_RUNTIME,
+           "runtime");
+    is_str(out.name, "p3", "its name");
+    ok(below(fcf_key_runtime(buf, prefix, "p3"),
+             fcf_key_runtimes(end, prefix)), "below /runtimes/");
 
     ok(below(fcf_key_slot(buf, prefix, "f", 7),
              fcf_key_functions(end, prefix)), "below /functions/");
