@@ -77,8 +77,37 @@ sub etcdctl {
 }
 
 
-# Roles as docs/install.md has them.  Whatever a run that was ended early has
-# made is made again; the last step turns authentication on.
+# Roles as docs/install.md has them: prefixes of etcd's keys.
+my %may = (
+    agent   => { read => [qw(/specs/ /secrets/ /runtimes/)],
+                 readwrite => [qw(/functions/ /workers/)] },
+    gateway => { read => [qw(/specs/ /functions/ /workers/)] },
+    deploy  => { read => [qw(/functions/ /workers/)],
+                 readwrite => [qw(/specs/ /secrets/ /runtimes/)] },
+);
+
+
+# What the role of that name lacks: all of it at first, or what a newer fcfaas
+# has that this was not set up by.
+sub etcd_grant {
+    my ($etcd, $user, $tell) = @_;
+    my ($ok, $has) = etcdctl($etcd, undef, 'role', 'get', $user);
+
+    return if $tell && !$ok;            # somebody has roles of his own
+
+    for my $kind (sort keys %{ $may{$user} // {} }) {
+        for my $key (@{ $may{$user}{$kind} }) {
+            next if $has =~ /\(prefix \Q$key\E\)/;
+            etcd_must($etcd, undef, 'role', 'grant-permission', '--prefix',
+                $user, $kind, $key);
+            did("let etcd's user $user $kind $key") if $tell;
+        }
+    }
+}
+
+
+# Whatever a run that was ended early has made is made again; the last step
+# turns authentication on.
 sub etcd_users {
     my ($etcd) = @_;
     my ($off, $said) = etcdctl($etcd, undef, 'user', 'list');
@@ -93,16 +122,9 @@ sub etcd_users {
         (my $ok, $said) = etcdctl($etcd, undef, 'user', 'list');
         fail("etcd refuses the password in $etc/etcd-root.password: $said")
             unless $ok;
+        etcd_grant($etcd, $_, 1) for sort keys %may;
         return;
     }
-
-    my %may = (
-        agent   => { read => [qw(/specs/ /secrets/)],
-                     readwrite => [qw(/functions/ /workers/)] },
-        gateway => { read => [qw(/specs/ /functions/ /workers/)] },
-        deploy  => { read => [qw(/functions/ /workers/)],
-                     readwrite => [qw(/specs/ /secrets/)] },
-    );
 
     for my $user ('root', sort keys %may) {
         etcdctl($etcd, undef, 'user', 'delete', $user);
@@ -110,12 +132,7 @@ sub etcd_users {
         etcd_must($etcd, secret("etcd-$user.password") . "\n",
             'user', 'add', $user, '--interactive=false');
         etcd_must($etcd, undef, 'role', 'add', $user);
-
-        for my $kind (sort keys %{ $may{$user} // {} }) {
-            etcd_must($etcd, undef, 'role', 'grant-permission', '--prefix',
-                $user, $kind, $_) for @{ $may{$user}{$kind} };
-        }
-
+        etcd_grant($etcd, $user);
         etcd_must($etcd, undef, 'user', 'grant-role', $user, $user);
     }
 
