@@ -170,6 +170,15 @@ fcf_key_parse_function(fcf_key_t *out, fcf_key_rest_t *rest)
 }
 
 
+/* a name, and nothing behind it */
+static fcf_key_e
+fcf_key_parse_name(fcf_key_t *out, fcf_key_rest_t *rest, fcf_key_e kind)
+{
+    return fcf_key_id(out->name, rest) && rest->p == rest->end
+           ? kind : FCF_KEY_OTHER;
+}
+
+
 void
 fcf_key_parse(fcf_key_t *out, const char *prefix, const char *key, size_t len)
 {
@@ -195,15 +204,11 @@ fcf_key_parse(fcf_key_t *out, const char *prefix, const char *key, size_t len)
     } else if (fcf_key_skip(&rest, "/functions/")) {
         kind = fcf_key_parse_function(out, &rest);
 
-    } else if (fcf_key_skip(&rest, "/workers/")
-               && fcf_key_id(out->name, &rest) && rest.p == rest.end)
-    {
-        kind = FCF_KEY_WORKER;
+    } else if (fcf_key_skip(&rest, "/workers/")) {
+        kind = fcf_key_parse_name(out, &rest, FCF_KEY_WORKER);
 
-    } else if (fcf_key_skip(&rest, "/runtimes/")
-               && fcf_key_id(out->name, &rest) && rest.p == rest.end)
-    {
-        kind = FCF_KEY_RUNTIME;
+    } else if (fcf_key_skip(&rest, "/runtimes/")) {
+        kind = fcf_key_parse_name(out, &rest, FCF_KEY_RUNTIME);
     }
 
     if (kind == FCF_KEY_OTHER) {

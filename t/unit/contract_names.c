@@ -53,6 +53,7 @@ static const struct {
     { "/runtimes/", FCF_KEY_OTHER, "", "", 0 },
     { "/runtimes/P", FCF_KEY_OTHER, "", "", 0 },
     { "/runtimes/p/x", FCF_KEY_OTHER, "", "", 0 },
+    { "/workers/n1/runtimes/p", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions", FCF_KEY_OTHER, "", "", 0 },
     { "/specs/f/versions/0", FCF_KEY_OTHER, "", "", 0 },
