@@ -145,6 +145,7 @@ fcc_doctor(fcc_t *fcc, fcf_err_t *err)
     if (fcc_doctor_etcd(&doctor) == 0) {
         fcc_doctor_nodes(&doctor);
         fcc_doctor_functions(&doctor);
+        fcc_doctor_runtimes(&doctor);
     }
 
     fcc_doctor_redis(&doctor);
@@ -156,7 +157,7 @@ fcc_doctor(fcc_t *fcc, fcf_err_t *err)
 
 const fcc_verb_t  fcc_verb_doctor = {
     "doctor", "", "looks for what is wrong, and says what to do", 0, 0, NULL,
-    "etcd, Redis, the gateway, the nodes with their agents, the functions and\n"
-    "their images, clocks and versions.  It ends with 1 if something is wrong.\n"
+    "etcd, Redis, the gateway, the nodes with their agents, the functions,\n"
+    "their images and runtimes, clocks and versions.  It ends with 1 if something is wrong.\n"
     "Nothing is changed.\n", fcc_doctor
 };

@@ -39,5 +39,12 @@ void fcc_doctor_redis(fcc_doctor_t *doctor);
 void fcc_doctor_gateway(fcc_doctor_t *doctor);
 void fcc_doctor_nodes(fcc_doctor_t *doctor);
 void fcc_doctor_functions(fcc_doctor_t *doctor);
+void fcc_doctor_runtimes(fcc_doctor_t *doctor);
+
+/* doctor_functions.c.  1: one of the stores that it names has it, or it names
+ * none; 0: none has it; -1: of those that may have it one does not tell, *err
+ * says why */
+int fcc_stores_have(fcc_t *fcc, const fcf_image_t *image, fcf_err_t *err)
+    fcf_must_check;
 
 #endif /* _FCC_DOCTOR_H_INCLUDED_ */

@@ -12,9 +12,7 @@ typedef struct {
 } fcc_checked_t;
 
 
-/* 1: one of the stores that it names has it, or it names none; 0: none has it;
- * -1: of those that may have it one does not tell, *err says why */
-static int
+int
 fcc_stores_have(fcc_t *fcc, const fcf_image_t *image, fcf_err_t *err)
 {
     int          has, silent;
@@ -43,8 +41,8 @@ fcc_stores_have(fcc_t *fcc, const fcf_image_t *image, fcf_err_t *err)
 }
 
 
-/* the same; without a store it is in the directory, or that cannot be seen from
- * here */
+/* the same of code, which is in the directory where it names no store, or that
+ * cannot be seen from here */
 static int
 fcc_code_there(fcc_t *fcc, const char *name, const fcf_image_t *code,
     char *where, size_t size, fcf_err_t *err)

@@ -154,6 +154,8 @@ my $store = $s->url('/fcfaas/store');
 $etcd->put('/specs/none', { version => 4, code => { sha256 => 'cd' x 32,
     size => 1, where => [$store] } });
 $etcd->put('/specs/bad', '{"memory_mb":"x"}');
+$etcd->put('/specs/runs', { version => 5, runtime_image => {
+    sha256 => 'ef' x 32, size => 1, where => [$store] } });
 $etcd->put('/functions/lost/slots/0', { worker_id => 'n-1', version => 3 });
 $etcd->put('/functions/bad/failures/req-1', { error => 'boot_failed',
     message => 'no such luck', node_id => 'n', version => 1 }, $lease);
@@ -165,10 +167,31 @@ finds('one that no store has', 'wrong', 'function none',
     qr/image of version 4 is not there: \Q$store\E:/, $said);
 finds('a spec that is none', 'wrong', 'function bad',
     qr/not valid.*memory_mb/, $said);
+finds('a runtime that no store has', 'wrong', 'function runs',
+    qr/image of the runtime base of version 5 is not there: \Q$store\E:/, $said);
 finds('a slot for ever', 'wrong', 'function lost',
     qr{/functions/lost/slots/0 is under no lease.*etcdctl del}, $said);
 finds('a failure', 'note', 'function bad',
     qr/did not start on n .*boot_failed: no such luck/, $said);
+$etcd->del('/specs/runs');
+
+# runtimes
+$etcd->put('/runtimes/base', { sha256 => 'ab' x 32, size => 1,
+    where => [$store] });
+$etcd->put('/runtimes/none', '{}');
+$said = doctor();
+finds('one that is pushed, and gone', 'wrong', 'runtime base',
+    qr/its image is not there: \Q$store\E: fcfaas runtime push$/, $said);
+finds('another one here', 'note', 'runtime base',
+    qr/base\.img is another, \w{12}\.\.\., than what is pushed, (?:ab){6}\.\.\./,
+    $said);
+finds('one that is none', 'wrong', 'runtime none',
+    qr/is not valid, .*sha256: missing/, $said);
+$etcd->del("/runtimes/$_") for qw(base none);
+$cli->ok('runtime', 'push', 'base');
+ok(!grep { /^runtime/ } map { keys %{ $said->{$_} } } qw(note wrong),
+    'a good one') if $said = doctor();
+$cli->ok('runtime', 'rm', 'base');
 
 
 # Redis
