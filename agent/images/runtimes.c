@@ -407,3 +407,23 @@ fca_runtimes_get(fca_runtimes_t *runtimes, const char *path,
            && kept_get(runtimes, kept, out) == 0
            ? 0 : kept_anew(runtimes, kept, &st, out, err);
 }
+
+
+int
+fca_runtimes_copy(const fca_runtimes_t *runtimes, const char *sha256,
+    char path[PATH_MAX], struct stat *st)
+{
+    fcf_err_t  err;
+
+    if (copy_path(runtimes, sha256, COPY_END, path, &err) != 0
+        || stat(path, st) != 0 || !S_ISREG(st->st_mode))
+    {
+        return -1;
+    }
+
+    /* not each time: who has seen to its digest would have to again */
+
+    return time(NULL) - st->st_mtime < COPY_KEEP_S / 2
+           || utimensat(AT_FDCWD, path, NULL, 0) != 0
+           || stat(path, st) == 0 ? 0 : -1;
+}

@@ -196,6 +196,20 @@ fca_image_by_name(const fca_image_look_t *look, char *path, fcf_err_t *err)
                          look->looker->conf->runtimes, sha256);
 }
 
+/* The copy of one that had its name before. */
+static int
+fca_image_by_copy(const fca_image_look_t *look, char *path, fcf_err_t *err)
+{
+    struct stat           st;
+    const char           *sha256 = look->spec.runtime_image.sha256;
+    const fca_looker_t   *looker = look->looker;
+
+    return looker->runtimes != NULL
+           && fca_runtimes_copy(looker->runtimes, sha256, path, &st) == 0
+           ? fca_image_right(look->looker, path, "runtime", sha256, &st, err)
+           : -1;
+}
+
 /* The one in the directory of functions that its digest names. */
 static int
 fca_image_by_digest(const fca_image_look_t *look, char *path, fcf_err_t *err)
@@ -228,6 +242,7 @@ fca_image_pinned(fca_image_look_t *look)
     memcpy(path, look->images.runtime, PATH_MAX);
 
     if (fca_image_by_name(look, path, &name) == 0
+        || fca_image_by_copy(look, path, &digest) == 0
         || fca_image_by_digest(look, path, &digest) == 0)
     {
         memcpy(look->images.runtime, path, PATH_MAX);

@@ -30,6 +30,7 @@ fetched_once();
 both();
 own_one();
 overwritten();
+copies();
 by_digest();
 wrong();
 away();
@@ -179,12 +180,44 @@ sub overwritten {
     is(has('pinned', 2), 'before before', 'another one in its place: a version '
         . 'that pins it keeps it');
     is(has('free', 2), 'after before', 'one that does not has the new one');
-    is_deeply(fetches(), { $pin->{sha256} => 1 }, 'it was fetched');
+    is_deeply(fetches(), {}, 'the copy of it is there still');
+    my $copy = "$dir/state-a/runtimes/$pin->{sha256}.img";
+    utime 1, 1, $copy or die $!;
+    ask('pinned');
+    is(has('pinned', 3), 'before before before', 'for long');
+    cmp_ok((stat $copy)[9], '>', 1, 'and is not taken away from who has it');
+
     unlink "$dir/runtimes/mine.img" or die $!;
     ask('pinned');
-    is(has('pinned', 3), 'before before before', 'none: the same');
+    is(has('pinned', 4), 'before before before before', 'none: the same');
+    is_deeply(fetches(), {}, 'nothing is fetched');
     $etcd->del('/specs/free');
     gone('pinned');
+}
+
+# a copy that is damaged, and one that is gone
+sub copies {
+    my $pin = pushed('copied');
+    my $copy = "$dir/state-a/runtimes/$pin->{sha256}.img";
+    own('mine', 'copied');
+    declared('copied', 'mine', $pin);
+    ask('copied');
+    has('copied');
+    ok(-e $copy, 'a copy');
+    gone('copied');
+    own('mine', 'other');
+
+    for my $what (sub { spew($copy, content('damage')) }, sub { unlink $copy }) {
+        chmod 0644, $copy;
+        $what->();
+        wait_for(sub { !cached() }, 30, 'the cache to be empty');
+        declared('copied', 'mine', $pin);
+        ask('copied');
+        is(has('copied'), 'copied', -e $copy ? 'a damaged one is not used'
+            : 'nor is one that is gone');
+        is_deeply(fetches(), { $pin->{sha256} => 1 }, 'it is fetched');
+        gone('copied');
+    }
 }
 
 # as "fcfaas runtime push" leaves it where there is no store
