@@ -8,6 +8,8 @@
 
 static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
     ngx_http_request_t *r);
+static ngx_int_t ngx_http_fcfaas_ctx_id(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
 static void ngx_http_fcfaas_ctx_cleanup(void *data);
 
 
@@ -57,12 +59,37 @@ ngx_http_fcfaas_ctx_given(ngx_http_request_t *r,
     ctx = ngx_http_fcfaas_ctx_create(r);
 
     if (ctx == NULL
-        || ngx_http_complex_value(r, flcf->id, &ctx->given) != NGX_OK)
+        || ngx_http_fcfaas_ctx_id(r, flcf, &ctx->given) != NGX_OK)
     {
         return NULL;
     }
 
     return ctx;
+}
+
+
+/* what a capture holds stays where it is, whatever becomes of the variable */
+static ngx_int_t
+ngx_http_fcfaas_ctx_id(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id)
+{
+    ngx_http_variable_value_t  *v;
+
+    if (flcf->variable == NGX_CONF_UNSET) {
+        return ngx_http_complex_value(r, flcf->id, id);
+    }
+
+    v = ngx_http_get_flushed_variable(r, flcf->variable);
+
+    if (v == NULL || v->not_found) {
+        ngx_str_set(id, "");
+        return NGX_OK;
+    }
+
+    id->data = v->data;
+    id->len = v->len;
+
+    return NGX_OK;
 }
 
 

@@ -6,8 +6,8 @@
 
 
 #if (NGX_PCRE)
-static ngx_int_t ngx_http_fcfaas_function_capture(ngx_conf_t *cf,
-    ngx_http_regex_t *regex, ngx_str_t text);
+static void ngx_http_fcfaas_function_capture(ngx_conf_t *cf,
+    ngx_http_fcfaas_loc_conf_t *conf, ngx_str_t text);
 static ngx_int_t ngx_http_fcfaas_function_literal(ngx_str_t *pattern);
 static ngx_uint_t ngx_http_fcfaas_function_group(u_char *p, u_char *last);
 #endif
@@ -96,6 +96,7 @@ ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
             conf->id = prev->id;
             conf->strip = prev->strip;
             conf->capture = prev->capture;
+            conf->variable = prev->variable;
 #if (NGX_PCRE)
             conf->literal = prev->literal;
 #endif
@@ -110,8 +111,7 @@ ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
     conf->regex = (clcf->noname || inherited) ? prev->regex : clcf->regex;
 
     if (!inherited && conf->id && conf->regex) {
-        conf->capture = ngx_http_fcfaas_function_capture(cf, conf->regex,
-                                                         conf->id->value);
+        ngx_http_fcfaas_function_capture(cf, conf, conf->id->value);
         conf->literal = ngx_http_fcfaas_function_literal(&conf->regex->name);
     }
 
@@ -123,17 +123,20 @@ ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
 
 /* the text is one capture of the location's regular expression and nothing
  * else: "$name", "${name}" or "$1" */
-static ngx_int_t
-ngx_http_fcfaas_function_capture(ngx_conf_t *cf, ngx_http_regex_t *regex,
-    ngx_str_t text)
+static void
+ngx_http_fcfaas_function_capture(ngx_conf_t *cf,
+    ngx_http_fcfaas_loc_conf_t *conf, ngx_str_t text)
 {
     ngx_str_t                  *name;
     ngx_uint_t                  i;
+    ngx_http_regex_t           *regex;
     ngx_http_variable_t        *v;
     ngx_http_core_main_conf_t  *cmcf;
 
+    regex = conf->regex;
+
     if (text.len < 2 || text.data[0] != '$') {
-        return NGX_CONF_UNSET;
+        return;
     }
 
     text.data++;
@@ -141,7 +144,12 @@ ngx_http_fcfaas_function_capture(ngx_conf_t *cf, ngx_http_regex_t *regex,
 
     if (text.len == 1 && text.data[0] >= '1' && text.data[0] <= '9') {
         i = text.data[0] - '0';
-        return i <= regex->ncaptures ? (ngx_int_t) (2 * i) : NGX_CONF_UNSET;
+
+        if (i <= regex->ncaptures) {
+            conf->capture = (ngx_int_t) (2 * i);
+        }
+
+        return;
     }
 
     if (text.len > 2 && text.data[0] == '{'
@@ -160,11 +168,11 @@ ngx_http_fcfaas_function_capture(ngx_conf_t *cf, ngx_http_regex_t *regex,
         if (name->len == text.len
             && ngx_strncasecmp(name->data, text.data, text.len) == 0)
         {
-            return regex->variables[i].capture;
+            conf->capture = regex->variables[i].capture;
+            conf->variable = regex->variables[i].index;
+            return;
         }
     }
-
-    return NGX_CONF_UNSET;
 }
 
 

@@ -375,6 +375,7 @@ ngx_http_fcfaas_create_loc_conf(ngx_conf_t *cf)
     flcf->sticky = NGX_CONF_UNSET_PTR;
     flcf->strip = NGX_CONF_UNSET;
     flcf->capture = NGX_CONF_UNSET;
+    flcf->variable = NGX_CONF_UNSET;
 #if (NGX_PCRE)
     flcf->literal = NGX_CONF_UNSET;
 #endif

@@ -49,6 +49,8 @@ typedef struct {
     ngx_int_t                    strip;         /* segments; or UNSET */
     ngx_int_t                    capture;       /* the id is this one of
                                                    "regex"; or UNSET */
+    ngx_int_t                    variable;      /* whose name that capture is:
+                                                   its index; or UNSET */
 #if (NGX_PCRE)
     ngx_http_regex_t            *regex;         /* of the location */
     ngx_int_t                    literal;       /* characters before that
