@@ -52,6 +52,7 @@ typedef struct ngx_http_fcfaas_instance_s  ngx_http_fcfaas_instance_t;
 typedef struct ngx_http_fcfaas_waiter_s    ngx_http_fcfaas_waiter_t;
 typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
 typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
+typedef struct ngx_http_fcfaas_ctx_room_s  ngx_http_fcfaas_ctx_room_t;
 typedef struct ngx_http_fcfaas_upconf_s    ngx_http_fcfaas_upconf_t;
 typedef struct ngx_http_fcfaas_keep_s      ngx_http_fcfaas_keep_t;
 typedef struct ngx_http_fcfaas_tally_s     ngx_http_fcfaas_tally_t;
@@ -351,6 +352,8 @@ struct ngx_http_fcfaas_worker_s {
     ngx_http_fcfaas_stat_t      *stat;          /* in the zone */
     const char                  *prefix;
     ngx_http_fcfaas_upconf_t    *upconfs;
+    ngx_http_fcfaas_ctx_room_t  *rooms;         /* for the next requests */
+    ngx_uint_t                   nrooms;
     ngx_http_fcfaas_state_t     *state;         /* NULL: it writes none */
 
     fcz_member_t                 shared;        /* ngx_http_fcfaas_share.c */

@@ -6,8 +6,30 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
+/* that are kept ready */
+#define NGX_HTTP_FCFAAS_CTX_ROOMS  256
+
+
+/*
+ * Not from the request's pool, where it would often be what does not fit any
+ * more: another piece of that costs as much as all that the module does until
+ * the request is passed on.  The last one given back is taken first.
+ */
+
+struct ngx_http_fcfaas_ctx_room_s {
+    ngx_http_fcfaas_ctx_t        ctx;
+    ngx_http_fcfaas_peer_t       peer;          /* its first one */
+    ngx_http_fcfaas_ctx_room_t  *next;          /* valid while it is ready */
+    unsigned                     peered:1;      /* peer is used */
+};
+
+
 static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
     ngx_http_request_t *r);
+static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_take(
+    ngx_http_fcfaas_worker_t *w, ngx_log_t *log);
+static void ngx_http_fcfaas_ctx_give(ngx_http_fcfaas_ctx_t *ctx);
+static void ngx_http_fcfaas_ctx_undo(ngx_http_fcfaas_ctx_t *ctx);
 static ngx_int_t ngx_http_fcfaas_ctx_id(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
 static void ngx_http_fcfaas_ctx_cleanup(void *data);
@@ -16,18 +38,21 @@ static void ngx_http_fcfaas_ctx_cleanup(void *data);
 static ngx_http_fcfaas_ctx_t *
 ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_fcfaas_ctx_t  *ctx;
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_fcfaas_ctx_t        *ctx;
+    ngx_http_fcfaas_main_conf_t  *fmcf;
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_fcfaas_ctx_t));
-    if (ctx == NULL) {
-        return NULL;
-    }
+    fmcf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
 
     /* of the pool, so that the ctx is whole when the log is written */
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = ngx_http_fcfaas_ctx_take(fmcf->worker, r->connection->log);
+    if (ctx == NULL) {
         return NULL;
     }
 
@@ -37,7 +62,7 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
     ctx->request = r;
     ctx->waiter.arrived = ngx_current_msec;
     ctx->waiter.log = r->connection->log;
-    ctx->conf = ngx_http_get_module_main_conf(r, ngx_http_fcfaas_module);
+    ctx->conf = fmcf;
 
     if (ctx->conf->worker) {
         ctx->waiter.ticket = ngx_http_fcfaas_share_ticket(ctx->conf->worker);
@@ -46,6 +71,87 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);
 
     return ctx;
+}
+
+
+static ngx_http_fcfaas_ctx_t *
+ngx_http_fcfaas_ctx_take(ngx_http_fcfaas_worker_t *w, ngx_log_t *log)
+{
+    ngx_http_fcfaas_ctx_room_t  *room;
+
+    if (w && w->rooms) {
+        room = w->rooms;
+        w->rooms = room->next;
+        w->nrooms--;
+
+    } else {
+        room = ngx_alloc(sizeof(ngx_http_fcfaas_ctx_room_t), log);
+        if (room == NULL) {
+            return NULL;
+        }
+    }
+
+    ngx_memzero(room, sizeof(ngx_http_fcfaas_ctx_room_t));
+
+    return &room->ctx;
+}
+
+
+static void
+ngx_http_fcfaas_ctx_give(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_ctx_room_t  *room;
+#if !(NGX_DEBUG_PALLOC)
+    ngx_http_fcfaas_worker_t    *w;
+#endif
+
+    room = ngx_queue_data(ctx, ngx_http_fcfaas_ctx_room_t, ctx);
+
+#if !(NGX_DEBUG_PALLOC)
+
+    /* a build that is to show what is used after its end uses none again */
+
+    w = ctx->conf->worker;
+
+    if (w && w->nrooms < NGX_HTTP_FCFAAS_CTX_ROOMS) {
+        room->next = w->rooms;
+        w->rooms = room;
+        w->nrooms++;
+        return;
+    }
+
+#endif
+
+    ngx_free(room);
+}
+
+
+void
+ngx_http_fcfaas_ctx_done(ngx_http_fcfaas_worker_t *w)
+{
+    ngx_http_fcfaas_ctx_room_t  *room;
+
+    while ((room = w->rooms) != NULL) {
+        w->rooms = room->next;
+        ngx_free(room);
+    }
+}
+
+
+ngx_http_fcfaas_peer_t *
+ngx_http_fcfaas_ctx_peer(ngx_http_fcfaas_ctx_t *ctx)
+{
+    ngx_http_fcfaas_ctx_room_t  *room;
+
+    room = ngx_queue_data(ctx, ngx_http_fcfaas_ctx_room_t, ctx);
+
+    if (room->peered) {
+        return ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_fcfaas_peer_t));
+    }
+
+    room->peered = 1;
+
+    return &room->peer;
 }
 
 
@@ -96,8 +202,14 @@ ngx_http_fcfaas_ctx_id(ngx_http_request_t *r,
 static void
 ngx_http_fcfaas_ctx_cleanup(void *data)
 {
-    ngx_http_fcfaas_ctx_t *ctx = data;
+    ngx_http_fcfaas_ctx_undo(data);
+    ngx_http_fcfaas_ctx_give(data);
+}
 
+
+static void
+ngx_http_fcfaas_ctx_undo(ngx_http_fcfaas_ctx_t *ctx)
+{
     ngx_http_fcfaas_pool_t    *pool;
     ngx_http_fcfaas_waiter_t  *wt;
 

@@ -22,4 +22,10 @@ ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_given(ngx_http_request_t *r,
  * background.  NULL: this is none. */
 ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_cloned(ngx_http_request_t *r);
 
+/* A new peer of it, filled with zeros; NULL: out of memory. */
+ngx_http_fcfaas_peer_t *ngx_http_fcfaas_ctx_peer(ngx_http_fcfaas_ctx_t *ctx);
+
+/* The worker ends: what is ready for further requests goes. */
+void ngx_http_fcfaas_ctx_done(ngx_http_fcfaas_worker_t *w);
+
 #endif /* _NGX_HTTP_FCFAAS_CTX_H_INCLUDED_ */

@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_admit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_cert.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ctx.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_handler.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_headers.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_keep.h"
@@ -64,7 +65,7 @@ ngx_http_fcfaas_peer_init(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    fp = ngx_pcalloc(r->pool, sizeof(ngx_http_fcfaas_peer_t));
+    fp = ngx_http_fcfaas_ctx_peer(ctx);
     if (fp == NULL) {
         return NGX_ERROR;
     }
@@ -210,13 +211,25 @@ ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
         return NGX_OK;
     }
 
-    name = ngx_palloc(fp->ctx->request->pool, sizeof(ngx_str_t) + known->len);
-    if (name == NULL) {
-        return NGX_ERROR;
+    /* those of all tries are there then */
+
+    name = &fp->name;
+
+    if (name->len || known->len > sizeof(fp->name_data)) {
+
+        name = ngx_palloc(fp->ctx->request->pool,
+                          sizeof(ngx_str_t) + known->len);
+        if (name == NULL) {
+            return NGX_ERROR;
+        }
+
+        name->data = (u_char *) name + sizeof(ngx_str_t);
+
+    } else {
+        name->data = fp->name_data;
     }
 
     name->len = known->len;
-    name->data = (u_char *) name + sizeof(ngx_str_t);
     ngx_memcpy(name->data, known->data, known->len);
 
     pc->name = name;

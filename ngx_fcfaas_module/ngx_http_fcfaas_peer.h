@@ -7,6 +7,9 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
+/* "ip:port" */
+#define NGX_HTTP_FCFAAS_PEER_NAME  (NGX_INET6_ADDRSTRLEN + sizeof("[]:65535"))
+
 /* one of a peer's events, made when it is needed: most requests need none */
 typedef struct {
     ngx_event_t                  event;
@@ -33,6 +36,8 @@ struct ngx_http_fcfaas_peer_s {
     ngx_socket_t                 bell;          /* see _wait.c; -1: none */
     ngx_int_t                  (*process_header)(ngx_http_request_t *r);
     ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
+    ngx_str_t                    name;          /* of the first instance */
+    u_char                       name_data[NGX_HTTP_FCFAAS_PEER_NAME];
     unsigned                     unsent:1;      /* the answer said so */
     unsigned                     reinit:1;      /* something was sent once */
     unsigned                     answered:1;    /* a header has come */

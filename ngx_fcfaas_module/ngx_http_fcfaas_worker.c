@@ -1,5 +1,6 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_worker.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_ask.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ctx.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_loop.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_nodes.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
@@ -270,6 +271,7 @@ ngx_http_fcfaas_worker_stop(ngx_cycle_t *cycle)
     ngx_http_fcfaas_share_stop(w);
     ngx_http_fcfaas_loop_destroy(w->loop);
     ngx_http_fcfaas_table_done(w);
+    ngx_http_fcfaas_ctx_done(w);
     ngx_http_fcfaas_share_end(w);
     ngx_http_fcfaas_zone_leave(fmcf->shm_zone, w->stat);
 

@@ -171,3 +171,26 @@ instance("hello");
 !X-Fcfaas-Unsent
 --- response_headers_like
 Retry-After: \d+
+
+
+=== TEST 10: all that were tried have their own name
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+        add_header X-Tried $upstream_addr;
+    }
+--- unsent chomp
+draining
+--- etcd
+spec("hello");
+instance("hello");
+on_job(sub {
+    instance("hello", worker => "n1-2", port => $ENV{TEST_NGINX_AGENT2});
+});
+--- request
+GET /run/hello
+--- timeout: 8
+--- response_headers_like eval
+"X-Tried: 127\\.0\\.0\\.1:$ENV{TEST_NGINX_AGENT}\\b.*[,:]"
+. " 127\\.0\\.0\\.1:$ENV{TEST_NGINX_AGENT2}"
