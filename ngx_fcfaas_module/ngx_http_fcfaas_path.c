@@ -4,6 +4,8 @@
 static ngx_uint_t ngx_http_fcfaas_path_merges(ngx_http_request_t *r);
 static ngx_int_t ngx_http_fcfaas_path_reads(ngx_http_request_t *r,
     ngx_str_t *raw, ngx_str_t *text);
+static void ngx_http_fcfaas_path_behind(ngx_http_request_t *r,
+    ngx_str_t *args);
 static void ngx_http_fcfaas_path_escape(ngx_http_request_t *r,
     ngx_str_t *args);
 
@@ -106,13 +108,7 @@ ngx_http_fcfaas_path_reads(ngx_http_request_t *r, ngx_str_t *raw,
 void
 ngx_http_fcfaas_path_args(ngx_http_request_t *r, ngx_str_t *args)
 {
-    fcp_str_t  uri, own;
-
-    uri = ngx_http_fcfaas_path_str(&r->unparsed_uri);
-    fcp_path_args(&uri, &own);
-
-    args->data = (u_char *) own.data;
-    args->len = own.len;
+    ngx_http_fcfaas_path_behind(r, args);
 
     if (r->valid_unparsed_uri
         && r->args.len == (args->len ? args->len - 1 : 0)
@@ -123,6 +119,34 @@ ngx_http_fcfaas_path_args(ngx_http_request_t *r, ngx_str_t *args)
     }
 
     ngx_http_fcfaas_path_escape(r, args);
+}
+
+
+/* the client's own */
+static void
+ngx_http_fcfaas_path_behind(ngx_http_request_t *r, ngx_str_t *args)
+{
+    ngx_str_t  *raw;
+    fcp_str_t   uri, own;
+
+    raw = &r->unparsed_uri;
+
+    if (r->uri.data == raw->data
+        && (r->uri.len == raw->len
+            || (r->uri.len < raw->len && raw->data[r->uri.len] == '?')))
+    {
+        /* where nginx's parser has left the path, it has seen no fragment */
+
+        args->data = raw->data + r->uri.len;
+        args->len = raw->len - r->uri.len;
+        return;
+    }
+
+    uri = ngx_http_fcfaas_path_str(raw);
+    fcp_path_args(&uri, &own);
+
+    args->data = (u_char *) own.data;
+    args->len = own.len;
 }
 
 

@@ -268,6 +268,11 @@ ngx_http_fcfaas_uri_join(ngx_http_request_t *r, ngx_str_t *path,
 
     ngx_http_fcfaas_path_args(r, &args);
 
+    if (path->len + args.len == 0) {
+        ngx_str_set(uri, "/");
+        return NGX_OK;
+    }
+
     if (path->len && path->data + path->len == args.data) {
         /* they follow it where it stands */
         uri->data = path->data;

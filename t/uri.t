@@ -412,3 +412,55 @@ instance("other", worker => "n1-2");
 --- response_body eval
 ["echo /a%20b\n", "echo /instead?x=1\n", "echo /instead?x=1\n",
  "other /y%2f\n"]
+
+
+=== TEST 29: a fragment is nobody's, and a bare question mark stays
+--- raw_request eval
+[map { "GET /run/echo$_ HTTP/1.0\r\n\r\n" }
+     "/x#y", "#y", "/x?a=1#y", "?#y", "/x#y?a", "?", "/?"]
+--- response_body eval
+["GET /x\n", "GET /\n", "GET /x?a=1\n", "GET /?\n", "GET /x\n", "GET /?\n",
+ "GET /?\n"]
+
+
+=== TEST 30: arguments that were changed, behind a path that was not
+--- config
+    location ~ ^/run/(?<function_id>[^/]+) {
+        if ($arg_to) {
+            set $args $arg_to;
+        }
+        if ($arg_none) {
+            set $args "";
+        }
+        if ($args = "") {
+            set $args $http_x_args;
+        }
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- more_headers
+X-Args: from=header
+--- request eval
+["GET /run/echo/x?to=a%23b", "GET /run/echo/x?none=1", "GET /run/echo/x",
+ "GET /run/echo?none=1", "GET /run/echo", "GET /run/echo/x?same=1"]
+--- response_body eval
+["GET /x?a%23b\n", "GET /x?from=header\n", "GET /x?from=header\n",
+ "GET /?from=header\n", "GET /?from=header\n", "GET /x?same=1\n"]
+
+
+=== TEST 31: a capture that may be of nothing is no name then
+--- config
+    location ~ ^/run/(?<function_id>[^/]*) {
+        fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+    location ~ ^/may/?(?<maybe>[^/]+)? {
+        fcfaas ${maybe};
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /run/", "GET /may", "GET /run/echo/x", "GET /may/echo/x"]
+--- error_code eval
+[400, 400, 200, 200]
+--- response_body_like eval
+['"error":"bad_name"', '"error":"bad_name"', "^GET /x\$", "^GET /x\$"]
