@@ -335,7 +335,8 @@ ngx_http_fcfaas_slots_unbind(ngx_http_fcfaas_instance_t *instance,
 ngx_uint_t
 ngx_http_fcfaas_slots_any(ngx_http_fcfaas_pool_t *pool)
 {
-    return ngx_http_fcfaas_slots_next(pool, NULL) != NULL;
+    return !ngx_http_fcfaas_slots_unsure(pool)
+           && ngx_http_fcfaas_slots_free(pool) != 0;
 }
 
 

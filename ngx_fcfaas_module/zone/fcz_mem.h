@@ -197,8 +197,8 @@ void fcz_wait_tell(fcz_member_t *m, fcz_pool_t *pool);
 void fcz_slot_tell(fcz_member_t *m, fcz_slot_t *slot);
 void fcz_slot_drop(fcz_member_t *m, uint32_t ledger);
 
-/* fcz_member.c: tells what the zone does not know of this member */
-void fcz_tell(fcz_member_t *m);
+/* fcz_member.c */
+void fcz_tell_anew(fcz_member_t *m);
 unsigned fcz_settled(fcz_member_t *m);
 
 /* fcz_process.c: it stands still */
@@ -206,5 +206,14 @@ unsigned fcz_stopped(pid_t pid);
 
 #define fcz_read(p)      __atomic_load_n(p, __ATOMIC_RELAXED)
 #define fcz_write(p, v)  __atomic_store_n(p, v, __ATOMIC_RELAXED)
+
+/* tells what the zone does not know of this member: nothing, as a rule */
+static inline void
+fcz_tell(fcz_member_t *m)
+{
+    if (m->untold || m->epoch != fcz_read(&m->zone->epoch)) {
+        fcz_tell_anew(m);
+    }
+}
 
 #endif /* _FCZ_MEM_H_INCLUDED_ */

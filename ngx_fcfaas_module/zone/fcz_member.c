@@ -240,7 +240,7 @@ fcz_settled(fcz_member_t *m)
 
 
 void
-fcz_tell(fcz_member_t *m)
+fcz_tell_anew(fcz_member_t *m)
 {
     unsigned  done;
     uint32_t  epoch;
