@@ -24,6 +24,10 @@
 
 static ngx_int_t ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc,
     void *data);
+static void ngx_http_fcfaas_peer_reset(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc);
+static ngx_int_t ngx_http_fcfaas_peer_bound(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc, ngx_http_fcfaas_instance_t *instance);
 static ngx_int_t ngx_http_fcfaas_peer_name(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 static void ngx_http_fcfaas_peer_collapse(ngx_http_request_t *r);
@@ -113,25 +117,12 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_fcfaas_peer_t  *fp = data;
 
-    ngx_http_fcfaas_ctx_t       *ctx;
     ngx_http_fcfaas_waiter_t    *wt;
     ngx_http_fcfaas_instance_t  *instance;
 
-    ctx = fp->ctx;
-    wt = &ctx->waiter;
+    wt = &fp->ctx->waiter;
 
-    ngx_http_fcfaas_wait_over(fp);
-
-    fp->unsent = 0;
-    fp->answered = 0;
-
-    pc->cached = 0;
-    pc->connection = NULL;
-
-    if (fp->reinit) {
-        /* nginx then starts over with the request and its body */
-        fp->upstream->request_sent = 1;
-    }
+    ngx_http_fcfaas_peer_reset(fp, pc);
 
     if (fp->busy) {
         return ngx_http_fcfaas_wait_busy(pc);
@@ -142,7 +133,7 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
     }
 
     ngx_http_fcfaas_park_count(wt);
-    ngx_http_fcfaas_peer_collapse(ctx->request);
+    ngx_http_fcfaas_peer_collapse(fp->ctx->request);
 
     ngx_http_fcfaas_route_again(wt);
 
@@ -159,14 +150,46 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
 
     wt->turn = 0;
 
-    if (instance == NULL) {
-
-        if (ngx_http_fcfaas_slots_hopeless(wt->pool, wt)) {
-            return ngx_http_fcfaas_wait_busy(pc);
-        }
-
-        return ngx_http_fcfaas_wait(fp, pc);
+    if (instance) {
+        return ngx_http_fcfaas_peer_bound(fp, pc, instance);
     }
+
+    if (ngx_http_fcfaas_slots_hopeless(wt->pool, wt)) {
+        return ngx_http_fcfaas_wait_busy(pc);
+    }
+
+    return ngx_http_fcfaas_wait(fp, pc);
+}
+
+
+/* whatever was tried before, or waited for, is over */
+static void
+ngx_http_fcfaas_peer_reset(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc)
+{
+    ngx_http_fcfaas_wait_over(fp);
+
+    fp->unsent = 0;
+    fp->answered = 0;
+
+    pc->cached = 0;
+    pc->connection = NULL;
+
+    if (fp->reinit) {
+        /* nginx then starts over with the request and its body */
+        fp->upstream->request_sent = 1;
+    }
+}
+
+
+/* the instance that it goes to, from here until ngx_http_fcfaas_peer_free() */
+static ngx_int_t
+ngx_http_fcfaas_peer_bound(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc, ngx_http_fcfaas_instance_t *instance)
+{
+    ngx_http_fcfaas_ctx_t  *ctx;
+
+    ctx = fp->ctx;
 
     fp->instance = instance;
     fp->bound = ngx_current_msec;
@@ -177,7 +200,7 @@ ngx_http_fcfaas_peer_get(ngx_peer_connection_t *pc, void *data)
     pc->sockaddr = &instance->sockaddr.sockaddr;
     pc->socklen = instance->socklen;
 
-    wt->attempts++;
+    ctx->waiter.attempts++;
 
     if (ngx_http_fcfaas_limit_start(fp) != NGX_OK) {
         return NGX_ERROR;
