@@ -212,6 +212,31 @@ subtest 'who may what' => sub {
         'gateways see no secrets');
 };
 
+!$c->slow && subtest 'a runtime for all nodes' => sub {
+    my $deploy = 'fcfaas deploy /usr/share/doc/fcfaas-cli/examples/hello';
+    like(does('fcfaas runtime push base'), qr/^base: \w{12}\.\.\. from now on/m,
+        'is pushed');
+    like(does($deploy), qr/hello: the same code, for its runtime base is \w{12}/,
+        'the next version has it');
+    like(does('fcfaas-agent --check'), qr/base is pinned for .*which is here$/m,
+        'which the agent may see');
+    does('fcfaas runtime rm base');
+    like(does($deploy), qr/runtime base is each node's own now/, 'and no more');
+
+    # as set up before there were such keys
+    my $etcdctl = 'ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2389 '
+        . '--user root:$(cat /etc/fcfaas/etcd-root.password)';
+    does("$etcdctl role revoke-permission --prefix $_ /runtimes/")
+        for qw(agent deploy);
+    like(says('fcfaas runtime push base'), qr/permission denied/,
+        'who may not, does not');
+    does($deploy);
+    like(does('fcfaas-setup single'),
+        qr{^\s+let etcd's user deploy readwrite /runtimes/$}m,
+        'another run of fcfaas-setup sees to it');
+    does('fcfaas runtime push base && fcfaas runtime rm base');
+};
+
 # of control groups of version 2, or 1: what is set, and the most it may be
 my %limits = ('memory.max' => 1 << 30, 'memory.limit_in_bytes' => 1 << 30,
     'pids.max' => 1000, 'cpu.weight' => 10000, 'cpu.shares' => 262144);
