@@ -326,7 +326,7 @@ fcc_store_put(fcc_t *fcc, const char *path, const char *sha256, int64_t size,
 
     if (had != 0 && had < (int) fcc->conf.nstores) {
         fcc_say("not all stores have it: the same "
-                "deploy puts it there, later");
+                "command puts it there, later");
     }
 
     return had != 0 ? 0 : -1;

@@ -79,6 +79,10 @@ sub pushed {
     is($cli->ok('runtime', 'push', 'base')->{out}, 'base: unchanged, still '
         . short($first) . "...\n", 'again: unchanged');
     is($cli->json('runtime', 'push', 'base')->{state}, 'unchanged', 'as JSON');
+    unlink "$tmp/store/$first.img";
+    like($cli->ok('runtime', 'push', 'base')->{out}, qr/unchanged/, 'one that the '
+        . 'store has lost');
+    ok(has($first), 'is there again');
     is_deeply($cli->json('runtime', 'ls'), [{ name => 'base',
         sha256 => $first, size => 4096, where => [$store],
         current => JSON::PP::true, versions => [] }], 'ls');

@@ -218,7 +218,7 @@ subtest 'who may what' => sub {
         'is pushed');
     like(does($deploy), qr/hello: the same code, for its runtime base is \w{12}/,
         'the next version has it');
-    like(does('fcfaas-agent --check'), qr/base is pinned for .*which is here$/m,
+    like(says('fcfaas-agent --check'), qr/base is pinned for .*which is here$/m,
         'which the agent may see');
     does('fcfaas runtime rm base');
     like(does($deploy), qr/runtime base is each node's own now/, 'and no more');
