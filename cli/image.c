@@ -1,7 +1,7 @@
-/* The image, unless it is one already: squashfs, made by mksquashfs without root and without mounting,
- * the same bytes for the same files wherever and whenever; as vm/mkimage makes
- * it.  In a directory it is written beside where it will be, and renamed when
- * it is whole. */
+/* The image, unless it is one already: squashfs, made by mksquashfs without
+ * root and without mounting, the same bytes for the same files wherever and
+ * whenever; as vm/mkimage makes it.  In a directory it is written beside where
+ * it will be, and renamed when it is whole. */
 
 #include <errno.h>
 #include <fcntl.h>

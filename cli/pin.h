@@ -1,7 +1,7 @@
 /*
- * What a runtime is for versions to come: the key /runtimes/<name>.  Who makes a
- * version of it demands that key unchanged, so that no version is left without
- * its runtime's image (see cli/mark.h for who removes one).
+ * What a runtime is for versions to come: the key /runtimes/<name>.  Who makes
+ * a version of it demands that key unchanged, so that no version is left
+ * without its runtime's image (see cli/mark.h for who removes one).
  */
 
 #ifndef _FCC_PIN_H_INCLUDED_

@@ -290,7 +290,7 @@ const fcc_verb_t  fcc_verb_runtime = {
     "push puts the image, FILE or that in the directory \"runtimes\", where\n"
     "images of functions go.  What is deployed from then on is made with it,\n"
     "by its digest, and nodes fetch what they lack; what was deployed before\n"
-    "keeps the one that it has, also after a rollback.  ls shows them, and the\n"
-    "versions that have them.  After rm, and without any push, each node's own\n"
-    "image of that name is used.\n", fcc_runtime
+    "keeps the one that it has, also after a rollback.  ls shows them, and\n"
+    "the versions that have them.  After rm, and without any push, each\n"
+    "node's own image of that name is used.\n", fcc_runtime
 };

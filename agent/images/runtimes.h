@@ -34,8 +34,8 @@ int fca_runtimes_get(fca_runtimes_t *runtimes, const char *path,
     fca_runtime_t *out, fcf_err_t *err) fcf_must_check;
 
 /* The copy of that digest, if there is one still, whatever its file is by now:
- * its path, and its status.  It is left alone for half an hour from now; whether
- * it is what its name says is for the caller to see. */
+ * its path, and its status.  It is left alone for half an hour from now;
+ * whether it is what its name says is for the caller to see. */
 int fca_runtimes_copy(const fca_runtimes_t *runtimes, const char *sha256,
     char path[PATH_MAX], struct stat *st);
 
