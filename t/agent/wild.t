@@ -66,7 +66,7 @@ sub start {
 
 sub ask {
     my ($name, $path, %more) = @_;
-    return http_get($port{$name}, $path, timeout => 90, headers => {
+    return http_get($port{$name}, $path, timeout => PATIENCE, headers => {
         'X-Fcfaas-Function' => $name, 'X-Fcfaas-Token' => 'sesame' }, %more);
 }
 

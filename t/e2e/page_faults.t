@@ -159,7 +159,7 @@ subtest 'nodes that say nothing' => sub {
     # that holds nothing up: count those that answer meanwhile
     $p->says('a', instances => [map { { function_id => 'shop',
         worker_id => "a-$_" } } 1 .. 3]);
-    $b->wait_eval(cell('shop', 8) . " === 'a × 3'", 10, 'a, which answers');
+    $b->wait_eval(cell('shop', 8) . " === 'a × 3'", 30, 'a, which answers');
     my $r = json_decode($b->eval(<<'EOC'));
 (async () => {
     const { state } = await import('./data.js');

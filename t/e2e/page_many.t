@@ -72,10 +72,11 @@ note(sprintf 'all is shown %.1f s after it was asked for', now() - $began);
 is($browser->eval("document.querySelectorAll('#nodes-list > li').length"), 8,
     'eight nodes');
 
+# CPU time: others want the machine, too
 sub main_thread {
     my %m = map { $_->{name} => $_->{value} }
         @{ $browser->call('Performance.getMetrics')->{metrics} };
-    return $m{TaskDuration};
+    return $m{ThreadTime};
 }
 
 subtest "watched for $seconds s" => sub {

@@ -148,7 +148,7 @@ sub follow {
 # the machine ends by itself, and says this on the console
 sub ends {
     my ($vm, $words, $what) = @_;
-    my $status = $vm->{proc}->wait(60);
+    my $status = $vm->{proc}->wait(180);
 
     is($status, 0, "$what: the machine ends");
     like(slurp($vm->{console}) =~ tr/\r//dr, $words, 'its words');
