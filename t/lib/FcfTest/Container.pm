@@ -10,6 +10,9 @@ package FcfTest::Container;
 #   my ($status, $said) = $c->run('systemctl is-active nginx');  # by sh
 #   $c->reboot;
 #   $c->cut;                                     # as if its power were
+#   $c->end;
+#
+# reboot and end are tests, too: that nothing had to be killed for it.
 #
 # boot dies with "refused: " and what systemd-nspawn said, if that ends before
 # there is a systemd.  "start" then takes a FcfTest::Machine, where FCF_SYSTEMD
@@ -126,6 +129,7 @@ sub _fill {
     my ($self) = @_;
 
     FcfTest::spew("$self->{dir}/etc/hosts", "127.0.0.1 localhost\n");
+    make_path("$self->{dir}/var/log/journal");
     system('cp', $_, "$self->{dir}/root/") == 0 or die "cp $_ failed\n"
         for @{ $self->{files} // [] };
 }
@@ -144,7 +148,7 @@ sub _boot {
         (undef, $said) = $self->run('systemctl is-system-running')
             if $self->{init};
         $said =~ /^(?:running|degraded)/;
-    }, 60, 'systemd to have booted');
+    }, 120, sub { "systemd to have booted, which says $said" });
 }
 
 
@@ -163,9 +167,7 @@ sub _nspawn {
 sub reboot {
     my ($self) = @_;
 
-    $self->run('systemctl reboot');
-    FcfTest::wait_for(sub { !$self->{proc}->alive }, 60, 'its end');
-    delete $self->{init};
+    $self->_told_to('reboot');
     $self->_boot;
 }
 
@@ -175,9 +177,65 @@ sub cut {
     my ($self) = @_;
 
     kill 'KILL', $self->{init};
-    FcfTest::wait_for(sub { !$self->{proc}->alive }, 60, 'its end');
-    delete $self->{init};
+    $self->_gone('cut');
     $self->_boot;
+}
+
+
+sub _told_to {
+    my ($self, $what) = @_;
+
+    $self->_gone("systemctl $what: " . $self->_tell($what));
+    $self->_was_quick($what, $self->_journal);
+}
+
+
+# what its end is like stands in the journal behind that
+use constant TOLD => 'fcf-test: told to';
+
+sub _tell {
+    my ($self, $line) = @_;
+    my ($status, $said) = $self->run("echo '@{[TOLD]} $line' | "
+        . "systemd-cat -t fcf-test; systemctl $line");
+
+    return 'status ' . ($status >> 8) . " $said";
+}
+
+
+sub _was_quick {
+    my ($self, $what, @journal) = @_;
+    my $end = (split TOLD, join '', @journal)[-1] // '';
+    my @slow = $end =~ /systemd\[1\]: (.*(?:timed out|still around).*)/g;
+
+    Test::More::is(join("\n", @slow), '', "$what: nothing had to be killed");
+}
+
+
+# Units have 90 seconds to stop, and systemd-shutdown as many again for what was
+# in none.  What took so long is told.
+sub _gone {
+    my ($self, $why) = @_;
+
+    if (!eval { FcfTest::wait_for(sub { !$self->{proc}->alive }, 240,
+        'its end') })
+    {
+        my $waited = $@;
+        my (undef, $there) = $self->run('timeout 20 sh -c "systemctl list-jobs;'
+            . ' ps -eo pid,ppid,stat,wchan:24,cgroup,args"');
+        my @last = $self->_journal;
+        splice @last, 0, -40 if @last > 40;
+        die "$waited$why\n$there", @last;
+    }
+
+    delete $self->{init};
+}
+
+
+# of its last boot, as seen from here
+sub _journal {
+    my ($self) = @_;
+    return qx(journalctl -q --no-pager -D '$self->{dir}/var/log/journal' -b 0 \
+        -o short-monotonic 2>&1);
 }
 
 
@@ -185,11 +243,14 @@ sub cut {
 sub _child {
     my ($self) = @_;
     my $pid = $self->{proc}->pid;
-    my ($child) = split ' ', FcfTest::slurp("/proc/$pid/task/$pid/children")
-        // '';
 
-    return $child if defined $child
-        && (FcfTest::slurp("/proc/$child/comm") // '') eq "systemd\n";
+    # one that is there for a moment may be gone before it is looked at
+    for (split ' ', eval { FcfTest::slurp("/proc/$pid/task/$pid/children") }
+        // '')
+    {
+        return $_ if (eval { FcfTest::slurp("/proc/$_/comm") } // '')
+            eq "systemd\n";
+    }
     return undef;
 }
 
@@ -228,8 +289,7 @@ sub argv_of {
 sub end {
     my ($self) = @_;
 
-    $self->run('systemctl poweroff');
-    FcfTest::wait_for(sub { !$self->{proc}->alive }, 60, 'its power off');
+    $self->_told_to('poweroff');
 
     # systemd-nspawn leaves empty groups behind that no service manager has
     rmdir for map { ("$_/init.scope", $_) }

@@ -56,7 +56,7 @@ sub machine {
     $ns->run('ip', 'addr', 'add', "$address/24", 'dev', 'eth0');
     $ns->run('ip', 'link', 'set', 'eth0', 'up');
 
-    make_path("$dir/root", "$dir/upper", "$dir/work");
+    make_path("$dir/root", "$dir/upper/var/log/journal", "$dir/work");
     system('mount', '-t', 'overlay', 'overlay', '-o', "lowerdir=$self->{tree},"
         . "upperdir=$dir/upper,workdir=$dir/work", "$dir/root") == 0
         or die "no overlay\n";
@@ -98,8 +98,7 @@ sub _nspawn {
 sub end {
     my ($self) = @_;
 
-    $self->run('systemctl poweroff');
-    FcfTest::wait_for(sub { !$self->{proc}->alive }, 60, 'its power off');
+    $self->_told_to('poweroff');
     system('umount', $self->{dir});
     for my $group (map { "$_/$self->{group}" } @hierarchies) {
         rmdir for reverse sort split /\n/, qx(find $group -type d);

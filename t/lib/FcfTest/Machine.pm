@@ -135,9 +135,9 @@ sub argv_of {
 
 sub _ended {
     my ($self, $what) = @_;
+    my $said = $self->_tell("$what --no-block");
 
-    $self->run("systemctl $what --no-block");
-    FcfTest::wait_for(sub { !$self->{proc}->alive }, 300, "its $what");
+    FcfTest::wait_for(sub { !$self->{proc}->alive }, 300, "its $what: $said");
 }
 
 
@@ -146,6 +146,8 @@ sub reboot {
 
     $self->_ended('reboot');
     $self->_boot;
+    $self->_was_quick('reboot',
+        ($self->run('journalctl -q --no-pager -b -1'))[1]);
 }
 
 
