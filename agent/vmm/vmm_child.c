@@ -128,7 +128,7 @@ child_oom(void)
 static int
 child_become(fca_vmm_child_t *child)
 {
-    sigset_t  none;
+    sigset_t  ends;
 
     static char  *const empty[] = { NULL };
 
@@ -154,8 +154,11 @@ child_become(fca_vmm_child_t *child)
 
     child_oom();
 
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* process 1 of a namespace loses what it has no handler for yet; so this
+     * one waits until the VMM asks for it */
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_SETMASK, &ends, NULL);
 
     execve(child->program, (char *const *) (uintptr_t) child->argv, empty);
 

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use IO::Select;
 use IO::Socket::INET;
@@ -209,6 +210,37 @@ sub test_deaths {
     is(left(), '', 'no directory is left');
 }
 
+# that of the host's end, while the VMM is being loaded
+sub test_early_end {
+    my $late = "$dir/late-vmm";
+    my $program = abs_path($vmm);
+
+    open my $f, '>', $late or die "$late: $!";
+    # a shell would unblock signals
+    print $f "#!$^X\nopen my \$f, '>', '$dir/loading';\n"
+        . "select undef, undef, undef, 0.01 until -e '$dir/load';\n"
+        . "exec '$program', \@ARGV;\n";
+    close $f;
+    chmod 0755, $late;
+
+    my $h = start(undef, $late, '--backend', 'instant');
+    $h->order("spawn node-1-1 " . image('a.img', 'body=alpha'));
+
+    my $end = time() + DEADLINE;
+    until (-e "$dir/loading" && slurp("$state/node-1-1/pid")) {
+        die 'no VMM' if time() > $end;
+        select undef, undef, undef, 0.01;
+    }
+    my ($pid) = slurp("$state/node-1-1/pid") =~ /^(\d+)/;
+    kill 'TERM', $pid;
+    file('load', '');
+
+    until_word($h, 'node-1-1', 'gone');
+    is($h->{seen}{'node-1-1'}{exited}, 'VMM exited with code 143',
+       'a SIGTERM that comes before the VMM has a handler');
+    is(finish($h), 'closed 0', 'closed');
+}
+
 sub test_bad_kernel {
     my $h = start("$dir/no-kernel");
 
@@ -356,6 +388,7 @@ test_deaths($h);
 test_fifty($h);
 test_agent_killed($h);
 test_killed_midway();
+test_early_end();
 test_bad_kernel();
 
 is(`ip -o link | wc -l`, "1\n", 'no link is left');
