@@ -140,6 +140,7 @@ sub _boot {
     my $said = '';
 
     $self->{proc} = FcfTest::Proc->spawn($self->_nspawn);
+    $self->_outlived;
 
     FcfTest::wait_for(sub {
         $self->{init} //= $self->_child;
@@ -152,13 +153,44 @@ sub _boot {
 }
 
 
+# A test that dies kills systemd-nspawn, after a while, but not what is in it.
+sub _outlived {
+    my ($self) = @_;
+    return if $self->{seen}++;
+
+    FcfTest::at_end(sub {
+        my $init = $self->{init} // return;
+        my $groups = eval { FcfTest::slurp("/proc/$init/cgroup") } // '';
+
+        if ($groups =~ m{/$self->{group}/}) {
+            kill 'KILL', $init;
+            FcfTest::wait_for(sub { FcfTest::is_gone($init) }, 60, 'its end');
+        }
+        $self->_ungroup;
+    });
+}
+
+
+# In control groups of its own: those of another container, or what is left of
+# one that was killed, are not this one's.
+my @hierarchies = grep { -e "$_/cgroup.procs" }
+    map { "/sys/fs/cgroup$_" } '', '/unified', '/systemd';
+my $containers = 0;
+
 sub _nspawn {
     my ($self, @network) = @_;
+    my $group = $self->{group} //= "fcf-$$-" . ++$containers;
+    my @groups = map { "$_/$group" } @hierarchies;
 
-    return (name => 'nspawn', argv => ['systemd-nspawn', '--quiet', '--boot',
+    # of version 2 a group has what the one above lets it
+    return (name => 'nspawn', argv => ['sh', '-c', 'for c in memory cpu pids io; '
+        . "do for d in @hierarchies; do [ ! -e \$d/cgroup.subtree_control ] || "
+        . 'echo +$c >$d/cgroup.subtree_control; done; done 2>/dev/null; '
+        . "for d in @groups; do mkdir -p \$d && echo \$\$ >\$d/cgroup.procs; "
+        . 'done; exec "$@"', 'sh', 'systemd-nspawn', '--quiet', '--boot',
         '--directory', $self->{dir}, @network ? @network : '--private-network',
-        '--capability=all', '--bind=/dev/net/tun', '--register=no',
-        '--keep-unit', '--console=pipe']);
+        "--machine=$group", '--capability=all', '--bind=/dev/net/tun',
+        '--register=no', '--keep-unit', '--console=pipe']);
 }
 
 
@@ -290,11 +322,17 @@ sub end {
     my ($self) = @_;
 
     $self->_told_to('poweroff');
+    $self->_ungroup;
+}
 
-    # systemd-nspawn leaves empty groups behind that no service manager has
-    rmdir for map { ("$_/init.scope", $_) }
-        map { ("/sys/fs/cgroup/$_/payload", "/sys/fs/cgroup/$_/supervisor") }
-        '.', qw(unified systemd);
+
+# groups are left behind, since no service manager has them
+sub _ungroup {
+    my ($self) = @_;
+
+    for my $group (map { "$_/$self->{group}" } @hierarchies) {
+        rmdir for reverse sort split /\n/, qx(find $group -type d 2>/dev/null);
+    }
 }
 
 1;

@@ -62,8 +62,8 @@ sub machine {
         or die "no overlay\n";
     FcfTest::spew("$dir/root/etc/hostname", "$name\n");
 
-    my $c = bless { name => $name, ns => $ns, dir => "$dir/root",
-        group => "fcf-$$-$name" }, 'FcfTest::Fleet::Machine';
+    my $c = bless { name => $name, ns => $ns, dir => "$dir/root" },
+        'FcfTest::Fleet::Machine';
     $c->_boot;
     push @{ $self->{machines} }, $c;
     return $c;
@@ -77,32 +77,20 @@ package FcfTest::Fleet::Machine;
 
 our @ISA = ('FcfTest::Container');
 
-# systemd's groups of one are not those of another
-my @hierarchies = grep { -e "$_/cgroup.procs" }
-    map { "/sys/fs/cgroup$_" } '', '/unified', '/systemd';
-
-
 sub _nspawn {
     my ($self) = @_;
-    my (undef, undef, undef, $argv) = $self->SUPER::_nspawn(
-        '--network-namespace-path=/run/netns/' . $self->{ns}->name,
-        "--machine=$self->{group}");
-    my @groups = map { "$_/$self->{group}" } @hierarchies;
 
-    return (name => "nspawn-$self->{name}", argv => ['sh', '-c',
-        "for d in @groups; do mkdir -p \$d && echo \$\$ >\$d/cgroup.procs; "
-        . 'done; exec "$@"', 'sh', @$argv]);
+    return ($self->SUPER::_nspawn(
+        '--network-namespace-path=/run/netns/' . $self->{ns}->name),
+        name => "nspawn-$self->{name}");
 }
 
 
 sub end {
     my ($self) = @_;
 
-    $self->_told_to('poweroff');
+    $self->SUPER::end;
     system('umount', $self->{dir});
-    for my $group (map { "$_/$self->{group}" } @hierarchies) {
-        rmdir for reverse sort split /\n/, qx(find $group -type d);
-    }
 }
 
 1;
