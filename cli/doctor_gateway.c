@@ -7,11 +7,43 @@
 
 #define FCC_GATEWAY_MS   5000
 
+/* What is refused now, calls make known anew; what was so before may have been
+ * put right since.  fcfaas-setup waits longer than the former. */
+#define FCC_REFUSED_NOW_MS   20000
+#define FCC_REFUSED_MS       600000
+
 /* no function can be called this, so nothing is started */
 #define FCC_NO_NAME      "/-"
 
 
-/* what its workers say of etcd and Redis, if we may see that */
+static void
+fcc_gateway_certificate(fcc_doctor_t *doctor, const char *gateway,
+    json_t *refused)
+{
+    int          ours;
+    json_int_t   age_ms;
+    const char  *whose, *node, *address, *why;
+
+    if (json_unpack(refused, "{s:s, s:s, s:s, s:s, s:I}", "whose", &whose,
+                    "node", &node, "address", &address, "why", &why,
+                    "age_ms", &age_ms) != 0
+        || age_ms > FCC_REFUSED_MS)
+    {
+        return;
+    }
+
+    ours = strcmp(whose, "gateway") == 0;
+
+    fcc_find(doctor, age_ms <= FCC_REFUSED_NOW_MS ? FCC_WRONG : FCC_NOTE,
+             ours ? "gateway" : "node", ours ? gateway : node,
+             "fcfaas-setup renew there",
+             "its certificate was refused %lld s ago, by %s%s, %s: %s",
+             (long long) age_ms / 1000, ours ? "node " : "the gateway",
+             ours ? node : "", address, why);
+}
+
+
+/* what its workers say of etcd, Redis and nodes, if we may see that */
 static void
 fcc_gateway_workers(fcc_doctor_t *doctor, const char *gateway)
 {
@@ -21,6 +53,9 @@ fcc_gateway_workers(fcc_doctor_t *doctor, const char *gateway)
 
     obj = fcc_gateway_status(doctor->fcc, FCC_GATEWAY_MS);
     n = etcd = redis = 0;
+
+    fcc_gateway_certificate(doctor, gateway,
+                            json_object_get(obj, "refused_certificate"));
 
     json_array_foreach(json_object_get(obj, "workers"), i, worker) {
         n++;

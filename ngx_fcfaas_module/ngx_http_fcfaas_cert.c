@@ -2,6 +2,7 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_answer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_wait.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
 #if (NGX_SSL)
@@ -11,6 +12,8 @@
 
 static void ngx_http_fcfaas_cert_say(ngx_http_fcfaas_peer_t *fp,
     ngx_str_t *text, const char *what, const char *why);
+static void ngx_http_fcfaas_cert_keep(ngx_http_fcfaas_peer_t *fp,
+    ngx_uint_t ours, const char *why);
 static size_t ngx_http_fcfaas_cert_node(ngx_http_fcfaas_instance_t *instance);
 static const char *ngx_http_fcfaas_cert_judge(ngx_connection_t *c);
 
@@ -21,6 +24,7 @@ ngx_http_fcfaas_cert_theirs(ngx_http_fcfaas_peer_t *fp,
 {
     long               rc;
     ngx_str_t          text;
+    const char        *why;
     ngx_connection_t  *c;
 
     c = pc->connection;
@@ -35,8 +39,10 @@ ngx_http_fcfaas_cert_theirs(ngx_http_fcfaas_peer_t *fp,
         return;
     }
 
-    ngx_http_fcfaas_cert_say(fp, &text, "its certificate is refused",
-                             X509_verify_cert_error_string(rc));
+    why = X509_verify_cert_error_string(rc);
+
+    ngx_http_fcfaas_cert_keep(fp, 0, why);
+    ngx_http_fcfaas_cert_say(fp, &text, "its certificate is refused", why);
     ngx_http_fcfaas_failure_refused(fp->instance->pool, &text);
 }
 
@@ -76,10 +82,29 @@ ngx_http_fcfaas_cert_ours(ngx_http_fcfaas_peer_t *fp,
         return;
     }
 
+    ngx_http_fcfaas_cert_keep(fp, 1, why);
     ngx_http_fcfaas_cert_say(fp, &text, "it refuses this gateway's certificate",
                              why);
     ngx_http_fcfaas_answer_certificate(&fp->ctx->waiter.answer, &text);
     ngx_http_fcfaas_wait_last(fp, pc, NGX_HTTP_UPSTREAM_FT_ERROR);
+}
+
+
+void
+ngx_http_fcfaas_cert_taken(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc)
+{
+    ngx_http_fcfaas_instance_t  *instance;
+
+    if (pc->connection->ssl == NULL || pc->cached) {
+        return;
+    }
+
+    instance = fp->instance;
+
+    ngx_http_fcfaas_zone_taken(instance->function->worker->conf->shm_zone,
+                               instance->worker_id,
+                               ngx_http_fcfaas_cert_node(instance));
 }
 
 
@@ -108,6 +133,33 @@ ngx_http_fcfaas_cert_say(ngx_http_fcfaas_peer_t *fp, ngx_str_t *text,
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "fcfaas: \"%V\": %V", &fp->ctx->id, text);
+}
+
+
+/* for the status page */
+static void
+ngx_http_fcfaas_cert_keep(ngx_http_fcfaas_peer_t *fp, ngx_uint_t ours,
+    const char *why)
+{
+    ngx_http_fcfaas_worker_t    *w;
+    ngx_http_fcfaas_refused_t    refused;
+    ngx_http_fcfaas_instance_t  *instance;
+
+    instance = fp->instance;
+    w = instance->function->worker;
+
+    ngx_memzero(&refused, sizeof(ngx_http_fcfaas_refused_t));
+
+    refused.at = fcz_now();
+    refused.ours = ours;
+    (void) ngx_snprintf(refused.node, sizeof(refused.node) - 1, "%*s",
+                        ngx_http_fcfaas_cert_node(instance),
+                        instance->worker_id);
+    (void) ngx_snprintf(refused.address, sizeof(refused.address) - 1, "%V",
+                        &instance->name);
+    (void) ngx_snprintf(refused.why, sizeof(refused.why) - 1, "%s", why);
+
+    ngx_http_fcfaas_zone_refused(w->conf->shm_zone, &refused);
 }
 
 
@@ -184,6 +236,14 @@ ngx_http_fcfaas_cert_theirs(ngx_http_fcfaas_peer_t *fp,
 
 void
 ngx_http_fcfaas_cert_ours(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc)
+{
+    /* void */
+}
+
+
+void
+ngx_http_fcfaas_cert_taken(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc)
 {
     /* void */

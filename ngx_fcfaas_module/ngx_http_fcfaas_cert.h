@@ -17,4 +17,8 @@ void ngx_http_fcfaas_cert_theirs(ngx_http_fcfaas_peer_t *fp,
 void ngx_http_fcfaas_cert_ours(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
 
+/* An answer has come over "pc", so that both have taken the other's. */
+void ngx_http_fcfaas_cert_taken(ngx_http_fcfaas_peer_t *fp,
+    ngx_peer_connection_t *pc);
+
 #endif /* _NGX_HTTP_FCFAAS_CERT_H_INCLUDED_ */

@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_reply.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_cert.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_failure.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_limit.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_park.h"
@@ -128,6 +129,7 @@ ngx_http_fcfaas_reply_heard(ngx_http_fcfaas_peer_t *fp)
     }
 #endif
 
+    ngx_http_fcfaas_cert_taken(fp, &fp->upstream->peer);
     ngx_http_fcfaas_probe_heard(fp->instance);
 }
 

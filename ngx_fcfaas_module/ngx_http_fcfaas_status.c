@@ -10,6 +10,8 @@
 static ngx_int_t ngx_http_fcfaas_status_send(ngx_http_request_t *r,
     ngx_buf_t *b);
 static u_char *ngx_http_fcfaas_status_counters(u_char *p, uint64_t *totals);
+static u_char *ngx_http_fcfaas_status_refused(u_char *p,
+    ngx_http_fcfaas_refused_t *refused);
 static u_char *ngx_http_fcfaas_status_zone(u_char *p,
     ngx_http_fcfaas_main_conf_t *fmcf);
 static u_char *ngx_http_fcfaas_status_cells(u_char *p, const char *name,
@@ -53,6 +55,7 @@ ngx_http_fcfaas_status_handler(ngx_http_request_t *r)
     b->last = ngx_sprintf(b->last, "{\"parked\":%ui,\"oldest_parked_ms\":%ui",
                           all->parked, all->oldest_parked);
     b->last = ngx_http_fcfaas_status_counters(b->last, all->totals);
+    b->last = ngx_http_fcfaas_status_refused(b->last, &all->refused);
     b->last = ngx_http_fcfaas_status_zone(b->last, fmcf);
     b->last = ngx_sprintf(b->last, ",\"workers\":[");
 
@@ -123,6 +126,24 @@ ngx_http_fcfaas_status_counters(u_char *p, uint64_t *totals)
     }
 
     return ngx_sprintf(p, "}");
+}
+
+
+/* Its texts need no escapes: a name that was checked, an address, and OpenSSL's
+ * words. */
+static u_char *
+ngx_http_fcfaas_status_refused(u_char *p, ngx_http_fcfaas_refused_t *refused)
+{
+    if (refused->at == 0) {
+        return p;
+    }
+
+    return ngx_sprintf(p, ",\"refused_certificate\":{\"whose\":\"%s\","
+                       "\"node\":\"%s\",\"address\":\"%s\",\"why\":\"%s\","
+                       "\"age_ms\":%uL}",
+                       refused->ours ? "gateway" : "node", refused->node,
+                       refused->address, refused->why,
+                       fcz_now() - refused->at);
 }
 
 

@@ -411,6 +411,7 @@ ngx_http_fcfaas_worker_stats(ngx_http_fcfaas_main_conf_t *fmcf,
 
     all->n = ngx_http_fcfaas_zone_read(fmcf->shm_zone, all->stats,
                                        all->totals);
+    ngx_http_fcfaas_zone_last_refused(fmcf->shm_zone, &all->refused);
     all->parked = 0;
     all->oldest_parked = 0;
 

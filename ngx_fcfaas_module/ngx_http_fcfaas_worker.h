@@ -14,6 +14,7 @@ typedef struct {
     uint64_t                     totals[NGX_HTTP_FCFAAS_NCOUNTERS];
     ngx_uint_t                   parked;
     ngx_uint_t                   oldest_parked; /* its age, ms */
+    ngx_http_fcfaas_refused_t    refused;
     ngx_uint_t                   n;
     ngx_http_fcfaas_stat_t       stats[NGX_HTTP_FCFAAS_WORKERS_MAX];
 } ngx_http_fcfaas_stats_t;

@@ -3,10 +3,6 @@
 #include <sys/eventfd.h>
 
 
-/* how long the counters' mutex is waited for; then they are read as they are */
-#define NGX_HTTP_FCFAAS_ZONE_LOCK  100
-
-
 /* of the master, copied by each fork: the shared memory, and what cannot lie
  * in there; kept by the cycles that use it */
 typedef struct {
@@ -23,15 +19,11 @@ static ngx_int_t ngx_http_fcfaas_zone_make(ngx_shm_zone_t *shm_zone,
 static ngx_int_t ngx_http_fcfaas_zone_bells(ngx_http_fcfaas_zone_ref_t *ref);
 static void ngx_http_fcfaas_zone_cleanup(void *data);
 static void ngx_http_fcfaas_zone_free(ngx_http_fcfaas_zone_ref_t *ref);
-static ngx_http_fcfaas_zone_t *ngx_http_fcfaas_zone(ngx_shm_zone_t *shm_zone);
-static ngx_uint_t ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone,
-    int ms);
 static ngx_http_fcfaas_stat_t *ngx_http_fcfaas_zone_place(
     ngx_http_fcfaas_zone_t *zone, int ms);
 static void ngx_http_fcfaas_zone_begin(ngx_http_fcfaas_stat_t *stat);
 static ngx_uint_t ngx_http_fcfaas_zone_has(ngx_http_fcfaas_zone_t *zone,
     ngx_http_fcfaas_stat_t *stat);
-static void ngx_http_fcfaas_zone_unlock(ngx_http_fcfaas_zone_t *zone);
 static void ngx_http_fcfaas_zone_reap_locked(ngx_http_fcfaas_zone_t *zone);
 static void ngx_http_fcfaas_zone_fold_locked(ngx_http_fcfaas_zone_t *zone,
     ngx_http_fcfaas_stat_t *stat);
@@ -225,7 +217,7 @@ ngx_http_fcfaas_zone_free(ngx_http_fcfaas_zone_ref_t *ref)
 }
 
 
-static ngx_http_fcfaas_zone_t *
+ngx_http_fcfaas_zone_t *
 ngx_http_fcfaas_zone(ngx_shm_zone_t *shm_zone)
 {
     ngx_http_fcfaas_zone_ref_t  *ref;
@@ -243,15 +235,14 @@ ngx_http_fcfaas_zone_shared(ngx_shm_zone_t *shm_zone)
 }
 
 
-/* 0: it is held by one that stands still, or has no processor */
-static ngx_uint_t
+ngx_uint_t
 ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone, int ms)
 {
     return fcz_mutex_lock(&zone->lock, ms) != EBUSY;
 }
 
 
-static void
+void
 ngx_http_fcfaas_zone_unlock(ngx_http_fcfaas_zone_t *zone)
 {
     (void) pthread_mutex_unlock(&zone->lock);

@@ -13,7 +13,7 @@
 #define NGX_HTTP_FCFAAS_WORKERS_MAX  FCZ_MEMBERS_MAX
 
 /* of this struct and the rest below; FCZ_LAYOUT is the zone's own */
-#define NGX_HTTP_FCFAAS_ZONE_LAYOUT  2
+#define NGX_HTTP_FCFAAS_ZONE_LAYOUT  3
 
 #define NGX_HTTP_FCFAAS_COUNTERS(X)                                         \
     X(WARM,         "requests", "warm")                                     \
@@ -76,15 +76,36 @@ struct ngx_http_fcfaas_stat_s {
     uint64_t                     redis_reconnects;
 };
 
+#define NGX_HTTP_FCFAAS_REFUSED_WHY  96
+
+/* a certificate that one side of TLS to a node did not take */
 typedef struct {
-    pthread_mutex_t              lock;          /* of totals and entries */
+    uint64_t                     at;            /* by fcz_now(); 0: none */
+    ngx_uint_t                   ours;          /* else the node's */
+    u_char                       node[FCF_WORKER_ID_MAX + 1];
+    u_char                       address[NGX_SOCKADDR_STRLEN + 1];
+    u_char                       why[NGX_HTTP_FCFAAS_REFUSED_WHY];
+} ngx_http_fcfaas_refused_t;
+
+typedef struct {
+    pthread_mutex_t              lock;          /* of all but what is shared */
     fcz_t                       *shared;
     uint64_t                     totals[NGX_HTTP_FCFAAS_NCOUNTERS];
+    ngx_http_fcfaas_refused_t    refused;       /* the last */
     ngx_http_fcfaas_stat_t       stats[NGX_HTTP_FCFAAS_WORKERS_MAX];
 } ngx_http_fcfaas_zone_t;
 
 #define ngx_http_fcfaas_count(w, id)                                        \
     (w)->stat->counters[NGX_HTTP_FCFAAS_N_##id]++
+
+/* how long the counters' mutex is waited for; then they are read as they are */
+#define NGX_HTTP_FCFAAS_ZONE_LOCK  100
+
+/* For the files of it.  Lock: 0: it is held by one that stands still, or has no
+ * processor. */
+ngx_http_fcfaas_zone_t *ngx_http_fcfaas_zone(ngx_shm_zone_t *shm_zone);
+ngx_uint_t ngx_http_fcfaas_zone_lock(ngx_http_fcfaas_zone_t *zone, int ms);
+void ngx_http_fcfaas_zone_unlock(ngx_http_fcfaas_zone_t *zone);
 
 /* The zone of this configuration.  What nginx calls it has the layout, the
  * prefix and etcd in it: where one of these changes, the workers before keep
@@ -109,5 +130,15 @@ void ngx_http_fcfaas_zone_leave(ngx_shm_zone_t *shm_zone,
  * gone included), and returns how many were copied. */
 ngx_uint_t ngx_http_fcfaas_zone_read(ngx_shm_zone_t *shm_zone,
     ngx_http_fcfaas_stat_t *stats, uint64_t *totals);
+
+/* One more certificate, or the last of all workers; or with this node all is
+ * well.  Where another process is just at it, nothing is done: there will be
+ * more of them. */
+void ngx_http_fcfaas_zone_refused(ngx_shm_zone_t *shm_zone,
+    const ngx_http_fcfaas_refused_t *refused);
+void ngx_http_fcfaas_zone_taken(ngx_shm_zone_t *shm_zone, const u_char *node,
+    size_t len);
+void ngx_http_fcfaas_zone_last_refused(ngx_shm_zone_t *shm_zone,
+    ngx_http_fcfaas_refused_t *refused);
 
 #endif /* _NGX_HTTP_FCFAAS_ZONE_H_INCLUDED_ */

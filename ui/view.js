@@ -74,6 +74,9 @@ export function problems() {
         found.push(['warn', 'A worker counts for itself.',
             'Another stands still, or fcfaas_zone has no place for it.']);
     }
+    if (gateway.status?.refused_certificate?.age_ms < REFUSED) {
+        found.push(certificate(gateway.status.refused_certificate));
+    }
     if (!noEtcd.length && nodes.why) {
         found.push(['warn', 'The nodes are not known.', nodes.why]);
     }
@@ -85,6 +88,17 @@ export function problems() {
     found.push(...several(nodes.list.filter((n) => state.asked.get(n.node_id)?.why),
         'cannot be asked', silent));
     return found;
+}
+
+// which calls make known anew, as long as it is refused
+const REFUSED = 600000;
+
+function certificate({ whose, node, address, why, age_ms: age }) {
+    return whose === 'gateway'
+        ? ['bad', 'This gateway’s certificate is refused.',
+            `By node ${node}, ${address}, ${ago(age)} ago: ${why}.`]
+        : ['bad', `The certificate of node ${node} is refused.`,
+            `At ${address}, ${ago(age)} ago: ${why}.`];
 }
 
 // one line for each, as long as they are few

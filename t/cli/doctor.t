@@ -86,6 +86,28 @@ finds('no gateway there', 'wrong', "gateway $other",
     qr/no function can be called there: status 404/,
     doctor('--gateway', $other));
 
+# certificates
+sub gateway {
+    my ($whose, $s) = @_;
+    my $status = FcfTest::json_encode({ workers => [], refused_certificate => {
+        whose => $whose, node => 'n-1', address => '10.0.0.5:30000',
+        why => 'certificate has expired', age_ms => $s * 1000 } });
+
+    return FcfTest::Peer->start(sub { { body => $_[0] eq '/fcfaas/status'
+        ? $status : '{"error":"bad_name"}' } })->url . '/run';
+}
+
+finds('a node\'s certificate', 'note', 'node n-1', 
+    qr/^its certificate was refused 599 s ago, by the gateway, 10\.0\.0\.5:30000: /,
+    doctor('--gateway', gateway('node', 599)));
+my $gateway = gateway('gateway', 1);
+finds('a gateway\'s certificate', 'wrong', "gateway $gateway",
+    qr/was refused 1 s ago, by node n-1, .*has expired: fcfaas-setup renew/,
+    doctor('--gateway', $gateway));
+is_deeply([sort keys %{ doctor('--gateway', gateway('node', 601))->{note} }],
+    [], 'one that was refused long ago is not told');
+
+
 finds('another prefix', 'wrong', 'nodes -', qr/there is none.*fcfaas-agent/,
     doctor('--prefix', '/other'));
 

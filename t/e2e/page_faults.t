@@ -148,6 +148,28 @@ subtest 'etcd is stopped' => sub {
     well();
 };
 
+# what t/gateway/certificates.t shows of a gateway, said by it
+subtest 'certificates that are refused' => sub {
+    my $status = $g->get('/fcfaas/status')->{body};
+    my %told = (node => 'The certificate of node n-2 is refused. At '
+        . '10.0.0.5:30000, 5 s ago: certificate has expired.',
+        gateway => 'This gateway’s certificate is refused. By node n-2, '
+        . '10.0.0.5:30000, 5 s ago: certificate has expired.');
+
+    for my $age (5000, 700000) {
+        for my $whose (sort keys %told) {
+            my $said = $status =~ s/^\{/{"refused_certificate":{"whose":"$whose",
+                "node":"n-2","address":"10.0.0.5:30000","age_ms":$age,
+                "why":"certificate has expired"},/r;
+            served({ qr/location = \/fcfaas\/status \{/
+                => "location = /fcfaas/status { return 200 '$said';" });
+            $age < 600000 ? told($told{$whose}) : well();
+        }
+    }
+    served({});
+    well();
+};
+
 subtest 'nodes that say nothing' => sub {
     $p->{port}{"hung$_"} = $hung[$_]->sockport for 0 .. 2;
     $p->node("hung$_") for 0 .. 2;

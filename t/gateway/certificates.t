@@ -63,7 +63,10 @@ sub instance {
 }
 instance("mine-$_", $_, $first) for 1 .. 3;
 instance('none', 1, $last);
-$g->wait_known('instances', 4);
+instance('good', 1, $first + 1);
+$g->wait_known('instances', 5);
+my $vm = FcfTest::Nginx->start(name => 'vm', module => 0, port => $first + 1,
+    server => 'location / { return 200 "well\n"; }');
 
 sub told {
     my ($what, $r, $status, $text) = @_;
@@ -74,6 +77,23 @@ sub told {
     wait_for(sub { $g->nginx->logged(qr/\[error\].*$text/) }, 10,
         "$what: the log");
 }
+
+# the last of them, on the status page
+sub kept {
+    my ($what, %of) = @_;
+    my $kept = $g->status->{refused_certificate};
+
+    cmp_ok(delete $kept->{age_ms}, '<', 60000, "$what: age");
+    like(delete $kept->{why}, delete $of{why}, "$what: why");
+    is_deeply($kept, \%of, "$what: whose, and where");
+}
+
+ok(!exists $g->status->{refused_certificate}, 'none was refused yet');
+$g->get('/old/mine-1/x');
+kept('ours', whose => 'gateway', node => 'n-1',
+    address => "127.0.0.11:$first", why => qr/^certificate has expired$/);
+is($g->get('/gateway/good/x')->{status}, 200, 'with another all is well');
+ok(!exists $g->status->{refused_certificate}, 'and nothing is told any more');
 
 # of none of these anybody answers
 my %late = map { $_ => $g->send("/gateway/$_/x") } qw(mine-2 mine-3 none);
@@ -103,6 +123,10 @@ for my $n (2, 3) {
         . ('', '', $why{old}, 'unable to \w+.* certificate')[$n]);
 }
 
+my $n = $g->status->{refused_certificate}{node} eq 'n-2' ? 2 : 3;
+kept('theirs', whose => 'node', node => "n-$n", address => "127.0.0.1$n:$first",
+    why => qr/^(?:certificate has expired|unable to \w+.* certificate)$/);
+
 # taken by both
 $r = $late{none}->response(30);
 is("$r->{status} $r->{headers}{'x-fcfaas-error'}", '504 park_timeout',
@@ -110,5 +134,6 @@ is("$r->{status} $r->{headers}{'x-fcfaas-error'}", '504 park_timeout',
 unlike($r->{body}, qr/certificate/, 'and that is no matter of certificates');
 
 $g->stop;
+$vm->stop;
 $_->stop for values %front;
 done_testing;
