@@ -33,7 +33,7 @@ sub called {
 
     eval { wait_for(sub { ($said = says('curl -sS --max-time 9 -w "%{http_code}"'
         . " http://127.0.0.1:8080/run/$name")) =~ /200\z/ },
-        seconds(30), 'an answer') };
+        seconds(60), 'an answer') };
     like($said, qr/200\z/, $what);
 }
 

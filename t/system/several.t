@@ -76,7 +76,7 @@ sub under_load {
         path => '/run/hello', interval_ms => 10, again => 1) } @$gateways;
 
     wait_for(sub { says($_, 'curl -s -o /dev/null -w "%{http_code}" '
-        . 'http://127.0.0.1:8080/run/hello') eq '200' }, 20, "a load on $_")
+        . 'http://127.0.0.1:8080/run/hello') eq '200' }, 60, "a load on $_")
         for @$gateways;
     $does->();
     for (@$gateways) {
@@ -187,7 +187,7 @@ subtest 'a function' => sub {
     is(code("$at{$_}:8080"), '200', "is called through $_") for qw(head gw-2);
     does('head', 'fcfaas scale hello --min 8 --max 12');
     wait_for(sub { my $ps = says('head', 'fcfaas ps');
-        $ps =~ /\bnode-1\b/ && $ps =~ /\bnode-2\b/ }, 30, 'both nodes');
+        $ps =~ /\bnode-1\b/ && $ps =~ /\bnode-2\b/ }, 60, 'both nodes');
     like(says('head', 'fcfaas logs hello'), qr/GET \//, 'its output is seen');
     like(does('head', 'fcfaas-setup doctor'), qr/nothing is wrong/,
         'all is well');
@@ -271,8 +271,7 @@ subtest 'certificates are renewed' => sub {
         }
         # so that all connect anew
         does('head', 'systemctl restart fcfaas-etcd');
-        wait_for(sub { ($on{head}->run('fcfaas-setup doctor'))[0] == 0 }, 30,
-            'the doctor');
+        doctor_says_well();
         is(code("$at{$_}:8080"), '200', "$_ answers") for qw(head gw-2);
     });
     isnt(serial($_), $before{$_}, "$_ has another") for sort keys %on;
@@ -282,6 +281,44 @@ subtest 'certificates are renewed' => sub {
         qr/\Q@{[serial('head', 'etcd.pem')]}/, 'and shows it');
     is(says('node-1', 'find /etc/fcfaas -name "*.next" -o -name "*.new"'), '',
         'nothing is left of it');
+};
+
+sub doctor_says_well {
+    wait_for(sub { ($on{head}->run('fcfaas-setup doctor'))[0] == 0 }, 60,
+        'the doctor');
+}
+
+# by docs/install.md; t/system/ca.t shows each step without these services
+subtest 'another CA' => sub {
+    my ($part) = slurp(root() . '/docs/install.md')
+        =~ /^### The CA itself\n(.*?)^##/ms or die 'no such part';
+    my ($make, $steps) = $part =~ /^```\n(.*?)^```/msg;
+    my ($restart) = $part =~ /`(systemctl try-restart\s[^`]*)`/
+        or die 'no such command';
+    my $ca = '/etc/fcfaas/tls/ca.crt';
+    my $before = says('head', "sha256sum <$ca");
+
+    does('head', "set -e; umask 077; $make", 'it is made');
+    under_load('another CA', [qw(head gw-2)], sub {
+        for my $step (split /\n/, $steps) {
+            does('head', "umask 077; $step");
+            does('head', $restart =~ s/\s+/ /gr);
+            does($_, 'fcfaas-setup renew')
+                for 'head', grep { $_ ne 'head' } sort keys %on;
+            doctor_says_well();
+            is(code("$at{$_}:8080"), '200', "$_ answers") for qw(head gw-2);
+        }
+    });
+
+    my $now = says('head', "sha256sum <$ca");
+    isnt($now, $before, 'the CA is another one');
+    is(says($_, "sha256sum <$ca"), $now, "and that of $_") for sort keys %on;
+    like(says('node-1', "openssl s_client -connect 10.77.0.1:2389 -CAfile $ca "
+        . '-cert /etc/fcfaas/tls/machine.pem </dev/null 2>&1'),
+        qr/Verify return code: 0 /, 'and of etcd\'s certificate');
+    is(says($_, 'curl -s http://127.0.0.1:8080/fcfaas/status | '
+        . 'grep -o refused_certificate'), '', "$_: no certificate was refused")
+        for qw(head gw-2);
 };
 
 # how often the agent there took another token
@@ -311,8 +348,7 @@ subtest 'a node leaves' => sub {
             . q(--interactive=false <etcd-agent.password), 'another password');
         like(does('node-1', 'fcfaas-setup renew'),
             qr/restarted fcfaas-agent\.service/, 'an agent takes it');
-        wait_for(sub { ($on{head}->run('fcfaas-setup doctor'))[0] == 0 }, 30,
-            'the doctor');
+        doctor_says_well();
     });
     # nor the token
     my $old = says('head', 'cat /etc/fcfaas/token');
@@ -323,7 +359,7 @@ subtest 'a node leaves' => sub {
             my $n = says('node-1', taken());
             does('head', "cd /etc/fcfaas; $edit; systemctl reload nginx", $edit);
             does('node-1', 'fcfaas-setup renew');
-            wait_for(sub { says('node-1', taken()) > $n }, 20, 'it is taken');
+            wait_for(sub { says('node-1', taken()) > $n }, 60, 'it is taken');
             does('gw-2', 'fcfaas-setup renew');
         }
     });
@@ -340,8 +376,7 @@ subtest 'the head is rebooted' => sub {
     $on{head}->reboot;
     wait_for(sub { code('10.77.0.1:8080') eq '200' }, 60, 'an answer');
     is(code('10.77.0.2:8080'), '200', 'from the other gateway, too');
-    eval { wait_for(sub { ($on{head}->run('fcfaas-setup doctor'))[0] == 0 },
-        30, 'the doctor') };
+    eval { doctor_says_well() };
     like(does('head', 'fcfaas-setup doctor'), qr/nothing is wrong/,
         'all is well');
     is(says('head', 'systemctl --failed --no-legend --plain'), '',

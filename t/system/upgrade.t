@@ -95,7 +95,7 @@ subtest 'an upgrade' => sub {
     is(says($nginx), 'ngx_http_fcfaas_module.so', 'nginx has their module');
     # once the one before has ended
     ok(eval { wait_for(sub { says('systemctl show -P MainPID nginx.service')
-        eq says('cat /run/nginx.pid') }, 20, 'it') }, 'and systemd knows it');
+        eq says('cat /run/nginx.pid') }, 60, 'it') }, 'and systemd knows it');
     like(says('tail -n 1 /etc/nginx/snippets/fcfaas.conf'), qr/^# mine$/,
         'settings that were changed are kept');
     is(says('grep -c before /etc/fcfaas/redis.conf'), '0',

@@ -326,10 +326,12 @@ sub end {
 }
 
 
-# groups are left behind, since no service manager has them
+# What systemd-nspawn leaves behind: groups, since no service manager has them,
+# and a directory that it does not remove in memory.
 sub _ungroup {
     my ($self) = @_;
 
+    rmdir "/run/systemd/nspawn/propagate/$self->{group}";
     for my $group (map { "$_/$self->{group}" } @hierarchies) {
         rmdir for reverse sort split /\n/, qx(find $group -type d 2>/dev/null);
     }

@@ -14,8 +14,8 @@ use warnings;
 use Exporter qw(import);
 use Test::More;
 
-our @EXPORT = qw(container does says active main_pid agent_ready under_load
-    answers seconds vm_groups);
+our @EXPORT = qw(container does says active main_pid agent_ready another
+    under_load answers seconds vm_groups);
 
 my $c;
 
@@ -63,11 +63,20 @@ sub active { says("systemctl is-active $_[0]") }
 sub main_pid { says('systemctl show -P MainPID fcfaas-agent.service') }
 
 
-sub agent_ready {
-    my ($than) = @_;
-    FcfTest::wait_for(sub { active('fcfaas-agent') eq 'active'
-        && main_pid() ne ($than // '') }, seconds(30),
-        'the agent to be ready');
+sub agent_ready { another('fcfaas-agent', @_) }
+
+
+# Until the unit is active, with another process.  Both are asked at once: one
+# that was just killed may be active still, and its process none.
+sub another {
+    my ($unit, $than) = @_;
+
+    FcfTest::wait_for(sub {
+        my %is = says("systemctl show -p ActiveState -p MainPID $unit.service")
+            =~ /^(\w+)=(.*)$/mg;
+        $is{ActiveState} eq 'active' && $is{MainPID} != 0
+            && $is{MainPID} ne ($than // '');
+    }, seconds(60), "another process of $unit");
 }
 
 
@@ -83,7 +92,7 @@ sub under_load {
             body => 'x' x 999));
 
     FcfTest::wait_for(sub { says('curl -s -o /dev/null -w "%{http_code}" '
-        . 'http://127.0.0.1:8080/run/hello') eq '200' }, seconds(10), 'the load');
+        . 'http://127.0.0.1:8080/run/hello') eq '200' }, seconds(60), 'the load');
     $does->();
 
     for my $method (sort keys %loads) {
@@ -101,7 +110,7 @@ sub answers {
 
     eval { FcfTest::wait_for(sub { ($said = says('curl -sS -o /dev/null '
         . '--max-time 9 -w "%{http_code}" http://127.0.0.1:8080/run/hello'))
-        eq '200' }, 20, 'an answer') };
+        eq '200' }, seconds(60), 'an answer') };
     is($said, '200', $what);
 }
 
