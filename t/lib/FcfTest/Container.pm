@@ -287,16 +287,21 @@ sub _child {
 }
 
 
-# (status, what it said) of a line of shell in there
+# (status, what it said) of a line of shell in there; nothing there takes that
+# long
+use constant PATIENCE => 900;
+
 sub run {
     my ($self, $line) = @_;
-    my @argv = $self->argv($line);
+    my $log = FcfTest::tmpdir() . '/run.log';
 
-    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', @argv
-        or die "sh: $!";
-    my $said = do { local $/; <$out> } // '';
-    close $out;
-    return ($?, $said);
+    unlink $log;
+    my $proc = FcfTest::Proc->spawn(name => 'run', log => $log, show => 0,
+        argv => [$self->argv($line)]);
+    my $status = $proc->wait(PATIENCE)
+        // die "no end after @{[PATIENCE]} s: $line\n" . $proc->output;
+
+    return ($status, $proc->output);
 }
 
 
