@@ -206,7 +206,8 @@ subtest 'who may what' => sub {
         . ' --user gateway --pass $(cat /etc/fcfaas/redis-gateway.password)';
     like(says("$gateway config get dir"), qr/NOPERM/, 'which rule nothing');
     like(says("$gateway set other 1"), qr/NOPERM/, 'and have their keys');
-    like(says('ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2389 '
+    like(says('ETCDCTL_API=3 etcdctl --command-timeout=60s '
+        . '--endpoints http://127.0.0.1:2389 '
         . '--user gateway:$(cat /etc/fcfaas/etcd-gateway.password) '
         . 'get --prefix /secrets/'), qr/permission denied/,
         'gateways see no secrets');
