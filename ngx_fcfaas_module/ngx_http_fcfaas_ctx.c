@@ -23,6 +23,8 @@ struct ngx_http_fcfaas_ctx_room_s {
     unsigned                     peered:1;      /* peer is used */
 };
 
+const size_t  ngx_http_fcfaas_ctx_size = sizeof(ngx_http_fcfaas_ctx_room_t);
+
 
 static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
     ngx_http_request_t *r);

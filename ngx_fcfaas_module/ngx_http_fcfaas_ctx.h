@@ -8,6 +8,9 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas.h"
 
+/* bytes that one takes beside the request's pool */
+extern const size_t  ngx_http_fcfaas_ctx_size;
+
 /* The ctx of this request, also after an internal redirect has wiped the
  * module contexts; NULL: it never came to the handler. */
 ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx(ngx_http_request_t *r);

@@ -1,4 +1,5 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_memory.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_ctx.h"
 
 
 /* of a stream of HTTP/2 or 3, whose body comes whether it is read or not */
@@ -18,7 +19,8 @@ ngx_http_fcfaas_memory(ngx_http_request_t *r)
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
     hc = r->http_connection;
 
-    n = cscf->connection_pool_size + cscf->request_pool_size;
+    n = cscf->connection_pool_size + cscf->request_pool_size
+        + ngx_http_fcfaas_ctx_size;
 
     if (r->header_in) {
         n += r->header_in->end - r->header_in->start;

@@ -61,6 +61,14 @@ refused(post(), 'again a third');
 $_->close for @q;
 $g->wait_parked(0);
 
+# one without a body: nginx's pools and buffer for heads, and what is ours
+@q = $g->send('/run/hello');
+$g->wait_parked(1);
+my $held = $g->status->{workers}[0]{parked_bytes};
+cmp_ok($held, '>', 512 + 4096 + 1024 + 512, 'what is kept of it is counted');
+$_->close for @q;
+$g->wait_parked(0);
+
 # over HTTP/2
 my $file = spew(tmpdir() . '/body', $body);
 my @curl = map {
