@@ -25,7 +25,7 @@ void fca_check_note(const char *what, const char *fmt, ...)
 /* check_front.c: what is to take connections before the agent's ports */
 void fca_check_front(fca_check_t *check, const fca_conf_t *conf);
 
-/* check.c: until a callback stops the loop, or for as long as a peer may take */
+/* check.c: until a callback stops the loop, or as long as a peer may take */
 void fca_check_wait(fca_check_t *check);
 
 /* check_images.c */

@@ -188,8 +188,8 @@ fcc_describe_spec(const fcc_described_t *d)
     fcc_line("runtime", "%s", s->runtime);
 
     if (s->runtime_image.sha256[0] != '\0') {
-        fcc_line("runtime image", "sha256 %s, %" PRId64 " bytes", s->runtime_image.sha256,
-                 s->runtime_image.size);
+        fcc_line("runtime image", "sha256 %s, %" PRId64 " bytes",
+                 s->runtime_image.sha256, s->runtime_image.size);
     }
 
     fcc_line("cpu", "%d", s->cpu);

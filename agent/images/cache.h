@@ -1,10 +1,11 @@
 /*
  * Images of functions, and of runtimes that versions pin, that this node has
- * fetched from stores, by the SHA-256 that names each.  One download a digest, however many wait for it, piece by
- * piece, so that one that breaks off goes on where it was, after a restart of
- * the agent too.  What is on the disk is whole under its name, or it has
- * another; its digest is seen to before it is used for the first time in this
- * agent's life.  All that waits for the disk is done on a worker thread.
+ * fetched from stores, by the SHA-256 that names each.  One download a digest,
+ * however many wait for it, piece by piece, so that one that breaks off goes on
+ * where it was, after a restart of the agent too.  What is on the disk is whole
+ * under its name, or it has another; its digest is seen to before it is used
+ * for the first time in this agent's life.  All that waits for the disk is done
+ * on a worker thread.
  */
 
 #ifndef _FCA_CACHE_H_INCLUDED_
@@ -54,7 +55,8 @@ void fca_cache_free(fca_cache_t *cache);
 typedef void (*fca_cache_pt)(void *arg, const char *path,
     const fcf_err_t *err);
 
-/* what: read during the call.  done runs once, never before this returned, unless it is dropped. */
+/* what: read during the call.  done runs once, never before this returned,
+ * unless it is dropped. */
 fca_cache_get_t *fca_cache_get(fca_cache_t *cache, const fcf_image_t *what,
     fca_cache_pt done, void *arg, fcf_err_t *err);
 void fca_cache_drop(fca_cache_get_t *get);

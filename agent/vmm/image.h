@@ -48,8 +48,9 @@ void fca_looker_free(fca_looker_t *looker);
  * is called, or what the stores have that the spec names; else
  * <functions>/<function_id>.img; <runtimes>/<runtime>.img, or the copy of it;
  * if the spec names a digest of that too, whatever has these bytes: that one,
- * <functions>/<sha256>.img or the stores.  done runs once, from the loop, unless it is dropped before; fetching (may be NULL) at most
- * once before it. */
+ * <functions>/<sha256>.img or the stores.  done runs once, from the loop,
+ * unless it is dropped before; fetching (may be NULL) at most once before it.
+ */
 fca_image_look_t *fca_images_look(fca_looker_t *looker,
     const char *function_id, const fcf_spec_t *spec, fca_fetching_pt fetching,
     fca_images_pt done, void *arg, fcf_err_t *err);

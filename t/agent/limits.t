@@ -62,6 +62,8 @@ SKIP: {
         like(group($pid), qr{/vm-c$$-\d+\.\w+$}m, 'a VM has its own');
         unlike(group($agent->pid), qr{/vm-c$$-}, 'the agent is in none of them');
 
+        # or the next one starts it anew
+        wait_for(sub { taken("c$$") == 0 }, 20, 'its job to be done');
         $agent->stop('KILL');
         cmp_ok(scalar(groups('c')), '>', 0, 'they outlive the agent');
         $agent = started('c', settings('c', node_id => "c$$"));
