@@ -334,16 +334,6 @@ subtest 'the proxy is killed' => sub {
     agent_ready();
 };
 
-# a process in the VMs' group, which is told of an end as little as Firecracker
-sub deaf {
-    does('trap "" TERM; sleep 9999 </dev/null >/dev/null 2>&1 & '
-        . 'g=$(systemctl show -P ControlGroup fcfaas-vms.service) || exit 1; '
-        . 'for at in /sys/fs/cgroup /sys/fs/cgroup/unified '
-        . '/sys/fs/cgroup/systemd; do [ ! -d $at$g ] || { mkdir -p $at$g/deaf '
-        . '&& echo $! >$at$g/deaf/cgroup.procs && echo it is there; }; done '
-        . '| grep there', 'one that is not told of an end');
-}
-
 subtest 'a reboot' => sub {
     my $vms = says('pgrep -c fcfaas-vmm');
 

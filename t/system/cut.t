@@ -3,7 +3,8 @@
 # A machine whose power is cut while packages are installed and while
 # fcfaas-setup runs: the same command, said again, goes on; and once it serves,
 # it does so again by itself.  (What was written is there still: that of a disk
-# which lost some is not shown.)
+# which lost some is not shown.)  Its control groups are of version 2, where its
+# end waits for all that is in those of VMs.
 
 use strict;
 use warnings;
@@ -14,7 +15,8 @@ use FcfTest::Installed;
 use Test::More;
 
 my @debs = FcfTest::Packages->now;
-my $c = container(packages_of => [@debs], files => [@debs], quick => 1);
+my $c = container(packages_of => [@debs], files => [@debs], quick => 1,
+    unified => 1);
 
 my $install = 'apt-get -q -y --no-install-recommends install ./*.deb';
 my $setup = 'fcfaas-setup single --vmm=instant';
@@ -49,6 +51,13 @@ subtest 'while it serves' => sub {
     answers('a function answers');
     $c->cut;
     answers('and again');
+    is(says('systemctl --failed --no-legend --plain'), '', 'no unit failed');
+};
+
+subtest 'told to reboot' => sub {
+    deaf();
+    $c->reboot;
+    answers('a function answers');
     is(says('systemctl --failed --no-legend --plain'), '', 'no unit failed');
 };
 

@@ -24,7 +24,8 @@ package FcfTest::Container;
 #
 # packages: names of Debian's that are in it; the tree of a set of names is
 # kept in build/system, so that it is fetched once; the four used last are.
-# files: copied to /root.
+# files: copied to /root.  unified => 1: its control groups are of version 2
+# alone, though without the controllers that the host has in version 1.
 
 use strict;
 use warnings;
@@ -116,7 +117,8 @@ sub _prune {
 sub boot {
     my ($class, %opt) = @_;
     my $dir = $class->tree(@{ $opt{packages} });
-    my $self = bless { dir => $dir, files => $opt{files} }, $class;
+    my $self = bless { dir => $dir, files => $opt{files},
+        unified => $opt{unified} }, $class;
 
     $self->_fill;
     $self->_boot;
@@ -183,7 +185,8 @@ sub _nspawn {
     my @groups = map { "$_/$group" } @hierarchies;
 
     # of version 2 a group has what the one above lets it
-    return (name => 'nspawn', argv => ['sh', '-c', 'for c in memory cpu pids io; '
+    return (name => 'nspawn', env => { $self->{unified}
+        ? (SYSTEMD_NSPAWN_UNIFIED_HIERARCHY => 1) : () }, argv => ['sh', '-c', 'for c in memory cpu pids io; '
         . "do for d in @hierarchies; do [ ! -e \$d/cgroup.subtree_control ] || "
         . 'echo +$c >$d/cgroup.subtree_control; done; done 2>/dev/null; '
         . "for d in @groups; do mkdir -p \$d && echo \$\$ >\$d/cgroup.procs; "

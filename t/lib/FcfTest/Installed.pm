@@ -4,7 +4,8 @@ package FcfTest::Installed;
 # tests say of it:
 #
 #   use FcfTest::Installed;
-#   my $c = container(packages_of => [@debs], files => [...]);  # and quick => 1
+#   my $c = container(packages_of => [@debs], files => [...]);
+#       # and quick, unified: see FcfTest::Container
 #   does('systemctl restart nginx');    # a test: that it went well
 #   my $said = says('pgrep fcfaas');    # whatever it was
 
@@ -15,7 +16,7 @@ use Exporter qw(import);
 use Test::More;
 
 our @EXPORT = qw(container does says active main_pid agent_ready another
-    under_load answers seconds vm_groups);
+    under_load answers seconds vm_groups deaf);
 
 my $c;
 
@@ -26,7 +27,7 @@ sub container {
     my $begun = FcfTest::now();
 
     $c = eval { FcfTest::Container->start(files => $opt{files},
-        quick => $opt{quick}, packages => [FcfTest::Packages->needed(
+        quick => $opt{quick}, unified => $opt{unified}, packages => [FcfTest::Packages->needed(
             @{ $opt{packages_of} })]) };
     plan skip_all => "no container with systemd: $1"
         if !$c && $@ =~ /^impossible: (.*)/;
@@ -121,6 +122,16 @@ sub vm_groups {
     return says('for p in $(pgrep fcfaas-vmm); do '
         . 'g=$(grep -E ":memory:" /proc/$p/cgroup || grep ^0:: /proc/$p/cgroup);'
         . ' echo "$p ${g##*:}"; done') =~ /^(\d+) (\S+)$/mg;
+}
+
+# a process in the VMs' group, which is told of an end as little as Firecracker
+sub deaf {
+    does('trap "" TERM; sleep 9999 </dev/null >/dev/null 2>&1 & '
+        . 'g=$(systemctl show -P ControlGroup fcfaas-vms.service) || exit 1; '
+        . 'for at in /sys/fs/cgroup /sys/fs/cgroup/unified '
+        . '/sys/fs/cgroup/systemd; do [ ! -d $at$g ] || { mkdir -p $at$g/deaf '
+        . '&& echo $! >$at$g/deaf/cgroup.procs && echo it is there; }; done '
+        . '| grep there', 'one that is not told of an end');
 }
 
 1;
