@@ -5,7 +5,7 @@
 
 PROVE_FILES += t/system/install.t t/system/deb.t t/system/boot.t \
     t/system/ca.t t/system/join.t t/system/several.t t/system/upgrade.t \
-    t/system/cut.t t/system/backup.t
+    t/system/cut.t t/system/backup.t t/system/services.t
 
 .PHONY: install deb test-system
 install: targets

@@ -10,7 +10,7 @@ use FcfSetup::Conf qw(agent_conf);
 use FcfSetup::Files qw($etc $lib slurp put put_anew edit);
 use FcfSetup::Join qw(own_name);
 use FcfSetup::Ports qw(free_port must_be_free);
-use FcfSetup::Run qw(on_path run must start runs);
+use FcfSetup::Run qw(on_path run must start restart runs);
 use FcfSetup::Say qw(say_line fail did);
 
 our @EXPORT_OK = qw(agent check_vmm advertise);
@@ -56,8 +56,7 @@ listen = 127.0.0.1/m;
     my ($since) = must('systemctl', 'show', '--timestamp=unix', '-P',
         'ExecMainStartTimestamp', $unit) =~ /\@(\d+)/;
     return unless runs($unit) && (stat "$etc/agent.conf")[9] > ($since // 0);
-    must('systemctl', 'restart', $unit);
-    did("restarted $unit");
+    restart($unit, 60);
 }
 
 

@@ -16,7 +16,7 @@ use FcfSetup::Front qw(front tls_snippet $tls);
 use FcfSetup::Gateway qw(enable_site reload_nginx);
 use FcfSetup::Join qw(own_name cluster_of is_own default_address);
 use FcfSetup::Ports qw(is_free free_port must_be_free);
-use FcfSetup::Run qw(must start runs);
+use FcfSetup::Run qw(start restart runs);
 use FcfSetup::Say qw(fail wrote did);
 use FcfSetup::Sign qw(machine machines set_machine DAYS);
 use FcfSetup::Token qw(new_token read_token keep_token);
@@ -64,8 +64,7 @@ sub head_etcd {
     if (runs('fcfaas-etcd.service') && ($changed
         || is_free($cluster->{etcd} =~ s{^https://}{}r)))
     {
-        must('systemctl', 'restart', 'fcfaas-etcd.service');
-        did('restarted fcfaas-etcd.service');
+        restart('fcfaas-etcd.service', 60);
     }
 }
 

@@ -14,7 +14,7 @@ use FcfSetup::Files qw($etc);
 use FcfSetup::Front qw($tls);
 use FcfSetup::Head qw(is_head head_renew);
 use FcfSetup::Join ();
-use FcfSetup::Run qw(must runs);
+use FcfSetup::Run qw(must restart runs);
 use FcfSetup::Say qw(fail did has_written);
 use FcfSetup::Sign qw(DAYS);
 use POSIX qw(strftime);
@@ -38,12 +38,15 @@ sub renew {
 
     for my $unit (qw(nginx fcfaas-front fcfaas-agent)) {
         next unless runs("$unit.service");
+
         # an agent takes its token with a reload, other passwords and CAs when
         # it starts
-        my $how = $unit eq 'fcfaas-agent'
-            && has_written(qr/password|ca\.crt/) ? 'restart' : 'reload';
-        must('systemctl', $how, "$unit.service");
-        did("${how}ed $unit.service");
+        if ($unit eq 'fcfaas-agent' && has_written(qr/password|ca\.crt/)) {
+            restart("$unit.service", 60);
+        } else {
+            must('systemctl', 'reload', "$unit.service");
+            did("reloaded $unit.service");
+        }
     }
 }
 

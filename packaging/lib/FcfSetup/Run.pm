@@ -8,7 +8,7 @@ use warnings;
 use Exporter qw(import);
 use FcfSetup::Say qw(fail did);
 
-our @EXPORT_OK = qw(on_path run must start runs await);
+our @EXPORT_OK = qw(on_path run must start restart runs await);
 
 
 sub on_path {
@@ -47,14 +47,28 @@ sub start {
 
     return if runs($unit);
 
-    my ($ok, $said) = run('timeout', $seconds, 'systemctl', 'start', $unit);
-    if (!$ok) {
-        (undef, my $log) = run('journalctl', '-q', '-n', 20, '-o', 'cat',
-            '-u', $unit);
-        fail("$unit is not ready after $seconds s: $said\n$log");
-    }
-
+    ready($unit, 'start', $seconds);
     did("started $unit");
+}
+
+
+# so does its restart; and an agent whose etcd refuses it never says so
+sub restart {
+    my ($unit, $seconds) = @_;
+
+    ready($unit, 'restart', $seconds);
+    did("restarted $unit");
+}
+
+
+sub ready {
+    my ($unit, $verb, $seconds) = @_;
+    my ($ok, $said) = run('timeout', $seconds, 'systemctl', $verb, $unit);
+    return if $ok;
+
+    (undef, my $log) = run('journalctl', '-q', '-n', 20, '-o', 'cat',
+        '-u', $unit);
+    fail("$unit is not ready after $seconds s: $said\n$log");
 }
 
 
