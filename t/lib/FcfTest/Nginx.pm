@@ -47,12 +47,18 @@ require($INC{'FcfRun/Nginx.pm'} //= abs_path(dirname(__FILE__) . '/../../..')
 my @all;
 
 
-sub asan { FcfTest::build_dir() =~ /asan$/ && -x _asan_binary() }
+# which one is under test
+sub binary {
+    return $ENV{TEST_NGINX_BINARY} // (-x _asan_binary()
+        && FcfTest::build_dir() =~ /asan$/ ? _asan_binary() : 'nginx');
+}
+
 sub _asan_binary { FcfTest::root() . '/build/nginx-asan/nginx' }
 
-sub binary {
-    return $ENV{TEST_NGINX_BINARY} // (asan() ? _asan_binary() : 'nginx');
-}
+# it has sanitizers, and with them other sizes and times
+my $asan;
+sub asan { $asan //= `@{[binary()]} -V 2>&1` =~ /-fsanitize=address/ ? 1 : 0 }
+
 
 # the directives that load the module, '' where it is built in
 sub load_module { FcfRun::Nginx::load_modules(binary()) }
