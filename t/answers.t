@@ -8,9 +8,17 @@ use FcfSuite;
 no_root_location();
 no_shuffle();
 
+# who comes before etcd's list waits for that as long as for anything else: so
+# where the wait is short, "nobody", who is known to be none once it has come,
+# is asked for first
 our $config = <<'EOC';
     location ~ ^/run/(?<function_id>[^/]+) {
         fcfaas $function_id;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+
+    location ~ ^/short/(?<short>[^/]+) {
+        fcfaas $short;
         fcfaas_park_timeout 300ms;
         proxy_pass http://functions$fcfaas_uri;
     }
@@ -85,24 +93,26 @@ GET /run/broken
 === TEST 7: nobody takes the job
 --- etcd
 spec("hello");
---- request
-GET /run/hello
---- error_code: 503
---- response_headers
-X-Fcfaas-Error: not_taken
---- response_headers_like
-Retry-After: \d+
+--- request eval
+["GET /run/nobody", "GET /short/hello"]
+--- error_code eval
+[404, 503]
+--- response_headers eval
+["X-Fcfaas-Error: unknown_function", "X-Fcfaas-Error: not_taken"]
+--- response_headers_like eval
+["", "Retry-After: \\d+"]
 
 
 === TEST 8: somebody is at it, but not in time
 --- etcd
 spec("hello");
 etcd()->put("/functions/hello/slots/0", { worker_id => "n1-1", version => 1 });
---- request
-GET /run/hello
---- error_code: 504
---- response_headers
-X-Fcfaas-Error: park_timeout
+--- request eval
+["GET /run/nobody", "GET /short/hello"]
+--- error_code eval
+[404, 504]
+--- response_headers eval
+["X-Fcfaas-Error: unknown_function", "X-Fcfaas-Error: park_timeout"]
 
 
 === TEST 9: error_page replaces it
@@ -135,13 +145,13 @@ spec("hello");
     }
 
     location @later { return 202 "later\n"; }
---- request
-GET /run/hello
---- error_code: 202
---- response_body
-later
-
-
+    location = /nobody { fcfaas nobody; proxy_pass http://functions; }
+--- request eval
+["GET /nobody", "GET /run/hello"]
+--- error_code eval
+[404, 202]
+--- response_body_like eval
+["unknown_function", "^later\$"]
 
 
 === TEST 11: fcfaas_declared off asks for what nobody declared
@@ -154,11 +164,14 @@ later
         fcfaas_park_timeout 300ms;
         proxy_pass http://functions$fcfaas_uri;
     }
---- request
-GET /run/surprise
---- error_code: 503
---- response_headers
-X-Fcfaas-Error: not_taken
+
+    location = /nobody { fcfaas nobody; proxy_pass http://functions; }
+--- request eval
+["GET /nobody", "GET /run/surprise"]
+--- error_code eval
+[404, 503]
+--- response_headers eval
+["X-Fcfaas-Error: unknown_function", "X-Fcfaas-Error: not_taken"]
 
 
 === TEST 12: an upstream of functions, from a location without one
