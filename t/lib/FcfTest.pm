@@ -278,6 +278,11 @@ END {
         FcfTest::Netns->delete_all;
         $_->() for @at_end;
 
+        # a fork of a test that died would go on for ever, and hold the pipe
+        # open by which the suite sees its end
+        kill 'KILL', split ' ',
+            (eval { slurp("/proc/$$/task/$$/children") } // '');
+
         if (defined $tmp) {
             if ($ENV{FCF_KEEP}) {
                 Test::More::diag("kept: $tmp");
