@@ -103,8 +103,9 @@ sub curl {
 
 sub pid {
     my ($self, $name) = @_;
-    my $file = "$self->{dir}/pid/$name";
-    return -e $file && FcfTest::slurp($file) =~ /^(\d+)/ ? $1 : undef;
+    # which goes with its process
+    my $text = eval { FcfTest::slurp("$self->{dir}/pid/$name") } // '';
+    return $text =~ /^(\d+)/ ? $1 : undef;
 }
 
 sub signal {
