@@ -67,27 +67,12 @@ static int
 fcc_deploy_code(fcc_rollout_t *rollout, const fcc_source_t *source,
     fcf_err_t *err)
 {
-    size_t             i;
-    json_t            *code, *where;
-    const fcc_conf_t  *conf;
+    fcf_image_t  code;
 
-    conf = &rollout->fcc->conf;
-    code = json_pack("{s:s, s:I}", "sha256", source->sha256,
-                     "size", (json_int_t) source->size);
-    where = conf->nstores != 0 ? json_array() : NULL;
+    fcc_image_of(source, &rollout->fcc->conf, &code);
 
-    for (i = 0; i < conf->nstores; i++) {
-        (void) json_array_append_new(where, json_string(conf->stores[i]));
-    }
-
-    if (where != NULL) {
-        (void) json_object_set_new(code, "where", where);
-    }
-
-    if (code == NULL
-        || json_object_set_new(rollout->spec, "code", code) != 0)
-    {
-        return fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    if (fcc_rollout_image(rollout, "code", &code, err) != 0) {
+        return -1;
     }
 
     /* the version before is given again if nothing differs */

@@ -1,7 +1,6 @@
 /* What a deploy has to do with its runtime's image: the version is made with
  * the one that is pushed, by its digest. */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/rollout.h"
@@ -11,8 +10,6 @@
 int
 fcc_rollout_runtime(fcc_rollout_t *rollout, fcf_err_t *err)
 {
-    char        *text;
-    json_t      *image;
     fcc_pin_t   *pin = &rollout->pin;
     const char  *runtime = rollout->decoded.runtime;
 
@@ -37,13 +34,7 @@ fcc_rollout_runtime(fcc_rollout_t *rollout, fcf_err_t *err)
         return 0;
     }
 
-    text = fcf_runtime_encode(&pin->image);
-    image = text != NULL ? json_loads(text, 0, NULL) : NULL;
-    free(text);
-
-    return image != NULL
-           && json_object_set_new(rollout->spec, "runtime_image", image) == 0
-           ? 0 : fcf_err_set(err, FCF_E_NOMEM, "no memory");
+    return fcc_rollout_image(rollout, "runtime_image", &pin->image, err);
 }
 
 

@@ -195,3 +195,21 @@ fcc_image_put(fcc_t *fcc, fcc_source_t *source, fcf_err_t *err)
 
     return rc == 0 ? 0 : fcf_err_wrap(err, "the image of %s", source->given);
 }
+
+
+/* the stores fit: together they are no longer than the setting */
+void
+fcc_image_of(const fcc_source_t *source, const fcc_conf_t *conf,
+    fcf_image_t *out)
+{
+    size_t  i, len;
+
+    memset(out, 0, sizeof(fcf_image_t));
+    memcpy(out->sha256, source->sha256, sizeof(out->sha256));
+    out->size = source->size;
+
+    for (i = len = 0; i < conf->nstores && len < sizeof(out->where); i++) {
+        len += (size_t) snprintf(out->where + len, sizeof(out->where) - len,
+                                 "%s%s", i != 0 ? " " : "", conf->stores[i]);
+    }
+}

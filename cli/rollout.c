@@ -9,6 +9,7 @@
 #include "cli/rollout.h"
 #include "cli/store.h"
 #include "cli/table.h"
+#include "contract/fcf_code.h"
 
 #define FCC_OPS_MAX  64                 /* etcd takes 128 */
 
@@ -429,6 +430,17 @@ fcc_rollout_serve(fcc_rollout_t *rollout, fcf_err_t *err)
     free(text);
 
     return rc;
+}
+
+
+int
+fcc_rollout_image(fcc_rollout_t *rollout, const char *field,
+    const fcf_image_t *image, fcf_err_t *err)
+{
+    fcf_spec_put_image(&rollout->spec, field, image);
+
+    return rollout->spec != NULL ? 0
+           : fcf_err_set(err, FCF_E_NOMEM, "no memory");
 }
 
 

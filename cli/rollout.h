@@ -58,6 +58,9 @@ int fcc_rollout_create(fcc_rollout_t *rollout, const char *source, int current,
     fcf_err_t *err) fcf_must_check;
 /* The version gets its share, or becomes current; the oldest ones go. */
 int fcc_rollout_serve(fcc_rollout_t *rollout, fcf_err_t *err) fcf_must_check;
+/* rollout->spec's field is this image from then on */
+int fcc_rollout_image(fcc_rollout_t *rollout, const char *field,
+    const fcf_image_t *image, fcf_err_t *err) fcf_must_check;
 /* who does it, and when */
 void fcc_deployed_now(fcf_deployed_t *out, const char *source);
 /* deploy_runtime.c */

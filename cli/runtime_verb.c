@@ -117,33 +117,6 @@ fcc_push_print(fcc_t *fcc, const fcf_image_t *image, int changed,
 }
 
 
-/* where all of the settings' stores have it: "" is the directory */
-static int
-fcc_push_image(const fcc_t *fcc, const fcc_source_t *source, fcf_image_t *out,
-    fcf_err_t *err)
-{
-    size_t  i, len;
-
-    memset(out, 0, sizeof(fcf_image_t));
-    memcpy(out->sha256, source->sha256, sizeof(out->sha256));
-    out->size = source->size;
-
-    for (i = len = 0; i < fcc->conf.nstores; i++) {
-
-        len += (size_t) snprintf(out->where + len, sizeof(out->where) - len,
-                                 "%s%s", i != 0 ? " " : "",
-                                 fcc->conf.stores[i]);
-
-        if (len >= sizeof(out->where)) {
-            return fcf_err_set(err, FCF_E_INVALID, "store: is longer than %d "
-                               "bytes in all", FCF_WHERE_MAX);
-        }
-    }
-
-    return 0;
-}
-
-
 static int
 fcc_push_source(fcc_t *fcc, fcc_pin_t *pin, fcc_source_t *source,
     fcf_err_t *err)
@@ -151,11 +124,11 @@ fcc_push_source(fcc_t *fcc, fcc_pin_t *pin, fcc_source_t *source,
     int          changed;
     fcf_image_t  image;
 
-    if (fcc_image_put(fcc, source, err) != 0
-        || fcc_push_image(fcc, source, &image, err) != 0)
-    {
+    if (fcc_image_put(fcc, source, err) != 0) {
         return -1;
     }
+
+    fcc_image_of(source, &fcc->conf, &image);
 
     changed = pin->there.nkvs == 0
               || strcmp(pin->image.sha256, image.sha256) != 0

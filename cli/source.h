@@ -62,5 +62,9 @@ int fcc_entry_check(const fcc_source_t *source, const fcc_conf_t *conf,
  * directory of images, by its digest */
 int fcc_image_put(fcc_t *fcc, fcc_source_t *source, fcf_err_t *err)
     fcf_must_check;
+/* What it is from then on: all of the settings' stores have it; none: the
+ * directory. */
+void fcc_image_of(const fcc_source_t *source, const fcc_conf_t *conf,
+    fcf_image_t *out);
 
 #endif /* _FCC_SOURCE_H_INCLUDED_ */
