@@ -423,7 +423,11 @@ fca_runtimes_copy(const fca_runtimes_t *runtimes, const char *sha256,
 
     /* not each time: who has seen to its digest would have to again */
 
-    return time(NULL) - st->st_mtime < COPY_KEEP_S / 2
-           || utimensat(AT_FDCWD, path, NULL, 0) != 0
-           || stat(path, st) == 0 ? 0 : -1;
+    if (time(NULL) - st->st_mtime < COPY_KEEP_S / 2
+        || utimensat(AT_FDCWD, path, NULL, 0) != 0)
+    {
+        return 0;
+    }
+
+    return stat(path, st);
 }
