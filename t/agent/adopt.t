@@ -106,7 +106,7 @@ sub killed_in {
         my $seen = '';
         wait_for(sub {
             for (glob "$dir/run-a/*/record") {
-                my $text = eval { slurp($_) } // '';
+                my $text = peek($_);
                 next unless $text =~ /"function_id":"$name"/;
                 ($seen) = $text =~ /"state":"(\w+)"/;
             }
@@ -132,7 +132,7 @@ sub one_serves {
     wait_for(sub { taken('a') == 0 && !$redis->jobs }, 10, 'jobs');
     is(scalar(instances($name)), 1, 'one instance');
     is(scalar($etcd->keys("/functions/$name/slots/")), 1, 'one slot');
-    is(scalar(grep { (eval { slurp("$_/record") } // '') =~ /"$name"/ }
+    is(scalar(grep { peek("$_/record") =~ /"$name"/ }
         vm_dirs('a')), 1, 'one directory');
     kill 'KILL', vmms('a');
     nothing_left_of($name, 'a');
@@ -202,7 +202,7 @@ subtest 'killed while its key is put' => sub {
         job($name, "r-$name");
         # the agent has the slot, and knows it
         wait_for(sub { grep { /"function_id":"$name"/ && /"state":"boot"/ }
-            map { eval { slurp($_) } // '' } glob "$dir/run-a/*/record" }, 10,
+            map { peek($_) } glob "$dir/run-a/*/record" }, 10,
             'it to boot');
         $etcd->pause;
     });

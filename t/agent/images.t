@@ -365,7 +365,7 @@ sub bounded {
         'is told');
     $etcd->put('/specs/keep/versions/1', { code => $code[0] });
     # its port answers for a while still, which holds no image
-    my ($first) = grep { (eval { slurp("$_/record") } // '') =~ /many1/ }
+    my ($first) = grep { peek("$_/record") =~ /many1/ }
         vm_dirs('a');
     kill 'KILL', grep { (readlink("/proc/$_/cwd") // '') eq $first } vmms('a');
     wait_for(sub { !-e $first }, 20, 'its VM to be gone');

@@ -109,7 +109,7 @@ sub by_acpi {
 sub qemu_of {
     my ($vm) = @_;
     my ($line) = grep { /\Aqemu-system-x86_64\0-name\0\Q$vm->{id}\E\0/ }
-        map { eval { slurp($_) } // '' } glob '/proc/[0-9]*/cmdline';
+        map { peek($_) } glob '/proc/[0-9]*/cmdline';
 
     return $line // '';
 }

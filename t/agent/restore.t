@@ -44,7 +44,7 @@ sub snapshots { map { m{([^/]+)$} } glob "$store/*" }
 # it has one; others may be made meanwhile
 sub has_snapshot {
     my ($name) = @_;
-    return scalar grep { (eval { slurp($_) } // '') =~ /"\Q$name\E"/ }
+    return scalar grep { peek($_) =~ /"\Q$name\E"/ }
         glob "$store/*/meta";
 }
 

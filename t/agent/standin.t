@@ -236,7 +236,7 @@ sub have_qemu {
 # '' of one that is gone; there are others' too, which come and go
 sub of_process {
     my ($dir, $name) = @_;
-    return eval { slurp("$dir/$name") } // '';
+    return peek("$dir/$name");
 }
 
 

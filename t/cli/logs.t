@@ -74,7 +74,7 @@ for (['--since', 'soon', qr/--since soon: must be a time like 90s/],
 
 # following: the end of a VM, and another one
 my $follow = $cli->start('logs', 'talks', '-f');
-sub said { my $f = "$follow->{base}.out"; -e $f ? slurp($f) : '' }
+sub said { peek("$follow->{base}.out") }
 wait_for(sub { said() =~ /by two/ }, 20, 'what there is');
 kill 'KILL', vmms('a');
 wait_for(sub { said() =~ /^\S+ \Q$worker\E v0 stdout \| no end$/m },

@@ -31,7 +31,7 @@ sub ask {
         "node.fcfaas:$port:$at", defined $who ? ('--cert', "$tmp/$who.crt",
         '--key', "$tmp/$who.key") : (), '-m', 10, @args,
         "https://node.fcfaas:$port/");
-    my $heads = -e "$tmp/heads" ? slurp("$tmp/heads") : '';
+    my $heads = peek("$tmp/heads");
 
     return { %$r, headers => { map { /^(\S+): (.*?)\r?$/ ? (lc $1, $2) : () }
         split /\n/, $heads } };

@@ -22,7 +22,7 @@ my %masters;
 
 END { kill 'KILL', grep { !is_gone($_) } keys %masters }
 
-sub master { return (eval { slurp($file) } || 0) + 0 }
+sub master { return (peek($file) || 0) + 0 }
 
 $g->spec($_) for qw(hello cold);
 $g->warm('hello');

@@ -34,19 +34,10 @@ $g->wait_known('instances', 1);
 
 my ($worker) = $g->nginx->workers;
 my $ok = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
-my $client;
-
-sub ask {
-    my ($path, %opt) = @_;
-    my $sock = $client ? $client->sock : undef;
-
-    return $client = $g->send($path, keepalive => 1,
-        $sock ? (sock => $sock) : (), %opt);
-}
 
 # a connection to the guest that the gateway keeps
 sub kept {
-    my $q = ask('/run/hello/before');
+    my $q = $g->send_on('/run/hello/before');
     my $c = $guest->take;
 
     $c->print($ok);
@@ -61,7 +52,7 @@ sub closed_as_it_is_sent {
 
     kill 'STOP', $worker;
     wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'a stop');
-    my $q = ask($path, %opt);
+    my $q = $g->send_on($path, %opt);
     $c->close;
     kill 'CONT', $worker;
     return $q;
@@ -99,7 +90,7 @@ $_->print($ok) for @c;
 $_->response for @q;
 kill 'STOP', $worker;
 wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'a stop');
-my $q = ask('/run/hello/last', method => 'POST', body => 'x');
+my $q = $g->send_on('/run/hello/last', method => 'POST', body => 'x');
 $_->close for @c;
 kill 'CONT', $worker;
 my $c = $guest->take;
@@ -109,7 +100,7 @@ is($q->response->{status}, 200, 'and answered');
 
 # read, and then closed without a word: not again
 for my $method ('POST', 'PATCH') {
-    $q = ask('/run/hello/read', method => $method, body => 'once');
+    $q = $g->send_on('/run/hello/read', method => $method, body => 'once');
     $c->next->read(4);
     $c->close;
     is($q->response->{status}, 502, "$method that was read: 502");
@@ -137,7 +128,7 @@ $c->close;
 # read, and then aborted by a reset: not again either
 for my $method ('POST', 'PATCH') {
     $c = kept();
-    $q = ask('/run/hello/reset', method => $method, body => 'once');
+    $q = $g->send_on('/run/hello/reset', method => $method, body => 'once');
     $c->next->read(4);
     $c->reset;
     is($q->response->{status}, 502, "$method that was read, reset: 502");
@@ -152,7 +143,7 @@ my %status;
 my $seen = 0;
 
 for my $n (1 .. $rounds) {
-    $q = ask("/run/hello/$n", method => 'POST', body => "a$n");
+    $q = $g->send_on("/run/hello/$n", method => 'POST', body => "a$n");
     $c = $guest->take;
     $seen++ if $c->read(length "a$n") eq "a$n";
     $c->print($ok);

@@ -41,15 +41,6 @@ my ($worker) = $g->nginx->workers;
 my $ok = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 # one that the gateway does not keep
 my $bye = $ok =~ s/\r\n/\r\nConnection: close\r\n/r;
-my $client;
-
-sub ask {
-    my ($path, %opt) = @_;
-    my $sock = $client ? $client->sock : undef;
-
-    return $client = $g->send($path, keepalive => 1,
-        $sock ? (sock => $sock) : (), %opt);
-}
 
 # $n connections that the gateway keeps
 sub kept {
@@ -75,7 +66,7 @@ sub closed_as_it_is_sent {
 
     kill 'STOP', $worker;
     wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'a stop');
-    my $q = ask($path, %opt);
+    my $q = $g->send_on($path, %opt);
     $_->close for @$kept;
     wait_for(sub { unread() == @$kept }, 10, 'the front to close them');
     kill 'CONT', $worker;
@@ -83,7 +74,7 @@ sub closed_as_it_is_sent {
 }
 
 # the client's own connection is there before the worker is stopped
-my $q = ask('/tls/hello/first');
+my $q = $g->send_on('/tls/hello/first');
 my $c = $guest->take;
 $c->print($bye);
 is($q->response->{status}, 200, 'the first');
@@ -107,11 +98,11 @@ for my $method ('GET', 'POST', 'PATCH') {
 # read, and then closed without a word: not again
 for my $method ('POST', 'PATCH') {
     ($c) = kept(1);
-    $q = ask('/tls/hello/read', method => $method, body => 'once');
+    $q = $g->send_on('/tls/hello/read', method => $method, body => 'once');
     $c->next->read(4);
     $c->close;
     is($q->response->{status}, 502, "$method that was read: 502");
-    $q = ask('/tls/hello/next');
+    $q = $g->send_on('/tls/hello/next');
     $c = $guest->take;
     like($c->head, qr{^GET /next }, "$method that was read: not sent again");
     $c->print($bye);

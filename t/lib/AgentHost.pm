@@ -247,7 +247,7 @@ END {
         local $?;
         FcfTest::Proc->end_all;
         kill 'KILL', grep { (readlink("/proc/$_/cwd") // '') =~ m{^\Q$dir\E/}
-            || (eval { slurp("/proc/$_/cmdline") } // '')
+            || peek("/proc/$_/cmdline")
             =~ m{^[^\0]*fcfaas-proxy\0.*=\Q$dir\E/}s }
             map { m{/proc/(\d+)$} } glob '/proc/[0-9]*';
     }

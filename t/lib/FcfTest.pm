@@ -67,7 +67,7 @@ use FcfTest::Peer;
 use FcfTest::Service;
 use FcfTest::System;
 
-our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp spew
+our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp peek spew
     is_gone docs json_decode json_encode http_get http_post http_send curl tail_of);
 
 my $owner = $$;
@@ -151,6 +151,14 @@ sub slurp {
     open my $fh, '<:raw', $path or die "open $path: $!\n";
     local $/;
     return scalar <$fh> // '';
+}
+
+
+# the same, or '' where there is none: it may be gone by the time it is opened
+sub peek {
+    my ($path) = @_;
+    local $@;
+    return eval { slurp($path) } // '';
 }
 
 
@@ -280,8 +288,7 @@ END {
 
         # a fork of a test that died would go on for ever, and hold the pipe
         # open by which the suite sees its end
-        kill 'KILL', split ' ',
-            (eval { slurp("/proc/$$/task/$$/children") } // '');
+        kill 'KILL', split ' ', peek("/proc/$$/task/$$/children");
 
         if (defined $tmp) {
             if ($ENV{FCF_KEEP}) {

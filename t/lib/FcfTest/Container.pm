@@ -162,7 +162,7 @@ sub _outlived {
 
     FcfTest::at_end(sub {
         my $init = $self->{init} // return;
-        my $groups = eval { FcfTest::slurp("/proc/$init/cgroup") } // '';
+        my $groups = FcfTest::peek("/proc/$init/cgroup");
 
         if ($groups =~ m{/$self->{group}/}) {
             kill 'KILL', $init;
@@ -280,11 +280,8 @@ sub _child {
     my $pid = $self->{proc}->pid;
 
     # one that is there for a moment may be gone before it is looked at
-    for (split ' ', eval { FcfTest::slurp("/proc/$pid/task/$pid/children") }
-        // '')
-    {
-        return $_ if (eval { FcfTest::slurp("/proc/$_/comm") } // '')
-            eq "systemd\n";
+    for (split ' ', FcfTest::peek("/proc/$pid/task/$pid/children")) {
+        return $_ if FcfTest::peek("/proc/$_/comm") eq "systemd\n";
     }
     return undef;
 }

@@ -18,6 +18,7 @@ package FcfTest::Gateway;
 #   $g->port; $g->agent_port; $g->agent_port(1);
 #   $g->get('/run/hello/x', %options_of_http_get);
 #   $g->send('/run/hello');         # a FcfTest::Http that goes on
+#   $g->send_on('/run/hello');      # over the last such one's connection
 #   $g->status;                     # fcfaas_status, decoded
 #   $g->parked;                     # how many wait
 #   $g->wait_quiet;                 # until nothing is counted any more: nobody
@@ -149,6 +150,15 @@ sub get {
 sub send {
     my ($self, $path, %opt) = @_;
     return FcfTest::http_send($self->port, $path, %opt);
+}
+
+# over the connection of the last one that was sent by this, which is kept
+sub send_on {
+    my ($self, $path, %opt) = @_;
+    my $last = $self->{sent_on};
+
+    return $self->{sent_on} = $self->send($path, keepalive => 1,
+        $last ? (sock => $last->sock) : (), %opt);
 }
 
 sub status { FcfTest::json_decode($_[0]->get('/status')->{body}) }

@@ -193,7 +193,7 @@ sub workers {
     my $children = "/proc/$master/task/$master/children";
 
     return grep {
-        my $title = eval { FcfTest::slurp("/proc/$_/cmdline") } // '';
+        my $title = FcfTest::peek("/proc/$_/cmdline");
         $title =~ /worker process/ && $title !~ /shutting down/;
     } split ' ', FcfTest::slurp($children);
 }
@@ -229,7 +229,7 @@ sub expect_complaint {
 # what must not be in its logs
 sub complaints {
     my ($self) = @_;
-    my @lines = map { -e $_ ? split /\n/, FcfTest::slurp($_) : () }
+    my @lines = map { split /\n/, FcfTest::peek($_) }
         $self->error_log, "$self->{dir}/stderr.log";
 
     my @bad = grep { /\[(?:alert|emerg)\]|Sanitizer|runtime error:/ } @lines;

@@ -168,8 +168,7 @@ sub send {
 # everything it has written so far
 sub output {
     my ($self) = @_;
-    my $path = $self->{stdout} // $self->{log};
-    return -e $path ? FcfTest::slurp($path) : '';
+    return FcfTest::peek($self->{stdout} // $self->{log});
 }
 
 

@@ -67,7 +67,7 @@ sub kill {
 
 sub restart { $_[0]{proc}->send("restart\n"); return $_[0] }
 sub log     { $_[0]{proc}->log }
-sub output  { my $log = $_[0]->log; -e $log ? FcfTest::slurp($log) : '' }
+sub output  { FcfTest::peek($_[0]->log) }
 sub alive   { $_[0]{proc}->alive }
 
 sub stop {

@@ -104,7 +104,7 @@ sub curl {
 sub pid {
     my ($self, $name) = @_;
     # which goes with its process
-    my $text = eval { FcfTest::slurp("$self->{dir}/pid/$name") } // '';
+    my $text = FcfTest::peek("$self->{dir}/pid/$name");
     return $text =~ /^(\d+)/ ? $1 : undef;
 }
 
@@ -203,7 +203,7 @@ sub taps {
 sub log {
     my ($self, $name) = @_;
     my $path = "$self->{dir}/log/$name.log";
-    return -e $path ? FcfTest::slurp($path) : '';
+    return FcfTest::peek($path);
 }
 
 

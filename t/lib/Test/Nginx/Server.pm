@@ -81,7 +81,7 @@ sub _workers {
     my $master = $self->{proc}->pid;
     my $children = "/proc/$master/task/$master/children";
 
-    return split ' ', eval { FcfTest::slurp($children) } // '';
+    return split ' ', FcfTest::peek($children);
 }
 
 
@@ -122,7 +122,7 @@ sub stop {
 sub error_log_text {
     my ($self) = @_;
 
-    return join '', map { -e $_ ? FcfTest::slurp($_) : '' }
+    return join '', map { FcfTest::peek($_) }
         map { "$self->{root}/logs/$_" } 'error.log', 'stderr.log';
 }
 

@@ -75,7 +75,7 @@ sub check {
 
     if (defined(my $want = $block->tcp_query)) {
         eval { FcfTest::wait_for(sub { -e $self->{query} }, 2, 'query') };
-        my $got = -e $self->{query} ? FcfTest::slurp($self->{query}) : '';
+        my $got = FcfTest::peek($self->{query});
 
         ref $want eq 'Regexp'
             ? Test::More::like($got, $want, $block->name . ' - tcp_query')
