@@ -53,8 +53,8 @@ wait_for(sub { $g->status->{balancer}{unsent} >= 8 }, 20,
 unlink $flag;
 is(scalar(grep { $_->response(10)->{status} == 200 } @q), 5, 'all are served');
 
-my @order = map { m{GET /busy/(\d+) HTTP/1\.\d" 200} ? $1 : () }
-    split /\n/, slurp($g->agent->dir . '/logs/access.log');
+my $served = qr{GET /busy/(\d+) HTTP/1\.\d" 200};
+my @order = map { $_ =~ $served } $g->agent->served($served, 5);
 is_deeply(\@order, [1 .. 5], 'in the order in which they came');
 
 # while one request tries an instance that is in doubt

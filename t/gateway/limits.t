@@ -44,15 +44,8 @@ for my $n (1 .. 5) {
 
 $g->instance('one', concurrency => 1);
 $_->response(5) for @one;
-my @order;
-
-# nginx writes its log after the answer
-wait_for(sub {
-    @order = map { m{GET /(\d+) HTTP} ? $1 : () }
-        split /\n/, slurp($g->agent->dir . '/logs/access.log');
-    @order >= 5;
-}, 10, 'five lines in the log');
-is_deeply([@order[-5 .. -1]], [1 .. 5], 'first come, first served');
+my @order = map { m{GET /(\d+)} } $g->agent->served(qr{GET /\d+ HTTP}, 5);
+is_deeply(\@order, [1 .. 5], 'first come, first served');
 $g->stop;
 
 done_testing;

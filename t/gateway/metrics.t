@@ -23,6 +23,18 @@ sub metrics {
     return FcfTest::Prom->parse($r->{body});
 }
 
+# A request is counted once it was answered, and its overhead last: what there
+# is to be read when so many have been.
+sub counted {
+    my ($n, @of) = @_;
+    wait_for(sub {
+        my $got = $g->get('/metrics?buckets=no', timeout => 30)->{body};
+        FcfTest::Prom->parse($got)->sum(
+            'fcfaas_function_overhead_seconds_count', @of) >= $n;
+    }, 10, "$n requests to be counted");
+    return metrics(timeout => 30);
+}
+
 my $r = $g->get('/metrics');
 is($r->{headers}{'content-type'}, 'text/plain; version=0.0.4; charset=utf-8',
     'its type');
@@ -42,9 +54,9 @@ subtest 'what is counted' => sub {
     $g->spec($_) for qw(hello cold other);
     $g->instance('hello');
     $g->instance('other');
-    $g->ready('hello');
+    my $sent = $g->ready('hello');
     # one that came before its worker knew of the instance was a cold one
-    my $at = metrics();
+    my $at = counted($sent, function => 'hello');
     my $before = $at->value('fcfaas_function_requests_total',
         function => 'hello', code => '2xx', start => 'warm');
     my $waits = $at->value('fcfaas_function_wait_seconds_count',
@@ -56,7 +68,8 @@ subtest 'what is counted' => sub {
     my $q = $g->send('/run/cold');
     $g->wait_parked(1);
 
-    my $m = metrics();
+    counted(1, function => 'other');
+    my $m = counted($sent + 23, function => 'hello');
     is($m->value('fcfaas_function_requests_total', function => 'hello',
         code => '2xx', start => 'warm'), $before + 20, 'warm ones');
     is($m->value('fcfaas_function_requests_total', function => 'hello',
@@ -86,10 +99,9 @@ subtest 'what is counted' => sub {
 
     $g->instance('cold');
     is($q->response(10)->{status}, 200, 'the parked one is served');
-    wait_for(sub { metrics()->value('fcfaas_function_requests_total',
-        function => 'cold', code => '2xx', start => 'cold') }, 5,
-        'it to be counted');
-    $m = metrics();
+    $m = counted(1, function => 'cold');
+    is($m->value('fcfaas_function_requests_total', function => 'cold',
+        code => '2xx', start => 'cold'), 1, 'as a cold one');
     is($m->value('fcfaas_function_wait_seconds_count', function => 'cold'), 1,
         'its wait');
     cmp_ok($m->value('fcfaas_function_wait_seconds_sum', function => 'cold'),
@@ -117,11 +129,12 @@ subtest 'what is logged' => sub {
 };
 
 subtest 'over a reload' => sub {
-    my $before = metrics()->sum('fcfaas_function_requests_total',
-        function => 'hello', code => '2xx');
-    $g->nginx->reload;
-    $g->ready('hello');
     my $m = metrics();
+    my $before = $m->sum('fcfaas_function_requests_total',
+        function => 'hello', code => '2xx');
+    my $sent = $m->sum('fcfaas_function_overhead_seconds_count');
+    $g->nginx->reload;
+    $m = counted($sent + $g->ready('hello'));
     cmp_ok($m->sum('fcfaas_function_requests_total', function => 'hello',
         code => '2xx'), '>', $before, 'counts go on');
     is($m->series('fcfaas_worker_watch_revision'), 2,
@@ -137,12 +150,13 @@ subtest 'many functions' => sub {
     } 0 .. $n - 1);
     $g->wait_known('specs', $n + 3, 20);
     $g->wait_known('instances', $n + 3, 20);
-    my $others = metrics()->sum('fcfaas_function_requests_total',
-        function => 'other');
+    my $m = metrics();
+    my $others = $m->sum('fcfaas_function_requests_total', function => 'other');
+    my $sent = $m->sum('fcfaas_function_overhead_seconds_count');
     my @bad = grep { $_->{status} != 200 }
         map { $g->get(sprintf '/run/many%04d', $_) } 0 .. $n - 1;
     is(scalar @bad, 0, 'each is called once');
-    my $m = metrics(timeout => 30);
+    $m = counted($sent + $n);
     is($m->series('fcfaas_function_overhead_seconds_count'), 1001,
         '1000 by name, and the rest');
     my $by_name = grep { defined $m->value('fcfaas_function_requests_total',

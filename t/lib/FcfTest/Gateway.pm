@@ -30,7 +30,8 @@ package FcfTest::Gateway;
 #   $g->instance(...);              # $etcd's, on the agent's port
 #   $g->warm('hello', port => $p);  # the same, waits until it is known
 #   $g->ready('hello');             # waits until all workers serve it: asks
-#                                   # until it answered 200 twenty times
+#                                   # until it answered 200 twenty times;
+#                                   # how often it was asked
 #   $g->seen($timeout);             # until all workers have seen what is in
 #                                   # etcd; when that was
 #   FcfTest::Gateway::saved($path); # what a state file has: "specs instances"
@@ -234,13 +235,16 @@ sub warm {
 
 sub ready {
     my ($self, $function_id) = @_;
-    my $good = 0;
+    my ($good, $asked) = (0, 0);
 
     FcfTest::wait_for(sub {
+        $asked++;
         $good = $self->get("/run/$function_id")->{status} == 200
             ? $good + 1 : 0;
         $good >= 20;
     }, 10, "$function_id to be served");
+
+    return $asked;
 }
 
 

@@ -21,6 +21,9 @@ package FcfTest::Nginx;
 #                                   # may still be shutting down
 #   $nginx->workers;                # pids of the workers that accept
 #   $nginx->logged(qr/.../);        # lines of error.log that match
+#   $nginx->served(qr/.../, 5);     # lines of access.log that match, once there
+#                                   # are so many: each is written after the
+#                                   # answer was sent
 #   $nginx->stop;                   # SIGQUIT; then one ok(): nothing at alert
 #                                   # or emerg, no sanitizer report.  'TERM',
 #                                   # 'KILL' as argument
@@ -216,6 +219,20 @@ sub reload {
 sub logged {
     my ($self, $re) = @_;
     return grep { $_ =~ $re } split /\n/, FcfTest::slurp($self->error_log);
+}
+
+
+sub served {
+    my ($self, $re, $n) = @_;
+    my @lines;
+
+    FcfTest::wait_for(sub {
+        @lines = grep { $_ =~ $re }
+            split /\n/, FcfTest::peek("$self->{dir}/logs/access.log");
+        @lines >= $n;
+    }, 10, sub { "$n lines of access.log that match $re: " . @lines });
+
+    return @lines;
 }
 
 
