@@ -94,11 +94,9 @@ is_deeply($etcd->get_json('/specs/fn')->{code}{where}, [$one, $two],
     'the version says where');
 is_deeply(stores('fn'), { $one => 'has it', $two => 'has it' },
     'describe has looked');
-my $puts = () = slurp($nginx->dir . '/logs/access.log') =~ /"PUT /g;
-is($puts, 2, 'one PUT each');
+is(scalar $nginx->served(qr/"PUT /, 2), 2, 'one PUT each');
 like(deploy("$tmp/f", '--name', 'fn')->{out}, qr/unchanged/, 'again');
-$puts = () = slurp($nginx->dir . '/logs/access.log') =~ /"PUT /g;
-is($puts, 2, 'nothing is sent that is there');
+is(scalar $nginx->served(qr/"PUT /, 2), 2, 'nothing is sent that is there');
 
 # one of them has lost it: the same deploy mends that
 unlink "$tmp/two/$sha.img";
@@ -199,11 +197,10 @@ $cli->ok('rm', 'bar');
 source('many');
 $cli->ok('deploy', "$tmp/f", '--no-wait', '--name', 'many', '--memory', $_)
     for 64 .. 67;
-sub deletes { return scalar(my @all = slurp($nginx->dir . '/logs/access.log')
-    =~ /"DELETE /g) }
-my $had = deletes();
+my $many = $etcd->get_json('/specs/many')->{code}{sha256};
 $cli->ok('rm', 'many');
-is(deletes() - $had, 2, 'one DELETE for each store');
+is(scalar $nginx->served(qr/"DELETE \S*$many/, 2), 2,
+    'one DELETE for each store');
 is(images("$tmp/one"), '', 'it is gone');
 
 # a store that is away keeps it, which is told

@@ -30,12 +30,10 @@ $held = FcfTest::Http->send(sock => $held->sock, path => '/run/dead',
 wait_for(sub { $g->status->{balancer}{waited} > 0 }, 5,
     'one to wait in the balancer');
 
-my $master = $g->nginx->proc->pid;
 my ($old) = $g->nginx->workers;
 $g->nginx->reload;
 
-wait_for(sub { !grep { $_ == $old } split ' ',
-    slurp("/proc/$master/task/$master/children") }, 10,
+wait_for(sub { $g->nginx->logged(qr/worker process $old exited/) }, 10,
     'the old worker to leave');
 is($_->response(5)->{status}, 0, 'cut') for $parked, $held;
 is(scalar $g->nginx->logged(qr/worker process $old exited with code 0/), 1,

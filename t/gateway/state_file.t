@@ -169,7 +169,8 @@ subtest 'it cannot be written' => sub {
         wait_for(sub { slurp("$small/registry") ne $before }, 10,
             'it to be written');
         pass('with room it is written');
-        ok(scalar($g->nginx->logged(qr/is written again/)), 'and said');
+        wait_for(sub { $g->nginx->logged(qr/is written again/) }, 10,
+            'it to be said');
         served('nobody noticed', 3);
         $g->nginx->stop;
         1;

@@ -57,7 +57,8 @@ is($g->get('/run/warm')->{status}, 200, 'it is served');
 ok(eval { wait_for(sub { "@{[ pids() ]}" eq "@{[ sort $g->nginx->workers ]}" },
     10, 'both on the page') }, 'and is on the page before long')
     or diag($@);
-ok(scalar $g->nginx->logged(qr/has a place for this worker/), 'which is told');
+ok(eval { wait_for(sub { $g->nginx->logged(qr/has a place for this worker/) },
+    10, 'a line') }, 'which is told');
 
 $g->stop;
 done_testing;
