@@ -31,14 +31,27 @@ END { kill 'KILL', @asking if @asking }
 
 sub pids { sort map { $_->{pid} } @{ $g->status->{workers} } }
 
+# it does where it reads whether another one is dead
+sub stopped_inside {
+    my ($pid) = @_;
+
+    kill 'STOP', $pid;
+    wait_for(sub { peek("/proc/$pid/stat") =~ /\) T / }, 10, 'it to stop');
+    return 1 if grep { (readlink // '') =~ m{^/proc/\d+/stat$} }
+        glob "/proc/$pid/fd/*";
+
+    kill 'CONT', $pid;
+    return 0;
+}
+
 my $none = qr/has no place for one more worker/;
 my $tries = 0;
 
-until ($g->nginx->logged($none) || $tries == 100) {
+until ($g->nginx->logged($none) || $tries == 20) {
     my ($still, $killed) = $g->nginx->workers;
+    my $end = now() + 20;
 
-    sleep rand 0.02;
-    kill 'STOP', $still;
+    sleep rand 0.005 until stopped_inside($still) || now() > $end;
     kill 'KILL', $killed;
     wait_for(sub { my @now = $g->nginx->workers;
         @now == 2 && !grep { $_ == $killed } @now }, 20, 'another worker');
