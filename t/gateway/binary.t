@@ -27,12 +27,15 @@ sub master { return (peek($file) || 0) + 0 }
 $g->spec($_) for qw(hello cold);
 $g->warm('hello');
 
-# nginx minds USR2 only once it is nobody's child
+# nginx minds USR2 only once it is nobody's child, and starts the other one by
+# the name that it has
+my ($program) = grep { -x } map { m{/} ? $_ : do { my $name = $_;
+    map { "$_/$name" } split /:/, $ENV{PATH} } } FcfTest::Nginx::binary();
 $nginx->stop;
 $nginx->config(conf => $nginx->_conf =~ s/daemon off/daemon on/r);
 {
     local %ENV = (%ENV, FcfTest::Nginx::_sanitizers());
-    system(FcfTest::Nginx::binary(), '-p', $nginx->dir . '/', '-c',
+    system($program, '-p', $nginx->dir . '/', '-c',
         $nginx->conf_file, '-e', $nginx->error_log) == 0 or die 'nginx';
 }
 my $old = wait_for(\&master, 10, 'the pid file');
