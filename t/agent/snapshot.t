@@ -9,6 +9,7 @@ use warnings;
 use lib 't/lib';
 use FcfTest;
 use FcfTest::Standin;
+use Socket;
 use Test::More;
 
 lay_network('snapshot');
@@ -189,16 +190,26 @@ sub another_qemu {
         env => { PATH => "$dir/bin:$ENV{PATH}" }) };
     my $other = [{ iface_id => 'eth0', host_dev_name => 'tap1' }];
 
+    # reverse ARP, by which QEMU tells switches where a guest has come to
+    my $from = $ns->in(sub {
+        socket(my $s, 17, SOCK_RAW, unpack 'S', pack 'n', 0x8035)
+            or die "socket: $!";
+        return $s;
+    });
     my $vm = $clone->();
-    is(fault(load($vm, network_overrides => $other)), '204 ',
+    is(fault(load($vm, network_overrides => $other,
+        resume_vm => JSON::PP::true)), '204 ',
         'the same QEMU by another name');
+    is(guest_get('/', timeout => 20)->{status}, 200, 'a clone that answers');
+    ok(!defined recv($from, my $frame, 256, MSG_DONTWAIT),
+        'nobody is told of its template\'s MAC address');
     quit($vm);
     unlink "$dir/bin/qemu-system-x86_64";
     spew("$dir/bin/qemu-system-x86_64", "#!/bin/sh\nexec $is \"\$@\"\n");
     chmod 0755, "$dir/bin/qemu-system-x86_64";
     $vm = $clone->();
     like(fault(load($vm, network_overrides => $other)),
-        qr/of the backend qemu, \d+ bytes of \d+, this is qemu, /,
+        qr{of the backend qemu/\d, \d+ bytes of \d+, this is qemu/\d, },
         'another QEMU loads nothing of it');
     exits($vm, 1, 'and its process ends');
 }

@@ -118,6 +118,9 @@ test_refused(void)
 }
 
 
+/* what emulation needs, where the TSC is of 5 kHz */
+#define WORDS  "tsc_early_khz=5 tsc=reliable no_timer_check noreplace-smp"
+
 static void
 test_cmdline(void)
 {
@@ -127,14 +130,14 @@ test_cmdline(void)
     static const struct {
         const char  *args, *want;
     } cases[] = {
-        { "quiet", "quiet tsc_early_khz=5 tsc=reliable no_timer_check" },
-        { "", "tsc_early_khz=5 tsc=reliable no_timer_check" },
+        { "quiet", "quiet " WORDS },
+        { "", WORDS },
         { "tsc=unstable a",
-          "tsc=unstable a tsc_early_khz=5 no_timer_check" },
+          "tsc=unstable a tsc_early_khz=5 no_timer_check noreplace-smp" },
         { "xtsc=1 no_timer_check",
-          "xtsc=1 no_timer_check tsc_early_khz=5 tsc=reliable" },
-        { "a -- b c", "a tsc_early_khz=5 tsc=reliable no_timer_check -- b c" },
-        { "-- b", "tsc_early_khz=5 tsc=reliable no_timer_check -- b" }
+          "xtsc=1 no_timer_check tsc_early_khz=5 tsc=reliable noreplace-smp" },
+        { "a -- b c", "a " WORDS " -- b c" },
+        { "-- b", WORDS " -- b" }
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -144,13 +147,12 @@ test_cmdline(void)
     }
 
     got = fcv_qemu_cmdline("root=/dev/vdb -- b", "root=/dev/vda ro", 0, 5);
-    is_str(got, "root=/dev/vdb root=/dev/vda ro tsc_early_khz=5 tsc=reliable "
-           "no_timer_check -- b", "the root device's own words count");
+    is_str(got, "root=/dev/vdb root=/dev/vda ro " WORDS " -- b",
+           "the root device's own words count");
     free(got);
 
     got = fcv_qemu_cmdline("quiet", NULL, 1, 5);
-    is_str(got, "quiet tsc_early_khz=5 tsc=reliable no_timer_check "
-           "nolapic_timer", "without ACPI the PIT ticks");
+    is_str(got, "quiet " WORDS " nolapic_timer", "without ACPI the PIT ticks");
     free(got);
 }
 
@@ -240,6 +242,7 @@ test_args(void)
     ok(strstr(arg_of(&args, "-device", FCV_DRIVES_MAX),
               "bus=virtio-mmio-bus.8"), "each in its place");
     is_str(arg_of(&args, "-incoming", 0), "fd:13", "a snapshot");
+    ok(arg_of(&args, "-kernel", 0) == NULL, "which brings its kernel");
     fcv_args_free(&args);
 
     model.nics[0].fd = -1;

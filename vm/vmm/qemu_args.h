@@ -8,6 +8,9 @@
 #define FCV_QEMU_BINARY    "qemu-system-x86_64"
 #define FCV_QEMU_ARGS_MAX  160
 
+/* counts up with each change that a guest saved before does not go on with */
+#define FCV_QEMU_MACHINE  2
+
 /* the trace event that tells the reset by i8042 from a triple fault */
 #define FCV_QEMU_TRACE     "pckbd_kbd_write_command"
 

@@ -31,7 +31,8 @@
                     "{\"fdname\":\"memory\"}}\n"
 
 
-/* QEMU's program, as execvp() finds it: its stream is for no other. */
+/* QEMU's program, as execvp() finds it, and the machine that it is told to be:
+ * its stream is for no other. */
 
 const char *
 fcv_qemu_identity(void)
@@ -43,7 +44,7 @@ fcv_qemu_identity(void)
 
     static char  identity[96];
 
-    snprintf(identity, sizeof(identity), "qemu");
+    snprintf(identity, sizeof(identity), "qemu/%d", FCV_QEMU_MACHINE);
     dir = getenv("PATH");
 
     for (dir = dir ? dir : "/bin:/usr/bin"; ; dir += n + 1) {
@@ -51,7 +52,8 @@ fcv_qemu_identity(void)
         snprintf(path, sizeof(path), "%.*s/" FCV_QEMU_BINARY, n, dir);
 
         if (stat(path, &st) == 0) {
-            snprintf(identity, sizeof(identity), "qemu, %lld bytes of %lld",
+            snprintf(identity, sizeof(identity),
+                     "qemu/%d, %lld bytes of %lld", FCV_QEMU_MACHINE,
                      (long long) st.st_size, (long long) st.st_mtime);
             break;
         }
