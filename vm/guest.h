@@ -27,7 +27,9 @@
  *   {"op":"stop","timeout_ms":5000}    SIGTERM to the function, SIGKILL after
  *                                      timeout_ms, then the machine ends
  *   {"op":"logs"}                      stream the function's output from the
- *                                      oldest kept byte on
+ *                                      oldest kept byte on; asked once the
+ *                                      function's port was reached, which init
+ *                                      then looks at no more
  *   {"op":"time","ms":…}               set the clock
  *   {"op":"seed","data":"<base64>"}    mix into the random pool
  *   {"op":"snapshot"}                  the guest is about to be paused, and a

@@ -84,6 +84,10 @@ test_open(void)
     is_int(fcv_watch_judge(&watch, &open, 1500, words, sizeof(words)),
            FCV_WATCH_QUIET, "open");
     is_int(fcv_watch_wait(&watch, 1500), -1, "nobody looks any more");
+
+    fcv_watch_start(&watch, 80, 1000);
+    fcv_watch_end(&watch);
+    is_int(fcv_watch_wait(&watch, 9000), -1, "nor once it was reached");
 }
 
 

@@ -86,11 +86,13 @@ move(fcv_clone_t *clone, fcf_err_t *err)
         conf->hostname = clone->hostname;
     }
 
-    if (fcv_net_up(conf, err) < 0 || fcv_etc_write(conf, err) < 0) {
+    if (fcv_net_move(conf, err) < 0
+        || fcv_control_move(clone->control, conf->address, err) < 0)
+    {
         return -1;
     }
 
-    return fcv_control_move(clone->control, conf->address, err);
+    return fcv_etc_rename(conf, err);
 }
 
 

@@ -204,6 +204,7 @@ dispatch(fcv_control_t *control, fcv_conn_t *conn, const json_t *request,
     }
 
     if (strcmp(op, "logs") == 0) {
+        control->followed = 1;
         conn->logs = 1;
         conn->pos = 0;
         return 0;
@@ -439,6 +440,18 @@ fcv_control_done(fcv_control_t *control, int reseeds,
 }
 
 
+/* Its address is gone: nothing is to be sent over and over from there. */
+
+static void
+conn_reset(fcv_conn_t *conn)
+{
+    struct linger  none = { 1, 0 };
+
+    (void) setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    conn_close(conn);
+}
+
+
 int
 fcv_control_move(fcv_control_t *control, struct in_addr address,
     fcf_err_t *err)
@@ -447,7 +460,7 @@ fcv_control_move(fcv_control_t *control, struct in_addr address,
 
     for (i = 0; i < FCV_CONTROL_CONNS; i++) {
         if (control->conns[i].fd >= 0) {
-            conn_close(&control->conns[i]);
+            conn_reset(&control->conns[i]);
         }
     }
 

@@ -42,6 +42,7 @@ typedef struct {
     const fcv_output_t  *output;
     fcv_control_pt       handler;
     void                *arg;
+    int                  followed;      /* somebody has asked for the logs */
     fcv_conn_t           conns[FCV_CONTROL_CONNS];
 } fcv_control_t;
 

@@ -6,6 +6,8 @@
 #include "vm/init/etc.h"
 #include "vm/init/mounts.h"
 
+typedef int (*write_pt)(const char *path, const char *text, fcf_err_t *err);
+
 
 /* a runtime's own may be a link to a file that is made elsewhere */
 
@@ -43,29 +45,43 @@ write_resolv(const fcv_config_t *conf, fcf_err_t *err)
 }
 
 
-int
-fcv_etc_write(const fcv_config_t *conf, fcf_err_t *err)
+static int
+write_name(const fcv_config_t *conf, write_pt write_text, fcf_err_t *err)
 {
     char  text[256];
 
+    snprintf(text, sizeof(text), "127.0.0.1 localhost\n127.0.1.1 %s\n",
+             conf->hostname);
+
+    if (write_text("/etc/hosts", text, err) < 0) {
+        return -1;
+    }
+
+    snprintf(text, sizeof(text), "%s\n", conf->hostname);
+
+    return write_text("/etc/hostname", text, err);
+}
+
+
+int
+fcv_etc_write(const fcv_config_t *conf, fcf_err_t *err)
+{
     /* a container image may have none */
 
     if (mkdir("/etc", 0755) < 0 && errno != EEXIST) {
         return fcf_err_sys(err, errno, "mkdir /etc");
     }
 
-    snprintf(text, sizeof(text), "127.0.0.1 localhost\n127.0.1.1 %s\n",
-             conf->hostname);
-
-    if (write_new("/etc/hosts", text, err) < 0) {
-        return -1;
-    }
-
-    snprintf(text, sizeof(text), "%s\n", conf->hostname);
-
-    if (write_new("/etc/hostname", text, err) < 0) {
+    if (write_name(conf, write_new, err) < 0) {
         return -1;
     }
 
     return write_resolv(conf, err);
+}
+
+
+int
+fcv_etc_rename(const fcv_config_t *conf, fcf_err_t *err)
+{
+    return write_name(conf, fcv_write_file, err);
 }

@@ -138,6 +138,13 @@ fcv_watch_start(fcv_watch_t *watch, int port, int64_t now_ms)
 }
 
 
+void
+fcv_watch_end(fcv_watch_t *watch)
+{
+    watch->next_ms = -1;
+}
+
+
 int
 fcv_watch_wait(const fcv_watch_t *watch, int64_t now_ms)
 {

@@ -37,6 +37,7 @@ typedef enum {
 } fcv_watch_e;
 
 void fcv_watch_start(fcv_watch_t *watch, int port, int64_t now_ms);
+void fcv_watch_end(fcv_watch_t *watch);
 /* until the next look, as poll(2) wants it */
 int fcv_watch_wait(const fcv_watch_t *watch, int64_t now_ms);
 /* After a look that was due; words is of size bytes. */

@@ -262,7 +262,8 @@ say_output(const guest_t *guest)
 }
 
 
-/* Connections are looked for until the port is open; nothing is done after. */
+/* Listeners are looked for until the port is open, or the host, which follows
+ * whom it has reached, knows more; nothing is done after. */
 
 static void
 watch_port(guest_t *guest)
@@ -272,6 +273,10 @@ watch_port(guest_t *guest)
     fcv_listen_t  seen;
 
     now = fcv_now_ms();
+
+    if (guest->control.followed) {
+        fcv_watch_end(&guest->watch);
+    }
 
     if (guest->life.state != FCV_LIFE_RUNNING
         || fcv_watch_wait(&guest->watch, now) != 0)

@@ -11,6 +11,8 @@
 
 #define DEVICE  "eth0"
 
+typedef int (*set_pt)(int fd, const fcv_config_t *conf, fcf_err_t *err);
+
 
 static void
 set_name(struct ifreq *ifr, const char *name)
@@ -189,8 +191,19 @@ set_mtu(int fd, const fcv_config_t *conf, fcf_err_t *err)
 }
 
 
-int
-fcv_net_up(const fcv_config_t *conf, fcf_err_t *err)
+static int
+bring_all_up(int fd, const fcv_config_t *conf, fcf_err_t *err)
+{
+    if (bring_up(fd, "lo", err) < 0 || set_up_device(fd, conf, err) < 0) {
+        return -1;
+    }
+
+    return set_mtu(fd, conf, err);
+}
+
+
+static int
+with_name_and_socket(const fcv_config_t *conf, set_pt set, fcf_err_t *err)
 {
     int  fd, rc;
 
@@ -198,28 +211,33 @@ fcv_net_up(const fcv_config_t *conf, fcf_err_t *err)
         return fcf_err_sys(err, errno, "hostname");
     }
 
+    fd = socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return fcf_err_sys(err, errno, "socket");
+    }
+
+    rc = set(fd, conf, err);
+    close(fd);
+
+    return rc;
+}
+
+
+int
+fcv_net_up(const fcv_config_t *conf, fcf_err_t *err)
+{
     if (fcv_write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0",
                        err) < 0)
     {
         return -1;
     }
 
-    fd = socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return fcf_err_sys(err, errno, "socket");
-    }
+    return with_name_and_socket(conf, bring_all_up, err);
+}
 
-    rc = bring_up(fd, "lo", err);
 
-    if (rc == 0) {
-        rc = set_up_device(fd, conf, err);
-    }
-
-    if (rc == 0) {
-        rc = set_mtu(fd, conf, err);
-    }
-
-    close(fd);
-
-    return rc;
+int
+fcv_net_move(const fcv_config_t *conf, fcf_err_t *err)
+{
+    return with_name_and_socket(conf, set_up_device, err);
 }

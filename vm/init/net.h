@@ -8,5 +8,7 @@
 /* Also sets the host name and lets any user bind any port.  What the kernel
  * did by its ip= argument is not done again. */
 int fcv_net_up(const fcv_config_t *conf, fcf_err_t *err) fcf_must_check;
+/* after that: another host name, MAC address and address */
+int fcv_net_move(const fcv_config_t *conf, fcf_err_t *err) fcf_must_check;
 
 #endif /* _FCV_NET_H_INCLUDED_ */
