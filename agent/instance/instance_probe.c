@@ -2,7 +2,8 @@
  * over; nothing is sent.  A lost SYN would cost a second, so that a try ends
  * after a while and the next begins; and in one start of a hundred the first is
  * lost, its TAP having been opened a moment ago, so that the first while is
- * short, and each other one twice as long as that before. */
+ * short, and each other one twice as long as that before.  A clone is looked at
+ * while it still takes its address: some of its first whiles are short. */
 
 #include <errno.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "agent/instance/instance_int.h"
 
 #define FCA_PROBE_FIRST_MS  5
+#define FCA_PROBE_CLONE     8           /* so many of a clone's are short */
 #define FCA_PROBE_MAX_MS    500
 #define FCA_PROBE_AGAIN_MS  3           /* after a refusal */
 #define FCA_PROBE_SLOW_MS   20          /* after many of them */
@@ -82,6 +84,22 @@ fca_probe_io(void *arg, unsigned events)
     fca_instance_event(inst, FCA_E_ACCEPTED, NULL);
 }
 
+static void
+fca_probe_wait_longer(fca_instance_t *inst)
+{
+    fca_probe_t  *probe = &inst->probe;
+
+    if (inst->state == FCA_S_RESTORED && probe->silent < FCA_PROBE_CLONE) {
+        return;
+    }
+
+    probe->patience *= 2;
+
+    if (probe->patience > FCA_PROBE_MAX_MS) {
+        probe->patience = FCA_PROBE_MAX_MS;
+    }
+}
+
 /* also the end of a try that was not answered */
 static void
 fca_probe_try(void *arg)
@@ -94,11 +112,7 @@ fca_probe_try(void *arg)
     if (probe->fd != -1) {
         fca_probe_close(probe, loop);
         probe->silent++;
-        probe->patience *= 2;
-
-        if (probe->patience > FCA_PROBE_MAX_MS) {
-            probe->patience = FCA_PROBE_MAX_MS;
-        }
+        fca_probe_wait_longer(inst);
     }
 
     memset(&sin, 0, sizeof(sin));

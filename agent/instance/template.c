@@ -242,6 +242,13 @@ const fca_template_pt  fca_template_table[FCA_T_N][FCA_TE_N] = {
         [FCA_TE_TIMEOUT]    = fca_template_fail,
     },
 
+    [FCA_T_SETTLE] = {
+        [FCA_TE_FAILED]     = fca_template_fail,
+        [FCA_TE_EXIT]       = fca_template_fail,
+        [FCA_TE_STOP]       = fca_template_end,
+        [FCA_TE_TIMEOUT]    = fca_template_settled,
+    },
+
     [FCA_T_SAVE] = {
         [FCA_TE_SAVED]      = fca_template_saved,
         [FCA_TE_FAILED]     = fca_template_fail,

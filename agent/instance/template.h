@@ -18,6 +18,7 @@
     X(SPAWN,     "spawn",     15000)                                        \
     X(CONFIGURE, "configure", 15000)                                        \
     X(BOOT,      "boot",      0)        /* the spec's: until it is asked */ \
+    X(SETTLE,    "settle",    300)      /* what the asking left behind */   \
     X(SAVE,      "save",      60000)                                        \
     X(KEEP,      "keep",      120000)   /* copied, digested, synced */      \
     X(END,       "end",       15000)                                        \

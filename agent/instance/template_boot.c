@@ -213,6 +213,16 @@ fca_template_asked(fca_template_t *t, const fcf_err_t *err)
 {
     (void) err;
     t->origin.boot_ms = fca_now(t->all->loop) - t->born;
+    fca_template_set(t, FCA_T_SETTLE);
+}
+
+/* Saved at once, it would be in the middle of what its answer began (a
+ * connection's end, that of the function's process for it, init's next look at
+ * the port), and each clone would do that first. */
+void
+fca_template_settled(fca_template_t *t, const fcf_err_t *err)
+{
+    (void) err;
     fca_template_set(t, FCA_T_SAVE);
     fca_vmm_save(t->vmm);
 }

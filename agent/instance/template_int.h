@@ -52,6 +52,7 @@ void fca_template_spawned(fca_template_t *t, const fcf_err_t *err);
 void fca_template_configured(fca_template_t *t, const fcf_err_t *err);
 void fca_template_booted(fca_template_t *t, const fcf_err_t *err);
 void fca_template_asked(fca_template_t *t, const fcf_err_t *err);
+void fca_template_settled(fca_template_t *t, const fcf_err_t *err);
 void fca_template_saved(fca_template_t *t, const fcf_err_t *err);
 void fca_template_done(fca_template_t *t, const fcf_err_t *err);
 
