@@ -83,18 +83,23 @@ subtest 'etcd comes back' => sub {
 
 subtest 'written at the end' => sub {
     my @old = $g->nginx->workers;
-    $g->nginx->config(http => $g->_http =~ s/interval=1s/interval=1h/r)
+    $g->nginx->config(http => $g->_http =~ s/interval=1s/interval=30s/r)
         ->reload;
     # they write, too, when they end
     wait_for(sub { !grep { kill 0, $_ } @old }, 20, 'the old workers to end');
     $g->wait_known('instances', 1, 15);
+    # a new one does soon after its start, which may have been before this
+    $g->spec('soon');
+    wait_for(sub { holds() eq '2 1' }, 45, 'a time that it writes');
     $g->spec('late');
-    $g->wait_known('specs', 2, 15);
-    isnt(holds(), '2 1', 'not yet');
+    $g->wait_known('specs', 3, 15);
+    isnt(holds(), '3 1', 'not yet');
     $g->nginx->stop;
-    is(holds(), '2 1', 'it is once nginx ends');
+    is(holds(), '3 1', 'it is once nginx ends');
     $g->nginx->config(http => $g->_http);
     start_again();
+    $g->etcd->del('/specs/soon');
+    becomes('2 1', 'and goes on as before');
 };
 
 # what is no good is refused in one line, and is no reason not to start
