@@ -103,6 +103,7 @@ FCA_ACTION(tick)
         return;
     }
 
+    fca_vmm_follow(inst->vmm);      /* a guest that refused it at first */
     fca_inst_look_back(inst);
     fca_template_consider(inst);
 

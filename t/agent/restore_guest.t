@@ -32,9 +32,11 @@ import os, random, socket, ssl, time
 first = random.random(), ssl.RAND_bytes(8)
 
 def handle(request):
+    name = socket.gethostname()
+    print('this is', name, flush=True)
     return dict(random=random.random(), openssl=ssl.RAND_bytes(8).hex(),
-        system=os.urandom(8).hex(), time=time.time(),
-        name=socket.gethostname())
+        system=os.urandom(8).hex(), time=time.time(), name=name,
+        files=open('/etc/hostname').read() + open('/etc/hosts').read())
 END
 system(root() . "/vm/mkfunction $dir/code $dir/functions/f.img python3 >&2")
     == 0 or die 'mkfunction';
@@ -42,7 +44,9 @@ system(root() . "/vm/mkfunction $dir/code $dir/functions/f.img python3 >&2")
 $etcd->spec('f', runtime => 'python3', memory_mb => 192, max_instances => 50,
     idle_timeout_s => 600, boot_timeout_s => 120);
 
+my $port = free_port();
 my $agent = started('a', settings('a', snapshots => 'yes',
+    admin => "127.0.0.1:$port",
     vmm_args => '--backend qemu', runtimes => "$images/runtimes",
     kernel => $kernel, initrd => $initrd, max_boots => AT_ONCE,
     vmm_answer_ms => 20000));
@@ -79,6 +83,16 @@ for my $what (qw(random openssl system name)) {
     my %different = map { $_->{$what} => 1 } @up;
     is(keys %different, @up, "$what: different in each");
 }
+
+is($_->{files}, "$_->{name}\n127.0.0.1 localhost\n127.0.1.1 $_->{name}\n",
+    "its files say so, too: $_->{name}") for @up;
+
+# also what a clone printed
+my %lives = map { $_ => 1 } instances('f');
+my $printed = sub { http_get($port, '/functions/f/output')->{body} };
+ok(eval { wait_for(sub { $printed->() =~ /^this is \Q$_->{name}\E$/m }, 10,
+    'its words') }, "what it prints is shown: $_->{name}")
+    for grep { $lives{$_->{key}} } @up;
 
 cmp_ok(off($_), '<', 2, "the right time: $_->{name}") for @up[1 .. $#up];
 

@@ -86,8 +86,10 @@ move(fcv_clone_t *clone, fcf_err_t *err)
         conf->hostname = clone->hostname;
     }
 
-    if (fcv_net_move(conf, err) < 0
-        || fcv_control_move(clone->control, conf->address, err) < 0)
+    /* whoever reaches the address finds the port */
+
+    if (fcv_control_move(clone->control, conf->address, err) < 0
+        || fcv_net_move(conf, err) < 0)
     {
         return -1;
     }

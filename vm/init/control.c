@@ -30,6 +30,7 @@ listen_on(fcv_control_t *control, struct in_addr address, fcf_err_t *err)
     if (control->fd < 0
         || setsockopt(control->fd, SOL_SOCKET, SO_REUSEADDR, &on,
                       sizeof(on)) < 0
+        || setsockopt(control->fd, SOL_IP, IP_FREEBIND, &on, sizeof(on)) < 0
         || bind(control->fd, (struct sockaddr *) &sin, sizeof(sin)) < 0
         || listen(control->fd, BACKLOG) < 0)
     {

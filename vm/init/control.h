@@ -54,8 +54,8 @@ int fcv_control_open(fcv_control_t *control, struct in_addr address,
 /* The answer to whoever waits for one; it may have left. */
 void fcv_control_done(fcv_control_t *control, int reseeds,
     const fcf_err_t *failure);
-/* The port is another address's from now on; who is connected to the old one
- * is cut off. */
+/* The port is another address's from now on, which need not be the machine's
+ * yet; who is connected to the old one is cut off. */
 int fcv_control_move(fcv_control_t *control, struct in_addr address,
     fcf_err_t *err) fcf_must_check;
 
