@@ -105,6 +105,14 @@ sub _run {
             . FcfTest::tail_of($self->error_log, 10);
         eval { $self->_probe };
     }, 20, 'nginx to listen');
+
+    # it listens before it minds signals, which it does once it has workers
+    FcfTest::wait_for(sub {
+        my @workers = $self->workers;
+        @workers >= ($self->{conf} ? 1 : $self->{workers});
+    }, 20, 'its workers')
+        unless ($self->{conf} // $self->{main} // '')
+            =~ /master_process\s+off/;
 }
 
 
