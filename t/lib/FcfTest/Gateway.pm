@@ -169,7 +169,7 @@ sub parked { $_[0]->status->{parked} }
 
 sub wait_parked {
     my ($self, $n, $timeout) = @_;
-    FcfTest::wait_for(sub { $self->parked == $n }, $timeout // 5,
+    FcfTest::wait_for(sub { $self->parked == $n }, $timeout // 20,
         "$n parked requests");
 }
 
