@@ -54,9 +54,12 @@ is($cli->json('env', 'mine', 'set', 'LEVEL=debug')->{version}, 2,
 is($cli->json('env', 'mine', 'set', 'LEVEL=debug')->{state}, 'unchanged',
     'none is not');
 is($cli->json('secret', 'rm', 'mine', 'DB_URL')->{version}, 3, 'rm, too');
-wait_for(sub { join(' ', map { ($etcd->get_json($_) // {})->{version} // () }
-    $etcd->keys('/functions/mine/instances/')) eq '3' }, 20,
-    'the old instances to go');
+my @of;
+wait_for(sub {
+    @of = map { $etcd->get_json($_) // () }
+        $etcd->keys('/functions/mine/instances/');
+    @of && !grep { $_->{version} != 3 } @of;
+}, 20, sub { 'the old instances to go: ' . FcfTest::json_encode(\@of) });
 my $n = $load->end;
 is_deeply($n->{status}, { 200 => $n->{sent} }, "no request of $n->{sent} lost")
     or diag(FcfTest::json_encode($n));
