@@ -1,9 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "contract/fcf_base64.h"
@@ -69,14 +67,6 @@ has_output(const fcv_control_t *control, const fcv_conn_t *conn)
 
 
 static void
-conn_close(fcv_conn_t *conn)
-{
-    close(conn->fd);
-    conn->fd = -1;
-}
-
-
-static void
 conn_accept(fcv_control_t *control)
 {
     int                 i, fd;
@@ -118,51 +108,6 @@ conn_accept(fcv_control_t *control)
 
 
 static void
-set_out(fcv_conn_t *conn, size_t len)
-{
-    fcv_put_be32(conn->out, (uint32_t) len);
-    conn->out_len = FCV_FRAME_HEAD + len;
-    conn->out_sent = 0;
-}
-
-
-static void
-answer_json(fcv_conn_t *conn, json_t *json)
-{
-    char    *text;
-    size_t   len;
-
-    text = (char *) conn->out + FCV_FRAME_HEAD;
-    len = json_dumpb(json, text, FCV_FRAME_MAX, JSON_COMPACT);
-    json_decref(json);
-
-    if (len == 0) {
-        len = (size_t) snprintf(text, FCV_FRAME_MAX, "{\"ok\":false,"
-                                "\"error\":\"unprintable\"}");
-    }
-
-    set_out(conn, len);
-}
-
-
-static void
-answer(fcv_conn_t *conn, const fcf_err_t *failure)
-{
-    if (failure == NULL) {
-        answer_json(conn, json_pack("{s:b}", "ok", 1));
-
-    } else if (failure->code == FCF_E_UNAVAILABLE) {
-        answer_json(conn, json_pack("{s:b, s:b, s:s}", "ok", 0, "again", 1,
-                                    "error", failure->msg));
-
-    } else {
-        answer_json(conn, json_pack("{s:b, s:s}", "ok", 0, "error",
-                                    failure->msg));
-    }
-}
-
-
-static void
 add_output(fcv_control_t *control, fcv_conn_t *conn)
 {
     int            n;
@@ -188,7 +133,7 @@ add_output(fcv_control_t *control, fcv_conn_t *conn)
     text[len++] = '"';
     text[len++] = '}';
 
-    set_out(conn, len);
+    fcv_conn_set_out(conn, len);
 }
 
 
@@ -241,7 +186,7 @@ handle_frame(fcv_control_t *control, fcv_conn_t *conn, const char *text,
         return;
     }
 
-    answer(conn, rc < 0 ? &err : NULL);
+    fcv_conn_answer(conn, rc < 0 ? &err : NULL);
 }
 
 
@@ -259,7 +204,7 @@ take_frame(fcv_control_t *control, fcv_conn_t *conn)
 
     if (rc < 0) {
         conn->broken = 1;
-        answer(conn, &err);
+        fcv_conn_answer(conn, &err);
         return;
     }
 
@@ -267,55 +212,6 @@ take_frame(fcv_control_t *control, fcv_conn_t *conn)
         handle_frame(control, conn, text, len);
         fcv_frame_drop(&conn->in);
     }
-}
-
-
-/* -1: the connection has ended */
-
-static int
-conn_read(fcv_conn_t *conn)
-{
-    size_t    room;
-    ssize_t   n;
-    uint8_t  *p;
-
-    p = fcv_frame_room(&conn->in, &room);
-
-    if (room == 0 || conn->broken) {
-        return 0;
-    }
-
-    n = recv(conn->fd, p, room, 0);
-
-    if (n > 0) {
-        fcv_frame_filled(&conn->in, (size_t) n);
-        return 0;
-    }
-
-    return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
-}
-
-
-static int
-conn_write(fcv_conn_t *conn)
-{
-    ssize_t  n;
-
-    n = send(conn->fd, conn->out + conn->out_sent,
-             conn->out_len - conn->out_sent, MSG_NOSIGNAL);
-
-    if (n < 0) {
-        return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    }
-
-    conn->out_sent += (size_t) n;
-
-    if (conn->out_sent == conn->out_len) {
-        conn->out_len = 0;
-        conn->out_sent = 0;
-    }
-
-    return 0;
 }
 
 
@@ -341,7 +237,7 @@ conn_run(fcv_control_t *control, fcv_conn_t *conn)
 
         before = conn->out_sent;
 
-        if (conn_write(conn) < 0) {
+        if (fcv_conn_write(conn) < 0) {
             return -1;
         }
 
@@ -393,7 +289,7 @@ fcv_control_ready(fcv_control_t *control, const struct pollfd *fds)
         rc = fds[i + 1].revents & (POLLERR|POLLNVAL) ? -1 : 0;
 
         if (rc == 0 && (fds[i + 1].revents & (POLLIN|POLLHUP))) {
-            rc = conn_read(conn);
+            rc = fcv_conn_read(conn);
         }
 
         if (rc == 0) {
@@ -401,7 +297,7 @@ fcv_control_ready(fcv_control_t *control, const struct pollfd *fds)
         }
 
         if (rc < 0) {
-            conn_close(conn);
+            fcv_conn_close(conn);
         }
     }
 
@@ -428,28 +324,16 @@ fcv_control_done(fcv_control_t *control, int reseeds,
         conn->waiting = 0;
 
         if (failure) {
-            answer(conn, failure);
+            fcv_conn_answer(conn, failure);
         } else {
-            answer_json(conn, json_pack("{s:b, s:b}", "ok", 1, "reseeds",
-                                        reseeds));
+            fcv_conn_answer_json(conn, json_pack("{s:b, s:b}", "ok", 1,
+                                                 "reseeds", reseeds));
         }
 
         if (conn_run(control, conn) < 0) {
-            conn_close(conn);
+            fcv_conn_close(conn);
         }
     }
-}
-
-
-/* Its address is gone: nothing is to be sent over and over from there. */
-
-static void
-conn_reset(fcv_conn_t *conn)
-{
-    struct linger  none = { 1, 0 };
-
-    (void) setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-    conn_close(conn);
 }
 
 
@@ -461,25 +345,13 @@ fcv_control_move(fcv_control_t *control, struct in_addr address,
 
     for (i = 0; i < FCV_CONTROL_CONNS; i++) {
         if (control->conns[i].fd >= 0) {
-            conn_reset(&control->conns[i]);
+            fcv_conn_reset(&control->conns[i]);
         }
     }
 
     close(control->fd);
 
     return listen_on(control, address, err);
-}
-
-
-/* sent, but the peer has not acknowledged it: the machine's end would lose
- * it */
-
-static int
-is_under_way(const fcv_conn_t *conn)
-{
-    int  n;
-
-    return ioctl(conn->fd, SIOCOUTQ, &n) == 0 && n > 0;
 }
 
 
@@ -494,7 +366,7 @@ fcv_control_behind(const fcv_control_t *control)
 
         if (conn->fd >= 0
             && (conn->out_len > 0 || has_output(control, conn)
-                || is_under_way(conn)))
+                || fcv_conn_is_under_way(conn)))
         {
             return 1;
         }

@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include "vm/init/frame.h"
+#include "vm/init/conn.h"
 #include "vm/init/output.h"
 
 #define FCV_CONTROL_CONNS   8
@@ -24,17 +24,6 @@
  * until then nothing more is read of this connection. */
 typedef int (*fcv_control_pt)(void *arg, const char *op, const json_t *request,
     fcf_err_t *err);
-
-typedef struct {
-    int             fd;                 /* -1: free */
-    unsigned        logs:1;
-    unsigned        broken:1;           /* nothing more is read */
-    unsigned        waiting:1;          /* for fcv_control_done() */
-    uint64_t        pos;                /* in the output, if logs */
-    size_t          out_len, out_sent;
-    uint8_t         out[FCV_FRAME_HEAD + FCV_FRAME_MAX];
-    fcv_frame_in_t  in;
-} fcv_conn_t;
 
 typedef struct {
     int                  fd;

@@ -191,14 +191,14 @@ fcv_watch_judge(fcv_watch_t *watch, const fcv_listen_t *seen, int64_t now_ms,
     watch->next_ms = now_ms + (watch->told ? LOOK_LATER_MS : LOOK_MS);
 
     if (seen->open) {
-        watch->next_ms = -1;
+        fcv_watch_end(watch);
         return FCV_WATCH_QUIET;
     }
 
     watch->loopback = seen->loopback[0] ? watch->loopback + 1 : 0;
 
     if (watch->loopback >= LOOPBACK_LOOKS) {
-        watch->next_ms = -1;
+        fcv_watch_end(watch);
         snprintf(words, size, "nothing listens on 0.0.0.0:%d, only on %s; "
                  "listen on $PORT, not on 127.0.0.1", watch->port,
                  seen->loopback);
@@ -213,4 +213,16 @@ fcv_watch_judge(fcv_watch_t *watch, const fcv_listen_t *seen, int64_t now_ms,
     }
 
     return FCV_WATCH_QUIET;
+}
+
+
+fcv_watch_e
+fcv_watch_look(fcv_watch_t *watch, int64_t now_ms, char *words, size_t size)
+{
+    fcv_listen_t  seen;
+
+    memset(&seen, 0, sizeof(seen));
+    fcv_listen_look(&seen, (uint16_t) watch->port);
+
+    return fcv_watch_judge(watch, &seen, now_ms, words, size);
 }

@@ -43,5 +43,8 @@ int fcv_watch_wait(const fcv_watch_t *watch, int64_t now_ms);
 /* After a look that was due; words is of size bytes. */
 fcv_watch_e fcv_watch_judge(fcv_watch_t *watch, const fcv_listen_t *seen,
     int64_t now_ms, char *words, size_t size);
+/* that look, and what it comes to */
+fcv_watch_e fcv_watch_look(fcv_watch_t *watch, int64_t now_ms, char *words,
+    size_t size);
 
 #endif /* _FCV_LISTEN_H_INCLUDED_ */

@@ -268,9 +268,8 @@ say_output(const guest_t *guest)
 static void
 watch_port(guest_t *guest)
 {
-    int64_t       now;
-    char          words[sizeof(guest->deaf)];
-    fcv_listen_t  seen;
+    int64_t  now;
+    char     words[sizeof(guest->deaf)];
 
     now = fcv_now_ms();
 
@@ -284,12 +283,7 @@ watch_port(guest_t *guest)
         return;
     }
 
-    memset(&seen, 0, sizeof(seen));
-    fcv_listen_look(&seen, (uint16_t) guest->conf.port);
-
-    switch (fcv_watch_judge(&guest->watch, &seen, now, words,
-                            sizeof(words)))
-    {
+    switch (fcv_watch_look(&guest->watch, now, words, sizeof(words))) {
     case FCV_WATCH_QUIET:
         break;
 

@@ -37,14 +37,14 @@
 const char *
 fcv_qemu_identity(void)
 {
-    int          n;
+    int          n, len;
     char         path[4096];
     const char  *dir;
     struct stat  st;
 
     static char  identity[96];
 
-    snprintf(identity, sizeof(identity), "qemu/%d", FCV_QEMU_MACHINE);
+    len = snprintf(identity, sizeof(identity), "qemu/%d", FCV_QEMU_MACHINE);
     dir = getenv("PATH");
 
     for (dir = dir ? dir : "/bin:/usr/bin"; ; dir += n + 1) {
@@ -52,9 +52,9 @@ fcv_qemu_identity(void)
         snprintf(path, sizeof(path), "%.*s/" FCV_QEMU_BINARY, n, dir);
 
         if (stat(path, &st) == 0) {
-            snprintf(identity, sizeof(identity),
-                     "qemu/%d, %lld bytes of %lld", FCV_QEMU_MACHINE,
-                     (long long) st.st_size, (long long) st.st_mtime);
+            snprintf(identity + len, sizeof(identity) - (size_t) len,
+                     ", %lld bytes of %lld", (long long) st.st_size,
+                     (long long) st.st_mtime);
             break;
         }
 
