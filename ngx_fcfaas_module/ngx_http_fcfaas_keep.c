@@ -12,6 +12,7 @@ typedef struct {
     ngx_http_fcfaas_keep_t      *keep;
     ngx_connection_t            *connection;
     ngx_http_upstream_conf_t    *conf;          /* NULL: for all locations */
+    ngx_http_fcfaas_carried_t    carried;
 } ngx_http_fcfaas_kept_t;
 
 
@@ -70,10 +71,12 @@ ngx_http_fcfaas_keep_take(ngx_http_fcfaas_peer_t *fp,
     kept = ngx_http_fcfaas_keep_open(fp);
 
     if (kept == NULL) {
+        ngx_memzero(&fp->carried, sizeof(ngx_http_fcfaas_carried_t));
         return NGX_OK;
     }
 
     c = kept->connection;
+    fp->carried = kept->carried;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, pc->log, 0,
                    "fcfaas keep: using connection %p", c);
@@ -180,6 +183,9 @@ ngx_http_fcfaas_keep_give(ngx_http_fcfaas_peer_t *fp,
 
     kept->connection = c;
     kept->conf = ngx_http_fcfaas_keep_conf(fp);
+    kept->carried.sent = fp->carried.sent + c->sent;
+    kept->carried.received = fp->carried.received
+                             + fp->upstream->state->bytes_received;
     ngx_queue_insert_head(&fp->keep->kept, &kept->queue);
     ngx_queue_insert_head(&fp->instance->kept, &kept->link);
 

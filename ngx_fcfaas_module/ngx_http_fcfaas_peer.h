@@ -16,6 +16,13 @@ typedef struct {
     ngx_http_fcfaas_peer_t      *peer;
 } ngx_http_fcfaas_peer_event_t;
 
+/* bytes of earlier requests over a connection without TLS, and of their
+ * answers */
+typedef struct {
+    off_t                        sent;
+    off_t                        received;
+} ngx_http_fcfaas_carried_t;
+
 #define ngx_http_fcfaas_peer_of(ev)                                         \
     ((ngx_queue_data(ev, ngx_http_fcfaas_peer_event_t, event))->peer)
 
@@ -26,6 +33,8 @@ struct ngx_http_fcfaas_peer_s {
     ngx_queue_t                  queue;         /* in instance->requests */
     ngx_http_fcfaas_keep_t      *keep;          /* NULL: nginx's "keepalive",
                                                    or none */
+    ngx_http_fcfaas_carried_t    carried;       /* if keep: by the connection,
+                                                   before this request */
     ngx_http_upstream_conf_t    *own_conf;      /* the location's */
     ngx_http_upstream_conf_t    *conf;          /* see _upconf.c */
     ngx_http_upstream_conf_t    *waiting_conf;  /* ours: see _wait.c */
