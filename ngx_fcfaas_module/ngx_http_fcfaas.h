@@ -103,7 +103,8 @@ struct ngx_http_fcfaas_waiter_s {
                                                    stays for its parked */
     ngx_msec_t                   timeout;       /* for all that is not work */
     ngx_msec_t                   arrived;       /* the request, here */
-    uint64_t                     ticket;        /* and among all */
+    uint64_t                     ticket;        /* and among all; 0: none yet,
+                                                   see _share.h */
     ngx_msec_t                   since;         /* it waits; while queued */
     size_t                       memory;        /* that it holds meanwhile */
     ngx_msec_t                   waited;        /* all that was not work:

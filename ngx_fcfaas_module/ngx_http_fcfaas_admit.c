@@ -107,7 +107,8 @@ ngx_http_fcfaas_admit_behind(ngx_http_fcfaas_waiter_t *wt)
     q = ngx_queue_head(&pool->waiters);
     first = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
-    return first->ticket < wt->ticket;
+    return ngx_http_fcfaas_share_ticket(first)
+           < ngx_http_fcfaas_share_ticket(wt);
 }
 
 

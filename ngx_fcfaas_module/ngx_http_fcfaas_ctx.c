@@ -66,10 +66,6 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
     ctx->waiter.log = r->connection->log;
     ctx->conf = fmcf;
 
-    if (ctx->conf->worker) {
-        ctx->waiter.ticket = ngx_http_fcfaas_share_ticket(ctx->conf->worker);
-    }
-
     ngx_http_set_ctx(r, ctx, ngx_http_fcfaas_module);
 
     return ctx;

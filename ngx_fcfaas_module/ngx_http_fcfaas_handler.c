@@ -102,6 +102,11 @@ ngx_http_fcfaas_handler(ngx_http_request_t *r)
 
     pool = ctx->waiter.pool;
 
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        /* its body may take long */
+        (void) ngx_http_fcfaas_share_ticket(&ctx->waiter);
+    }
+
     if (ngx_http_fcfaas_admit_later(r)) {
         ctx->stage = NGX_HTTP_FCFAAS_PASSED;
         return NGX_DECLINED;

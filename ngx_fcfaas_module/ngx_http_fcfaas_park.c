@@ -143,7 +143,8 @@ ngx_http_fcfaas_park_later(ngx_queue_t *q, ngx_http_fcfaas_waiter_t *wt)
 
     other = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
-    return other->ticket > wt->ticket;
+    return ngx_http_fcfaas_share_ticket(other)
+           > ngx_http_fcfaas_share_ticket(wt);
 }
 
 

@@ -63,7 +63,7 @@ ngx_http_fcfaas_share_take(ngx_http_fcfaas_instance_t *instance,
 
     w = instance->function->worker;
 
-    rc = fcz_bind(&w->shared, &instance->shared, limit, wt->ticket,
+    rc = fcz_bind(&w->shared, &instance->shared, limit, &wt->ticket,
                   !wt->turn && !wt->queued);
 
     if (rc == FCZ_OK && w->shared.events == 0) {
@@ -81,7 +81,7 @@ ngx_http_fcfaas_share_peek(ngx_http_fcfaas_instance_t *instance,
     fcz_rc_e  rc;
 
     rc = fcz_peek(&instance->function->worker->shared, &instance->shared,
-                  limit, wt->ticket, 0);
+                  limit, ngx_http_fcfaas_share_ticket(wt), 0);
 
     return ngx_http_fcfaas_share_code(instance->pool, rc);
 }
@@ -151,9 +151,13 @@ ngx_http_fcfaas_share_room(ngx_http_fcfaas_pool_t *pool)
 
 
 uint64_t
-ngx_http_fcfaas_share_ticket(ngx_http_fcfaas_worker_t *w)
+ngx_http_fcfaas_share_ticket(ngx_http_fcfaas_waiter_t *wt)
 {
-    return fcz_ticket(w->shared.zone);
+    if (wt->ticket == 0) {
+        wt->ticket = fcz_ticket(wt->pool->worker->shared.zone);
+    }
+
+    return wt->ticket;
 }
 
 
@@ -231,7 +235,7 @@ ngx_http_fcfaas_share_oldest(ngx_http_fcfaas_pool_t *pool)
     q = ngx_queue_head(&pool->waiters);
     wt = ngx_queue_data(q, ngx_http_fcfaas_waiter_t, queue);
 
-    return wt->ticket;
+    return ngx_http_fcfaas_share_ticket(wt);
 }
 
 

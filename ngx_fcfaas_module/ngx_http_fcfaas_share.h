@@ -43,8 +43,9 @@ void ngx_http_fcfaas_share_give(ngx_http_fcfaas_instance_t *instance);
  * that were full with others' requests have room again; returns how many. */
 ngx_uint_t ngx_http_fcfaas_share_room(ngx_http_fcfaas_pool_t *pool);
 
-/* The place in the order of arrival over all workers. */
-uint64_t ngx_http_fcfaas_share_ticket(ngx_http_fcfaas_worker_t *w);
+/* The place in the order of arrival over all workers, for one that has none
+ * yet from here on: share_take gives one too. */
+uint64_t ngx_http_fcfaas_share_ticket(ngx_http_fcfaas_waiter_t *wt);
 /* Takes a place among those who wait, if less than limit wait for the pool
  * and total (0: any number) in all workers: NGX_OK, NGX_DECLINED.  It is kept
  * until share_leave, and taken by share_join where it has not been. */

@@ -5,7 +5,7 @@
 
 
 /* another layout is another name: an old binary keeps its own memory */
-#define NGX_HTTP_FCFAAS_TALLY_ZONE   "ngx_http_fcfaas_tally_1"
+#define NGX_HTTP_FCFAAS_TALLY_ZONE   "ngx_http_fcfaas_tally_2"
 #define NGX_HTTP_FCFAAS_TALLY_SLOTS  2048       /* a power of two */
 #define NGX_HTTP_FCFAAS_TALLY_SIZE   (1024 * 1024)
 
@@ -93,6 +93,7 @@ ngx_http_fcfaas_tally_init(ngx_shm_zone_t *zone, void *data)
 ngx_int_t
 ngx_http_fcfaas_tally_handler(ngx_http_request_t *r)
 {
+    ngx_msec_t                overhead;
     ngx_uint_t                status;
     ngx_http_fcfaas_ctx_t    *ctx;
     ngx_http_fcfaas_tally_t  *tally;
@@ -107,15 +108,20 @@ ngx_http_fcfaas_tally_handler(ngx_http_request_t *r)
     }
 
     tally = ngx_http_fcfaas_tally_of(ctx);
+    overhead = ngx_http_fcfaas_tally_overhead(r);
 
     status = r->err_status ? r->err_status : r->headers_out.status;
     status = status >= 100 && status < 600 ? status / 100 - 1 : 4;
 
+    if (ctx->waiter.waited == 0 && overhead == 0 && !ctx->waiter.cold) {
+        ngx_http_fcfaas_tally_inc(&tally->swift[status], 1);
+        return NGX_OK;
+    }
+
     ngx_http_fcfaas_tally_inc(
                        &tally->requests[status][ctx->waiter.cold ? 1 : 0], 1);
     ngx_http_fcfaas_tally_observe(&tally->wait, ctx->waiter.waited);
-    ngx_http_fcfaas_tally_observe(&tally->overhead,
-                                  ngx_http_fcfaas_tally_overhead(r));
+    ngx_http_fcfaas_tally_observe(&tally->overhead, overhead);
 
     return NGX_OK;
 }
@@ -310,8 +316,18 @@ void
 ngx_http_fcfaas_tally_read(ngx_shm_zone_t *zone, ngx_uint_t i,
     ngx_http_fcfaas_tally_t *out)
 {
+    uint64_t                      n;
+    ngx_uint_t                    class;
     ngx_http_fcfaas_tally_shm_t  *shm;
 
     shm = zone->data;
     *out = shm->entries[i];
+
+    for (class = 0; class < NGX_HTTP_FCFAAS_TALLY_CLASSES; class++) {
+        n = out->swift[class];
+
+        out->requests[class][0] += n;
+        out->wait.n[0] += n;
+        out->overhead.n[0] += n;
+    }
 }

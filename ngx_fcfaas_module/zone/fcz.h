@@ -35,7 +35,7 @@
 #include <sys/types.h>
 
 /* of the memory: another one gets another zone */
-#define FCZ_LAYOUT       2
+#define FCZ_LAYOUT       3
 
 #define FCZ_MEMBERS_MAX  128
 #define FCZ_NONE         UINT32_MAX
@@ -224,9 +224,10 @@ void fcz_slot_done(fcz_member_t *m, fcz_slot_t *slot);
 uint64_t fcz_ticket(fcz_t *zone);
 
 /* One slot of limit (0: no limit) for the request with this ticket, unless
- * somebody older waits elsewhere.  newcomer: it has not waited itself. */
+ * somebody older waits elsewhere; one that has none (0) gets it here, which
+ * costs less.  newcomer: it has not waited itself. */
 fcz_rc_e fcz_bind(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
-    uint64_t ticket, unsigned newcomer);
+    uint64_t *ticket, unsigned newcomer);
 /* what fcz_bind() would say */
 fcz_rc_e fcz_peek(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
     uint64_t ticket, unsigned newcomer);

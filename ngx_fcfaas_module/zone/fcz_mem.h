@@ -121,16 +121,16 @@ struct fcz_s {
     uint32_t         owner;             /* entry of who holds it, or NONE */
     uint32_t         epoch;             /* read without the mutex too */
     uint32_t         unsettled;         /* members that have not told */
+    uint64_t         ticket;            /* the next; added to without the
+                                           mutex too */
+    uint64_t         settle_until;
     uint32_t         waiting;
     uint32_t         full_told;
-    uint64_t         settle_until;
 
     fcz_array_t      cells;
     fcz_array_t      pools;
     fcz_array_t      ledgers;
     fcz_array_t      waits;
-
-    uint64_t         ticket __attribute__((aligned(64)));   /* atomic */
 
     fcz_entry_t      entries[FCZ_MEMBERS_MAX] __attribute__((aligned(64)));
 };

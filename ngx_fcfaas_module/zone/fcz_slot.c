@@ -6,7 +6,8 @@ static fcz_rc_e fcz_bind_alone(fcz_member_t *m, fcz_slot_t *slot,
 static fcz_rc_e fcz_bind_locked(fcz_member_t *m, fcz_slot_t *slot,
     uint32_t limit, uint64_t ticket, unsigned newcomer, unsigned peek);
 static fcz_rc_e fcz_bind_any(fcz_member_t *m, fcz_slot_t *slot,
-    uint32_t limit, uint64_t ticket, unsigned newcomer, unsigned peek);
+    uint32_t limit, uint64_t *ticket, unsigned newcomer, unsigned peek);
+static void fcz_ticket_locked(fcz_t *zone, uint64_t *ticket);
 static uint32_t fcz_slot_cell(fcz_member_t *m, fcz_slot_t *slot);
 static void fcz_slot_more(fcz_member_t *m, fcz_slot_t *slot, uint32_t cell,
     uint32_t n);
@@ -48,7 +49,7 @@ fcz_slot_done(fcz_member_t *m, fcz_slot_t *slot)
 
 
 fcz_rc_e
-fcz_bind(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit, uint64_t ticket,
+fcz_bind(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit, uint64_t *ticket,
     unsigned newcomer)
 {
     return fcz_bind_any(m, slot, limit, ticket, newcomer, 0);
@@ -59,13 +60,13 @@ fcz_rc_e
 fcz_peek(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit, uint64_t ticket,
     unsigned newcomer)
 {
-    return fcz_bind_any(m, slot, limit, ticket, newcomer, 1);
+    return fcz_bind_any(m, slot, limit, &ticket, newcomer, 1);
 }
 
 
 static fcz_rc_e
 fcz_bind_any(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
-    uint64_t ticket, unsigned newcomer, unsigned peek)
+    uint64_t *ticket, unsigned newcomer, unsigned peek)
 {
     fcz_rc_e  rc;
 
@@ -75,11 +76,26 @@ fcz_bind_any(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
         return fcz_bind_alone(m, slot, limit, peek);
     }
 
-    rc = fcz_bind_locked(m, slot, limit, ticket, newcomer, peek);
+    fcz_ticket_locked(m->zone, ticket);
+
+    rc = fcz_bind_locked(m, slot, limit, *ticket, newcomer, peek);
 
     fcz_unlock(m);
 
     return rc;
+}
+
+
+/* Without an atomic addition, which has to wait for all that was written
+ * before.  Should another be lost that way, two have the same, and none of
+ * them is the older one. */
+static void
+fcz_ticket_locked(fcz_t *zone, uint64_t *ticket)
+{
+    if (*ticket == 0) {
+        *ticket = fcz_read(&zone->ticket);
+        fcz_write(&zone->ticket, *ticket + 1);
+    }
 }
 
 

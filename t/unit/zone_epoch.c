@@ -43,7 +43,7 @@ member_join(member_t *m)
 static fcz_rc_e
 take(member_t *m, uint32_t limit)
 {
-    return fcz_bind(&m->m, &m->slot, limit, fcz_ticket(zone), 1);
+    return fcz_bind(&m->m, &m->slot, limit, &(uint64_t) { 0 }, 1);
 }
 
 

@@ -8,15 +8,15 @@ test_slots(void)
 {
     fcz_slot_t  *slots[4];
 
-    is_int(fcz_bind(&a.m, &a.slot[0], 2, fcz_ticket(zone), 1), FCZ_OK,
+    is_int(fcz_bind(&a.m, &a.slot[0], 2, &(uint64_t) { 0 }, 1), FCZ_OK,
            "a takes one of two slots");
     is_int(fcz_peek(&b.m, &b.slot[0], 2, fcz_ticket(zone), 1), FCZ_OK,
            "b sees the other");
-    is_int(fcz_bind(&b.m, &b.slot[0], 2, fcz_ticket(zone), 1), FCZ_OK,
+    is_int(fcz_bind(&b.m, &b.slot[0], 2, &(uint64_t) { 0 }, 1), FCZ_OK,
            "b takes it");
-    is_int(fcz_bind(&a.m, &a.slot[0], 2, fcz_ticket(zone), 1), FCZ_FULL,
+    is_int(fcz_bind(&a.m, &a.slot[0], 2, &(uint64_t) { 0 }, 1), FCZ_FULL,
            "a finds none");
-    is_int(fcz_bind(&c.m, &c.slot[0], 2, fcz_ticket(zone), 1), FCZ_FULL,
+    is_int(fcz_bind(&c.m, &c.slot[0], 2, &(uint64_t) { 0 }, 1), FCZ_FULL,
            "nor does c");
     is_int(busy(&c), 2, "two are busy, as all see");
 
@@ -24,7 +24,7 @@ test_slots(void)
     fcz_release(&b.m, &b.slot[0]);
     ok(fcz_room(&c.m, &c.pool, slots, 4) == 1 && slots[0] == &c.slot[0],
        "given back by b, c finds it");
-    is_int(fcz_bind(&c.m, &c.slot[0], 2, fcz_ticket(zone), 1), FCZ_OK,
+    is_int(fcz_bind(&c.m, &c.slot[0], 2, &(uint64_t) { 0 }, 1), FCZ_OK,
            "and takes it");
     is_int(fcz_room(&a.m, &a.pool, slots, 4), 0, "then there is none");
 
@@ -38,13 +38,15 @@ test_slots(void)
 static void
 test_order(void)
 {
-    uint64_t  first, second, third;
+    uint64_t  first, second, third, none = 0;
 
     first = fcz_ticket(zone);
     second = fcz_ticket(zone);
     third = fcz_ticket(zone);
 
-    is_int(fcz_bind(&a.m, &a.slot[0], 1, first, 1), FCZ_OK, "a takes it");
+    is_int(fcz_bind(&a.m, &a.slot[0], 1, &first, 1), FCZ_OK, "a takes it");
+    is_int(fcz_bind(&b.m, &b.slot[0], 1, &none, 1), FCZ_FULL, "b does not");
+    ok(none > third, "one without a ticket got the next");
     member_wait(&c, third);
     member_wait(&b, second);
 
@@ -52,18 +54,18 @@ test_order(void)
     fcz_release(&a.m, &a.slot[0]);
     ok(!rung(&c), "given back: who came later is not rung");
 
-    is_int(fcz_bind(&a.m, &a.slot[0], 1, fcz_ticket(zone), 1), FCZ_BEHIND,
+    is_int(fcz_bind(&a.m, &a.slot[0], 1, &(uint64_t) { 0 }, 1), FCZ_BEHIND,
            "a newcomer does not pass");
-    is_int(fcz_bind(&c.m, &c.slot[0], 1, third, 0), FCZ_BEHIND,
+    is_int(fcz_bind(&c.m, &c.slot[0], 1, &third, 0), FCZ_BEHIND,
            "nor who waits less long");
 
     ok(heard(&b), "who has waited longest is rung");
-    is_int(fcz_bind(&b.m, &b.slot[0], 1, second, 0), FCZ_OK, "and takes it");
+    is_int(fcz_bind(&b.m, &b.slot[0], 1, &second, 0), FCZ_OK, "and takes it");
     fcz_wait_sub(&b.m, &b.pool, FCZ_NO_TICKET);
 
     fcz_release(&b.m, &b.slot[0]);
     ok(heard(&c), "then the next is");
-    is_int(fcz_bind(&c.m, &c.slot[0], 1, third, 0), FCZ_OK, "and takes it");
+    is_int(fcz_bind(&c.m, &c.slot[0], 1, &third, 0), FCZ_OK, "and takes it");
     fcz_wait_sub(&c.m, &c.pool, FCZ_NO_TICKET);
     fcz_release(&c.m, &c.slot[0]);
 }
@@ -79,7 +81,7 @@ test_absent(void)
     first = fcz_ticket(zone);
     second = fcz_ticket(zone);
 
-    is_int(fcz_bind(&a.m, &a.slot[1], 1, first, 1), FCZ_OK, "a takes it");
+    is_int(fcz_bind(&a.m, &a.slot[1], 1, &first, 1), FCZ_OK, "a takes it");
     member_wait(&b, first);
     member_wait(&c, second);
     fcz_beat(&b.m);
@@ -95,13 +97,13 @@ test_absent(void)
     }
 
     ok(fcz_now() - start >= FCZ_OFFER_MS - 1, "not at once, c is rung");
-    is_int(fcz_bind(&c.m, &c.slot[1], 1, second, 0), FCZ_OK, "and takes it");
+    is_int(fcz_bind(&c.m, &c.slot[1], 1, &second, 0), FCZ_OK, "and takes it");
     fcz_wait_sub(&c.m, &c.pool, FCZ_NO_TICKET);
     fcz_release(&c.m, &c.slot[1]);
 
     fcz_beat(&b.m);
 
-    while (fcz_bind(&a.m, &a.slot[1], 1, fcz_ticket(zone), 1) == FCZ_BEHIND) {
+    while (fcz_bind(&a.m, &a.slot[1], 1, &(uint64_t) { 0 }, 1) == FCZ_BEHIND) {
         fcz_beat(&b.m);
         (void) poll(NULL, 0, 1);
     }
@@ -114,7 +116,7 @@ test_absent(void)
         (void) poll(NULL, 0, 10);
     }
 
-    is_int(fcz_bind(&a.m, &a.slot[1], 1, fcz_ticket(zone), 1), FCZ_OK,
+    is_int(fcz_bind(&a.m, &a.slot[1], 1, &(uint64_t) { 0 }, 1), FCZ_OK,
            "without a sign of life b does not count");
     fcz_release(&a.m, &a.slot[1]);
     fcz_wait_sub(&b.m, &b.pool, FCZ_NO_TICKET);
@@ -144,16 +146,16 @@ test_limits(void)
 static void
 test_leaving(void)
 {
-    is_int(fcz_bind(&b.m, &b.slot[2], 3, fcz_ticket(zone), 1), FCZ_OK,
+    is_int(fcz_bind(&b.m, &b.slot[2], 3, &(uint64_t) { 0 }, 1), FCZ_OK,
            "b holds one");
-    is_int(fcz_bind(&b.m, &b.slot[3], 3, fcz_ticket(zone), 1), FCZ_OK,
+    is_int(fcz_bind(&b.m, &b.slot[3], 3, &(uint64_t) { 0 }, 1), FCZ_OK,
            "and another");
     member_wait(&b, fcz_ticket(zone));
     fcz_leave(&b.m);
     is_int(busy(&a), 0, "b leaves: it holds none");
     ok(!fcz_waited(&a.m, &a.pool), "nor waits");
     member_join(&b);
-    is_int(fcz_bind(&b.m, &b.slot[2], 1, fcz_ticket(zone), 1), FCZ_OK,
+    is_int(fcz_bind(&b.m, &b.slot[2], 1, &(uint64_t) { 0 }, 1), FCZ_OK,
            "it comes again");
     fcz_release(&b.m, &b.slot[2]);
 }
@@ -181,14 +183,14 @@ test_full(void)
         (void) snprintf(name, sizeof(name), "n1-%d", i);
         fcz_key(z, &key, "g", name);
         fcz_slot_init(&slots[i], &pool, &key);
-        got += fcz_bind(&m, &slots[i], 1, fcz_ticket(z), 1) == FCZ_OK;
+        got += fcz_bind(&m, &slots[i], 1, &(uint64_t) { 0 }, 1) == FCZ_OK;
     }
 
     is_int(got, 64, "64 are bound all the same");
     is_int(m.events, FCZ_E_FULL, "and that is told");
     is_int(m.untold, 0, "it is no reason to tell all of them anew");
     m.events = 0;
-    is_int(fcz_bind(&m, &slots[63], 1, fcz_ticket(z), 1), FCZ_FULL,
+    is_int(fcz_bind(&m, &slots[63], 1, &(uint64_t) { 0 }, 1), FCZ_FULL,
            "their limit holds in this member");
     is_int(m.events, 0, "it is told once");
 
@@ -197,7 +199,7 @@ test_full(void)
     is_int(stat.members, 1, "one member");
 
     fcz_release(&m, &slots[0]);
-    is_int(fcz_bind(&m, &slots[63], 2, fcz_ticket(z), 1), FCZ_OK, "one more");
+    is_int(fcz_bind(&m, &slots[63], 2, &(uint64_t) { 0 }, 1), FCZ_OK, "one more");
     is_int(slots[63].told, 2, "once there is room both are counted");
     fcz_release(&m, &slots[63]);
 
@@ -211,7 +213,7 @@ test_full(void)
     is_int((int) fcz_silent(&m, FCZ_NONE), 0, "no member: not silent");
 
     for (i = 0, got = 0; i < 64; i++) {
-        got += fcz_bind(&m, &slots[i], 1, fcz_ticket(z), 1) == FCZ_OK
+        got += fcz_bind(&m, &slots[i], 1, &(uint64_t) { 0 }, 1) == FCZ_OK
                && slots[i].told == 1;
         fcz_release(&m, &slots[i]);
     }

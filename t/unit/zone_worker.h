@@ -104,7 +104,7 @@ worker_bind(worker_t *w, truth_t *t, int i, unsigned newcomer)
     uint32_t  n;
 
     if (w->nheld == HELD_MAX
-        || fcz_bind(&w->m, &w->slots[i], LIMIT, w->ticket, newcomer)
+        || fcz_bind(&w->m, &w->slots[i], LIMIT, &w->ticket, newcomer)
            != FCZ_OK)
     {
         return 0;
