@@ -196,9 +196,14 @@ sub wait_quiet {
 
 
 # none before all of them are there
+# none, while one is missing that has been started: others that are about to
+# end may still be there
 sub _all_workers {
     my ($self) = @_;
     my @workers = @{ $self->status->{workers} };
+    my %there = map { $_->{pid} => 1 } @workers;
+
+    return () if grep { !$there{$_} } $self->{nginx}->workers;
     return @workers >= $self->{workers} ? @workers : ();
 }
 
