@@ -264,7 +264,7 @@ END
     like($text, qr{^at /function box 17000000\d\d$}m, 'where, and when');
     unlike($text, qr/can be read/, 'no drive can be read');
     unlike($text, qr/function can be written/, 'the function is read-only');
-    like($text, qr{^hosts 127.0.0.1 localhost 127.0.1.1 box box$}m,
+    like($text, qr{^hosts 127.0.0.1 localhost 127.0.1.1 box +box$}m,
         '/etc/hosts, /etc/hostname');
     like($text, qr{^dns nameserver 10.0.0.53 nameserver 10.0.1.53 $}m,
         '/etc/resolv.conf');

@@ -94,7 +94,9 @@ move(fcv_clone_t *clone, fcf_err_t *err)
         return -1;
     }
 
-    return fcv_etc_rename(conf, err);
+    fcv_etc_rename(conf);
+
+    return 0;
 }
 
 

@@ -8,8 +8,7 @@
 /* hosts, hostname and resolv.conf, over what the runtime has; where no name
  * server is known, resolvers ask 127.0.0.1 and are refused at once */
 int fcv_etc_write(const fcv_config_t *conf, fcf_err_t *err) fcf_must_check;
-/* after that, for another host name: into the same files, since a clone waits
- * for it */
-int fcv_etc_rename(const fcv_config_t *conf, fcf_err_t *err) fcf_must_check;
+/* after that, for another host name */
+void fcv_etc_rename(const fcv_config_t *conf);
 
 #endif /* _FCV_ETC_H_INCLUDED_ */
