@@ -45,7 +45,8 @@ test-e2e: targets
 # make test runs t/agent/kernel.t alone, where it has been.  A hundred VMs are
 # restored from one snapshot, sixteen at a time.
 KERNEL_TESTS := t/agent/kernel.t t/agent/guest.t t/agent/runtimes.t \
-                t/agent/standin.t t/agent/snapshot.t t/agent/clones.t \
+                t/agent/standin.t t/agent/snapshot.t \
+                t/agent/qemu_ahead.t t/agent/clones.t \
                 t/agent/memory.t t/agent/restore_guest.t t/e2e/e2e.t
 
 test-kernel:

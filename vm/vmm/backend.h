@@ -14,6 +14,7 @@ typedef struct {
     fcv_loop_t      *loop;
     fcv_model_t     *model;
     const char      *id;
+    const char      *socket;            /* the API's; a place for a file */
     fcv_done_pt      done;
     void            *arg;
 } fcv_vm_t;

@@ -329,6 +329,7 @@ init(const fcv_options_t *opt, fcf_err_t *err)
     fcv.vm.loop = &fcv.loop;
     fcv.vm.model = &fcv.api.model;
     fcv.vm.id = opt->id;
+    fcv.vm.socket = opt->api_sock;
     fcv.vm.done = fcv_api_done;
     fcv.vm.arg = &fcv.api;
 

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vm/vmm/qemu_ahead.h"
 #include "vm/vmm/qemu_args.h"
 #include "vm/vmm/qemu_int.h"
 #include "vm/vmm/qemu_spawn.h"
@@ -27,7 +28,6 @@
 
 #define FCV_MEASURE_NS       10000000   /* 10 ms: 10 ppm or better */
 #define FCV_START_MS         30000
-#define FCV_WORDS_MAX        1024       /* of QEMU's last words */
 #define FCV_DRAIN_READS      64
 
 fcv_qemu_t  fcv_qemu;
@@ -39,17 +39,6 @@ set_state(qemu_state_e state)
     fcv_qemu.state = state;
     fcv_qemu.deadline_ms = state == QEMU_LAUNCHED ? fcv_now_ms() + FCV_START_MS
                                               : 0;
-}
-
-
-static void
-close_source(fcv_source_t *source)
-{
-    if (source->fd != -1) {
-        fcv_loop_del(fcv_qemu.vm->loop, source);
-        (void) close(source->fd);
-        source->fd = -1;
-    }
 }
 
 
@@ -68,73 +57,7 @@ serial_handler(void *arg, uint32_t events)
         fcv_serial_write(fcv_qemu.vm->model, buf, (size_t) n);
 
     } else if (n == 0 || errno != EAGAIN) {
-        close_source(&fcv_qemu.serial);
-    }
-}
-
-
-/* A line of QEMU's standard error, with its newline: the trace of the reset,
- * or words, which are kept for the refusal or passed on. */
-static void
-take_line(const char *line, size_t len)
-{
-    size_t  n;
-
-    n = sizeof(FCV_QEMU_TRACE) - 1;
-
-    if (len > n && memcmp(line, FCV_QEMU_TRACE, n) == 0) {
-        fcv_qemu.reset = len >= n + 5 && memcmp(line + n, " 0xfe", 5) == 0;
-        return;
-    }
-
-    if (fcv_qemu.state == QEMU_RUNNING) {
-        (void) !write(STDERR_FILENO, line, len);
-
-    } else if (fcv_qemu.last_words.len + len < FCV_WORDS_MAX
-               && fcf_buf_add(&fcv_qemu.last_words, line, len) != 0)
-    {
-        fcf_buf_reset(&fcv_qemu.last_words);
-    }
-}
-
-
-static void
-words_handler(void *arg, uint32_t events)
-{
-    char     buf[1024], *nl;
-    size_t   len;
-    ssize_t  n;
-
-    (void) arg;
-    (void) events;
-
-    n = read(fcv_qemu.words.fd, buf, sizeof(buf));
-
-    if (n == -1 && errno == EAGAIN) {
-        return;
-    }
-
-    if (n <= 0) {
-        if (fcv_qemu.line.len) {
-            take_line(fcv_qemu.line.data, fcv_qemu.line.len);
-        }
-
-        close_source(&fcv_qemu.words);
-        return;
-    }
-
-    /* a line that does not fit is lost */
-
-    if (fcf_buf_add(&fcv_qemu.line, buf, (size_t) n) != 0) {
-        return;
-    }
-
-    while (fcv_qemu.line.len
-           && (nl = memchr(fcv_qemu.line.data, '\n', fcv_qemu.line.len)) != NULL)
-    {
-        len = (size_t) (nl - fcv_qemu.line.data) + 1;
-        take_line(fcv_qemu.line.data, len);
-        fcf_buf_consume(&fcv_qemu.line, len);
+        fcv_qemu_close_source(&fcv_qemu.serial);
     }
 }
 
@@ -143,8 +66,8 @@ static void
 close_all(void)
 {
     fcv_qmp_close(&fcv_qemu.qmp);
-    close_source(&fcv_qemu.serial);
-    close_source(&fcv_qemu.words);
+    fcv_qemu_close_source(&fcv_qemu.serial);
+    fcv_qemu_close_source(&fcv_qemu.words);
 }
 
 
@@ -247,9 +170,9 @@ watch(fcv_source_t *source, int fd, void (*handler)(void *, uint32_t),
 
 
 static int
-launch(fcf_err_t *err)
+spawn(int *ends, fcf_err_t *err)
 {
-    int              rc, ends[FCV_ENDS];
+    int              rc;
     fcv_args_t       args;
     fcv_qemu_conf_t  conf;
 
@@ -278,6 +201,22 @@ launch(fcf_err_t *err)
 
     if (rc != 0) {
         fcv_ends_close(ends, 0, 3);
+    }
+
+    return rc;
+}
+
+
+static int
+launch(fcf_err_t *err)
+{
+    int  rc, ends[FCV_ENDS];
+
+    fcv_qemu.pid = fcv_qemu.loading ? fcv_ahead_take(fcv_qemu.vm->model, ends)
+                                    : 0;
+    fcv_qemu.deferred = fcv_qemu.pid != 0;
+
+    if (fcv_qemu.pid == 0 && spawn(ends, err) != 0) {
         return -1;
     }
 
@@ -290,7 +229,7 @@ launch(fcf_err_t *err)
 
     rc = fcv_qmp_open(&fcv_qemu.qmp, fcv_qemu.vm->loop, ends[0], qmp_message, err);
     rc = watch(&fcv_qemu.serial, ends[1], serial_handler, err) || rc;
-    rc = watch(&fcv_qemu.words, ends[2], words_handler, err) || rc;
+    rc = watch(&fcv_qemu.words, ends[2], fcv_qemu_words, err) || rc;
 
     if (rc != 0) {
         (void) kill(fcv_qemu.pid, SIGKILL);
@@ -344,6 +283,7 @@ static int
 qemu_start(fcf_err_t *err)
 {
     fcv_qemu.loading = 0;
+    fcv_ahead_drop();
 
     return fcv_qemu_start(err);
 }
@@ -379,7 +319,7 @@ qemu_reaped(int pid, int status)
     int   clean;
     char  why[80];
 
-    if (pid != fcv_qemu.pid) {
+    if (fcv_ahead_reaped(pid) || pid != fcv_qemu.pid) {
         return;
     }
 
@@ -446,6 +386,10 @@ qemu_tick(void)
         }
     }
 
+    if (fcv_qemu.state == QEMU_IDLE) {
+        return fcv_ahead_tick(fcv_qemu.vm);
+    }
+
     if (fcv_qemu.state != QEMU_LAUNCHED) {
         return -1;
     }
@@ -469,6 +413,8 @@ qemu_tick(void)
 static void
 qemu_kill(void)
 {
+    fcv_ahead_drop();
+
     if (fcv_qemu.pid) {
         (void) kill(fcv_qemu.pid, SIGKILL);
         (void) waitpid(fcv_qemu.pid, NULL, 0);

@@ -181,29 +181,19 @@ is_plain(const fcv_model_t *model)
 }
 
 
+/* what each of them has in common */
 static int
-add_machine(fcv_args_t *args, const fcv_model_t *model,
-    const fcv_qemu_conf_t *conf, int plain)
+add_process(fcv_args_t *args, const fcv_qemu_conf_t *conf, long long vcpus)
 {
-    long long  vcpus;
-
-    vcpus = fcv_int(model->machine, "vcpu_count");
-
     return add(args, FCV_QEMU_BINARY)
            || add(args, "-name") || add(args, "%s", conf->id)
            || add(args, "-nodefaults") || add(args, "-no-user-config")
            || add(args, "-display") || add(args, "none")
-           || add(args, "-M")
-           || add(args, "microvm,x-option-roms=off,pit=on,pic=on,rtc=on,"
-                  "isa-serial=on,%s", plain ? "acpi=off,ioapic2=off"
-                                            : "acpi=on,ioapic2=on")
            || add(args, "-accel")
            || add(args, "tcg,thread=%s,split-wx=on,tb-size=" FCV_TB_SIZE,
                   vcpus > 1 ? "multi" : "single")
            || add(args, "-cpu") || add(args, FCV_CPU)
            || add(args, "-smp") || add(args, "%lld", vcpus)
-           || add(args, "-m")
-           || add(args, "%lld", fcv_int(model->machine, "mem_size_mib"))
            || add(args, "-no-reboot")
            || add(args, "-device") || add(args, "i8042")
            || add(args, "-trace") || add(args, FCV_QEMU_TRACE)
@@ -214,6 +204,18 @@ add_machine(fcv_args_t *args, const fcv_model_t *model,
            || add(args, "-chardev")
            || add(args, "socket,id=serial,fd=%d", conf->serial_fd)
            || add(args, "-serial") || add(args, "chardev:serial");
+}
+
+
+static int
+add_machine(fcv_args_t *args, const fcv_model_t *model, int plain)
+{
+    return add(args, "-M")
+           || add(args, "microvm,x-option-roms=off,pit=on,pic=on,rtc=on,"
+                  "isa-serial=on,%s", plain ? "acpi=off,ioapic2=off"
+                                            : "acpi=on,ioapic2=on")
+           || add(args, "-m")
+           || add(args, "%lld", fcv_int(model->machine, "mem_size_mib"));
 }
 
 
@@ -281,7 +283,9 @@ add_kernel(fcv_args_t *args, const fcv_model_t *model,
 static int
 add_incoming(fcv_args_t *args, const fcv_qemu_conf_t *conf)
 {
-    return add(args, "-incoming") || add(args, "fd:%d", conf->incoming_fd)
+    return add(args, "-incoming")
+           || (conf->incoming_fd == FCV_INCOMING_LATER
+               ? add(args, "defer") : add(args, "fd:%d", conf->incoming_fd))
            || add(args, "-global") || add(args, "migration.announce-rounds=0");
 }
 
@@ -436,7 +440,8 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     args->argc = 0;
     plain = is_plain(model);
 
-    rc = add_machine(args, model, conf, plain)
+    rc = add_process(args, conf, fcv_int(model->machine, "vcpu_count"))
+         || add_machine(args, model, plain)
          || (conf->incoming_fd == -1 ? add_kernel(args, model, conf, plain)
                                      : add_incoming(args, conf));
 
@@ -465,6 +470,23 @@ fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     }
 
     if (rc != 0) {
+        fcv_args_free(args);
+        return fcf_err_set(err, FCF_E_NOMEM, "QEMU's command line");
+    }
+
+    return 0;
+}
+
+
+int
+fcv_qemu_args_ahead(fcv_args_t *args, const fcv_qemu_conf_t *conf,
+    const char *file, fcf_err_t *err)
+{
+    args->argc = 0;
+
+    if (add_process(args, conf, 1) || add_incoming(args, conf)
+        || add(args, "-readconfig") || add(args, "%s", file))
+    {
         fcv_args_free(args);
         return fcf_err_set(err, FCF_E_NOMEM, "QEMU's command line");
     }

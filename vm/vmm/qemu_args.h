@@ -24,12 +24,17 @@ typedef struct {
     unsigned long  tsc_khz;
     int            qmp_fd, serial_fd;           /* QEMU's ends */
     int            incoming_fd;                 /* what is loaded; -1: it
-                                                   boots */
+                                                   boots; or: */
+#define FCV_INCOMING_LATER  -2                  /* QMP's migrate-incoming */
 } fcv_qemu_conf_t;
 
 /* -1: out of memory */
 int fcv_qemu_args(fcv_args_t *args, const fcv_model_t *model,
     const fcv_qemu_conf_t *conf, fcf_err_t *err) fcf_must_check;
+/* What can be said of a machine with one processor before it is known; the rest
+ * is read from the file. */
+int fcv_qemu_args_ahead(fcv_args_t *args, const fcv_qemu_conf_t *conf,
+    const char *file, fcf_err_t *err) fcf_must_check;
 /* -1: the kernel of the PUT is none that boots; QEMU would run any file as a
  * kernel of old. */
 int fcv_qemu_check_kernel(const fcv_model_t *model, fcf_err_t *err)

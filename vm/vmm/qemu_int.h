@@ -1,4 +1,5 @@
-/* What the parts of the QEMU backend share: qemu.c and qemu_snapshot.c. */
+/* What the parts of the QEMU backend share: qemu.c, qemu_words.c and
+ * qemu_snapshot.c. */
 
 #ifndef _FCV_QEMU_INT_H_INCLUDED_
 #define _FCV_QEMU_INT_H_INCLUDED_
@@ -30,7 +31,10 @@ typedef struct {
     int             loading, resume;    /* instead of a boot */
     int             asked;              /* whether it is loaded */
     int             memory_fd;          /* of the load; the caller's */
+    int             deferred;           /* ... and is told by QMP */
 } fcv_qemu_t;
+
+#define FCV_WORDS_MAX  1024             /* of QEMU's last words */
 
 /* one a process */
 extern fcv_qemu_t  fcv_qemu;
@@ -38,6 +42,10 @@ extern fcv_qemu_t  fcv_qemu;
 /* qemu.c */
 int fcv_qemu_start(fcf_err_t *err) fcf_must_check;
 void fcv_qemu_started(const fcf_err_t *err);
+
+/* qemu_words.c: a source's handler, and the end of any */
+void fcv_qemu_words(void *arg, uint32_t events);
+void fcv_qemu_close_source(fcv_source_t *source);
 
 /* qemu_snapshot.c: of the backend */
 int fcv_qemu_pause(int paused, fcf_err_t *err);

@@ -14,7 +14,7 @@
 #include "vm/vmm/qemu_args.h"
 #include "vm/vmm/qemu_int.h"
 
-#define FCV_LOAD_POLL_MS  5
+#define FCV_LOAD_POLL_MS  2
 
 #define QMP_STATUS  "{\"execute\":\"query-status\",\"id\":\"load\"}\n"
 #define QMP_STOP    "{\"execute\":\"stop\",\"id\":\"pause\"}\n"
@@ -29,6 +29,9 @@
                     "{\"uri\":\"fd:memory\"}}\n"
 #define QMP_GETFD   "{\"execute\":\"getfd\",\"id\":\"save\",\"arguments\":"    \
                     "{\"fdname\":\"memory\"}}\n"
+
+#define QMP_INCOMING  "{\"execute\":\"migrate-incoming\",\"arguments\":{"     \
+                      "\"uri\":\"fd:memory\"}}\n"
 
 
 /* QEMU's program, as execvp() finds it, and the machine that it is told to be:
@@ -180,16 +183,32 @@ load_status(const char *status)
 }
 
 
+/* what cannot be sent is seen when QEMU is reaped */
+static void
+load_begin(void)
+{
+    fcf_err_t  err;
+
+    (void) fcv_qmp_send(&fcv_qemu.qmp,
+                        "{\"execute\":\"qmp_capabilities\"}\n", &err);
+
+    if (fcv_qemu.deferred) {
+        (void) fcv_qmp_send_fd(&fcv_qemu.qmp, QMP_GETFD, fcv_qemu.memory_fd,
+                               &err);
+        (void) fcv_qmp_send(&fcv_qemu.qmp, QMP_INCOMING, &err);
+    }
+
+    (void) fcv_qmp_send(&fcv_qemu.qmp, QMP_STATUS, &err);
+}
+
+
 static int
 load_message(const json_t *message)
 {
-    fcf_err_t    err;
     const char  *id, *status;
 
     if (json_object_get(message, "QMP")) {
-        (void) fcv_qmp_send(&fcv_qemu.qmp,
-                            "{\"execute\":\"qmp_capabilities\"}\n"
-                            QMP_STATUS, &err);
+        load_begin();
         return 1;
     }
 

@@ -15,7 +15,8 @@ $(LLHTTP_LIB): $(addprefix $(B)/llhttp/,api.o http.o llhttp.o)
 
 VMM_MODEL := schema schema_tables model model_nic model_out snapshot tap
 VMM_MAIN  := main loop http http_conn api api_vm serial backend clocks qemu \
-             qemu_args qemu_kernel qemu_spawn qemu_snapshot qmp instant \
+             qemu_ahead qemu_args qemu_config qemu_kernel qemu_spawn \
+             qemu_snapshot qemu_words qmp instant \
              instant_net instant_tcp instant_http instant_conf \
              instant_control instant_clone
 VMM_OBJS  := $(patsubst %,$(B)/vm/vmm/%.o,$(VMM_MODEL) $(VMM_MAIN)) \
@@ -45,7 +46,12 @@ $(VMM_API_TESTS) $(B)/t/unit/vmm_conf:
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
-UNIT_TESTS  += $(VMM_API_TESTS) $(B)/t/unit/vmm_conf
+$(B)/t/unit/qemu_config: $(B)/t/unit/qemu_config.o \
+                         $(B)/vm/vmm/qemu_config.o $(VMM_TEST)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
+
+UNIT_TESTS  += $(VMM_API_TESTS) $(B)/t/unit/vmm_conf $(B)/t/unit/qemu_config
 PROVE_FILES += t/agent/standin.t t/agent/instant.t
 
 # what a driver may say to it; no file of the host's is opened

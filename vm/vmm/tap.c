@@ -9,6 +9,38 @@
 #include "vm/vmm/tap.h"
 
 
+/* prepared for the next; -1 */
+static int  prepared = -1;
+
+
+static int
+tun_open(void)
+{
+    return open("/dev/net/tun", O_RDWR|O_NONBLOCK|O_CLOEXEC);
+}
+
+
+int
+fcv_tap_prepare(void)
+{
+    if (prepared == -1) {
+        prepared = tun_open();
+    }
+
+    return prepared;
+}
+
+
+void
+fcv_tap_unprepare(void)
+{
+    if (prepared != -1) {
+        (void) close(prepared);
+        prepared = -1;
+    }
+}
+
+
 int
 fcv_tap_open(const char *name, int vnet_hdr, fcf_err_t *err)
 {
@@ -27,7 +59,8 @@ fcv_tap_open(const char *name, int vnet_hdr, fcf_err_t *err)
         return fcf_err_sys(err, errno, "host_dev_name \"%s\"", name);
     }
 
-    fd = open("/dev/net/tun", O_RDWR|O_NONBLOCK|O_CLOEXEC);
+    fd = prepared != -1 ? prepared : tun_open();
+    prepared = -1;
 
     if (fd == -1) {
         return fcf_err_sys(err, errno, "host_dev_name \"%s\": /dev/net/tun",
