@@ -27,13 +27,23 @@ static struct {
 } ahead;
 
 
-static int
-start(fcv_vm_t *vm)
+static void
+forget(void)
 {
-    int        n;
-    fcf_err_t  err;
+    ahead.pid = 0;
+    fcv_ends_close(ahead.ends, 0, 3);
+    fcv_args_free(&ahead.args);
+    fcv_tap_unprepare();
+    (void) unlink(ahead.fifo);
+}
 
-    n = snprintf(ahead.fifo, sizeof(ahead.fifo), "%s.qemu", vm->socket);
+
+static int
+make_fifo(const char *socket)
+{
+    int  n;
+
+    n = snprintf(ahead.fifo, sizeof(ahead.fifo), "%s.qemu", socket);
 
     if (n >= (int) sizeof(ahead.fifo)) {
         return -1;
@@ -41,14 +51,25 @@ start(fcv_vm_t *vm)
 
     (void) unlink(ahead.fifo);
 
-    if (mkfifo(ahead.fifo, 0600) != 0) {
-        return -1;
+    return mkfifo(ahead.fifo, 0600);
+}
+
+
+/* Why not is nobody's affair: it is only faster with it. */
+static void
+start(fcv_vm_t *vm)
+{
+    pid_t      pid;
+    fcf_err_t  err;
+
+    if (make_fifo(vm->socket) != 0) {
+        return;
     }
 
     if (fcv_ends_make(ahead.ends, &err) != 0) {
-        fcv_ends_close(ahead.ends, 0, FCV_ENDS);
-        (void) unlink(ahead.fifo);
-        return -1;
+        fcv_ends_close(ahead.ends, 3, FCV_ENDS);
+        forget();
+        return;
     }
 
     ahead.tun = fcv_tap_prepare();
@@ -56,24 +77,21 @@ start(fcv_vm_t *vm)
     ahead.conf.qmp_fd = ahead.ends[3];
     ahead.conf.serial_fd = ahead.ends[4];
     ahead.conf.incoming_fd = FCV_INCOMING_LATER;
+    pid = -1;
 
     if (fcv_qemu_args_ahead(&ahead.args, &ahead.conf, ahead.fifo, &err) == 0) {
-        ahead.pid = fcv_qemu_spawn(&ahead.args, vm->model, ahead.ends,
-                                   ahead.tun, &err);
+        pid = fcv_qemu_spawn(&ahead.args, vm->model, ahead.ends, ahead.tun,
+                             &err);
     }
 
     fcv_ends_close(ahead.ends, 3, FCV_ENDS);
 
-    if (ahead.pid <= 0) {
-        ahead.pid = 0;
-        fcv_ends_close(ahead.ends, 0, 3);
-        fcv_tap_unprepare();
-        fcv_args_free(&ahead.args);
-        (void) unlink(ahead.fifo);
-        return -1;
+    if (pid == -1) {
+        forget();
+        return;
     }
 
-    return 0;
+    ahead.pid = pid;
 }
 
 
@@ -97,10 +115,8 @@ fcv_ahead_tick(fcv_vm_t *vm)
         return (int) (ahead.since + FCV_AHEAD_MS - now);
     }
 
-    /* it is only faster with it */
-
     ahead.tried = 1;
-    (void) start(vm);
+    start(vm);
 
     return -1;
 }
@@ -162,6 +178,7 @@ configure(const fcv_model_t *model)
 pid_t
 fcv_ahead_take(const fcv_model_t *model, int *ends)
 {
+    int    i;
     pid_t  pid;
 
     if (ahead.pid == 0 || !fits(model) || configure(model) != 0) {
@@ -170,29 +187,19 @@ fcv_ahead_take(const fcv_model_t *model, int *ends)
     }
 
     pid = ahead.pid;
-    memcpy(ends, ahead.ends, 3 * sizeof(int));
 
-    ahead.pid = 0;
-    fcv_args_free(&ahead.args);
-    fcv_tap_unprepare();
-    (void) unlink(ahead.fifo);
+    for (i = 0; i < 3; i++) {
+        ends[i] = ahead.ends[i];
+        ahead.ends[i] = -1;
+    }
+
+    forget();
 
     return pid;
 }
 
 
-static void
-forget(void)
-{
-    ahead.pid = 0;
-    fcv_ends_close(ahead.ends, 0, 3);
-    fcv_args_free(&ahead.args);
-    fcv_tap_unprepare();
-    (void) unlink(ahead.fifo);
-}
-
-
-/* not waited for long: its death is certain */
+/* its death is certain, and soon */
 void
 fcv_ahead_drop(void)
 {

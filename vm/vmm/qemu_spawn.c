@@ -83,7 +83,7 @@ fcv_ends_close(int *ends, int from, int to)
 
 pid_t
 fcv_qemu_spawn(const fcv_args_t *args, const fcv_model_t *model,
-    const int *ends, int incoming_fd, fcf_err_t *err)
+    const int *ends, int more, fcf_err_t *err)
 {
     int       keep[3 + FCV_NICS_MAX];
     pid_t     pid;
@@ -93,8 +93,8 @@ fcv_qemu_spawn(const fcv_args_t *args, const fcv_model_t *model,
     keep[n++] = ends[3];
     keep[n++] = ends[4];
 
-    if (incoming_fd != -1) {
-        keep[n++] = incoming_fd;
+    if (more != -1) {
+        keep[n++] = more;
     }
 
     for (i = 0; i < model->nnics; i++) {

@@ -14,9 +14,9 @@
 int fcv_ends_make(int *ends, fcf_err_t *err) fcf_must_check;
 void fcv_ends_close(int *ends, int from, int to);
 
-/* The child keeps ends[3], ends[4], the TAPs, and ends[5] as its standard
- * error; it dies with us.  Returns its pid, or -1. */
+/* The child keeps ends[3], ends[4], the TAPs, more, unless that is -1, and
+ * ends[5] as its standard error; it dies with us.  Returns its pid, or -1. */
 pid_t fcv_qemu_spawn(const fcv_args_t *args, const fcv_model_t *model,
-    const int *ends, int incoming_fd, fcf_err_t *err);
+    const int *ends, int more, fcf_err_t *err);
 
 #endif /* _FCV_QEMU_SPAWN_H_INCLUDED_ */
