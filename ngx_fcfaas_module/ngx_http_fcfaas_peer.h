@@ -16,15 +16,15 @@ typedef struct {
     ngx_http_fcfaas_peer_t      *peer;
 } ngx_http_fcfaas_peer_event_t;
 
+#define ngx_http_fcfaas_peer_of(ev)                                         \
+    ((ngx_queue_data(ev, ngx_http_fcfaas_peer_event_t, event))->peer)
+
 /* bytes of earlier requests over a connection without TLS, and of their
  * answers */
 typedef struct {
     off_t                        sent;
     off_t                        received;
 } ngx_http_fcfaas_carried_t;
-
-#define ngx_http_fcfaas_peer_of(ev)                                         \
-    ((ngx_queue_data(ev, ngx_http_fcfaas_peer_event_t, event))->peer)
 
 struct ngx_http_fcfaas_peer_s {
     ngx_http_fcfaas_ctx_t       *ctx;

@@ -84,7 +84,8 @@ for my $what (qw(random openssl system name)) {
     is(keys %different, @up, "$what: different in each");
 }
 
-is($_->{files} =~ s/ +$//mr, "$_->{name}\n127.0.0.1 localhost\n127.0.1.1 $_->{name}\n",
+is($_->{files} =~ s/ +$//mr,
+    "$_->{name}\n127.0.0.1 localhost\n127.0.1.1 $_->{name}\n",
     "its files say so, too: $_->{name}") for @up;
 
 # also what a clone printed

@@ -199,7 +199,8 @@ test_full(void)
     is_int(stat.members, 1, "one member");
 
     fcz_release(&m, &slots[0]);
-    is_int(fcz_bind(&m, &slots[63], 2, &(uint64_t) { 0 }, 1), FCZ_OK, "one more");
+    is_int(fcz_bind(&m, &slots[63], 2, &(uint64_t) { 0 }, 1), FCZ_OK,
+           "one more");
     is_int(slots[63].told, 2, "once there is room both are counted");
     fcz_release(&m, &slots[63]);
 

@@ -11,8 +11,8 @@
 #include "vm/init/mounts.h"
 
 /* The end of /etc/hosts, with room for each name.  A clone's is written into
- * the mapped file: of all that it does until it answers, to open, cut, write and
- * close two files would be the thirtieth part. */
+ * the mapped file: of all that it does until it answers, to open, cut, write
+ * and close two files would be the thirtieth part. */
 #define FCV_NAME_LINE  "127.0.1.1 %-64s\n"
 #define FCV_NAME_LEN   (sizeof("127.0.1.1 ") - 1 + FCV_HOSTNAME_MAX + 1)
 

@@ -130,8 +130,8 @@ fits(const fcv_model_t *model)
 }
 
 
-/* It is opened without waiting: there is no reader if QEMU has not come that far
- * yet. */
+/* It is opened without waiting: there is no reader if QEMU has not come that
+ * far yet. */
 static int
 tell(const char *text)
 {

@@ -14,8 +14,8 @@
 
 /* of an idle VMM: milliseconds until the next; -1: no matter */
 int fcv_ahead_tick(fcv_vm_t *vm);
-/* Tells it the machine.  Its pid, and our ends in ends[0..2] (see _spawn.h), are
- * the caller's then; 0: there is none for it, and none any more. */
+/* Tells it the machine.  Its pid, and our ends in ends[0..2] (see _spawn.h),
+ * are the caller's then; 0: there is none for it, and none any more. */
 pid_t fcv_ahead_take(const fcv_model_t *model, int *ends);
 /* ends it, if there is one */
 void fcv_ahead_drop(void);

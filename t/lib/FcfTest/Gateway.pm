@@ -195,9 +195,8 @@ sub wait_quiet {
 }
 
 
-# none before all of them are there
-# none, while one is missing that has been started: others that are about to
-# end may still be there
+# none before all of them are there, also those that have just been started:
+# others that are about to end may still be there
 sub _all_workers {
     my ($self) = @_;
     my @workers = @{ $self->status->{workers} };
