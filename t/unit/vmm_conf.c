@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "vm/guest.h"
 #include "vm/vmm/instant_conf.h"
 #include "vm/vmm/qemu_args.h"
+#include "vm/vmm/qemu_spawn.h"
 #include "vm/vmm/schema.h"
 #include "vm/vmm/serial.h"
 
@@ -180,7 +182,7 @@ test_args(void)
     fcf_err_t         err;
     fcv_args_t        args;
     fcv_model_t       model;
-    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1 };
+    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1, 0 };
 
     is_int(fcv_model_init(&model, &err), 0, "model");
 
@@ -201,6 +203,8 @@ test_args(void)
     is_str(arg_of(&args, "-kernel", 0), "/k,ernel", "kernel");
     ok(strstr(arg_of(&args, "-append", 0), "root=") == NULL, "no root device");
     ok(arg_of(&args, "-initrd", 0) == NULL, "no initrd");
+    is_str(arg_of(&args, "-accel", 0), "tcg,thread=single,split-wx=off,"
+           "tb-size=64", "translated code, mapped once");
     is_str(arg_of(&args, "-smp", 0), "1", "vcpus");
     is_str(arg_of(&args, "-m", 0), "128", "memory");
     is_str(arg_of(&args, "-blockdev", 0), "{\"driver\":\"raw\","
@@ -238,11 +242,14 @@ test_args(void)
 
     model.ndrives = FCV_DRIVES_MAX;
     conf.incoming_fd = 13;
+    conf.split_wx = 1;
     is_int(fcv_qemu_args(&args, &model, &conf, &err), 0, "all drives");
     ok(strstr(arg_of(&args, "-device", FCV_DRIVES_MAX),
               "bus=virtio-mmio-bus.8"), "each in its place");
     is_str(arg_of(&args, "-incoming", 0), "fd:13", "a snapshot");
     ok(arg_of(&args, "-kernel", 0) == NULL, "which brings its kernel");
+    is_str(arg_of(&args, "-accel", 0), "tcg,thread=single,split-wx=on,"
+           "tb-size=64", "translated code, mapped twice");
     fcv_args_free(&args);
 
     model.nics[0].fd = -1;
@@ -257,7 +264,7 @@ test_limits(void)
     fcf_err_t         err;
     fcv_args_t        args;
     fcv_model_t       model;
-    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1 };
+    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1, 0 };
 
     is_int(fcv_model_init(&model, &err), 0, "model");
     model.boot = json_pack("{s:s}", "kernel_image_path", "/kernel");
@@ -320,7 +327,7 @@ machine_of(fcv_model_t *model, const char *words)
     fcf_err_t         err;
     fcv_args_t        args;
     static char       out[200];
-    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1 };
+    fcv_qemu_conf_t   conf = { "vm-1", 2500000, 11, 12, -1, 0 };
 
     if (model->kernel_fd != -1) {
         (void) close(model->kernel_fd);
@@ -429,6 +436,26 @@ test_serial(void)
 }
 
 
+/* The last of all: it cannot be taken back.  PR_SET_MDWE, with
+ * PR_MDWE_REFUSE_EXEC_GAIN, Linux has from 6.3 on. */
+static void
+test_split_wx(void)
+{
+    int  before;
+
+    before = fcv_must_split_wx();
+
+    if (prctl(65, 1L, 0L, 0L, 0L) == 0) {
+        ok(fcv_must_split_wx(), "no memory may be written to and run");
+
+    } else {
+        ok(1, "# skip: this kernel has no PR_SET_MDWE");
+    }
+
+    is_int(before, 0, "before, it might");
+}
+
+
 int
 main(void)
 {
@@ -439,6 +466,7 @@ main(void)
     test_args();
     test_limits();
     test_plain();
+    test_split_wx();
 
     return tap_done();
 }

@@ -186,6 +186,7 @@ spawn(int *ends, fcf_err_t *err)
     conf.qmp_fd = ends[3];
     conf.serial_fd = ends[4];
     conf.incoming_fd = fcv_qemu.loading ? fcv_qemu.memory_fd : -1;
+    conf.split_wx = fcv_must_split_wx();
 
     rc = fcv_qemu_args(&args, fcv_qemu.vm->model, &conf, err);
 

@@ -77,6 +77,7 @@ start(fcv_vm_t *vm)
     ahead.conf.qmp_fd = ahead.ends[3];
     ahead.conf.serial_fd = ahead.ends[4];
     ahead.conf.incoming_fd = FCV_INCOMING_LATER;
+    ahead.conf.split_wx = fcv_must_split_wx();
     pid = -1;
 
     if (fcv_qemu_args_ahead(&ahead.args, &ahead.conf, ahead.fifo, &err) == 0) {

@@ -15,9 +15,10 @@
 /* a second; what QEMU takes at most */
 #define FCV_RATE_MAX     1000000000000000
 
-/* MiB of translated code.  In 8 Debian's kernel does not fit: it boots three
- * times as long; 64 gain nothing. */
-#define FCV_TB_SIZE      "32"
+/* MiB of translated code.  When they are full all of it is thrown away: 32 are
+ * full just before the small kernel's first answer, which is translated anew
+ * then, and node's start fills them three times.  128 gain nothing. */
+#define FCV_TB_SIZE      "64"
 
 /* All that is emulated but what is slower here than without: with ERMS a kernel
  * clears and copies byte by byte ("rep stosb"); with SMAP each of its accesses
@@ -190,8 +191,8 @@ add_process(fcv_args_t *args, const fcv_qemu_conf_t *conf, long long vcpus)
            || add(args, "-nodefaults") || add(args, "-no-user-config")
            || add(args, "-display") || add(args, "none")
            || add(args, "-accel")
-           || add(args, "tcg,thread=%s,split-wx=on,tb-size=" FCV_TB_SIZE,
-                  vcpus > 1 ? "multi" : "single")
+           || add(args, "tcg,thread=%s,split-wx=%s,tb-size=" FCV_TB_SIZE,
+                  vcpus > 1 ? "multi" : "single", conf->split_wx ? "on" : "off")
            || add(args, "-cpu") || add(args, FCV_CPU)
            || add(args, "-smp") || add(args, "%lld", vcpus)
            || add(args, "-no-reboot")

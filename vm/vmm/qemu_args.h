@@ -26,6 +26,8 @@ typedef struct {
     int            incoming_fd;                 /* what is loaded; -1: it
                                                    boots; or: */
 #define FCV_INCOMING_LATER  -2                  /* QMP's migrate-incoming */
+    int            split_wx;                    /* translated code is mapped
+                                                   twice: fcv_must_split_wx() */
 } fcv_qemu_conf_t;
 
 /* -1: out of memory */

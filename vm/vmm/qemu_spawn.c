@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -112,4 +113,22 @@ fcv_qemu_spawn(const fcv_args_t *args, const fcv_model_t *model,
     }
 
     return pid;
+}
+
+
+int
+fcv_must_split_wx(void)
+{
+    void  *page;
+
+    page = mmap(NULL, 1, PROT_READ|PROT_WRITE|PROT_EXEC,
+                MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED) {
+        return 1;
+    }
+
+    (void) munmap(page, 1);
+
+    return 0;
 }

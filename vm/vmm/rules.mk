@@ -38,8 +38,8 @@ $(VMM_API_TESTS): %: %.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                      $(B)/vm/vmm/api.o $(B)/vm/vmm/api_vm.o $(VMM_TEST)
 $(B)/t/unit/vmm_conf: $(B)/t/unit/vmm_conf.o $(VMM_MODEL:%=$(B)/vm/vmm/%.o) \
                       $(B)/vm/vmm/instant_conf.o $(B)/vm/vmm/qemu_args.o \
-                      $(B)/vm/vmm/qemu_kernel.o $(B)/vm/vmm/serial.o \
-                      $(B)/vm/vmm/loop.o \
+                      $(B)/vm/vmm/qemu_kernel.o $(B)/vm/vmm/qemu_spawn.o \
+                      $(B)/vm/vmm/serial.o $(B)/vm/vmm/loop.o \
                       $(VMM_TEST)
 
 $(VMM_API_TESTS) $(B)/t/unit/vmm_conf:
