@@ -90,8 +90,15 @@ my %again = (
     'a new password' => ['CONFIG', 'SET', 'requirepass', ''],
 );
 
+# by a worker's pid: how often it came back
+sub reconnects {
+    return map { $_->{pid} => $_->{redis}{reconnects} }
+        @{ $g->status->{workers} };
+}
+
 for my $what (sort keys %refuse) {
     my $id = 'f' . ++$n;
+    my %before = reconnects();
     $g->spec($id);
     $redis->cli(@$_) for @{ $refuse{$what} };
     my $r = $g->get("/run/$id", timeout => 20);
@@ -99,8 +106,13 @@ for my $what (sort keys %refuse) {
     like($r->{body}, qr/"redis_unavailable","message":"[^"]*Redis refuses/,
         "$what: not away");
     $redis->cli(@{ $again{$what} });
-    wait_for(sub { !grep { !$_->{redis}{connected} }
-        @{ $g->status->{workers} } }, 10, 'the workers to be connected');
+
+    # "connected" is of a worker's last tick, a second ago at most: it may
+    # still be the connection that was killed since
+    wait_for(sub {
+        my %now = reconnects();
+        !grep { $now{$_} == $before{$_} } keys %before;
+    }, 10, 'the workers to be connected again') if @{ $refuse{$what} } > 1;
     cold_starts($id, "$what: well again");
 }
 
