@@ -177,7 +177,7 @@ sub guest {
 SKIP: {
     skip 'no guest kernel, or no qemu', 1
         if !-e root() . '/build/vm/vmlinux'
-            || !grep { -x "$_/qemu-system-x86_64" } split /:/, $ENV{PATH};
+            || !on_path('qemu-system-x86_64');
 
     subtest 'version 2' => sub {
         my $top = '/sys/fs/cgroup';

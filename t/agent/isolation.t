@@ -22,8 +22,7 @@ my $count = 0;
 
 plan skip_all => 'needs root and /dev/net/tun' if $> != 0 || !-e '/dev/net/tun';
 plan skip_all => "$vmm is not built" unless -x $vmm && -e "$images/vmlinux";
-plan skip_all => 'no QEMU'
-    unless grep { -x "$_/qemu-system-x86_64" } split /:/, $ENV{PATH};
+plan skip_all => 'no QEMU' unless on_path('qemu-system-x86_64');
 
 # outside lies behind a router: the LAN, the metadata service, the internet
 my $node = FcfTest::Netns->new('node');

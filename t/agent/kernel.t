@@ -12,7 +12,7 @@ BEGIN { $ENV{FCF_KERNEL} = 'small' }
 use lib 't/lib';
 use FcfTest;
 use FcfTest::RealGuest;
-use FcfTest::Standin qw($kernel);
+use FcfTest::Standin qw($kernel qemus);
 use Test::More;
 
 plan skip_all => 'it has not been built: make -C vm kernel' unless -e $kernel;
@@ -107,9 +107,7 @@ sub by_acpi {
 
 # the command line of a stand-in's QEMU
 sub qemu_of {
-    my ($vm) = @_;
-    my ($line) = grep { /\Aqemu-system-x86_64\0-name\0\Q$vm->{id}\E\0/ }
-        map { peek($_) } glob '/proc/[0-9]*/cmdline';
+    my ($pid) = qemus($_[0]);
 
-    return $line // '';
+    return $pid ? peek("/proc/$pid/cmdline") : '';
 }

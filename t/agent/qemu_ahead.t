@@ -12,22 +12,12 @@ use FcfTest;
 use FcfTest::Standin;
 use Test::More;
 
-plan skip_all => 'no QEMU'
-    unless grep { -x "$_/qemu-system-x86_64" } split /:/, $ENV{PATH};
+plan skip_all => 'no QEMU' unless on_path('qemu-system-x86_64');
 
 lay_network('qemu-ahead');
 
 my $dir = tmpdir();
 my %files = (snapshot_path => "$dir/state", mem_file_path => "$dir/memory");
-
-# of a VMM's: those that live
-sub qemus {
-    my ($vm) = @_;
-
-    return grep { peek("/proc/$_/cmdline")
-                  =~ /\Aqemu-system-x86_64\0-name\0\Q$vm->{id}\E\0/ }
-        map { m{/(\d+)\z} } glob '/proc/[0-9]*';
-}
 
 # one whose QEMU has come to where it waits
 sub ahead {
@@ -36,7 +26,7 @@ sub ahead {
 
     wait_for(sub {
         ($pid) = qemus($vm);
-        $pid && peek("/proc/$pid/wchan") =~ /wait_for_partner|fifo_open/;
+        $pid && waits_ahead($pid);
     }, 20, 'a QEMU that waits');
     return ($vm, $pid);
 }

@@ -20,7 +20,7 @@ $ns->run(qw(ip link set tap1 up));
 my $dir = tmpdir();
 my %files = (snapshot_path => "$dir/state", mem_file_path => "$dir/memory");
 my $file = spew("$dir/some", 'not looked into');
-my $qemu = grep { -x "$_/qemu-system-x86_64" } split /:/, $ENV{PATH};
+my $qemu = on_path('qemu-system-x86_64');
 
 instant_life();
 instant_wakes();
@@ -183,9 +183,7 @@ sub instant_wakes {
 # a state that another QEMU saved; the process ends as after any failed load
 sub another_qemu {
     mkdir "$dir/bin" or die $!;
-    my ($is) = grep { -x } map { "$_/qemu-system-x86_64" } split /:/,
-        $ENV{PATH};
-    symlink $is, "$dir/bin/qemu-system-x86_64" or die $!;
+    symlink $qemu, "$dir/bin/qemu-system-x86_64" or die $!;
     my $clone = sub { vmm(backend => 'qemu',
         env => { PATH => "$dir/bin:$ENV{PATH}" }) };
     my $other = [{ iface_id => 'eth0', host_dev_name => 'tap1' }];
@@ -205,7 +203,7 @@ sub another_qemu {
         'nobody is told of its template\'s MAC address');
     quit($vm);
     unlink "$dir/bin/qemu-system-x86_64";
-    spew("$dir/bin/qemu-system-x86_64", "#!/bin/sh\nexec $is \"\$@\"\n");
+    spew("$dir/bin/qemu-system-x86_64", "#!/bin/sh\nexec $qemu \"\$@\"\n");
     chmod 0755, "$dir/bin/qemu-system-x86_64";
     $vm = $clone->();
     like(fault(load($vm, network_overrides => $other)),

@@ -215,7 +215,7 @@ END
     quit($vm);
 
   SKIP: {
-        skip 'no QEMU', 3 unless have_qemu();
+        skip 'no QEMU', 3 unless on_path('qemu-system-x86_64');
 
         $vm = vmm(backend => 'qemu');
         is(configure($vm, %have, kernel => $^X), '', 'configured');
@@ -228,38 +228,11 @@ END
 }
 
 
-sub have_qemu {
-    return scalar grep { -x "$_/qemu-system-x86_64" } split /:/, $ENV{PATH};
-}
-
-
-# '' of one that is gone; there are others' too, which come and go
-sub of_process {
-    my ($dir, $name) = @_;
-    return peek("$dir/$name");
-}
-
-
-sub qemu_children {
-    my @found;
-
-    for my $dir (glob '/proc/[0-9]*') {
-        my $line = of_process($dir, 'cmdline');
-        push @found, $dir
-            if $line =~ /\Aqemu-system-x86_64\0-name\0\Q$_[0]\E\0/;
-    }
-
-    return @found;
-}
-
-
 # a real guest, up; undef if this host cannot
-
-
 sub real_guest {
     my (%opt) = @_;
 
-    unless (have_qemu() && -e "$images/functions/hello.img") {
+    unless (on_path('qemu-system-x86_64') && -e "$images/functions/hello.img") {
         return undef;
     }
 
@@ -295,7 +268,7 @@ sub qemu_serves {
         my $old = op(tcp(1024), { op => 'time', ms => time * 1000 });
         ok($old->{ok}, 'its control port too');
         stop($vm);
-        is(scalar(qemu_children($vm->{id})), 0, 'no QEMU is left');
+        is(scalar(qemus($vm)), 0, 'no QEMU is left');
 
         for ([k => 0, 'by i8042: exit 0'], [t => 1, 'by triple fault: 1']) {
             $vm = vmm(backend => 'qemu');
@@ -309,9 +282,9 @@ sub qemu_serves {
 
         $vm = real_guest(vcpus => 2) or die;
         is(guest_get('/')->{status}, 200, 'with two vCPUs');
-        my ($dir) = qemu_children($vm->{id});
-        ok($dir, 'QEMU is there');
-        kill 'KILL', $dir =~ /(\d+)/;
+        my ($pid) = qemus($vm);
+        ok($pid, 'QEMU is there');
+        kill 'KILL', $pid;
         exits($vm, 1, 'QEMU killed: exit 1');
     }
 }
@@ -320,15 +293,13 @@ sub qemu_serves {
 sub qemu_dies_with_us {
   SKIP: {
         my $vm = real_guest(pidns => 1) or skip 'no QEMU or no images', 1;
-        my ($dir) = qemu_children($vm->{id});
 
-        ok($dir, 'QEMU in a PID namespace');
-        my ($first) = grep { of_process($_, 'status') =~ /^NSpid:\s+\d+\s+1$/m
-            && of_process($_, 'cmdline') =~ /\Q$vm->{sock}\E/ }
+        ok(scalar(qemus($vm)), 'QEMU in a PID namespace');
+        my ($first) = grep { peek("$_/status") =~ /^NSpid:\s+\d+\s+1$/m
+            && peek("$_/cmdline") =~ /\Q$vm->{sock}\E/ }
             glob '/proc/[0-9]*';
         kill 'KILL', $first =~ /(\d+)/;
-        wait_for(sub { !grep { of_process($_, 'stat') !~ /\) Z |\A\z/ }
-            qemu_children($vm->{id}) }, 30, 'QEMU\'s end');
+        wait_for(sub { !qemus($vm) }, 30, 'QEMU\'s end');
         pass('is gone with its first process');
         $vm->{proc}->wait(10);
     }

@@ -260,7 +260,7 @@ like($cli->run({ env => { PATH => '/nowhere' } }, 'deploy',
 
 # by skopeo: an archive, and a registry
 SKIP: {
-    skip 'no skopeo', 5 unless grep { -x "$_/skopeo" } split /:/, $ENV{PATH};
+    skip 'no skopeo', 5 unless on_path('skopeo');
     my @plain = map { ref ? $_->{tar} : $_ } @layers;
     my $dir = substr image(layers => \@plain), 4;
     system("skopeo copy -q --insecure-policy oci:$dir:v1 docker-archive:$tmp/in/app.tar:app:1") == 0
@@ -272,8 +272,7 @@ SKIP: {
     isnt(deploy("docker-archive:$tmp/dir/bootstrap")->{status}, 0,
         'an archive that is none');
 
-    skip 'no docker-registry', 4
-        unless grep { -x "$_/docker-registry" } split /:/, $ENV{PATH};
+    skip 'no docker-registry', 4 unless on_path('docker-registry');
     my $port = free_port();
     spew("$tmp/registry.yml", <<"    EOC");
 version: 0.1

@@ -10,8 +10,7 @@ use FcfTest;
 use FcfTest::Prom;
 use Test::More;
 
-grep { -x "$_/promtool" } split /:/, $ENV{PATH}
-    or plan skip_all => 'promtool is missing: run/deps test';
+on_path('promtool') or plan skip_all => 'promtool is missing: run/deps test';
 
 my $from = root() . '/packaging/monitoring';
 my $dir = tmpdir() . '/prometheus';

@@ -53,8 +53,7 @@ while (now() < $end) {
 
     if ($what == 0) {
         # where it is, with what it has in hand
-        kill 'STOP', $pid;
-        wait_for(sub { slurp("/proc/$pid/stat") =~ /\) T / }, 5, 'it to stop');
+        freeze($pid);
         $killed{$_}++ for clients($pid);
         kill 'KILL', $pid;
         delete $stopped{$pid};

@@ -29,8 +29,7 @@ $g->warm('hello');
 
 # nginx minds USR2 only once it is nobody's child, and starts the other one by
 # the name that it has
-my ($program) = grep { -x } map { m{/} ? $_ : do { my $name = $_;
-    map { "$_/$name" } split /:/, $ENV{PATH} } } FcfTest::Nginx::binary();
+my ($program) = map { m{/} ? $_ : on_path($_) } FcfTest::Nginx::binary();
 $nginx->stop;
 $nginx->config(conf => $nginx->_conf =~ s/daemon off/daemon on/r);
 {

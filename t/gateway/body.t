@@ -202,8 +202,7 @@ $q = $g->send('', raw => head('/stream/turn', "Content-Length: $length")
     . 'some');
 $c = $busy->take;
 is($c->read(4), 'some', 'in one turn: a part is there');
-kill 'STOP', $worker;
-wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'it to stop');
+freeze($worker);
 $c->print($unsent);
 $q->sock->print('more');
 kill 'CONT', $worker;

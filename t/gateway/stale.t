@@ -54,8 +54,7 @@ sub kept {
 sub closed_as_it_is_sent {
     my ($c, $path, %opt) = @_;
 
-    kill 'STOP', $worker;
-    wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'a stop');
+    freeze($worker);
     my $q = $g->send_on($path, %opt);
     $c->print($opt{word}) if $opt{word};
     $c->close;
@@ -104,8 +103,7 @@ my @q = map { $g->send('/run/hello/many', keepalive => 1) } 1 .. 20;
 my @c = map { $guest->take } @q;
 $_->print($ok) for @c;
 $_->response for @q;
-kill 'STOP', $worker;
-wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'a stop');
+freeze($worker);
 $q = $g->send_on('/run/hello/last', method => 'POST', body => 'x');
 $_->close for @c;
 kill 'CONT', $worker;

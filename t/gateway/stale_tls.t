@@ -64,8 +64,7 @@ sub unread {
 sub closed_as_it_is_sent {
     my ($path, $kept, %opt) = @_;
 
-    kill 'STOP', $worker;
-    wait_for(sub { slurp("/proc/$worker/stat") =~ /\) T / }, 5, 'a stop');
+    freeze($worker);
     my $q = $g->send_on($path, %opt);
     $_->close for @$kept;
     wait_for(sub { unread() == @$kept }, 10, 'the front to close them');

@@ -35,8 +35,7 @@ sub pids { sort map { $_->{pid} } @{ $g->status->{workers} } }
 sub stopped_inside {
     my ($pid) = @_;
 
-    kill 'STOP', $pid;
-    wait_for(sub { peek("/proc/$pid/stat") =~ /\) T / }, 10, 'it to stop');
+    freeze($pid);
     return 1 if grep { (readlink // '') =~ m{^/proc/\d+/stat$} }
         glob "/proc/$pid/fd/*";
 

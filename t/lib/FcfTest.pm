@@ -68,7 +68,8 @@ use FcfTest::Service;
 use FcfTest::System;
 
 our @EXPORT = qw(wait_for now free_port tmpdir root build_dir slurp peek spew
-    is_gone docs json_decode json_encode http_get http_post http_send curl tail_of);
+    is_gone freeze on_path docs json_decode json_encode http_get http_post
+    http_send curl tail_of);
 
 my $owner = $$;
 my $root = abs_path(dirname(__FILE__) . '/../..');
@@ -196,6 +197,24 @@ sub tail_of {
 sub is_gone {
     open my $fh, '<', "/proc/$_[0]/stat" or return 1;
     return (<$fh> // ') Z ') =~ /\) [ZX] / ? 1 : 0;    # never an empty list
+}
+
+
+# stops a process, with what it has in hand; back when it stands still
+sub freeze {
+    my ($pid) = @_;
+
+    kill 'STOP', $pid;
+    wait_for(sub { peek("/proc/$pid/stat") =~ /\) T / }, 10,
+        "process $pid to stop");
+}
+
+
+# where a program is found, or nothing
+sub on_path {
+    my ($program) = @_;
+    my ($found) = grep { -x } map { "$_/$program" } split /:/, $ENV{PATH};
+    return $found;
 }
 
 

@@ -15,7 +15,7 @@ chdir root() or die "chdir: $!";
 
 for my $program (qw(dh lintian dpkg-buildpackage)) {
     plan skip_all => "$program is not installed (run/deps test)"
-        unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
+        unless on_path($program);
 }
 
 my $start = now();

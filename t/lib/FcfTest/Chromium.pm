@@ -32,7 +32,7 @@ my $json = JSON::PP->new->utf8->allow_nonref;
 
 sub _program {
     my ($found) = grep { -x } '/usr/lib/chromium/chromium',
-        map { "$_/chromium" } split /:/, $ENV{PATH};
+        FcfTest::on_path('chromium') // ();
     return $found;
 }
 

@@ -68,7 +68,7 @@ sub impossible {
 
     for my $program (qw(mmdebstrap systemd-nspawn nsenter)) {
         return "$program is not installed (run/deps test)"
-            unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
+            unless FcfTest::on_path($program);
     }
 
     my $said = qx(unshare --mount --net --pid --fork true 2>&1);

@@ -32,7 +32,7 @@ sub impossible {
 
     for my $program (qw(mmdebstrap qemu-system-x86_64 mke2fs)) {
         return "$program is not installed (run/deps test)"
-            unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
+            unless FcfTest::on_path($program);
     }
 
     return undef;

@@ -147,10 +147,7 @@ sub kill {
 sub pause {
     my ($self) = @_;
 
-    $self->kill('STOP');
-    FcfTest::wait_for(sub {
-        FcfTest::slurp("/proc/$self->{pid}/stat") =~ /\) T /;
-    }, 5, "$self->{name} to stop");
+    FcfTest::freeze($self->{pid});
     return $self;
 }
 

@@ -27,8 +27,7 @@ my $count = 0;
 sub no_guest {
     return 'needs root' if $> != 0;
     return "$bin is not built" unless -x $bin;
-    return 'no QEMU'
-        unless grep { -x "$_/qemu-system-x86_64" } split /:/, $ENV{PATH};
+    return 'no QEMU' unless on_path('qemu-system-x86_64');
     return '';
 }
 

@@ -14,7 +14,8 @@ use Test::More;
 
 our @EXPORT = qw($bin $images $guest $ns $kernel $initrd lay_network
     vmm call fault put config_drive instant_image configure start instant
-    guest_get tcp send_op read_frame op quit exits stop);
+    guest_get tcp send_op read_frame op quit exits stop
+    qemus waits_ahead);
 
 our $bin = build_dir() . '/vm/vmm/fcfaas-vmm';
 our $images = root() . '/build/vm';
@@ -208,6 +209,23 @@ sub op {
 
 
 sub quit { $_[0]{proc}->kill('TERM')->wait(5) // die 'SIGTERM is ignored' }
+
+
+# pids of its QEMUs that live
+sub qemus {
+    my ($vm) = @_;
+
+    return grep { peek("/proc/$_/cmdline")
+                  =~ /\Aqemu-system-x86_64\0-name\0\Q$vm->{id}\E\0/ }
+        map { m{/(\d+)\z} } glob '/proc/[0-9]*';
+}
+
+
+# a QEMU started ahead has come to where it waits for its machine
+sub waits_ahead {
+    my ($pid) = @_;
+    return peek("/proc/$pid/wchan") =~ /wait_for_partner|fifo_open/;
+}
 
 
 sub exits {
