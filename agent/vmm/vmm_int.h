@@ -30,7 +30,7 @@
 #define FCA_VMM_PATH     512
 #define FCA_VMM_ID_MAX   64             /* Firecracker's, for --id */
 /* what a VMM may write into a file: none of its own grows, but QEMU keeps what
- * it has translated, 32 MiB (vm/vmm/qemu_args.c), in one of memory's */
+ * it has translated, 56 MiB (vm/vmm/qemu_args.c), in one of memory's */
 #define FCA_VMM_FILE_MAX_MB  64
 /* a template's memory, and what a stand-in's has beside it */
 #define FCA_VMM_SNAP_MORE_MB  64

@@ -204,7 +204,7 @@ test_args(void)
     ok(strstr(arg_of(&args, "-append", 0), "root=") == NULL, "no root device");
     ok(arg_of(&args, "-initrd", 0) == NULL, "no initrd");
     is_str(arg_of(&args, "-accel", 0), "tcg,thread=single,split-wx=off,"
-           "tb-size=64", "translated code, mapped once");
+           "tb-size=56", "translated code, mapped once");
     is_str(arg_of(&args, "-smp", 0), "1", "vcpus");
     is_str(arg_of(&args, "-m", 0), "128", "memory");
     is_str(arg_of(&args, "-blockdev", 0), "{\"driver\":\"raw\","
@@ -249,7 +249,7 @@ test_args(void)
     is_str(arg_of(&args, "-incoming", 0), "fd:13", "a snapshot");
     ok(arg_of(&args, "-kernel", 0) == NULL, "which brings its kernel");
     is_str(arg_of(&args, "-accel", 0), "tcg,thread=single,split-wx=on,"
-           "tb-size=64", "translated code, mapped twice");
+           "tb-size=56", "translated code, mapped twice");
     fcv_args_free(&args);
 
     model.nics[0].fd = -1;
