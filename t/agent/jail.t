@@ -334,6 +334,12 @@ subtest 'clones in jails' => sub {
     wait_for(sub { jails() == 9 && vm_dirs('e') == 9 }, 10,
         'nothing else to be left, but one that waits');
 
+    # once its API answers: before, it may not be there to be ended
+    my %has = map { (split m{/})[-1] => 1 } instances('copy');
+    my ($ahead) = grep { !$has{$_} } map { (split m{/})[-1] } vm_dirs('e');
+    wait_for(sub { $next->output =~ /-> SPAWNED"[^\n]*"vm":"\Q$ahead\E"/ }, 10,
+        'it to wait');
+
     kill 'KILL', vmms('e');
     kill 'KILL', map { pid_of('e', m{([^/]+)$}) } vm_dirs('e');
     # one that hands over leaves to the next what it has not removed yet
