@@ -10,7 +10,9 @@
 #include "client/fcf_redis.h"
 
 #define FCF_REDIS_SCRIPTS      8
-#define FCF_REDIS_BACKOFF_MAX  2000
+/* the gateway gives a request two seconds of a Redis that is away: one that is
+ * back is found within them */
+#define FCF_REDIS_BACKOFF_MAX  1000
 #define FCF_REDIS_LASTED_MS    2000
 #define FCF_REDIS_SHA_LEN      40
 /* commands that hiredis has at once: it fails all of them in one step */
