@@ -90,15 +90,11 @@ my %again = (
     'a new password' => ['CONFIG', 'SET', 'requirepass', ''],
 );
 
-# by a worker's pid: how often it came back
-sub reconnects {
-    return map { $_->{pid} => $_->{redis}{reconnects} }
-        @{ $g->status->{workers} };
-}
-
 for my $what (sort keys %refuse) {
     my $id = 'f' . ++$n;
-    my %before = reconnects();
+    my $killed = @{ $refuse{$what} } > 1;
+    my %before = map { $_->{pid} => $_->{redis}{reconnects} }
+        @{ $g->status->{workers} };
     $g->spec($id);
     $redis->cli(@$_) for @{ $refuse{$what} };
     my $r = $g->get("/run/$id", timeout => 20);
@@ -109,10 +105,9 @@ for my $what (sort keys %refuse) {
 
     # "connected" is of a worker's last tick, a second ago at most: it may
     # still be the connection that was killed since
-    wait_for(sub {
-        my %now = reconnects();
-        !grep { $now{$_} == $before{$_} } keys %before;
-    }, 10, 'the workers to be connected again') if @{ $refuse{$what} } > 1;
+    wait_for(sub { !grep { !$_->{redis}{connected} || ($killed
+            && $_->{redis}{reconnects} == $before{$_->{pid}}) }
+        @{ $g->status->{workers} } }, 10, 'the workers to be connected');
     cold_starts($id, "$what: well again");
 }
 

@@ -35,7 +35,7 @@ sub pids { sort map { $_->{pid} } @{ $g->status->{workers} } }
 sub stopped_inside {
     my ($pid) = @_;
 
-    freeze($pid);
+    freeze($pid, 10);
     return 1 if grep { (readlink // '') =~ m{^/proc/\d+/stat$} }
         glob "/proc/$pid/fd/*";
 

@@ -202,10 +202,10 @@ sub is_gone {
 
 # stops a process, with what it has in hand; back when it stands still
 sub freeze {
-    my ($pid) = @_;
+    my ($pid, $timeout) = @_;
 
-    kill 'STOP', $pid;
-    wait_for(sub { peek("/proc/$pid/stat") =~ /\) T / }, 10,
+    kill 'STOP', $pid or die "process $pid: $!\n";
+    wait_for(sub { peek("/proc/$pid/stat") =~ /\) T / }, $timeout // 5,
         "process $pid to stop");
 }
 

@@ -228,7 +228,8 @@ launch(fcf_err_t *err)
 
     /* each takes its descriptor over, also when it fails */
 
-    rc = fcv_qmp_open(&fcv_qemu.qmp, fcv_qemu.vm->loop, ends[0], qmp_message, err);
+    rc = fcv_qmp_open(&fcv_qemu.qmp, fcv_qemu.vm->loop, ends[0], qmp_message,
+                      err);
     rc = watch(&fcv_qemu.serial, ends[1], serial_handler, err) || rc;
     rc = watch(&fcv_qemu.words, ends[2], fcv_qemu_words, err) || rc;
 

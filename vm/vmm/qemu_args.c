@@ -17,8 +17,8 @@
 
 /* MiB of translated code.  When they are full all of it is thrown away: 32 are
  * full just before the small kernel's first answer, which is translated anew
- * then; 128 gain little, for node alone.  It may be a file of memory, and a VM's
- * have at most 64 (agent/vmm/vmm_int.h). */
+ * then; 128 gain little, for node alone.  It may be a file of memory, and a
+ * VM's have at most 64 (agent/vmm/vmm_int.h). */
 #define FCV_TB_SIZE      "56"
 
 /* All that is emulated but what is slower here than without: with ERMS a kernel

@@ -147,6 +147,7 @@ sub kill {
 sub pause {
     my ($self) = @_;
 
+    die "$self->{name} has ended\n" if defined $self->{status};
     FcfTest::freeze($self->{pid});
     return $self;
 }
