@@ -163,6 +163,7 @@ fca_trial_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
         return;
 
     case FCA_VMM_BOOTED:
+    case FCA_VMM_LOADED:
     case FCA_VMM_SAVED:
         return;
 

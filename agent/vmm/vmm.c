@@ -31,6 +31,8 @@ static const struct {
     [FCA_VMM_IS_CONFIGURING] = { FCA_VMM_IS_CONFIGURED, FCA_VMM_CONFIGURED },
     [FCA_VMM_IS_BOOTING]     = { FCA_VMM_IS_BOOTED, FCA_VMM_BOOTED },
     [FCA_VMM_IS_RESTORING]   = { FCA_VMM_IS_BOOTED, FCA_VMM_BOOTED },
+    [FCA_VMM_IS_LOADING]     = { FCA_VMM_IS_LOADED, FCA_VMM_LOADED },
+    [FCA_VMM_IS_RESUMING]    = { FCA_VMM_IS_BOOTED, FCA_VMM_BOOTED },
     [FCA_VMM_IS_SAVING]      = { FCA_VMM_IS_SAVED, FCA_VMM_SAVED },
 };
 
@@ -143,7 +145,8 @@ fca_vmm_step_done(fca_vmm_t *vmm, const fcf_err_t *err)
         fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
     }
 
-    if ((state == FCA_VMM_IS_BOOTING || state == FCA_VMM_IS_RESTORING)
+    if ((state == FCA_VMM_IS_BOOTING || state == FCA_VMM_IS_RESTORING
+         || state == FCA_VMM_IS_RESUMING)
         && !vmm->template)
     {
         fca_fd_close(&vmm->dirfd);
@@ -314,6 +317,26 @@ fca_vmm_restore(fca_vmm_t *vmm)
 
     fca_vmm_set_state(vmm, FCA_VMM_IS_RESTORING);
     fca_vmm_api_restore(vmm);
+}
+
+
+void
+fca_vmm_load(fca_vmm_t *vmm)
+{
+    assert(vmm->state == FCA_VMM_IS_SPAWNED);
+
+    fca_vmm_set_state(vmm, FCA_VMM_IS_LOADING);
+    fca_vmm_api_restore(vmm);
+}
+
+
+void
+fca_vmm_resume(fca_vmm_t *vmm)
+{
+    assert(vmm->state == FCA_VMM_IS_LOADED);
+
+    fca_vmm_set_state(vmm, FCA_VMM_IS_RESUMING);
+    fca_vmm_api_resume(vmm);
 }
 
 

@@ -34,7 +34,8 @@
 typedef enum {
     FCA_VMM_SPAWNED,        /* the API socket answers GET / */
     FCA_VMM_CONFIGURED,     /* all PUTs done */
-    FCA_VMM_BOOTED,         /* InstanceStart done, or a snapshot loaded */
+    FCA_VMM_BOOTED,         /* InstanceStart done, or a snapshot runs */
+    FCA_VMM_LOADED,         /* a snapshot, paused */
     FCA_VMM_FAILED,         /* the step under way failed: err says why */
     FCA_VMM_EXITED,         /* the process is reaped; once, always last; err
                                says how it ended */
@@ -139,6 +140,9 @@ void fca_vmm_boot(fca_vmm_t *vmm);
 /* Instead of configuring and booting: loads the snapshot that the spec names,
  * which runs from then on.  What fails ends the process. */
 void fca_vmm_restore(fca_vmm_t *vmm);
+/* The same in two steps: LOADED, and it is paused; then BOOTED. */
+void fca_vmm_load(fca_vmm_t *vmm);
+void fca_vmm_resume(fca_vmm_t *vmm);
 /* Of a template that was booted: SAVED or FAILED.  The files are
  * FCA_SNAP_STATE and FCA_SNAP_MEMORY (snaps.h) below fca_vmm_files(). */
 void fca_vmm_save(fca_vmm_t *vmm);

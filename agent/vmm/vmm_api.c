@@ -154,7 +154,9 @@ step_send(fca_vmm_t *vmm, fcf_err_t *err)
     call.max_reply = API_REPLY_MAX;
     call.fresh = vmm->call == fca_vmm_look_calls;
     call.last = vmm->call == fca_vmm_boot_calls
-                || vmm->call == fca_vmm_restore_calls + 1
+                || (vmm->call == fca_vmm_restore_calls + 1
+                    && vmm->state == FCA_VMM_IS_RESTORING)
+                || vmm->call == fca_vmm_resume_calls
                 || vmm->call == fca_vmm_save_calls + 1;
     call.once = 1;
     call.on_done = api_done;
@@ -224,6 +226,14 @@ void
 fca_vmm_api_restore(fca_vmm_t *vmm)
 {
     vmm->call = fca_vmm_restore_calls;
+    step_start(vmm);
+}
+
+
+void
+fca_vmm_api_resume(fca_vmm_t *vmm)
+{
+    vmm->call = fca_vmm_resume_calls;
     step_start(vmm);
 }
 

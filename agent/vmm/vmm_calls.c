@@ -230,7 +230,7 @@ body_load(const fca_vmm_t *vmm, json_t **out)
                      "snapshot_path", FCA_SNAP_STATE,
                      "mem_backend", "backend_type", "File",
                      "backend_path", FCA_SNAP_MEMORY,
-                     "resume_vm", 1,
+                     "resume_vm", vmm->state == FCA_VMM_IS_RESTORING,
                      "network_overrides", "iface_id", "eth0",
                      "host_dev_name", vmm->nic.tap);
     return 0;
@@ -243,6 +243,16 @@ body_pause(const fca_vmm_t *vmm, json_t **out)
     (void) vmm;
 
     *out = json_pack("{s:s}", "state", "Paused");
+    return 0;
+}
+
+
+static int
+body_resume(const fca_vmm_t *vmm, json_t **out)
+{
+    (void) vmm;
+
+    *out = json_pack("{s:s}", "state", "Resumed");
     return 0;
 }
 
@@ -291,6 +301,12 @@ const fca_vmm_call_t  fca_vmm_boot_calls[] = {
 const fca_vmm_call_t  fca_vmm_restore_calls[] = {
     { "PUT", "/serial", body_serial },
     { "PUT", "/snapshot/load", body_load },
+    { NULL, NULL, NULL }
+};
+
+/* of one that was loaded paused */
+const fca_vmm_call_t  fca_vmm_resume_calls[] = {
+    { "PATCH", "/vm", body_resume },
     { NULL, NULL, NULL }
 };
 

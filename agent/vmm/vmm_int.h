@@ -44,6 +44,9 @@
     X(CONFIGURED, 0)                                                        \
     X(BOOTING, 1)                                                           \
     X(RESTORING, 1)                                                         \
+    X(LOADING, 1)                                                           \
+    X(LOADED, 0)            /* a snapshot, paused */                        \
+    X(RESUMING, 1)                                                          \
     X(BOOTED, 0)                                                            \
     X(SAVING, 1)                                                            \
     X(SAVED, 0)                                                             \
@@ -239,6 +242,7 @@ void fca_vmm_api_probe(fca_vmm_t *vmm);
 void fca_vmm_api_configure(fca_vmm_t *vmm);
 void fca_vmm_api_boot(fca_vmm_t *vmm);
 void fca_vmm_api_restore(fca_vmm_t *vmm);
+void fca_vmm_api_resume(fca_vmm_t *vmm);
 void fca_vmm_api_save(fca_vmm_t *vmm);
 /* whether the guest was started */
 void fca_vmm_api_look(fca_vmm_t *vmm);
@@ -254,7 +258,8 @@ struct fca_vmm_call_s {
 
 extern const fca_vmm_call_t  fca_vmm_probe_calls[], fca_vmm_configure_calls[],
                              fca_vmm_boot_calls[], fca_vmm_look_calls[],
-                             fca_vmm_restore_calls[], fca_vmm_save_calls[];
+                             fca_vmm_restore_calls[], fca_vmm_resume_calls[],
+                             fca_vmm_save_calls[];
 
 /* vmm_answer.c.  body: NUL-terminated; a NUL inside ends it. */
 

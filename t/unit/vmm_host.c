@@ -105,6 +105,7 @@ vm_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 
         break;
 
+    case FCA_VMM_LOADED:
     case FCA_VMM_SAVED:
         break;
 
