@@ -300,7 +300,7 @@ fca_agent_open_orders(fca_t *agent)
 static void
 fca_agent_give_up(fca_t *agent)
 {
-    if (TAILQ_EMPTY(&agent->all.list)) {
+    if (TAILQ_EMPTY(&agent->all.list) && LIST_EMPTY(&agent->all.ahead)) {
         return;
     }
 

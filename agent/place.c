@@ -4,6 +4,7 @@
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/host.h"
+#include "agent/instance/ahead.h"
 #include "agent/place.h"
 
 /* a version not heard of is awaited */
@@ -13,12 +14,27 @@
 /* how old what the host has left may be */
 #define FCA_PLACE_LOOK_MS   50
 
-/* a port and an address are free */
+/* a port and an address are free; more: addresses that are as well */
 static int
-fca_place_ends(fca_instances_t *all)
+fca_place_ends(fca_instances_t *all, unsigned more)
 {
     return fca_pool_any(all->ports, fca_now(all->loop))
-           && fca_net_free_count(all->net) > fca_instances_without_nic(all);
+           && fca_net_free_count(all->net) + more
+              > fca_instances_without_nic(all);
+}
+
+/* the same for one that has an address if it was loaded ahead; those of others
+ * that were go for it */
+static int
+fca_place_yield(fca_instances_t *all, const fca_ahead_t *own)
+{
+    if (fca_place_ends(all, own && fca_ahead_loaded(own))) {
+        return 1;
+    }
+
+    fca_ahead_yield_nic(all, own);
+
+    return 0;
 }
 
 int
@@ -30,7 +46,8 @@ fca_place_room(fca_instances_t *all)
      * and looked at, and goes elsewhere if there is none */
     fca_capacity_own(&own);
 
-    return fca_capacity_fit(&own, 1, 1) == FCA_FITS && fca_place_ends(all);
+    return fca_capacity_fit(&own, 1, 1) == FCA_FITS
+           && fca_place_ends(all, fca_ahead_nics(all));
 }
 
 static void
@@ -189,6 +206,7 @@ fca_place(fca_instances_t *all, fca_job_t *job)
     fcf_err_t      err;
     fca_fit_e      fit;
     fcf_spec_t     spec;
+    fca_ahead_t   *own;
 
     if (fca_place_ahead(all, job)) {
         return FCA_JOB_WAITS;
@@ -217,7 +235,11 @@ fca_place(fca_instances_t *all, fca_job_t *job)
         return fca_place_too_big(all, job, &spec);
     }
 
-    if (fit == FCA_FITS_LATER || !fca_place_ends(all)) {
+    own = fca_ahead_find(all, job->function_id, &spec);
+    fca_ahead_yield_memory(all, own,
+                           fca_vmm_memory_mb(all->vmm, spec.memory_mb));
+
+    if (fit == FCA_FITS_LATER || !fca_place_yield(all, own)) {
         return FCA_JOB_WAITS;
     }
 

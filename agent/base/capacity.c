@@ -101,6 +101,15 @@ fca_capacity_left(int bound, int need)
     return bound < 0 || need <= bound;
 }
 
+int
+fca_capacity_memory_left(const fca_capacity_t *c)
+{
+    int  own = c->memory_mb - c->memory_mb_used;
+    int  left = c->bounds.of[FCA_BOUND_MEMORY].left;
+
+    return left >= 0 && left < own ? left : own;
+}
+
 fca_fit_e
 fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb)
 {
@@ -112,10 +121,9 @@ fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb)
         return FCA_FITS_NEVER;
     }
 
-    if (cpu > c->cpu - c->cpu_used || memory_mb > c->memory_mb
-                                                  - c->memory_mb_used
+    if (cpu > c->cpu - c->cpu_used
+        || memory_mb > fca_capacity_memory_left(c)
         || c->vms >= c->max_vms || c->boots >= c->max_boots
-        || !fca_capacity_left(of[FCA_BOUND_MEMORY].left, memory_mb)
         || !fca_capacity_left(of[FCA_BOUND_PIDS].left, c->vm_pids))
     {
         return FCA_FITS_LATER;

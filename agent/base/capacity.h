@@ -36,6 +36,8 @@ int fca_capacity_look(fca_capacity_t *c, const fca_bounds_t *bounds);
 void fca_capacity_own(fca_capacity_t *c);
 
 fca_fit_e fca_capacity_fit(const fca_capacity_t *c, int cpu, int memory_mb);
+/* MB that nobody has taken; below 0 in a group that is over its limit */
+int fca_capacity_memory_left(const fca_capacity_t *c);
 /* a VM that begins to boot; it must fit */
 void fca_capacity_take(fca_capacity_t *c, int cpu, int memory_mb);
 /* one that boots or has booted already, whether it fits or not */

@@ -114,7 +114,8 @@ const fca_setting_t  fca_settings[] = {
     FCA_ANY(snapshot_runtimes, fca_conf_words, "python3 node",
             "runtimes whose functions have one unless their spec says no"),
     FCA_INT(vmms_ahead, "4", 0, 1000,
-            "VMMs started ahead, one for each version that has a snapshot"),
+            "VMMs started ahead, with their snapshot loaded, one for each "
+            "version that has one"),
     FCA_ANY(adopt, fca_conf_adopt, "no",
             "keep VMs over a restart of the agent: no or yes"),
     FCA_INT(log_kb, "1024", 16, 65536,

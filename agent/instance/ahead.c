@@ -1,124 +1,6 @@
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/instance/ahead.h"
-#include "agent/instance/guest.h"
-
-struct fca_ahead_s {
-    LIST_ENTRY(fca_ahead_s)  link;
-    fca_instances_t         *all;
-    fca_snap_id_t            id;
-    int64_t                  generation;
-    uint64_t                 number;
-    char                     worker_id[FCF_WORKER_ID_MAX + 1];
-    fca_log_ctx_t            log;
-    uint32_t                 uid;       /* of the pool; 0: none */
-    fca_vmm_t               *vmm;
-    unsigned                 there:1;   /* its API answers */
-    unsigned                 ending:1;
-};
-
-static void
-ahead_free(fca_ahead_t *a)
-{
-    fca_instances_t  *all = a->all;
-
-    LIST_REMOVE(a, link);
-
-    if (a->vmm) {
-        fca_vmm_free(a->vmm);
-    }
-
-    if (a->uid) {
-        fca_pool_give(all->uids, a->uid, 0);
-    }
-
-    free(a);
-    all->changed(all->arg);
-}
-
-/* its end is told as an event */
-static void
-ahead_end(fca_ahead_t *a)
-{
-    a->ending = 1;
-    fca_vmm_kill(a->vmm);
-}
-
-static void
-ahead_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
-{
-    fca_ahead_t  *a = arg;
-
-    if (event == FCA_VMM_SPAWNED) {
-        a->there = 1;
-
-        if (a->ending) {
-            ahead_end(a);
-        }
-
-        return;
-    }
-
-    if (!a->ending) {
-        fca_log(FCF_LOG_WARN, &a->log, "the VMM started ahead of version %"
-                PRId64 " is of no use: %s", a->id.version,
-                err ? err->msg : "it has ended");
-    }
-
-    a->there = 0;
-
-    if (event == FCA_VMM_EXITED || fca_vmm_pid(a->vmm) == 0) {
-        ahead_free(a);
-        return;
-    }
-
-    ahead_end(a);
-}
-
-static void
-ahead_start(fca_instances_t *all, const fca_ahead_want_t *want,
-    const fca_snap_t *snap)
-{
-    fcf_err_t        err;
-    fca_ahead_t     *a;
-    fca_guest_vmm_t  vmm;
-
-    a = calloc(1, sizeof(*a));
-    if (a == NULL) {
-        return;                         /* a start does without */
-    }
-
-    a->all = all;
-    a->id = *want->id;
-    a->generation = want->spec->secrets_generation;
-    a->log = (fca_log_ctx_t) { a->id.function_id, NULL, a->worker_id };
-    LIST_INSERT_HEAD(&all->ahead, a, link);
-
-    if (fca_state_number(all->state, &a->number, &err) != 0
-        || fca_jail_take(all, &a->uid, &err) != 0)
-    {
-        goto failed;
-    }
-
-    fca_worker_id(all, a->number, a->worker_id);
-
-    vmm = (fca_guest_vmm_t) {
-        .function_id = a->id.function_id, .worker_id = a->worker_id,
-        .spec = want->spec, .images = want->images, .snap = snap,
-        .uid = a->uid,
-    };
-    a->vmm = fca_guest_vmm(all, &vmm, ahead_vmm, a, &err);
-
-    if (a->vmm) {
-        return;
-    }
-
-failed:
-
-    fca_log(FCF_LOG_WARN, &a->log, "no VMM is started ahead: %s", err.msg);
-    ahead_free(a);
-}
+#include "agent/instance/ahead_int.h"
 
 /* Each VM that may come has a user in the pool: none of those is taken. */
 static int
@@ -129,6 +11,102 @@ ahead_room(const fca_instances_t *all)
     return all->uids == NULL
            || fca_pool_left(all->uids) + (unsigned) c->vms
               > (unsigned) c->max_vms;
+}
+
+/* MB of those that have a guest, or are about to: they are nobody's, but what
+ * is taken for a VM must be there beside them */
+static int
+ahead_memory(const fca_instances_t *all, const fca_ahead_t *but)
+{
+    int           mb = 0;
+    fca_ahead_t  *a;
+
+    LIST_FOREACH(a, &all->ahead, link) {
+        if (a != but && !a->ending && a->nic_state != FCA_NIC_NONE) {
+            mb += a->memory_mb;
+        }
+    }
+
+    return mb;
+}
+
+int
+fca_ahead_may_load(const fca_ahead_t *a)
+{
+    return fca_capacity_memory_left(a->all->capacity)
+           >= ahead_memory(a->all, a) + a->memory_mb;
+}
+
+/* the one of those that have a guest that was used longest ago; NULL: none */
+static fca_ahead_t *
+ahead_oldest(const fca_instances_t *all, const fca_ahead_t *but)
+{
+    fca_ahead_t  *a, *oldest = NULL;
+
+    LIST_FOREACH(a, &all->ahead, link) {
+        if (a != but && !a->ending && a->nic_state != FCA_NIC_NONE) {
+            oldest = a;
+        }
+    }
+
+    return oldest;
+}
+
+void
+fca_ahead_yield_memory(fca_instances_t *all, const fca_ahead_t *but,
+    int memory_mb)
+{
+    fca_ahead_t  *a;
+
+    while (fca_capacity_memory_left(all->capacity)
+           < ahead_memory(all, but) + memory_mb
+           && (a = ahead_oldest(all, but)) != NULL)
+    {
+        fca_ahead_end(a);
+    }
+}
+
+void
+fca_ahead_yield_nic(fca_instances_t *all, const fca_ahead_t *but)
+{
+    fca_ahead_t  *a;
+
+    LIST_FOREACH(a, &all->ahead, link) {
+        if (a->ending && a->nic_state != FCA_NIC_NONE) {
+            return;                     /* it is on its way already */
+        }
+    }
+
+    a = ahead_oldest(all, but);
+
+    if (a) {
+        fca_ahead_end(a);
+    }
+}
+
+unsigned
+fca_ahead_nics(const fca_instances_t *all)
+{
+    unsigned      n = 0;
+    fca_ahead_t  *a;
+
+    LIST_FOREACH(a, &all->ahead, link) {
+        n += a->nic_state != FCA_NIC_NONE;
+    }
+
+    return n;
+}
+
+void
+fca_ahead_nic_lost(fca_instances_t *all, const fca_nic_t *nic)
+{
+    fca_ahead_t  *a;
+
+    LIST_FOREACH(a, &all->ahead, link) {
+        if (a->nic_state == FCA_NIC_HELD && a->nic.ifindex == nic->ifindex) {
+            fca_ahead_end(a);
+        }
+    }
 }
 
 /* of those that do not end; oldest: the one that was used longest ago */
@@ -173,13 +151,13 @@ ahead_add(fca_instances_t *all, const fca_ahead_want_t *want, int instead)
             return;
         }
 
-        ahead_end(oldest);
+        fca_ahead_end(oldest);
     }
 
     snap = has || !ahead_room(all) ? NULL : malloc(sizeof(*snap));
 
     if (snap && fca_snaps_find(all->snaps, want->id->key, snap)) {
-        ahead_start(all, want, snap);
+        fca_ahead_start(all, want, snap);
     }
 
     free(snap);
@@ -197,6 +175,14 @@ fca_ahead_fill(fca_instances_t *all, const fca_ahead_want_t *want)
     ahead_add(all, want, 0);
 }
 
+/* for a start: nothing of its own is under way */
+static int
+ahead_waits(const fca_ahead_t *a)
+{
+    return a->there && !a->ending
+           && (a->loaded || a->nic_state == FCA_NIC_NONE);
+}
+
 fca_ahead_t *
 fca_ahead_find(fca_instances_t *all, const char *function_id,
     const fcf_spec_t *spec)
@@ -204,7 +190,7 @@ fca_ahead_find(fca_instances_t *all, const char *function_id,
     fca_ahead_t  *a;
 
     LIST_FOREACH(a, &all->ahead, link) {
-        if (a->there && !a->ending && a->id.version == spec->version
+        if (ahead_waits(a) && a->id.version == spec->version
             && a->generation == spec->secrets_generation
             && strcmp(a->id.function_id, function_id) == 0)
         {
@@ -213,6 +199,12 @@ fca_ahead_find(fca_instances_t *all, const char *function_id,
     }
 
     return NULL;
+}
+
+int
+fca_ahead_loaded(const fca_ahead_t *ahead)
+{
+    return ahead->loaded;
 }
 
 uint64_t
@@ -229,6 +221,13 @@ fca_ahead_take(fca_ahead_t *ahead, fca_instance_t *inst)
     inst->vmm = ahead->vmm;
     inst->vmm_there = 1;
     inst->uid = ahead->uid;
+    inst->loaded = ahead->loaded;
+
+    if (ahead->loaded) {
+        inst->nic = ahead->nic;
+        inst->nic_state = FCA_NIC_HELD;
+    }
+
     inst->all->stats.ahead++;
     fca_vmm_hand(inst->vmm, fca_inst_vmm_event, fca_inst_said, inst);
 }
@@ -247,7 +246,7 @@ fca_ahead_prune(fca_instances_t *all)
 
     LIST_FOREACH(a, &all->ahead, link) {
         if (!a->ending && !fca_snaps_there(all->snaps, a->id.key)) {
-            ahead_end(a);
+            fca_ahead_end(a);
         }
     }
 }
@@ -259,7 +258,7 @@ fca_ahead_stop(fca_instances_t *all)
 
     LIST_FOREACH(a, &all->ahead, link) {
         if (!a->ending) {
-            ahead_end(a);
+            fca_ahead_end(a);
         }
     }
 }
@@ -281,7 +280,7 @@ fca_ahead_count(const fca_instances_t *all)
     fca_ahead_t  *a;
 
     LIST_FOREACH(a, &all->ahead, link) {
-        n += a->there && !a->ending;
+        n += ahead_waits(a);
     }
 
     return n;

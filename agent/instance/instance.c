@@ -350,6 +350,8 @@ fca_instances_nic_lost(fca_instances_t *all, const fca_nic_t *nic,
             return;
         }
     }
+
+    fca_ahead_nic_lost(all, nic);
 }
 
 void

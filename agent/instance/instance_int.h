@@ -157,6 +157,7 @@ struct fca_instance_s {
                                                    else waits for its route */
     unsigned                      given_back:1; /* what it had of the host */
     unsigned                      vmm_there:1;  /* earlier than awaited */
+    unsigned                      loaded:1;     /* its snapshot, ahead */
     unsigned                      snap_failed:1;    /* it boots */
     unsigned                      snap_other:1; /* of another VMM */
     unsigned                      was_restored:1;

@@ -122,7 +122,7 @@ fca_claim_begin(fca_instance_t *inst)
     fca_keys_claim(inst->keys);
     fca_inst_env(inst);
 
-    if (inst->state == FCA_S_CLAIMED) {
+    if (inst->state == FCA_S_CLAIMED && inst->nic_state == FCA_NIC_NONE) {
         fca_inst_nic(inst);
     }
 }

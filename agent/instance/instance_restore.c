@@ -1,8 +1,9 @@
 /*
  * From a snapshot to a guest at its own place: the TAP leaves the bridge while
- * the VMM starts, the VMM loads, the clone is told who it is, the TAP goes
- * back, and the port is looked at.  Whatever fails on the way ends this VMM,
- * and another one boots, for the same job and with the same slot.
+ * the VMM starts, the VMM loads, or all of that was done ahead; the clone is
+ * told who it is, the TAP goes back, and the port is looked at.  Whatever fails
+ * on the way ends this VMM, and another one boots, for the same job and with
+ * the same slot.
  */
 
 #include <stdlib.h>
@@ -103,6 +104,7 @@ fca_fallback_step(fca_instance_t *inst)
         inst->vmm_exited = inst->vmm_there = 0;
         free(inst->ahead);
         inst->ahead = NULL;
+        inst->loaded = 0;
     }
 
     fca_inst_nic_give(inst);
@@ -138,6 +140,13 @@ FCA_ACTION(nic)
 
     if (!fca_inst_snap_find(inst)) {
         fca_inst_spawn(inst, event);
+        return;
+    }
+
+    if (inst->loaded) {
+        fca_instance_set(inst, FCA_S_RESTORE, event);
+        fca_inst_record(inst);
+        fca_vmm_resume(inst->vmm);
         return;
     }
 

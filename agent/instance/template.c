@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include "agent/instance/ahead.h"
 #include "agent/instance/template_int.h"
 
 static const struct {
@@ -335,6 +336,7 @@ template_start(fca_template_t *t, fcf_err_t *err)
 static int
 template_new(fca_instances_t *all, const fca_instance_t *inst, fcf_err_t *err)
 {
+    int              memory_mb;
     fca_template_t  *t;
 
     t = calloc(1, sizeof(*t));
@@ -354,8 +356,9 @@ template_new(fca_instances_t *all, const fca_instance_t *inst, fcf_err_t *err)
         return -1;
     }
 
-    fca_capacity_take(all->capacity, t->spec.cpu,
-                      fca_vmm_memory_mb(all->vmm, t->spec.memory_mb));
+    memory_mb = fca_vmm_memory_mb(all->vmm, t->spec.memory_mb);
+    fca_ahead_yield_memory(all, NULL, memory_mb);
+    fca_capacity_take(all->capacity, t->spec.cpu, memory_mb);
     t->held = 1;
     all->template = t;
     fca_template_set(t, FCA_T_LOOKING);
@@ -388,6 +391,11 @@ fca_template_consider(fca_instance_t *inst)
                             fca_vmm_memory_mb(all->vmm, inst->spec.memory_mb))
            != FCA_FITS)
     {
+        return;
+    }
+
+    if (fca_net_free_count(all->net) <= fca_instances_without_nic(all)) {
+        fca_ahead_yield_nic(all, NULL);
         return;
     }
 
