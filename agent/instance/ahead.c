@@ -183,6 +183,18 @@ ahead_waits(const fca_ahead_t *a)
            && (a->loaded || a->nic_state == FCA_NIC_NONE);
 }
 
+void
+fca_ahead_load_more(fca_instances_t *all)
+{
+    fca_ahead_t  *a;
+
+    LIST_FOREACH(a, &all->ahead, link) {
+        if (ahead_waits(a) && !a->loaded) {
+            fca_ahead_load(a);
+        }
+    }
+}
+
 fca_ahead_t *
 fca_ahead_find(fca_instances_t *all, const char *function_id,
     const fcf_spec_t *spec)
@@ -235,7 +247,7 @@ fca_ahead_take(fca_ahead_t *ahead, fca_instance_t *inst)
 int
 fca_ahead_fits(const fca_instance_t *inst)
 {
-    return !inst->vmm_exited && fca_inst_snap_there(inst)
+    return !inst->vmm_exited && !inst->nic_lost && fca_inst_snap_there(inst)
            && strcmp(inst->ahead->id.key, inst->snap_id.key) == 0;
 }
 

@@ -37,6 +37,8 @@ uint64_t fca_ahead_number(const fca_ahead_t *ahead);
 void fca_ahead_take(fca_ahead_t *ahead, fca_instance_t *inst);
 /* the instance's process lives, and is of the snapshot that it is to load */
 int fca_ahead_fits(const fca_instance_t *inst);
+/* something was given back: those load that could not before */
+void fca_ahead_load_more(fca_instances_t *all);
 /* What a start needs that those have which are not its own (but, may be NULL):
  * memory is there at once, */
 void fca_ahead_yield_memory(fca_instances_t *all, const fca_ahead_t *but,

@@ -124,9 +124,8 @@ ahead_nic(void *arg, const fca_nic_t *nic, const fcf_err_t *err)
     }
 }
 
-/* where that cannot be, it waits as it is */
-static void
-ahead_load(fca_ahead_t *a)
+void
+fca_ahead_load(fca_ahead_t *a)
 {
     fcf_err_t         err;
     uid_t             uid = fca_jail_uid(a->all, a->uid);
@@ -148,7 +147,7 @@ ahead_vmm(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 
     if (event == FCA_VMM_SPAWNED && !a->ending) {
         a->there = 1;
-        ahead_load(a);
+        fca_ahead_load(a);
         return;
     }
 

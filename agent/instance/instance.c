@@ -344,6 +344,13 @@ fca_instances_nic_lost(fca_instances_t *all, const fca_nic_t *nic,
             && inst->nic.ifindex == nic->ifindex)
         {
             fca_inst_log(inst, FCF_LOG_WARN, "%s; replacing it", why->msg);
+
+            /* one that was loaded ahead is replaced when it is needed */
+            if (inst->loaded && inst->state < FCA_S_RESTORE) {
+                inst->nic_lost = 1;
+                return;
+            }
+
             /* no answer comes from it any more */
             inst->graceful = 0;
             fca_instance_event(inst, FCA_E_VMM_FAILED, why);

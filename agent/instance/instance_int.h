@@ -158,6 +158,7 @@ struct fca_instance_s {
     unsigned                      given_back:1; /* what it had of the host */
     unsigned                      vmm_there:1;  /* earlier than awaited */
     unsigned                      loaded:1;     /* its snapshot, ahead */
+    unsigned                      nic_lost:1;   /* before it went on */
     unsigned                      snap_failed:1;    /* it boots */
     unsigned                      snap_other:1; /* of another VMM */
     unsigned                      was_restored:1;

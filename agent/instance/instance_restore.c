@@ -104,7 +104,7 @@ fca_fallback_step(fca_instance_t *inst)
         inst->vmm_exited = inst->vmm_there = 0;
         free(inst->ahead);
         inst->ahead = NULL;
-        inst->loaded = 0;
+        inst->loaded = inst->nic_lost = 0;
     }
 
     fca_inst_nic_give(inst);

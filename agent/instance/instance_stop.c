@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "agent/instance/instance_int.h"
+#include "agent/instance/ahead.h"
 #include "vm/guest.h"
 
 /* nodes that a guest is tried on, if it comes up on none */
@@ -278,6 +278,7 @@ fca_stop_step(fca_instance_t *inst)
         inst->given_back = 1;
         fca_capacity_give(all->capacity, inst->spec.cpu,
                           fca_vmm_memory_mb(all->vmm, inst->spec.memory_mb));
+        fca_ahead_load_more(all);
     }
 
     if (inst->route) {

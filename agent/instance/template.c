@@ -198,6 +198,7 @@ fca_template_gone(fca_template_t *t, const fcf_err_t *err)
 
     all->template = NULL;
     template_free(t);
+    fca_ahead_load_more(all);
     all->changed(all->arg);
 }
 

@@ -162,6 +162,19 @@ sub loses_its_tap {
         'it goes with its TAP');
     more('g', 'a start does without');
     one_is_loaded('g', 'and another one is loaded');
+
+    # a start has it already, and awaits its slot
+    ($tap) = (apart())[0] =~ /: (ta\d+):/;
+    $etcd->pause;
+    our_job('g', 'req-' . ++$asked, 1);
+    says(qr/-> claimed on images found"[^\n]*"req-$asked"/);
+    $ns->run('ip', 'link', 'del', $tap);
+    says(qr/"its TAP $tap was deleted[^\n]*"req-$asked"/);
+    $etcd->resume;
+    says(qr/registered after [^\n]*, of a snapshot: [^\n]*"req-$asked"/);
+    like(steps("req-$asked"), qr/ network fallback network apart spawn restore /,
+        'a start that has it loads another');
+    one_is_loaded('g');
     is(metric('restore_failures_total'), 1, 'no failure more');
 }
 
@@ -169,11 +182,11 @@ sub loses_its_tap {
 sub outlives_nobody {
     $agent->kill('KILL')->wait(5);
     my @were = vmms('a');
-    is(@were, 3, 'two serve, one is loaded');
+    is(@were, 4, 'three serve, one is loaded');
     $agent = started('a', %set);
     one_is_loaded('g', 'of the VMs that were adopted one is loaded again');
     my %is = map { $_ => 1 } vmms('a');
-    is(grep({ $is{$_} } @were), 2, 'the one that was has gone');
+    is(grep({ $is{$_} } @were), 3, 'the one that was has gone');
     is(apart(), 1, 'and no TAP of it');
     end_all('g');
 }
