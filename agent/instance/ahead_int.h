@@ -31,7 +31,7 @@ void fca_ahead_start(fca_instances_t *all, const fca_ahead_want_t *want,
     const fca_snap_t *snap);
 /* there is memory for a guest that is nobody's */
 int fca_ahead_may_load(const fca_ahead_t *a);
-/* one that waits without a guest gets one, or, where that cannot be, waits on */
+/* one that waits without a guest gets one, or waits on where that cannot be */
 void fca_ahead_load(fca_ahead_t *a);
 /* It goes: out of the list once nothing is left of it. */
 void fca_ahead_end(fca_ahead_t *a);

@@ -172,7 +172,8 @@ sub loses_its_tap {
     says(qr/"its TAP $tap was deleted[^\n]*"req-$asked"/);
     $etcd->resume;
     says(qr/registered after [^\n]*, of a snapshot: [^\n]*"req-$asked"/);
-    like(steps("req-$asked"), qr/ network fallback network apart spawn restore /,
+    like(steps("req-$asked"),
+        qr/ network fallback network apart spawn restore /,
         'a start that has it loads another');
     one_is_loaded('g');
     is(metric('restore_failures_total'), 1, 'no failure more');
