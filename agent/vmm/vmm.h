@@ -35,11 +35,11 @@ typedef enum {
     FCA_VMM_SPAWNED,        /* the API socket answers GET / */
     FCA_VMM_CONFIGURED,     /* all PUTs done */
     FCA_VMM_BOOTED,         /* InstanceStart done, or a snapshot runs */
-    FCA_VMM_LOADED,         /* a snapshot, paused */
     FCA_VMM_FAILED,         /* the step under way failed: err says why */
     FCA_VMM_EXITED,         /* the process is reaped; once, always last; err
                                says how it ended */
-    FCA_VMM_SAVED           /* paused, and a snapshot written */
+    FCA_VMM_SAVED,          /* paused, and a snapshot written */
+    FCA_VMM_LOADED          /* a snapshot, and paused */
 } fca_vmm_event_e;
 
 /* Whose fault a failure or an exit is. */

@@ -47,6 +47,35 @@ test_calls(void)
 
 
 static void
+test_load(void)
+{
+    fct_run_t           run;
+    static const char   want[] =
+        "GET / \n"
+        "PUT /serial {\"serial_out_path\":\"console\"}\n"
+        "PUT /snapshot/load {\"snapshot_path\":\"snapshot.state\","
+        "\"mem_backend\":{\"backend_type\":\"File\",\"backend_path\":"
+        "\"snapshot.memory\"},\"resume_vm\":false,\"network_overrides\":[{"
+        "\"iface_id\":\"eth0\",\"host_dev_name\":\"fctap9\"}]}\n";
+
+    fct_loads = 1;
+
+    fct_drive(&run, "ok", 'L');
+    is_str(run.events, "SLX", "spawned, loaded, exited");
+    is_str(run.requests, want, "paused, by these calls");
+
+    fct_drive(&run, "ok", 'B');
+    is_str(run.events, "SLBX", "spawned, loaded, resumed, exited");
+    ok(strncmp(run.requests, want, sizeof(want) - 1) == 0
+       && strcmp(run.requests + sizeof(want) - 1,
+                 "PATCH /vm {\"state\":\"Resumed\"}\n") == 0,
+       "by one call more");
+
+    fct_loads = 0;
+}
+
+
+static void
 test_rates(void)
 {
     fct_run_t  run;
@@ -251,6 +280,7 @@ static void
 tests(void)
 {
     test_calls();
+    test_load();
     test_rates();
     test_trial();
     test_failures();

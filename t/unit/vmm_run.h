@@ -21,7 +21,7 @@
 
 typedef struct {
     fca_vmm_t      *vmm;
-    char            events[128];        /* a letter each: SCBFX */
+    char            events[128];        /* a letter each: SCBFXVL */
     char            words[FCF_ERR_MSG_MAX];     /* of FAILED */
     char            last[FCF_ERR_MSG_MAX];      /* of EXITED */
     char            requests[16384];    /* what the VMM got */
@@ -45,6 +45,8 @@ static uv_loop_t        fct_uv;
 static fca_vmm_conf_t   fct_conf;
 static char             fct_state_dir[64], fct_images[64];
 static char             fct_kernel[256], fct_initrd[256];
+/* in place of what configures and boots it */
+static int              fct_loads;
 /* two more may follow --fake <script> */
 static const char      *fct_args[5];
 
@@ -75,7 +77,7 @@ fct_on_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
     char    letter;
     fct_run_t  *run = arg;
 
-    letter = "SCBFX"[event];
+    letter = "SCBFXVL"[event];
     run->events[strlen(run->events)] = letter;
     run->late |= run->vmm == NULL;
 
@@ -102,6 +104,12 @@ fct_on_event(void *arg, fca_vmm_event_e event, const fcf_err_t *err)
 
     if (letter == run->kill_on) {
         fca_vmm_kill(run->vmm);
+
+    } else if (event == FCA_VMM_SPAWNED && fct_loads) {
+        fca_vmm_load(run->vmm);
+
+    } else if (event == FCA_VMM_LOADED) {
+        fca_vmm_resume(run->vmm);
 
     } else if (event == FCA_VMM_SPAWNED) {
         fca_vmm_configure(run->vmm);
