@@ -68,7 +68,7 @@ is_deeply([qemus($vm)], [$pid], 'by the QEMU that waited, and no other');
 answers('it answers');
 ok(!-e "$vm->{sock}.qemu", 'and what it waited at is gone');
 stop($vm);
-is_deeply([qemus($vm)], [], 'it ends as any other');
+no_qemu($vm, 'it ends as any other');
 
 ($vm, $pid) = ahead();
 kill 'KILL', $pid;
@@ -90,7 +90,7 @@ my $memory = spew("$dir/short", 'x');
 like(load($vm, mem_backend => { backend_type => 'File',
     backend_path => $memory }), qr/shorter/, 'a load that is refused');
 exits($vm, 1, 'ends the VMM');
-is_deeply([qemus($vm)], [], 'and the one that waited');
+no_qemu($vm, 'and the one that waited');
 
 # what is no stream is told as ever
 ($vm, $pid) = ahead();
@@ -105,11 +105,11 @@ boots($vm);
 ok(!grep({ $_ == $pid } qemus($vm)), 'a boot takes another');
 answers('which answers');
 quit($vm);
-is_deeply([qemus($vm)], [], 'none is left');
+no_qemu($vm, 'none is left');
 
 ($vm, $pid) = ahead();
 quit($vm);
-is_deeply([qemus($vm)], [], 'ended while it waits: none is left');
+no_qemu($vm, 'ended while it waits: none is left');
 ok(!-e "$vm->{sock}.qemu", 'nor what it waited at');
 
 done_testing;

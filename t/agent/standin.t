@@ -268,7 +268,7 @@ sub qemu_serves {
         my $old = op(tcp(1024), { op => 'time', ms => time * 1000 });
         ok($old->{ok}, 'its control port too');
         stop($vm);
-        is(scalar(qemus($vm)), 0, 'no QEMU is left');
+        no_qemu($vm, 'no QEMU is left');
 
         for ([k => 0, 'by i8042: exit 0'], [t => 1, 'by triple fault: 1']) {
             $vm = vmm(backend => 'qemu');

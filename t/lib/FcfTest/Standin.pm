@@ -15,7 +15,7 @@ use Test::More;
 our @EXPORT = qw($bin $images $guest $ns $kernel $initrd lay_network
     vmm call fault put config_drive instant_image configure start instant
     guest_get tcp send_op read_frame op quit exits stop
-    qemus waits_ahead);
+    qemus no_qemu waits_ahead);
 
 our $bin = build_dir() . '/vm/vmm/fcfaas-vmm';
 our $images = root() . '/build/vm';
@@ -218,6 +218,14 @@ sub qemus {
     return grep { peek("/proc/$_/cmdline")
                   =~ /\Aqemu-system-x86_64\0-name\0\Q$vm->{id}\E\0/ }
         map { m{/(\d+)\z} } glob '/proc/[0-9]*';
+}
+
+
+# One that ends takes its memory apart, beyond its VMM's end.
+sub no_qemu {
+    my ($vm, $what) = @_;
+    wait_for(sub { !qemus($vm) }, 20, $what);
+    pass($what);
 }
 
 
