@@ -145,10 +145,7 @@ fca_vmm_step_done(fca_vmm_t *vmm, const fcf_err_t *err)
         fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
     }
 
-    if ((state == FCA_VMM_IS_BOOTING || state == FCA_VMM_IS_RESTORING
-         || state == FCA_VMM_IS_RESUMING)
-        && !vmm->template)
-    {
+    if (vmm_success[state].next == FCA_VMM_IS_BOOTED && !vmm->template) {
         fca_fd_close(&vmm->dirfd);
         fca_fd_close(&vmm->jailfd);
     }
@@ -215,7 +212,7 @@ vmm_timer(uv_timer_t *timer)
         return;
     }
 
-    fca_vmm_api_probe(vmm);
+    fca_vmm_api_start(vmm, fca_vmm_probe_calls);
 }
 
 
@@ -290,63 +287,62 @@ fca_vmm_nic(fca_vmm_t *vmm, const fca_nic_t *nic)
 }
 
 
+static void
+vmm_step(fca_vmm_t *vmm, fca_vmm_state_e from, fca_vmm_state_e state,
+    const fca_vmm_call_t *calls)
+{
+    assert(vmm->state == from);
+
+    fca_vmm_set_state(vmm, state);
+    fca_vmm_api_start(vmm, calls);
+}
+
+
 void
 fca_vmm_configure(fca_vmm_t *vmm)
 {
-    assert(vmm->state == FCA_VMM_IS_SPAWNED);
-
-    fca_vmm_set_state(vmm, FCA_VMM_IS_CONFIGURING);
-    fca_vmm_api_configure(vmm);
+    vmm_step(vmm, FCA_VMM_IS_SPAWNED, FCA_VMM_IS_CONFIGURING,
+             fca_vmm_configure_calls);
 }
 
 
 void
 fca_vmm_boot(fca_vmm_t *vmm)
 {
-    assert(vmm->state == FCA_VMM_IS_CONFIGURED);
-
-    fca_vmm_set_state(vmm, FCA_VMM_IS_BOOTING);
-    fca_vmm_api_boot(vmm);
+    vmm_step(vmm, FCA_VMM_IS_CONFIGURED, FCA_VMM_IS_BOOTING,
+             fca_vmm_boot_calls);
 }
 
 
 void
 fca_vmm_restore(fca_vmm_t *vmm)
 {
-    assert(vmm->state == FCA_VMM_IS_SPAWNED);
-
-    fca_vmm_set_state(vmm, FCA_VMM_IS_RESTORING);
-    fca_vmm_api_restore(vmm);
+    vmm_step(vmm, FCA_VMM_IS_SPAWNED, FCA_VMM_IS_RESTORING,
+             fca_vmm_restore_calls);
 }
 
 
 void
 fca_vmm_load(fca_vmm_t *vmm)
 {
-    assert(vmm->state == FCA_VMM_IS_SPAWNED);
-
-    fca_vmm_set_state(vmm, FCA_VMM_IS_LOADING);
-    fca_vmm_api_restore(vmm);
+    vmm_step(vmm, FCA_VMM_IS_SPAWNED, FCA_VMM_IS_LOADING,
+             fca_vmm_restore_calls);
 }
 
 
 void
 fca_vmm_resume(fca_vmm_t *vmm)
 {
-    assert(vmm->state == FCA_VMM_IS_LOADED);
-
-    fca_vmm_set_state(vmm, FCA_VMM_IS_RESUMING);
-    fca_vmm_api_resume(vmm);
+    vmm_step(vmm, FCA_VMM_IS_LOADED, FCA_VMM_IS_RESUMING,
+             fca_vmm_resume_calls);
 }
 
 
 void
 fca_vmm_save(fca_vmm_t *vmm)
 {
-    assert(vmm->state == FCA_VMM_IS_BOOTED && vmm->template);
-
-    fca_vmm_set_state(vmm, FCA_VMM_IS_SAVING);
-    fca_vmm_api_save(vmm);
+    assert(vmm->template);
+    vmm_step(vmm, FCA_VMM_IS_BOOTED, FCA_VMM_IS_SAVING, fca_vmm_save_calls);
 }
 
 

@@ -165,7 +165,7 @@ fca_vmm_adopt(const fca_vmm_conf_t *conf, const fca_vmm_spec_t *spec,
 
             if (ask) {
                 fca_vmm_limit_start(vmm);
-                fca_vmm_api_look(vmm);
+                fca_vmm_api_start(vmm, fca_vmm_look_calls);
 
             } else {
                 fca_fd_close(&vmm->dirfd);

@@ -198,58 +198,9 @@ step_start(fca_vmm_t *vmm)
 
 
 void
-fca_vmm_api_probe(fca_vmm_t *vmm)
+fca_vmm_api_start(fca_vmm_t *vmm, const fca_vmm_call_t *calls)
 {
-    vmm->call = fca_vmm_probe_calls;
-    step_start(vmm);
-}
-
-
-/* No sequence is empty: its first call is never left out. */
-void
-fca_vmm_api_configure(fca_vmm_t *vmm)
-{
-    vmm->call = fca_vmm_configure_calls;
-    step_start(vmm);
-}
-
-
-void
-fca_vmm_api_boot(fca_vmm_t *vmm)
-{
-    vmm->call = fca_vmm_boot_calls;
-    step_start(vmm);
-}
-
-
-void
-fca_vmm_api_restore(fca_vmm_t *vmm)
-{
-    vmm->call = fca_vmm_restore_calls;
-    step_start(vmm);
-}
-
-
-void
-fca_vmm_api_resume(fca_vmm_t *vmm)
-{
-    vmm->call = fca_vmm_resume_calls;
-    step_start(vmm);
-}
-
-
-void
-fca_vmm_api_save(fca_vmm_t *vmm)
-{
-    vmm->call = fca_vmm_save_calls;
-    step_start(vmm);
-}
-
-
-void
-fca_vmm_api_look(fca_vmm_t *vmm)
-{
-    vmm->call = fca_vmm_look_calls;
+    vmm->call = calls;
     step_start(vmm);
 }
 

@@ -287,6 +287,7 @@ const fca_vmm_call_t  fca_vmm_configure_calls[] = {
     { NULL, NULL, NULL }
 };
 
+/* whether the guest was started */
 const fca_vmm_call_t  fca_vmm_look_calls[] = {
     { "GET", "/", NULL },
     { NULL, NULL, NULL }

@@ -237,15 +237,10 @@ void fca_vmm_exit_words(const fca_vmm_t *vmm, const siginfo_t *info,
     int last_words, fcf_err_t *err);
 
 /* vmm_api.c */
-/* each leads to fca_vmm_step_done(), never before it returns */
-void fca_vmm_api_probe(fca_vmm_t *vmm);
-void fca_vmm_api_configure(fca_vmm_t *vmm);
-void fca_vmm_api_boot(fca_vmm_t *vmm);
-void fca_vmm_api_restore(fca_vmm_t *vmm);
-void fca_vmm_api_resume(fca_vmm_t *vmm);
-void fca_vmm_api_save(fca_vmm_t *vmm);
-/* whether the guest was started */
-void fca_vmm_api_look(fca_vmm_t *vmm);
+/* A sequence of vmm_calls.c, for the state that vmm is in; none is empty: its
+ * first call is never left out.  Leads to fca_vmm_step_done(), never before it
+ * returns. */
+void fca_vmm_api_start(fca_vmm_t *vmm, const fca_vmm_call_t *calls);
 void fca_vmm_api_cancel(fca_vmm_t *vmm);
 
 /* vmm_calls.c: the sequences */

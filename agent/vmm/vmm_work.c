@@ -35,7 +35,7 @@ vmm_watch(uv_fs_event_t *watch, const char *name, int events, int status)
     }
 
     fca_vmm_handle_close((uv_handle_t *) watch);
-    fca_vmm_api_probe(vmm);
+    fca_vmm_api_start(vmm, fca_vmm_probe_calls);
 }
 
 
@@ -279,7 +279,7 @@ vmm_worked(uv_work_t *work, int status)
                && access(path, F_OK) == 0)
     {
         fca_vmm_handle_close((uv_handle_t *) &vmm->watch);
-        fca_vmm_api_probe(vmm);
+        fca_vmm_api_start(vmm, fca_vmm_probe_calls);
     }
 }
 
