@@ -19,8 +19,7 @@ static int
 fca_place_ends(fca_instances_t *all, unsigned more)
 {
     return fca_pool_any(all->ports, fca_now(all->loop))
-           && fca_net_free_count(all->net) + more
-              > fca_instances_without_nic(all);
+           && fca_instances_address(all, more);
 }
 
 /* the same for one that has an address if it was loaded ahead; those of others
@@ -203,6 +202,7 @@ fca_place_settled(fca_instances_t *all, fca_job_t *job, int64_t version)
 fca_verdict_e
 fca_place(fca_instances_t *all, fca_job_t *job)
 {
+    int            memory_mb;
     fcf_err_t      err;
     fca_fit_e      fit;
     fcf_spec_t     spec;
@@ -228,16 +228,15 @@ fca_place(fca_instances_t *all, fca_job_t *job)
     }
 
     fca_place_look(all);
-    fit = fca_capacity_fit(all->capacity, spec.cpu,
-                           fca_vmm_memory_mb(all->vmm, spec.memory_mb));
+    memory_mb = fca_vmm_memory_mb(all->vmm, spec.memory_mb);
+    fit = fca_capacity_fit(all->capacity, spec.cpu, memory_mb);
 
     if (fit == FCA_FITS_NEVER) {
         return fca_place_too_big(all, job, &spec);
     }
 
     own = fca_ahead_find(all, job->function_id, &spec);
-    fca_ahead_yield_memory(all, own,
-                           fca_vmm_memory_mb(all->vmm, spec.memory_mb));
+    fca_ahead_yield_memory(all, own, memory_mb);
 
     if (fit == FCA_FITS_LATER || !fca_place_yield(all, own)) {
         return FCA_JOB_WAITS;

@@ -13,8 +13,15 @@ ahead_room(const fca_instances_t *all)
               > (unsigned) c->max_vms;
 }
 
-/* MB of those that have a guest, or are about to: they are nobody's, but what
- * is taken for a VM must be there beside them */
+/* it has a guest, or is about to */
+static int
+ahead_holds(const fca_ahead_t *a)
+{
+    return !a->ending && a->nic_state != FCA_NIC_NONE;
+}
+
+/* MB of those that do: they are nobody's, but what is taken for a VM must be
+ * there beside them */
 static int
 ahead_memory(const fca_instances_t *all, const fca_ahead_t *but)
 {
@@ -22,7 +29,7 @@ ahead_memory(const fca_instances_t *all, const fca_ahead_t *but)
     fca_ahead_t  *a;
 
     LIST_FOREACH(a, &all->ahead, link) {
-        if (a != but && !a->ending && a->nic_state != FCA_NIC_NONE) {
+        if (a != but && ahead_holds(a)) {
             mb += a->memory_mb;
         }
     }
@@ -37,14 +44,14 @@ fca_ahead_may_load(const fca_ahead_t *a)
            >= ahead_memory(a->all, a) + a->memory_mb;
 }
 
-/* the one of those that have a guest that was used longest ago; NULL: none */
+/* the one of those that was used longest ago; NULL: none */
 static fca_ahead_t *
 ahead_oldest(const fca_instances_t *all, const fca_ahead_t *but)
 {
     fca_ahead_t  *a, *oldest = NULL;
 
     LIST_FOREACH(a, &all->ahead, link) {
-        if (a != but && !a->ending && a->nic_state != FCA_NIC_NONE) {
+        if (a != but && ahead_holds(a)) {
             oldest = a;
         }
     }
@@ -257,7 +264,7 @@ fca_ahead_prune(fca_instances_t *all)
     fca_ahead_t  *a;
 
     LIST_FOREACH(a, &all->ahead, link) {
-        if (!a->ending && !fca_snaps_there(all->snaps, a->id.key)) {
+        if (!fca_snaps_there(all->snaps, a->id.key)) {
             fca_ahead_end(a);
         }
     }
@@ -269,9 +276,7 @@ fca_ahead_stop(fca_instances_t *all)
     fca_ahead_t  *a;
 
     LIST_FOREACH(a, &all->ahead, link) {
-        if (!a->ending) {
-            fca_ahead_end(a);
-        }
+        fca_ahead_end(a);
     }
 }
 

@@ -33,7 +33,8 @@ void fca_ahead_start(fca_instances_t *all, const fca_ahead_want_t *want,
 int fca_ahead_may_load(const fca_ahead_t *a);
 /* one that waits without a guest gets one, or waits on where that cannot be */
 void fca_ahead_load(fca_ahead_t *a);
-/* It goes: out of the list once nothing is left of it. */
+/* It goes: out of the list once nothing is left of it, later than this call
+ * returns.  Once more is as well. */
 void fca_ahead_end(fca_ahead_t *a);
 
 #endif /* _FCA_AHEAD_INT_H_INCLUDED_ */

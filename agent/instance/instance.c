@@ -317,8 +317,9 @@ fca_instance_revive(fca_instances_t *all, const char *function_id,
     return 0;
 }
 
-unsigned
-fca_instances_without_nic(fca_instances_t *all)
+/* those that will need an address and have none yet */
+static unsigned
+fca_instances_without_nic(const fca_instances_t *all)
 {
     unsigned         n = 0;
     fca_instance_t  *inst;
@@ -331,6 +332,12 @@ fca_instances_without_nic(fca_instances_t *all)
     }
 
     return n;
+}
+
+int
+fca_instances_address(const fca_instances_t *all, unsigned more)
+{
+    return fca_net_free_count(all->net) + more > fca_instances_without_nic(all);
 }
 
 void

@@ -143,8 +143,9 @@ int fca_instance_boots(fca_instances_t *all, const char *function_id,
  * serves again: 1; 0 if there is none. */
 int fca_instance_revive(fca_instances_t *all, const char *function_id,
     int64_t version);
-/* those that will need an address and have none yet */
-unsigned fca_instances_without_nic(fca_instances_t *all);
+/* there is an address for one more, beside those that will need one and have
+ * none yet; more: so many are about to be left */
+int fca_instances_address(const fca_instances_t *all, unsigned more);
 
 /* a VM's NIC is gone for good (fca_net_conf_t's lost): it is replaced */
 void fca_instances_nic_lost(fca_instances_t *all, const fca_nic_t *nic,

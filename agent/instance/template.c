@@ -395,7 +395,7 @@ fca_template_consider(fca_instance_t *inst)
         return;
     }
 
-    if (fca_net_free_count(all->net) <= fca_instances_without_nic(all)) {
+    if (!fca_instances_address(all, 0)) {
         fca_ahead_yield_nic(all, NULL);
         return;
     }
