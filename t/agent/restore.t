@@ -33,12 +33,6 @@ ends();
 done_testing();
 
 
-# in the log of this agent, whenever
-sub says {
-    my ($what, $timeout) = @_;
-    wait_for(sub { $agent->output =~ $what }, $timeout // 60, "$what");
-}
-
 sub snapshots { map { m{([^/]+)$} } glob "$store/*" }
 
 # it has one; others may be made meanwhile
@@ -85,7 +79,7 @@ sub with_snapshot {
 
     function($name, $spec, %image);
     more($name, 1);
-    says(qr/snapshot of version 1 made[^\n]*"$name"/, 60);
+    $agent->says(qr/snapshot of version 1 made[^\n]*"$name"/, 60);
     wait_for(sub { has_snapshot($name) }, 60, 'its directory');
 }
 
@@ -130,7 +124,7 @@ sub fails {
 
     with_snapshot($how, {}, @image);
     more($how, 1);
-    says(qr/not restored, in state [^\n]*"$how"/);
+    $agent->says(qr/not restored, in state [^\n]*"$how"/);
     more($how, 1);
     wait_for(sub { !has_snapshot($how) }, 60, "$how: it is dropped");
     more($how, 1);
@@ -147,7 +141,7 @@ sub fails {
 sub forgets {
     function('same', {}, forgets => 1);
     more('same', 1);
-    says(qr/draw the same random numbers/);
+    $agent->says(qr/draw the same random numbers/);
     more('same', 1);
     is(metric('restore_failures_total'), 10, 'no try');
 
@@ -182,8 +176,8 @@ sub of_another_vmm {
     });
     wait_for(sub { metric('snapshots') > 1 }, 60, 'they are checked');
     more('other', 1);
-    says(qr/the snapshot is of VMM version 1\.0\.1/);
-    says(qr/snapshot of version 1 made/, 60);
+    $agent->says(qr/the snapshot is of VMM version 1\.0\.1/);
+    $agent->says(qr/snapshot of version 1 made/, 60);
     more('other', 1);
     is(metric('starts_total', 'kind="restore"'), 1,
         'its own snapshot is made again, and used');
@@ -205,7 +199,7 @@ sub damaged {
         spew("$store/rubbish", 'x');
     });
 
-    says(qr/its memory is damaged; removed/);
+    $agent->says(qr/its memory is damaged; removed/);
     wait_for(sub { snapshots() == $have - 1 && !-e "$store/.new-half"
         && !-e "$store/rubbish" }, 60, 'it is dropped, and what is none');
     more('f', 1);
@@ -271,7 +265,7 @@ sub ahead {
 
     # one that dies is missed by nobody, whenever that is
     kill 'KILL', waiting();
-    says(qr/started ahead of version 1 is of no use: [^\n]*signal 9/);
+    $agent->says(qr/started ahead of version 1 is of no use: [^\n]*signal 9/);
     more($_, 1) for qw(one two three);
     is(metric('restore_failures_total'), 0, 'nor is that a failure');
     dies_while_taken();
@@ -295,12 +289,12 @@ sub dies_while_taken {
 
     $etcd->pause;
     our_job('three', 'req-' . ++$asked, 1);
-    says(qr/-> claimed on images found"[^\n]*"req-$asked"/);
+    $agent->says(qr/-> claimed on images found"[^\n]*"req-$asked"/);
     kill 'KILL', @waiting;
     wait_for(sub { !grep { kill 0, $_ } @waiting }, 20, 'their end');
     $etcd->resume;
-    says(qr/started ahead is of no use any more"[^\n]*"req-$asked"/);
-    says(qr/registered after [^\n]*, of a snapshot: [^\n]*"req-$asked"/);
+    $agent->says(qr/started ahead is of no use any more"[^\n]*"req-$asked"/);
+    $agent->says(qr/registered after [^\n]*, of a snapshot: [^\n]*"req-$asked"/);
     is(metric('starts_ahead_total'), $used + 1, 'it had been taken');
     is(metric('restore_failures_total'), 0, 'and nobody heard of it');
 }

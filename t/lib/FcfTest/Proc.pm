@@ -19,6 +19,7 @@ package FcfTest::Proc;
 #   my $line = $p->line_matching(qr/listening on (\d+)/, 5);
 #       # of what came since the last match; dies with the log's tail after 5 s
 #       # or when the process ends before
+#   $p->says(qr/ready/, 5);         # in all that ever came
 #   $p->send("text\n");
 #   $p->kill('HUP');
 #   my $status = $p->wait(5);       # as $?; undef after 5 s.  Event, not poll
@@ -167,6 +168,13 @@ sub send {
 sub output {
     my ($self) = @_;
     return FcfTest::peek($self->{stdout} // $self->{log});
+}
+
+
+# waits until something in all that it has printed matches
+sub says {
+    my ($self, $re, $timeout) = @_;
+    FcfTest::wait_for(sub { $self->output =~ $re }, $timeout // 60, "$re");
 }
 
 
