@@ -10,7 +10,7 @@ GUEST_LD     := $(GUEST_CC) -static -Wl,--build-id=none
 GUEST_OBJ    := $(VM)/obj
 
 INIT_SRCS := $(sort $(wildcard vm/init/*.c)) contract/fcf_err.c \
-             contract/fcf_base64.c contract/fcf_text.c
+             contract/fcf_base64.c contract/fcf_mac.c contract/fcf_text.c
 INIT_OBJS := $(INIT_SRCS:%.c=$(GUEST_OBJ)/%.o)
 
 # those that tests boot by themselves; all others are deployed
@@ -165,7 +165,7 @@ INIT_ERR := $(B)/contract/fcf_err.o $(B)/contract/fcf_text.o
 
 $(B)/t/unit/init_frame: $(B)/vm/init/frame.o $(INIT_ERR)
 $(B)/t/unit/init_config: $(B)/vm/init/config.o $(B)/vm/init/frame.o \
-    $(B)/vm/init/mac.o $(INIT_ERR)
+    $(B)/contract/fcf_mac.o $(INIT_ERR)
 $(B)/t/unit/init_hook: $(B)/vm/init/hook.o $(INIT_ERR)
 $(B)/t/unit/init_output: $(B)/vm/init/output.o
 $(B)/t/unit/init_listen: $(B)/vm/init/listen.o $(B)/vm/init/oom.o

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "agent/instance/record.h"
 #include "contract/fcf_json.h"
+#include "contract/fcf_mac.h"
 
 /* a job may be as long as a value of etcd, and its quotes are escaped */
 #define RECORD_MAX  (2 * FCF_VALUE_MAX + 16384)
@@ -38,9 +39,7 @@ fca_record_encode(const fca_record_t *r)
     }
 
     inet_ntop(AF_INET, &r->nic.address, address, sizeof(address));
-    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", r->nic.mac[0],
-             r->nic.mac[1], r->nic.mac[2], r->nic.mac[3], r->nic.mac[4],
-             r->nic.mac[5]);
+    fcf_mac_format(mac, r->nic.mac);
 
     obj = json_object();
 
@@ -140,9 +139,7 @@ record_boot_id_valid(const char *s, size_t len)
 static int
 record_nic(fca_nic_t *nic, const json_t *obj, fcf_err_t *err)
 {
-    char      address[INET_ADDRSTRLEN], mac[18], end;
-    size_t    i;
-    unsigned  b[6];
+    char  address[INET_ADDRSTRLEN], mac[FCF_MAC_TEXT];
 
     if (fcf_json_str(obj, "tap", nic->tap, sizeof(nic->tap),
                      record_ifname_valid, err) != 0
@@ -154,16 +151,11 @@ record_nic(fca_nic_t *nic, const json_t *obj, fcf_err_t *err)
     }
 
     if (inet_pton(AF_INET, address, &nic->address) != 1
-        || sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2],
-                  &b[3], &b[4], &b[5], &end) != 6)
+        || fcf_mac_parse(mac, nic->mac) != 0)
     {
         return fcf_err_set(err, FCF_E_INVALID,
                            "address \"%s\" or mac \"%s\": bad value", address,
                            mac);
-    }
-
-    for (i = 0; i < 6; i++) {
-        nic->mac[i] = (unsigned char) b[i];
     }
 
     return 0;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/net/net_int.h"
+#include "contract/fcf_mac.h"
 #include "vm/guest.h"
 
 #define REJECT_TCP  "meta l4proto tcp reject with tcp reset\n"
@@ -64,13 +65,12 @@ fca_rules_reachable(const fca_net_t *net, struct in_addr addr)
 void
 fca_rules_element(FILE *f, const fca_nic_t *nic)
 {
-    char  addr[INET_ADDRSTRLEN];
+    char  addr[INET_ADDRSTRLEN], mac[FCF_MAC_TEXT];
 
     inet_ntop(AF_INET, &nic->address, addr, sizeof(addr));
 
-    fprintf(f, "\"%s\" . %02x:%02x:%02x:%02x:%02x:%02x . %s", nic->tap,
-            nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4],
-            nic->mac[5], addr);
+    fprintf(f, "\"%s\" . %s . %s", nic->tap, fcf_mac_format(mac, nic->mac),
+            addr);
 }
 
 

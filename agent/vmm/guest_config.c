@@ -7,10 +7,10 @@
 #include "agent/vmm/guest_config.h"
 #include "contract/fcf_base64.h"
 #include "contract/fcf_json.h"
+#include "contract/fcf_mac.h"
 #include "vm/guest.h"
 
 #define SEED_BYTES  64
-#define MAC_TEXT    18
 
 
 /* What cannot be had is left out: the guest has the device for it, too. */
@@ -85,26 +85,17 @@ add_optional(json_t *root, const fca_guest_config_t *c)
 }
 
 
-static void
-mac_text(const fca_guest_config_t *c, char text[MAC_TEXT])
-{
-    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", c->mac[0],
-             c->mac[1], c->mac[2], c->mac[3], c->mac[4], c->mac[5]);
-}
-
-
 char *
 fca_guest_config(const fca_guest_config_t *c)
 {
     char     address[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN];
-    char     mac[MAC_TEXT], *text;
+    char     mac[FCF_MAC_TEXT], *text;
     json_t  *root;
 
     static const fcf_env_t  none;
 
     inet_ntop(AF_INET, &c->address, address, sizeof(address));
     inet_ntop(AF_INET, &c->gateway, gateway, sizeof(gateway));
-    mac_text(c, mac);
 
     root = json_pack("{s:s, s:I, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I}",
                      "function_id", c->function_id,
@@ -114,7 +105,7 @@ fca_guest_config(const fca_guest_config_t *c)
                      "address", address,
                      "prefix_len", (int) c->prefix_len,
                      "gateway", gateway,
-                     "mac", mac,
+                     "mac", fcf_mac_format(mac, c->mac),
                      "hostname", c->instance_id,
                      "time_ms", (json_int_t) fca_unix_ms());
     fcf_env_json(c->env ? c->env : &none, &root);
@@ -131,15 +122,14 @@ fca_guest_config(const fca_guest_config_t *c)
 char *
 fca_guest_wake(const fca_guest_config_t *c)
 {
-    char     address[INET_ADDRSTRLEN], mac[MAC_TEXT], *text;
+    char     address[INET_ADDRSTRLEN], mac[FCF_MAC_TEXT], *text;
     json_t  *root;
 
     inet_ntop(AF_INET, &c->address, address, sizeof(address));
-    mac_text(c, mac);
 
     root = json_pack("{s:s, s:I, s:s, s:s, s:s}", "op", "wake",
                      "ms", (json_int_t) fca_unix_ms(),
-                     "address", address, "mac", mac,
+                     "address", address, "mac", fcf_mac_format(mac, c->mac),
                      "hostname", c->instance_id);
 
     text = root != NULL && add_seed(root, "data") == 0

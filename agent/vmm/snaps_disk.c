@@ -12,6 +12,7 @@
 
 #include "agent/base/tree.h"
 #include "agent/vmm/snaps_int.h"
+#include "contract/fcf_mac.h"
 
 #define SNAP_BLOCK     65536
 #define SNAP_META_MAX  4096
@@ -179,15 +180,13 @@ static int
 write_meta(int dirfd, const fca_snap_meta_t *meta, fcf_err_t *err)
 {
     int      fd, rc;
-    char     address[INET_ADDRSTRLEN], mac[18], *text;
+    char     address[INET_ADDRSTRLEN], mac[FCF_MAC_TEXT], *text;
     json_t  *json;
 
     const fca_snap_origin_t  *origin = &meta->origin;
 
     inet_ntop(AF_INET, &origin->address, address, sizeof(address));
-    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x",
-             origin->mac[0], origin->mac[1], origin->mac[2], origin->mac[3],
-             origin->mac[4], origin->mac[5]);
+    fcf_mac_format(mac, origin->mac);
 
     json = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}",
                      "key", meta->id.key,
@@ -282,10 +281,9 @@ static int
 parse_meta(const char *text, size_t len, const char *name,
     fca_snap_meta_t *meta)
 {
-    int      i, rc;
-    char     address[INET_ADDRSTRLEN], mac[18];
+    int      rc;
+    char     address[INET_ADDRSTRLEN], mac[FCF_MAC_TEXT];
     json_t  *json;
-    unsigned m[6];
 
     fca_snap_origin_t  *origin = &meta->origin;
 
@@ -305,13 +303,8 @@ parse_meta(const char *text, size_t len, const char *name,
          || text_field(json, "address", address, sizeof(address)) != 0
          || text_field(json, "mac", mac, sizeof(mac)) != 0
          || inet_pton(AF_INET, address, &origin->address) != 1
-         || sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x", &m[0], &m[1], &m[2], &m[3],
-                   &m[4], &m[5]) != 6
+         || fcf_mac_parse(mac, origin->mac) != 0
          ? -1 : 0;
-
-    for (i = 0; rc == 0 && i < 6; i++) {
-        origin->mac[i] = (unsigned char) m[i];
-    }
 
     json_decref(json);
 

@@ -4,6 +4,7 @@
 
 #include "agent/vmm/snaps.h"
 #include "agent/vmm/vmm_int.h"
+#include "contract/fcf_mac.h"
 
 /*
  * What every guest's kernel is told, besides its address (ip=, for a kernel
@@ -165,9 +166,8 @@ body_config(const fca_vmm_t *vmm, json_t **out)
 static int
 body_nic(const fca_vmm_t *vmm, json_t **out)
 {
-    char                  mac[18];
-    unsigned              mb;
-    const unsigned char  *m = vmm->nic.mac;
+    char      mac[FCF_MAC_TEXT];
+    unsigned  mb;
 
     if (!vmm->has_nic) {
         return 1;
@@ -175,11 +175,9 @@ body_nic(const fca_vmm_t *vmm, json_t **out)
 
     mb = vmm->conf->rates.net_mb;
 
-    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
-             m[2], m[3], m[4], m[5]);
-
     *out = json_pack("{s:s, s:s, s:s, s:o*, s:o*}", "iface_id", "eth0",
-                     "guest_mac", mac, "host_dev_name", vmm->nic.tap,
+                     "guest_mac", fcf_mac_format(mac, vmm->nic.mac),
+                     "host_dev_name", vmm->nic.tap,
                      "rx_rate_limiter", limiter(mb, 0), "tx_rate_limiter",
                      limiter(mb, 0));
     return 0;

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "contract/fcf_mac.h"
 #include "vm/init/clone.h"
 #include "vm/init/console.h"
 #include "vm/init/etc.h"
 #include "vm/init/life.h"
-#include "vm/init/mac.h"
 #include "vm/init/net.h"
 #include "vm/init/ops.h"
 
@@ -198,7 +198,9 @@ get_place(fcv_clone_t *clone, const json_t *request, fcf_err_t *err)
                            "address is not an IPv4 address");
     }
 
-    if (mac == NULL || fcv_mac_parse(mac, clone->mac) < 0) {
+    if (mac == NULL || fcf_mac_parse(mac, clone->mac) < 0
+        || fcf_mac_is_multicast(clone->mac))
+    {
         return fcf_err_set(err, FCF_E_INVALID,
                            "mac is not a unicast MAC address");
     }

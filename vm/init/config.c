@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "contract/fcf_mac.h"
 #include "vm/guest.h"
 #include "vm/init/config.h"
 #include "vm/init/frame.h"
-#include "vm/init/mac.h"
 
 #define ENV_OWN       8                 /* variables of ours, and the NULL */
 
@@ -149,7 +149,9 @@ get_mac(fcv_config_t *conf, fcf_err_t *err)
         return 0;
     }
 
-    if (fcv_mac_parse(text, conf->mac) < 0) {
+    if (fcf_mac_parse(text, conf->mac) < 0
+        || fcf_mac_is_multicast(conf->mac))
+    {
         return fcf_err_set(err, FCF_E_INVALID,
                            "mac is \"%s\", not a unicast MAC address", text);
     }

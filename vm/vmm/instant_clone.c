@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "vm/init/mac.h"
+#include "contract/fcf_mac.h"
 #include "vm/vmm/instant_clone.h"
 
 #define FCV_MOVE_MS  2                  /* behind the answer's way out */
@@ -47,7 +47,8 @@ fcv_instant_wake(const json_t *request, fcf_err_t *err)
 
     if (address == NULL || mac == NULL
         || inet_pton(AF_INET, address, &place.address) != 1
-        || fcv_mac_parse(mac, place.mac) != 0)
+        || fcf_mac_parse(mac, place.mac) != 0
+        || fcf_mac_is_multicast(place.mac))
     {
         return fcf_err_set(err, FCF_E_INVALID, "address and mac are not an "
                            "address and a MAC address");

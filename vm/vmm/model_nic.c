@@ -4,33 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "contract/fcf_mac.h"
 #include "vm/vmm/model.h"
 #include "vm/vmm/schema.h"
 #include "vm/vmm/tap.h"
-
-
-static int
-parse_mac(const char *text, unsigned char *mac)
-{
-    int       n;
-    unsigned  b[6];
-
-    n = 0;
-
-    if (strlen(text) != 17
-        || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2],
-                  &b[3], &b[4], &b[5], &n) != 6
-        || n != 17)
-    {
-        return -1;
-    }
-
-    for (n = 0; n < 6; n++) {
-        mac[n] = (unsigned char) b[n];
-    }
-
-    return 0;
-}
 
 
 static int
@@ -44,7 +21,7 @@ check_nic(const fcv_model_t *model, fcv_nic_t *nic, unsigned pos,
     id = fcv_str(nic->json, "iface_id");
     mac = fcv_str(nic->json, "guest_mac");
 
-    if (mac && parse_mac(mac, nic->mac) != 0) {
+    if (mac && fcf_mac_parse(mac, nic->mac) != 0) {
         return fcf_err_set(err, FCF_E_INVALID,
                            "Network config error: %s: guest_mac \"%.40s\" is "
                            "not a MAC address.", id, mac);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "contract/fcf_buf.h"
+#include "contract/fcf_mac.h"
 #include "vm/vmm/qemu_args.h"
 #include "vm/vmm/schema.h"
 
@@ -411,21 +412,15 @@ add_entropy(fcv_args_t *args, const json_t *entropy, unsigned bus)
 static int
 add_nic(fcv_args_t *args, const fcv_nic_t *nic, unsigned i, unsigned bus)
 {
-    char  mac[32];
-
-    mac[0] = '\0';
-
-    if (nic->has_mac) {
-        snprintf(mac, sizeof(mac), ",mac=%02x:%02x:%02x:%02x:%02x:%02x",
-                 nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3],
-                 nic->mac[4], nic->mac[5]);
-    }
+    char  mac[FCF_MAC_TEXT];
 
     return add(args, "-netdev")
            || add(args, "tap,id=nic%u,fd=%d", i, nic->fd)
            || add(args, "-device")
            || add(args, "virtio-net-device,netdev=nic%u,"
-                  "bus=virtio-mmio-bus.%u," FCV_NIC_PLAIN "%s", i, bus, mac);
+                  "bus=virtio-mmio-bus.%u," FCV_NIC_PLAIN "%s%s", i, bus,
+                  nic->has_mac ? ",mac=" : "",
+                  nic->has_mac ? fcf_mac_format(mac, nic->mac) : "");
 }
 
 

@@ -20,7 +20,7 @@ VMM_MAIN  := main loop http http_conn api api_vm serial backend clocks qemu \
              instant_net instant_tcp instant_http instant_conf \
              instant_control instant_clone
 VMM_OBJS  := $(patsubst %,$(B)/vm/vmm/%.o,$(VMM_MODEL) $(VMM_MAIN)) \
-             $(patsubst %,$(B)/vm/init/%.o,config frame mac output)
+             $(patsubst %,$(B)/vm/init/%.o,config frame output)
 
 $(VMM_OBJS): CFLAGS += $(LLHTTP_INC)
 $(B)/vm/vmm/instant_net.o $(B)/vm/vmm/instant_tcp.o: CFLAGS += -I/usr/include/lwip
