@@ -49,6 +49,7 @@ $(B)/t/unit/vmm_driver $(B)/t/unit/vmm_start $(B)/t/unit/vmm_loop: \
     $(B)/t/unit/vmm_fake.o
 
 $(B)/t/unit/agent_keys: $(B)/t/unit/fake_loop.o
+$(B)/t/unit/agent_probe: LDFLAGS += -Wl,--wrap=fca_instance_event
 
 $(AGENT_TESTS) $(AGENT_HOSTS): $(B)/t/unit/%: $(B)/t/unit/%.o $(AGENT_LINK)
 	$(CC) -o $@ $(filter %.o,$^) $(AGENT_LINK) $(LDFLAGS) $(AGENT_LIBS)
