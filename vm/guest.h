@@ -44,9 +44,10 @@
  * Guest to host, in answer: {"ok":true} or {"ok":false,"error":"…"}, with
  * "again":true if the function's port takes no connection yet, so that the
  * same may be asked later; for
- * snapshot and wake with "reseeds": whether the function said, by a header
+ * snapshot and wake with "reseeds":true if the function said, by a header
  * FCV_HOOK_RESEEDS, that what it has seeded in user space is seeded anew in a
- * clone; after
+ * clone; for snapshot with "young":true if the kernel may yet do what it has put
+ * off at its boot, which each clone would do instead; after
  * logs, as output comes:
  *   {"stream":"stdout"|"stderr","data":"<base64>","dropped":n}
  *   dropped: bytes lost since the frame before, because nobody read.
@@ -79,7 +80,8 @@
 /* Hooks of a function around a snapshot, asked for from inside the guest, on
  * its own port.  One that knows no such path answers what it likes below 500,
  * or 501; another status, or no answer in time, and there is no snapshot, or
- * the clone is not used. */
+ * the clone is not used.  To whom POST itself is unknown (501, RFC 9110,
+ * 15.6.2) the second hook is not sent. */
 #define FCV_HOOK_SNAPSHOT     "/.fcfaas/snapshot"
 #define FCV_HOOK_RESTORE      "/.fcfaas/restore"
 #define FCV_HOOK_RESEEDS      "X-Fcfaas-Reseeds"
@@ -126,6 +128,7 @@
  *   clone=lost       of a snapshot: says that it wakes, and is not heard of
  *                    any more
  *   forgets=1        says that it does not seed user space anew
+ *   young=1          says that its kernel is young
  */
 #define FCV_INSTANT_MAGIC     "fcfaas-instant\n"
 

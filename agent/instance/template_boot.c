@@ -7,6 +7,8 @@
 #include "agent/instance/template_int.h"
 
 #define FCA_ASK_AGAIN_MS  20
+/* in which a kernel does what it has put off at its boot */
+#define FCA_YOUNG_MS      1500
 
 /* its NIC, like any other; what the guest is told of it a clone is told anew */
 static void
@@ -172,6 +174,7 @@ template_answered(void *arg, int said, const fcf_err_t *err)
         return;
     }
 
+    t->young = (said & FCA_SAID_YOUNG) != 0;
     fca_template_event(t, err ? FCA_TE_FAILED : FCA_TE_ASKED, err);
 }
 
@@ -214,11 +217,15 @@ fca_template_asked(fca_template_t *t, const fcf_err_t *err)
     (void) err;
     t->origin.boot_ms = fca_now(t->all->loop) - t->born;
     fca_template_set(t, FCA_T_SETTLE);
+
+    if (t->young) {
+        t->all->loop->timer_set(t->timer, FCA_YOUNG_MS);
+    }
 }
 
 /* Saved at once, it would be in the middle of what its answer began (a
  * connection's end, that of the function's process for it, init's next look at
- * the port), and each clone would do that first. */
+ * the port), or of its kernel's boot, and each clone would do that first. */
 void
 fca_template_settled(fca_template_t *t, const fcf_err_t *err)
 {

@@ -30,6 +30,7 @@ struct fca_template_s {
     unsigned               keeping:1;   /* the store has its files open */
     unsigned               held:1;      /* capacity */
     unsigned               made:1;
+    unsigned               young:1;     /* its kernel, when it was asked */
     unsigned               final:1;     /* another would be the same */
 };
 

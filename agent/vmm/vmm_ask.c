@@ -118,21 +118,34 @@ try_ended(fca_ask_t *ask, int rc)
 }
 
 
+static const struct {
+    const char  *name;
+    int          flag;
+} sayings[] = {
+    { "reseeds", FCA_SAID_RESEEDS },
+    { "again",   FCA_SAID_AGAIN },
+    { "young",   FCA_SAID_YOUNG },
+};
+
 static void
 take_answer(fca_ask_t *ask, const char *text, size_t len)
 {
     int          said;
     char         words[FCF_ERR_MSG_MAX / 2];
     json_t      *reply;
+    size_t       i;
     fcf_err_t    err;
     const char  *why;
 
     reply = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 
-    said = (json_is_true(json_object_get(reply, "reseeds"))
-            ? FCA_SAID_RESEEDS : 0)
-           | (json_is_true(json_object_get(reply, "again"))
-              ? FCA_SAID_AGAIN : 0);
+    said = 0;
+
+    for (i = 0; i < sizeof(sayings) / sizeof(sayings[0]); i++) {
+        if (json_is_true(json_object_get(reply, sayings[i].name))) {
+            said |= sayings[i].flag;
+        }
+    }
 
     if (json_is_true(json_object_get(reply, "ok"))) {
         json_decref(reply);

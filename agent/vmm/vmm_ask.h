@@ -14,6 +14,7 @@ typedef struct fca_ask_s  fca_ask_t;
 /* what a guest said besides yes or no (vm/guest.h) */
 #define FCA_SAID_RESEEDS  1
 #define FCA_SAID_AGAIN    2
+#define FCA_SAID_YOUNG    4
 
 /* err NULL: yes.  FCF_E_REFUSED: the guest's own words. */
 typedef void (*fca_ask_pt)(void *arg, int said, const fcf_err_t *err);

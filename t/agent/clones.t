@@ -69,6 +69,9 @@ for my $n (1, 2) {
 clones('python3', 'handler.py');
 clones('node', 'handler.js');
 of_its_own();
+hooks('knows no POST', '', '/.fcfaas/snapshot');
+hooks('has no hook', "def do_POST(self): self.send_error(404)",
+    '/.fcfaas/snapshot /.fcfaas/restore');
 done_testing();
 
 
@@ -156,8 +159,10 @@ sub clones {
     my %of = (0 => json_decode(request('/')->{body}));
 
     my $sock = reach($vm, 1024);
-    is_deeply(op($sock, { op => 'snapshot' }),
-        { %$true, reseeds => JSON::PP::true }, "$runtime reseeds");
+    my $asked = op($sock, { op => 'snapshot' });
+    delete $asked->{young};             # as fast as it has booted
+    is_deeply($asked, { %$true, reseeds => JSON::PP::true },
+        "$runtime reseeds");
     setsockopt $sock, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
     close $sock;
     snapshot($vm);
@@ -197,6 +202,45 @@ sub clones {
         is_deeply(op($sock, { op => 'stop' }), $true, 'told to stop');
         ends($vm[$n - 1], qr/^fcfaas: stopped$/m, 'a clone');
     }
+}
+
+
+# what a server of its own is asked
+sub hooks {
+    my ($what, $post, $asked) = @_;
+    my $vm = boot(image(bootstrap => <<"END", runtime => 'python3'),
+#!/usr/bin/python3
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+asked = []
+
+class Handler(BaseHTTPRequestHandler):
+    $post
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(' '.join(asked).encode())
+
+    def log_request(self, *args):
+        if self.command == 'POST':
+            asked.append(self.path)
+
+HTTPServer(('', int(os.environ['PORT'])), Handler).serve_forever()
+END
+        runtime => 'python3', memory => 256);
+
+    close reach($vm, 80);
+    my $sock = reach($vm, 1024);
+    is_deeply(op($sock, { op => 'snapshot' })->{ok}, JSON::PP::true,
+        "$what: may be cloned");
+    my $woken = op($sock, { op => 'wake', ms => int(1000 * now_real()),
+        data => 'c2VlZA==', address => '172.16.0.11',
+        mac => '06:00:ac:10:00:11' });
+    ok($woken->{ok}, 'wakes') or diag($woken->{error});
+    is(get_by_tap(0, '172.16.0.11', '/'), $asked, "$what: $asked");
+    $vm->{proc}->kill('TERM')->wait(5);
 }
 
 

@@ -25,6 +25,7 @@ all_right();
 fails('broken', fail => 'load');
 fails($_, clone => $_) for qw(deaf refuses ends lost);
 forgets();
+young();
 of_another_vmm();
 damaged();
 goes();
@@ -149,6 +150,22 @@ sub forgets {
     function('no', { snapshot => JSON::PP::false });
     more('no', 1);
     end_all($_) for qw(same told no);
+}
+
+
+# a template whose kernel may still do what it put off is given a while for it
+sub young {
+    with_snapshot('young', { snapshot => JSON::PP::true }, young => 1);
+
+    my %at = map { $_->[1] => 3600 * $_->[2] + 60 * $_->[3] + $_->[4] }
+        grep { $_->[0] eq 'young' } map {
+            [/"function_id":"(\w+)"/, /"template: \w+ -> (\w+)"/,
+             /"ts":"[^T"]+T(\d+):(\d+):([\d.]+)Z"/]
+        } grep { /"template: / } split /\n/, $agent->output;
+    my $ms = 1000 * ($at{save} - $at{settle});
+    $ms += 86_400_000 if $ms < 0;       # midnight
+    cmp_ok($ms, '>=', 1499, 'one with a young kernel is not saved at once');
+    end_all('young');
 }
 
 

@@ -155,6 +155,10 @@ sub instant_wakes {
     is_deeply(op(tcp(1024), { op => 'snapshot' })->{reseeds}, JSON::PP::false,
         'one that does not seed anew says so');
     quit($vm);
+    $vm = instant('young=1');
+    is_deeply(op(tcp(1024), { op => 'snapshot' }),
+        { %$reseeds, young => JSON::PP::true }, 'a young one says so, too');
+    quit($vm);
     $vm = instant('clone=none');
     like(op(tcp(1024), { op => 'snapshot' })->{error}, qr/clone=none/,
         'one that is to have none');

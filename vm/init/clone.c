@@ -14,6 +14,11 @@
 #define HEARD_MS       1000
 #define HEARD_POLL_MS  1
 
+/* Until then the kernel may have work of its boot left: Linux, where nobody
+ * told it the rate of its TSC, measures that for a second, and stops the
+ * machine to go by it. */
+#define YOUNG_MS       3000
+
 typedef void (*action_pt)(fcv_clone_t *clone, const fcf_err_t *err);
 
 
@@ -47,9 +52,17 @@ begin_wake(fcv_clone_t *clone, const fcf_err_t *err)
 static void
 asked(fcv_clone_t *clone, const fcf_err_t *err)
 {
+    json_t  *answer;
+
     (void) err;
     clone->state = FCV_CLONE_IDLE;
-    fcv_control_done(clone->control, clone->reseeds, NULL);
+    answer = json_pack("{s:b, s:b}", "ok", 1, "reseeds", clone->reseeds);
+
+    if (fcv_now_ms() < YOUNG_MS) {
+        (void) json_object_set_new(answer, "young", json_true());
+    }
+
+    fcv_control_done(clone->control, answer, NULL);
 }
 
 
@@ -59,7 +72,9 @@ awake(fcv_clone_t *clone, const fcf_err_t *err)
     (void) err;
     clone->state = FCV_CLONE_LEAVING;
     clone->deadline_ms = fcv_now_ms() + HEARD_MS;
-    fcv_control_done(clone->control, clone->reseeds, NULL);
+    fcv_control_done(clone->control,
+                     json_pack("{s:b, s:b}", "ok", 1, "reseeds",
+                               clone->reseeds), NULL);
 }
 
 
@@ -67,7 +82,7 @@ static void
 failed(fcv_clone_t *clone, const fcf_err_t *err)
 {
     clone->state = FCV_CLONE_IDLE;
-    fcv_control_done(clone->control, 0, err);
+    fcv_control_done(clone->control, NULL, err);
 }
 
 
@@ -226,6 +241,14 @@ fcv_clone_wake(fcv_clone_t *clone, const json_t *request, fcf_err_t *err)
         || fcv_op_time(request, err) < 0 || fcv_op_seed(request, err) < 0)
     {
         return -1;
+    }
+
+    /* of all that a clone does until it answers, the hook is the tenth part */
+
+    if (clone->hook.no_post) {
+        event(clone, FCV_CLONE_ON_WAKE, NULL);
+        event(clone, FCV_CLONE_ON_ANSWERED, NULL);
+        return 0;
     }
 
     return start_hook(clone, FCV_HOOK_RESTORE, FCV_CLONE_ON_WAKE, err);

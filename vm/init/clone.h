@@ -62,7 +62,8 @@ void fcv_clone_init(fcv_clone_t *clone, fcv_config_t *conf,
 
 /* FCV_CONTROL_LATER: it is answered when the hook has run */
 int fcv_clone_snapshot(fcv_clone_t *clone, fcf_err_t *err) fcf_must_check;
-/* the same; request: vm/guest.h */
+/* The same, or 0: it is awake already, since its function has no hooks.
+ * request: vm/guest.h */
 int fcv_clone_wake(fcv_clone_t *clone, const json_t *request, fcf_err_t *err)
     fcf_must_check;
 

@@ -308,7 +308,7 @@ fcv_control_ready(fcv_control_t *control, const struct pollfd *fds)
 
 
 void
-fcv_control_done(fcv_control_t *control, int reseeds,
+fcv_control_done(fcv_control_t *control, json_t *answer,
     const fcf_err_t *failure)
 {
     int          i;
@@ -326,14 +326,15 @@ fcv_control_done(fcv_control_t *control, int reseeds,
         if (failure) {
             fcv_conn_answer(conn, failure);
         } else {
-            fcv_conn_answer_json(conn, json_pack("{s:b, s:b}", "ok", 1,
-                                                 "reseeds", reseeds));
+            fcv_conn_answer_json(conn, json_incref(answer));
         }
 
         if (conn_run(control, conn) < 0) {
             fcv_conn_close(conn);
         }
     }
+
+    json_decref(answer);
 }
 
 

@@ -40,8 +40,9 @@ int fcv_control_open(fcv_control_t *control, struct in_addr address,
     struct in_addr peer, const fcv_output_t *output, fcv_control_pt handler,
     void *arg, fcf_err_t *err) fcf_must_check;
 
-/* The answer to whoever waits for one; it may have left. */
-void fcv_control_done(fcv_control_t *control, int reseeds,
+/* The answer, which is stolen, or the failure, to whoever waits for one; it may
+ * have left. */
+void fcv_control_done(fcv_control_t *control, json_t *answer,
     const fcf_err_t *failure);
 /* The port is another address's from now on, which need not be the machine's
  * yet; who is connected to the old one is cut off. */

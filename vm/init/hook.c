@@ -11,6 +11,7 @@
 #include "vm/init/hook.h"
 
 #define NOT_IMPLEMENTED  501            /* POST: a server of plain files */
+#define STATUS_AT        9              /* behind "HTTP/1.1 " */
 
 #define RESEEDS  "\r\n" FCV_HOOK_RESEEDS ":"
 
@@ -136,7 +137,7 @@ fcv_hook_judge(const char *path, const char *head, int eof, int *reseeds,
                            path);
     }
 
-    status = atoi(head + 9);
+    status = atoi(head + STATUS_AT);
 
     if (status < 100 || (status >= 500 && status != NOT_IMPLEMENTED)) {
         return fcf_err_set(err, FCF_E_REFUSED, "%s: status %d", path, status);
@@ -157,7 +158,7 @@ fcv_hook_judge(const char *path, const char *head, int eof, int *reseeds,
 static int
 read_answer(fcv_hook_t *hook, int *reseeds, fcf_err_t *err)
 {
-    int      eof;
+    int      rc, eof;
     ssize_t  n;
 
     n = recv(hook->fd, hook->head + hook->len, FCV_HOOK_HEAD - hook->len, 0);
@@ -171,7 +172,11 @@ read_answer(fcv_hook_t *hook, int *reseeds, fcf_err_t *err)
     hook->head[hook->len] = '\0';
     eof = n == 0 || hook->len == FCV_HOOK_HEAD;
 
-    return fcv_hook_judge(hook->path, hook->head, eof, reseeds, err);
+    rc = fcv_hook_judge(hook->path, hook->head, eof, reseeds, err);
+    hook->no_post = rc > 0
+                    && atoi(hook->head + STATUS_AT) == NOT_IMPLEMENTED;
+
+    return rc;
 }
 
 

@@ -17,6 +17,7 @@ typedef struct {
     int          fd;                    /* -1: none is under way */
     const char  *path;
     unsigned     sent:1;
+    unsigned     no_post:1;             /* the last answer was 501 */
     int64_t      deadline_ms;
     size_t       len;
     char         head[FCV_HOOK_HEAD + 1];

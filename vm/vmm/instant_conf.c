@@ -25,6 +25,7 @@ static int set_logs(fcv_instant_conf_t *conf, const char *value);
 static int set_take_mb(fcv_instant_conf_t *conf, const char *value);
 static int set_clone(fcv_instant_conf_t *conf, const char *value);
 static int set_forgets(fcv_instant_conf_t *conf, const char *value);
+static int set_young(fcv_instant_conf_t *conf, const char *value);
 
 static const struct {
     const char  *name;
@@ -46,7 +47,8 @@ static const struct {
     { "logs", set_logs, "1 to 1536 bytes in hex" },
     { "take_mb", set_take_mb, "0 to 1048576" },
     { "clone", set_clone, "well, none, deaf, refuses, ends or lost" },
-    { "forgets", set_forgets, "0 or 1" }
+    { "forgets", set_forgets, "0 or 1" },
+    { "young", set_young, "0 or 1" }
 };
 
 
@@ -69,6 +71,21 @@ parse_number(const char *value, unsigned long min, unsigned long max,
     }
 
     *out = (unsigned) n;
+
+    return 0;
+}
+
+
+static int
+parse_flag(const char *value, int *out)
+{
+    unsigned  n;
+
+    if (parse_number(value, 0, 1, &n) != 0) {
+        return -1;
+    }
+
+    *out = (int) n;
 
     return 0;
 }
@@ -235,15 +252,7 @@ set_exit_after(fcv_instant_conf_t *conf, const char *value)
 static int
 set_ignore_stop(fcv_instant_conf_t *conf, const char *value)
 {
-    unsigned  n;
-
-    if (parse_number(value, 0, 1, &n) != 0) {
-        return -1;
-    }
-
-    conf->ignore_stop = (int) n;
-
-    return 0;
+    return parse_flag(value, &conf->ignore_stop);
 }
 
 
@@ -308,15 +317,14 @@ set_clone(fcv_instant_conf_t *conf, const char *value)
 static int
 set_forgets(fcv_instant_conf_t *conf, const char *value)
 {
-    unsigned  n;
+    return parse_flag(value, &conf->forgets);
+}
 
-    if (parse_number(value, 0, 1, &n) != 0) {
-        return -1;
-    }
 
-    conf->forgets = (int) n;
-
-    return 0;
+static int
+set_young(fcv_instant_conf_t *conf, const char *value)
+{
+    return parse_flag(value, &conf->young);
 }
 
 

@@ -61,6 +61,7 @@ typedef struct {
     unsigned    take_mb;                /* memory, once it is up */
     fcv_instant_clone_e  clone;
     int         forgets;                /* to seed user space anew */
+    int         young;                  /* its kernel is */
 } fcv_instant_conf_t;
 
 const char *fcv_instant_step_name(fcv_step_e step);

@@ -205,6 +205,10 @@ answer(control_t *conn, const fcf_err_t *failure)
                                    json_boolean(!fcv_instant.conf.forgets));
     }
 
+    if (!failure && conn->tells && fcv_instant.conf.young) {
+        (void) json_object_set_new(json, "young", json_true());
+    }
+
     conn->tells = 0;
     text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
