@@ -23,7 +23,7 @@ image('silent', fail => 'silent',
     say => "\e[31mno database\e[0m \x07\xff\xc2\x9b ");
 image('slow', boot_ms => 60000);
 
-my $agent = started('a', settings('a'));
+my $agent = started('a', settings('a', with_admin()));
 ok($etcd->lease_of('/workers/a'), 'the node is in etcd, under a lease');
 
 subtest 'a foreign job with four fields' => sub {
@@ -156,7 +156,9 @@ sub last_of {
 # etcd answers once the VMM is there
 subtest 'a slot that is refused late' => sub {
     image($_) for qw(late1 late2);
-    $etcd->spec($_, max_instances => 1) for qw(late1 late2);
+    my ($specs) = sort { $b <=> $a } map {
+        $etcd->spec($_, max_instances => 1) } qw(late1 late2);
+    wait_for(sub { metric('etcd_revision') >= $specs }, 10, 'the specs');
     $etcd->put('/functions/late1/slots/0', '{"worker_id":"other-7",'
         . '"request_id":"req-t","version":1}');
     my $vms = vmms('a');
