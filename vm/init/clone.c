@@ -243,7 +243,7 @@ fcv_clone_wake(fcv_clone_t *clone, const json_t *request, fcf_err_t *err)
         return -1;
     }
 
-    /* of all that a clone does until it answers, the hook is the tenth part */
+    /* of all that a clone does until it answers it would be the fifteenth part */
 
     if (clone->hook.no_post) {
         event(clone, FCV_CLONE_ON_WAKE, NULL);
