@@ -6,7 +6,8 @@
 #include "contract/fcf_text.h"
 
 
-/* peers' words are in it too, and a message is one line of a log */
+/* Peers' words are in it too, and a message is one line of a log, that says
+ * something also where they were none. */
 
 static void
 fcf_err_line(fcf_err_t *err)
@@ -15,6 +16,10 @@ fcf_err_line(fcf_err_t *err)
 
     memcpy(raw, err->msg, sizeof(raw));
     (void) fcf_text_clean(err->msg, sizeof(err->msg), raw, strlen(raw), 0);
+
+    if (err->msg[0] == '\0' && err->code != FCF_OK) {
+        strcpy(err->msg, "no reason was given");
+    }
 }
 
 

@@ -131,6 +131,10 @@ test_err(void)
     is_str(err.msg, "open \"a\\tb\": No such file or directory",
            "and a path");
 
+    fcf_err_set(&err, FCF_E_REFUSED, "%s", "");
+    is_str(err.msg, "no reason was given", "nothing was said");
+    fcf_err_set(&err, FCF_E_REFUSED, "%s", "\x1b[2J");
+    is_str(err.msg, "no reason was given", "nothing that can be shown");
     is_int(fcf_err_set(NULL, FCF_E_LIMIT, "x"), -1, "nobody wants the words");
     is_int(fcf_err_wrap(NULL, "x"), -1, "nor the context");
     is_str(fcf_code_name(FCF_E_CANCELED), "canceled", "names");
