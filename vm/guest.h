@@ -46,8 +46,8 @@
  * same may be asked later; for
  * snapshot and wake with "reseeds":true if the function said, by a header
  * FCV_HOOK_RESEEDS, that what it has seeded in user space is seeded anew in a
- * clone; for snapshot with "young":true if the kernel may yet do what it has put
- * off at its boot, which each clone would do instead; after
+ * clone; for snapshot with "young":true if the kernel may yet do what it has
+ * put off at its boot, which each clone would do instead; after
  * logs, as output comes:
  *   {"stream":"stdout"|"stderr","data":"<base64>","dropped":n}
  *   dropped: bytes lost since the frame before, because nobody read.

@@ -107,7 +107,8 @@ fca_probe_wait_longer(fca_instance_t *inst)
  * of the handshake's last step, which is put off where acknowledgements are not
  * wanted at once (tcp(7), TCP_QUICKACK).  What would else be accepted is a
  * connection that says nothing: a server that takes one at a time waits for it,
- * and one that forks for each does that, before the first request.  -1: errno */
+ * and one that forks for each does that, before the first request.  -1: errno
+ */
 static int
 fca_probe_socket(void)
 {

@@ -311,7 +311,8 @@ sub dies_while_taken {
     wait_for(sub { !grep { kill 0, $_ } @waiting }, 20, 'their end');
     $etcd->resume;
     $agent->says(qr/started ahead is of no use any more"[^\n]*"req-$asked"/);
-    $agent->says(qr/registered after [^\n]*, of a snapshot: [^\n]*"req-$asked"/);
+    $agent->says(
+        qr/registered after [^\n]*, of a snapshot: [^\n]*"req-$asked"/);
     is(metric('starts_ahead_total'), $used + 1, 'it had been taken');
     is(metric('restore_failures_total'), 0, 'and nobody heard of it');
 }

@@ -66,12 +66,21 @@ asked(fcv_clone_t *clone, const fcf_err_t *err)
 }
 
 
+/* answered by the caller */
+
 static void
-awake(fcv_clone_t *clone, const fcf_err_t *err)
+awake_at_once(fcv_clone_t *clone, const fcf_err_t *err)
 {
     (void) err;
     clone->state = FCV_CLONE_LEAVING;
     clone->deadline_ms = fcv_now_ms() + HEARD_MS;
+}
+
+
+static void
+awake(fcv_clone_t *clone, const fcf_err_t *err)
+{
+    awake_at_once(clone, err);
     fcv_control_done(clone->control,
                      json_pack("{s:b, s:b}", "ok", 1, "reseeds",
                                clone->reseeds), NULL);
@@ -136,6 +145,7 @@ static const action_pt  actions[FCV_CLONE_NSTATES][FCV_CLONE_NEVENTS] = {
     [FCV_CLONE_IDLE] = {
         [FCV_CLONE_ON_ASK] = begin_ask,
         [FCV_CLONE_ON_WAKE] = begin_wake,
+        [FCV_CLONE_ON_ANSWERED] = awake_at_once,
     },
     [FCV_CLONE_ASKED] = {
         [FCV_CLONE_ON_ANSWERED] = asked,
@@ -243,10 +253,9 @@ fcv_clone_wake(fcv_clone_t *clone, const json_t *request, fcf_err_t *err)
         return -1;
     }
 
-    /* of all that a clone does until it answers it would be the fifteenth part */
+    /* the hook would be the fifteenth part of what it does until it answers */
 
     if (clone->hook.no_post) {
-        event(clone, FCV_CLONE_ON_WAKE, NULL);
         event(clone, FCV_CLONE_ON_ANSWERED, NULL);
         return 0;
     }
