@@ -345,7 +345,7 @@ fca_net_foreign_tell(fca_net_t *net)
 {
     char  text[sizeof(net->foreign)], *line, *rest;
 
-    net->nft_used = 1;
+    net->nft_runs++;
     foreign_find(net->nft, net->bridge, net->egress, text, sizeof(text));
 
     if (strcmp(text, net->foreign) == 0) {

@@ -29,65 +29,12 @@
 #define TOUCHED_GONE   2u
 
 
-static int
-generation_valid(struct nl_msg *msg, void *arg)
-{
-    uint32_t       *gen = arg;
-    struct nlattr  *attr[NFTA_GEN_MAX + 1];
-
-    if (nlmsg_parse(nlmsg_hdr(msg), sizeof(struct nfgenmsg), attr,
-                    NFTA_GEN_MAX, NULL) == 0
-        && attr[NFTA_GEN_ID] != NULL)
-    {
-        *gen = ntohl(nla_get_u32(attr[NFTA_GEN_ID]));
-    }
-
-    return NL_OK;
-}
-
-
-int
-fca_guard_generation(fca_net_t *net, uint32_t *gen, fcf_err_t *err)
-{
-    struct nl_msg    *msg;
-    struct nfgenmsg   head = { .version = NFNETLINK_V0 };
-
-    *gen = 0;
-    msg = fca_nl_msg(NFT_MSG(NFT_MSG_GETGEN), 0, &head, sizeof(head));
-
-    return fca_nl_ask(net->nfsk, msg, 0, generation_valid, gen,
-                      "asking for the rules' generation", err);
-}
-
-
-void
-fca_guard_own(fca_net_t *net, uint32_t gen)
-{
-    net->own[net->nown++ % FCA_NET_OWN_MAX] = gen;
-}
-
-
-int
-fca_guard_owns(const fca_net_t *net, uint32_t gen)
-{
-    size_t  i;
-
-    for (i = 0; i < FCA_NET_OWN_MAX && i < net->nown; i++) {
-        if (net->own[i] == gen) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 /* one transaction's end: *net->touched says whether it was about a table of
  * ours */
 static void
 guard_generation(fca_net_t *net, const struct nlmsghdr *msg)
 {
-    int             own, touched;
+    int             touched;
     struct nlattr  *attr[NFTA_GEN_MAX + 1];
 
     touched = net->touched;
@@ -100,9 +47,9 @@ guard_generation(fca_net_t *net, const struct nlmsghdr *msg)
         return;
     }
 
-    own = fca_guard_owns(net, ntohl(nla_get_u32(attr[NFTA_GEN_ID])));
+    net->seen_gen = ntohl(nla_get_u32(attr[NFTA_GEN_ID]));
 
-    if (own) {
+    if (fca_guard_owns(net, net->seen_gen)) {
         return;
     }
 

@@ -163,8 +163,11 @@ struct fca_net_s {
     char              *rules[FCA_NFT_TABLES];   /* as they are to be */
     uint32_t           own[FCA_NET_OWN_MAX];
     size_t             nown;
+    uint32_t           seen_gen;        /* the last generation of the host's
+                                           rules that a notice told; 0: none */
     uint64_t           strays;          /* as last counted */
-    int                nft_used;        /* since it was made */
+    uint64_t           nft_runs;        /* of commands, by libnftables */
+    uint64_t           nft_rested;      /* and at its last rest */
     unsigned           stranger;        /* ifindex of a foreign port */
     unsigned           touched:2, rules_gone:1, rules_dirty:1;
     unsigned           bridge_dirty:1, forward_dirty:1;
@@ -279,12 +282,17 @@ void fca_guard(fca_net_t *net);
 void fca_guard_tick(fca_net_t *net);
 int fca_guard_reload(fca_net_t *net, const char *why, fcf_err_t *err)
     fcf_must_check;
+
+/* net_gen.c */
 /* of the host's rules */
 int fca_guard_generation(fca_net_t *net, uint32_t *gen, fcf_err_t *err)
     fcf_must_check;
 /* gen is of our own making */
 void fca_guard_own(fca_net_t *net, uint32_t gen);
 int fca_guard_owns(const fca_net_t *net, uint32_t gen);
+/* since the notices were read, and our tables looked at, nobody has changed
+ * any rules of the host's */
+int fca_guard_unchanged(fca_net_t *net);
 
 /* net_cut.c */
 int fca_net_is_guest(const fca_net_t *net, struct in_addr addr);

@@ -51,7 +51,7 @@ nft_run(fca_net_t *net, const char *cmd, const char **out, fcf_err_t *err)
     size_t       n;
     const char  *words, *text;
 
-    net->nft_used = 1;
+    net->nft_runs++;
     rc = nft_run_cmd_from_buffer(net->nft, cmd);
 
     /* both buffers must be taken, or they grow */
@@ -308,13 +308,15 @@ fca_nft_rest(fca_net_t *net)
 {
     struct nft_ctx  *nft;
 
-    if (!net->nft_used || (nft = fca_nft_new(NULL)) == NULL) {
+    if (net->nft_runs == net->nft_rested
+        || (nft = fca_nft_new(NULL)) == NULL)
+    {
         return;
     }
 
     nft_ctx_free(net->nft);
     net->nft = nft;
-    net->nft_used = 0;
+    net->nft_rested = net->nft_runs;
 
     (void) malloc_trim(0);
 }
@@ -411,5 +413,8 @@ fca_nft_delete(fca_net_t *net, fca_net_queue_t *nics, fcf_err_t *err)
 int
 fca_nft_verify(fca_net_t *net, fca_net_queue_t *nics, fcf_err_t *err)
 {
-    return nft_elements(net, "get", nics, 1, FCA_NET_TAKE, err);
+    /* libnftables reads all the host's rules for it: while somebody waits for
+     * the NIC, only where somebody may have changed them */
+    return fca_guard_unchanged(net) ? 0
+           : nft_elements(net, "get", nics, 1, FCA_NET_TAKE, err);
 }

@@ -67,6 +67,31 @@ is(scalar(taps()), AHEAD + 2, 'the pool keeps them');
 take($h) for 1 .. 2;
 is(scalar(taps()), AHEAD + 2, 'no more are made than the pool lacks');
 
+# --- one of the pool is taken without a look at the host's rules
+
+use constant TAKES => 20;
+
+my $pooled = take($h);
+$h->ask("give $pooled->{tap}");
+my ($before) = $h->ask('runs') =~ /(\d+)/;
+
+for (1 .. TAKES) {
+    $pooled = take($h);
+    $h->ask("give $pooled->{tap}");
+}
+
+my ($after) = $h->ask('runs') =~ /(\d+)/;
+cmp_ok($after - $before, '<', TAKES / 2, 'taken without a look at the rules');
+
+# but where somebody changed them, however short before
+for my $change ('flush set bridge fcfaas_fcn-br nics', 'flush ruleset') {
+    sh("nft $change");
+    $pooled = take($h);
+    like(sh('nft list set bridge fcfaas_fcn-br nics'), qr/"$pooled->{tap}"/,
+        "$change: in the set again when it is up");
+    $h->ask("give $pooled->{tap}");
+}
+
 # --- whoever comes while one is being made
 
 is($h->finish('close'), 'closed 0', 'the end');

@@ -9,6 +9,8 @@
  *     give <tap>      given <tap>
  *     burst <n>       as n takes at once; then: burst <n> <us>
  *     free            free <n>
+ *     runs            runs <n>: nftables' commands so far, and one a look at
+ *                     others' rules
  *     clones <n>      as n takes at once, between which processes are cloned
  *                     that live on, without running a program, until "reap"
  *     reap            reaped <n>
@@ -18,13 +20,14 @@
  */
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/net/net.h"
+#include "agent/net/net_int.h"
 
 #define HOST_NICS    1200
 #define HOST_CLONES  200
@@ -269,6 +272,9 @@ command(host_t *host, const char *line)
 
     } else if (strcmp(line, "free") == 0) {
         printf("free %u\n", fca_net_free_count(host->net));
+
+    } else if (strcmp(line, "runs") == 0) {
+        printf("runs %" PRIu64 "\n", host->net->nft_runs);
 
     } else if (strcmp(line, "close") == 0) {
         host->remove = 1;
