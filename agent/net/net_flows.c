@@ -13,7 +13,6 @@
 #include "agent/net/net_int.h"
 #include "agent/net/net_nl.h"
 
-#define CT_MSG(type)  (NFNL_SUBSYS_CTNETLINK << 8 | (type))
 
 /* the kernel's CTA_FILTER_F_CTA_IP_SRC, which it shows nobody */
 #define FILTER_IP_SRC  1
@@ -61,7 +60,8 @@ flow_way(struct nlattr *tuple, flow_way_t *way)
 }
 
 
-/* a guest's own, and either not masqueraded or with somebody it may not reach */
+/* a guest's own, and either not masqueraded or with somebody it may not
+ * reach */
 static int
 flow_bad(const fca_net_t *net, const flow_way_t *to, const flow_way_t *back)
 {
@@ -125,7 +125,8 @@ flow_delete(fca_net_t *net, const flow_t *flow, fcf_err_t *err)
     struct nfgenmsg   head = { .nfgen_family = AF_INET,
                                .version = NFNETLINK_V0 };
 
-    msg = fca_nl_msg(CT_MSG(IPCTNL_MSG_CT_DELETE), 0, &head, sizeof(head));
+    msg = fca_nl_msg(FCA_NFNL(CTNETLINK, IPCTNL_MSG_CT_DELETE), 0, &head,
+                     sizeof(head));
 
     if (msg != NULL
         && (nla_put(msg, CTA_TUPLE_ORIG | NLA_F_NESTED, nla_len(flow->tuple),
@@ -159,7 +160,7 @@ flows_delete(fca_net_t *net, struct in_addr of, fcf_err_t *err)
     struct nfgenmsg   head = { .nfgen_family = AF_INET,
                                .version = NFNETLINK_V0 };
 
-    msg = fca_nl_msg(CT_MSG(IPCTNL_MSG_CT_GET), NLM_F_DUMP, &head,
+    msg = fca_nl_msg(FCA_NFNL(CTNETLINK, IPCTNL_MSG_CT_GET), NLM_F_DUMP, &head,
                      sizeof(head));
 
     rc = fca_nl_ask(net->nfsk, msg, 1, flow_valid, &flows,
@@ -203,7 +204,8 @@ flows_forget(fca_net_t *net, struct in_addr addr, fcf_err_t *err)
     struct nfgenmsg   head = { .nfgen_family = AF_INET,
                                .version = NFNETLINK_V0 };
 
-    msg = fca_nl_msg(CT_MSG(IPCTNL_MSG_CT_DELETE), 0, &head, sizeof(head));
+    msg = fca_nl_msg(FCA_NFNL(CTNETLINK, IPCTNL_MSG_CT_DELETE), 0, &head,
+                     sizeof(head));
 
     if (msg == NULL
         || (tuple = nla_nest_start(msg, CTA_TUPLE_ORIG | NLA_F_NESTED)) == NULL

@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
@@ -37,8 +36,8 @@ fca_guard_generation(fca_net_t *net, uint32_t *gen, fcf_err_t *err)
     struct nfgenmsg   head = { .version = NFNETLINK_V0 };
 
     *gen = 0;
-    msg = fca_nl_msg(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0,
-                     &head, sizeof(head));
+    msg = fca_nl_msg(FCA_NFNL(NFTABLES, NFT_MSG_GETGEN), 0, &head,
+                     sizeof(head));
 
     return fca_nl_ask(net->nfsk, msg, 0, generation_valid, gen,
                       "asking for the rules' generation", err);

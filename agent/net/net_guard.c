@@ -19,8 +19,6 @@
 #include "agent/net/net_int.h"
 #include "agent/net/net_nl.h"
 
-#define NFT_MSG(type)  (NFNL_SUBSYS_NFTABLES << 8 | (type))
-
 /* the rest of the time, in times of a look at others' rules */
 #define FOREIGN_SHARE  100
 
@@ -78,7 +76,7 @@ guard_rules_notice(void *arg, const struct nlmsghdr *msg)
     struct nlattr         *table;
     const struct nfgenmsg *head;
 
-    if (msg->nlmsg_type == NFT_MSG(NFT_MSG_NEWGEN)) {
+    if (msg->nlmsg_type == FCA_NFNL(NFTABLES, NFT_MSG_NEWGEN)) {
         guard_generation(net, msg);
         return;
     }
@@ -101,7 +99,7 @@ guard_rules_notice(void *arg, const struct nlmsghdr *msg)
     name = nla_get_string(table);
 
     if (strcmp(name, net->table) == 0) {
-        net->touched |= msg->nlmsg_type == NFT_MSG(NFT_MSG_DELTABLE)
+        net->touched |= msg->nlmsg_type == FCA_NFNL(NFTABLES, NFT_MSG_DELTABLE)
                         ? TOUCHED_GONE : TOUCHED;
     }
 }

@@ -284,7 +284,7 @@ fca_nft_strays(fca_net_t *net, uint64_t *packets)
                                .version = NFNETLINK_V0 };
 
     *packets = UINT64_MAX;
-    msg = fca_nl_msg(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, &head,
+    msg = fca_nl_msg(FCA_NFNL(NFTABLES, NFT_MSG_GETOBJ), 0, &head,
                      sizeof(head));
 
     if (msg != NULL

@@ -12,6 +12,9 @@
 #include <netlink/socket.h>
 #include "contract/fcf_err.h"
 
+/* a type of NFNL_SUBSYS_<subsystem> in <linux/netfilter/nfnetlink.h> */
+#define FCA_NFNL(subsystem, type)  (NFNL_SUBSYS_##subsystem << 8 | (type))
+
 struct nl_sock *fca_nl_connect(int protocol, fcf_err_t *err);
 /* joined to the groups, a list that ends with 0; never blocks */
 struct nl_sock *fca_nl_notices(int protocol, const int *groups,
