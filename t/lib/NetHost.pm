@@ -69,8 +69,15 @@ sub until {
     return $got;
 }
 
-sub links { return { map { $_->{ifname} => $_ }
-                     @{decode_json(sh('ip -d -j link show'))} }; }
+sub links {
+    my $out;
+
+    # where they changed while ip read them, it says so: they are read again
+    do { $out = sh('ip -d -j link show') }
+        while $out =~ /Dump was interrupted/;
+
+    return { map { $_->{ifname} => $_ } @{decode_json($out)} };
+}
 
 # --- the program under test
 
