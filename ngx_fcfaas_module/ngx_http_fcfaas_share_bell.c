@@ -117,6 +117,10 @@ ngx_http_fcfaas_share_rung(void *arg, unsigned events)
 
     } while (n);
 
+    if (!LIST_EMPTY(&w->shared.offers)) {
+        ngx_http_fcfaas_share_soon(w, FCZ_OFFER_MS);
+    }
+
     ngx_http_fcfaas_share_events(w);
 }
 

@@ -21,6 +21,12 @@
  * Under the mutex there is no system call, no allocation and no loop but over
  * workers or of FCZ_TURN steps.  Bells are rung after it.
  *
+ * A place that is given back may stay counted, as a spare one of this process,
+ * while others of it are in that instance: it is taken again without the
+ * mutex.  So more may be counted than there is, never less; nothing is kept
+ * where somebody waits, nor of an instance that is more than a quarter full,
+ * and who finds no room gets the spare ones of others back.
+ *
  * No call fails: what has no room in the zone is counted by this process
  * alone, and told as an event.
  */
@@ -35,7 +41,7 @@
 #include <sys/types.h>
 
 /* of the memory: another one gets another zone */
-#define FCZ_LAYOUT       3
+#define FCZ_LAYOUT       4
 
 #define FCZ_MEMBERS_MAX  128
 #define FCZ_NONE         UINT32_MAX
@@ -119,10 +125,12 @@ typedef struct fcz_slot_s {
     uint32_t                gen;
     uint32_t                epoch;
     uint32_t                ledger;     /* valid in "epoch" while told */
+    LIST_ENTRY(fcz_slot_s)  spare;      /* while "spared" */
     uint32_t                held;       /* requests of this process inside */
     uint32_t                told;
     uint32_t                limit;
     uint8_t                 listed;
+    uint8_t                 spared;     /* more is told than held, maybe */
 } fcz_slot_t;
 
 typedef struct {
@@ -134,6 +142,7 @@ typedef struct {
     LIST_HEAD(, fcz_pool_s)  pools;     /* waited for, or told so */
     LIST_HEAD(, fcz_slot_s)  slots_left;    /* the same, to be told anew */
     LIST_HEAD(, fcz_pool_s)  pools_left;
+    LIST_HEAD(, fcz_slot_s)  spares;
     LIST_HEAD(, fcz_pool_s)  offers;    /* others were rung for these */
     fcz_pool_t             **by_wait;   /* the handles of our wait cells */
     fcz_slot_t             **by_cell;   /* and of instance cells we know */
@@ -202,10 +211,11 @@ void fcz_key(fcz_t *zone, fcz_key_t *key, const char *function,
 int fcz_join(fcz_member_t *m, fcz_t *zone);
 /* Gives back all that it holds; handles must not be used afterwards. */
 void fcz_leave(fcz_member_t *m);
-/* to read from: others want this process to look; -1 */
+/* to read from: others want this process to look, by fcz_heard(); -1 */
 int fcz_bell(fcz_member_t *m);
 /* Every FCZ_LOOK_MS while anybody waits, else once a second at least: tells
- * that it lives, gives back what the dead left, tells what is untold. */
+ * that it lives, gives back what the dead left and what is spare, tells what
+ * is untold. */
 void fcz_beat(fcz_member_t *m);
 void fcz_stat(fcz_member_t *m, fcz_stat_t *stat);
 /* milliseconds since the member of this index gave a sign of life; 0 if there
@@ -225,7 +235,8 @@ uint64_t fcz_ticket(fcz_t *zone);
 
 /* One slot of limit (0: no limit) for the request with this ticket, unless
  * somebody older waits elsewhere; one that has none (0) gets it here, which
- * costs less.  newcomer: it has not waited itself. */
+ * costs less: others may have the same, and none of these is the older one.
+ * newcomer: it has not waited itself. */
 fcz_rc_e fcz_bind(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
     uint64_t *ticket, unsigned newcomer);
 /* what fcz_bind() would say */
@@ -254,8 +265,8 @@ void fcz_want(fcz_member_t *m, fcz_pool_t *pool, int n, unsigned now);
 /* 1 if somebody waits in any member; a hint, without the mutex */
 unsigned fcz_waited(fcz_member_t *m, fcz_pool_t *pool);
 
-/* The bell rang: the pools to look at, at most n of them; call until it
- * returns 0. */
+/* The bell rang: gives back what is spare.  The pools to look at, at most n of
+ * them; call until it returns 0. */
 uint32_t fcz_heard(fcz_member_t *m, fcz_pool_t **pools, uint32_t n);
 /* Every FCZ_OFFER_MS while member->offers is not empty: rings the next where
  * nobody came. */

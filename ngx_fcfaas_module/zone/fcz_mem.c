@@ -217,6 +217,7 @@ fcz_mem_cell(fcz_member_t *m, const fcz_key_t *key, uint32_t pool)
     cell->idle = 0;
     cell->room = 0;
     cell->full = 0;
+    cell->lent = 0;
 
     *bucket = i;
     a->used++;

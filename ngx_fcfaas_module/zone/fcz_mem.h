@@ -35,12 +35,14 @@ typedef struct {
     uint32_t         idle_next;
     uint32_t         room_prev;         /* of its pool; while "room" */
     uint32_t         room_next;
-    uint32_t         pool;
-    uint32_t         busy;
+    uint32_t         pool;              /* read without the mutex too, and */
+    uint32_t         busy;              /* so is this */
     uint8_t          idle;              /* in the idle list */
     uint8_t          room;              /* in its pool's list: has been full */
     uint8_t          full;
-    uint8_t          pad[13];
+    uint8_t          pad[5];
+    uint64_t         lent;              /* members, by index modulo 64, that
+                                           may have spare ones; set without */
 } fcz_cell_t;
 
 /* what a member holds of an instance */
@@ -64,7 +66,8 @@ typedef struct {
     uint32_t         busy;              /* in all of them */
     uint32_t         waiting;
     uint32_t         wanted;
-    uint32_t         waits;             /* first wait cell */
+    uint32_t         waits;             /* first wait cell; read without the
+                                           mutex too */
     uint32_t         room;              /* first instance with room */
     uint8_t          idle;
     uint8_t          pad[3];
@@ -195,7 +198,19 @@ void fcz_wait_tell(fcz_member_t *m, fcz_pool_t *pool);
 
 /* fcz_slot.c: makes what the zone counts what is true */
 void fcz_slot_tell(fcz_member_t *m, fcz_slot_t *slot);
+/* the same, and rings who has waited longest for what is free by that */
+void fcz_slot_back(fcz_member_t *m, fcz_slot_t *slot);
 void fcz_slot_drop(fcz_member_t *m, uint32_t ledger);
+
+/* fcz_spare.c, without the mutex: 1 if a spare one of this member is there for
+ * the next request, or the one given back now (held no more) may be one */
+unsigned fcz_spare_take(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit);
+unsigned fcz_spare_keep(fcz_member_t *m, fcz_slot_t *slot);
+void fcz_spare_none(fcz_slot_t *slot);
+/* gives all of this member back */
+void fcz_spare_back(fcz_member_t *m);
+/* with the mutex: those who may have spare ones there are rung for them */
+void fcz_spare_recall(fcz_member_t *m, uint32_t cell);
 
 /* fcz_member.c */
 void fcz_tell_anew(fcz_member_t *m);

@@ -134,6 +134,7 @@ fcz_beat(fcz_member_t *m)
     fcz_write(&m->zone->entries[m->index].beat, fcz_now());
 
     fcz_tell(m);
+    fcz_spare_back(m);
     fcz_reap_all(m, 0);
 }
 

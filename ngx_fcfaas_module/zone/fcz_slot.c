@@ -29,6 +29,7 @@ void
 fcz_slot_done(fcz_member_t *m, fcz_slot_t *slot)
 {
     slot->held = 0;
+    fcz_spare_none(slot);
 
     if (slot->told && fcz_lock(m)) {
         fcz_slot_tell(m, slot);
@@ -52,6 +53,17 @@ fcz_rc_e
 fcz_bind(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit, uint64_t *ticket,
     unsigned newcomer)
 {
+    if (fcz_spare_take(m, slot, limit)) {
+
+        slot->held++;
+
+        if (*ticket == 0) {
+            *ticket = fcz_read(&m->zone->ticket);
+        }
+
+        return FCZ_OK;
+    }
+
     return fcz_bind_any(m, slot, limit, ticket, newcomer, 0);
 }
 
@@ -137,6 +149,10 @@ fcz_bind_locked(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
         return fcz_bind_alone(m, slot, limit, peek);
     }
 
+    if (slot->held < slot->told) {
+        fcz_slot_tell(m, slot);
+    }
+
     cell = &m->cells->cells[i];
     p = &m->cells->pools[cell->pool];
     slot->limit = limit;
@@ -145,6 +161,7 @@ fcz_bind_locked(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
 
         cell->full = 1;
         fcz_mem_no_room(m, i);
+        fcz_spare_recall(m, i);
 
         if (pool->told) {
             /* it has looked, and there was nothing */
@@ -179,8 +196,6 @@ fcz_bind_locked(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit,
 void
 fcz_release(fcz_member_t *m, fcz_slot_t *slot)
 {
-    uint32_t  pool;
-
     fcz_tell(m);
 
     slot->held--;
@@ -195,9 +210,21 @@ fcz_release(fcz_member_t *m, fcz_slot_t *slot)
         return;
     }
 
-    if (!fcz_lock(m)) {
+    if (fcz_spare_keep(m, slot)) {
         return;
     }
+
+    if (fcz_lock(m)) {
+        fcz_slot_back(m, slot);
+        fcz_unlock(m);
+    }
+}
+
+
+void
+fcz_slot_back(fcz_member_t *m, fcz_slot_t *slot)
+{
+    uint32_t  pool;
 
     fcz_slot_tell(m, slot);
 
@@ -208,8 +235,6 @@ fcz_release(fcz_member_t *m, fcz_slot_t *slot)
             fcz_offered(m, slot->pool);
         }
     }
-
-    fcz_unlock(m);
 }
 
 
@@ -368,6 +393,8 @@ void
 fcz_slot_tell(fcz_member_t *m, fcz_slot_t *slot)
 {
     uint32_t  i, n;
+
+    fcz_spare_none(slot);
 
     if (slot->epoch != m->zone->epoch) {
         slot->told = 0;

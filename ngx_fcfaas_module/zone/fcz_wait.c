@@ -375,6 +375,7 @@ fcz_heard(fcz_member_t *m, fcz_pool_t **pools, uint32_t n)
     fcz_entry_t  *e;
 
     fcz_tell(m);
+    fcz_spare_back(m);
 
     if (!fcz_lock(m)) {
         return 0;

@@ -19,8 +19,7 @@
 
 #define MEMBERS_MAX  16
 #define POOLS         4
-#define SLOTS        32         /* instances, in turns of the pools */
-#define LIMIT         3
+#define SLOTS        16         /* instances, in turns of the pools */
 #define HELD_MAX     16         /* by one process at once */
 
 
@@ -66,6 +65,16 @@ static fcz_t     *zone;
 static shared_t  *shared;
 
 
+/* some keep spare places, some never may */
+static uint32_t
+limit(int slot)
+{
+    static const uint32_t  limits[] = { 1, 3, 8, 20 };
+
+    return limits[slot / POOLS % 4];
+}
+
+
 static void
 worker_init(worker_t *w, truth_t *t)
 {
@@ -104,7 +113,7 @@ worker_bind(worker_t *w, truth_t *t, int i, unsigned newcomer)
     uint32_t  n;
 
     if (w->nheld == HELD_MAX
-        || fcz_bind(&w->m, &w->slots[i], LIMIT, &w->ticket, newcomer)
+        || fcz_bind(&w->m, &w->slots[i], limit(i), &w->ticket, newcomer)
            != FCZ_OK)
     {
         return 0;
@@ -115,7 +124,7 @@ worker_bind(worker_t *w, truth_t *t, int i, unsigned newcomer)
 
     n = __atomic_add_fetch(&shared->over[i], 1, __ATOMIC_SEQ_CST);
 
-    if (n > LIMIT) {
+    if (n > limit(i)) {
         __atomic_add_fetch(&shared->overbooked, 1, __ATOMIC_SEQ_CST);
     }
 
