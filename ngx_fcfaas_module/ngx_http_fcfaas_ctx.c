@@ -17,10 +17,10 @@
  */
 
 struct ngx_http_fcfaas_ctx_room_s {
-    ngx_http_fcfaas_ctx_t        ctx;
-    ngx_http_fcfaas_peer_t       peer;          /* its first one */
     ngx_http_fcfaas_ctx_room_t  *next;          /* valid while it is ready */
     unsigned                     peered:1;      /* peer is used */
+    ngx_http_fcfaas_ctx_t        ctx;
+    ngx_http_fcfaas_peer_t       peer;          /* its first one */
 };
 
 const size_t  ngx_http_fcfaas_ctx_size = sizeof(ngx_http_fcfaas_ctx_room_t);

@@ -26,27 +26,12 @@ typedef struct {
     off_t                        received;
 } ngx_http_fcfaas_carried_t;
 
+/* what a warm request touches comes first, what its answer does before that */
 struct ngx_http_fcfaas_peer_s {
     ngx_http_fcfaas_ctx_t       *ctx;
     ngx_http_upstream_t         *upstream;
     ngx_http_fcfaas_instance_t  *instance;      /* bound now, or NULL */
-    ngx_queue_t                  queue;         /* in instance->requests */
-    ngx_http_fcfaas_keep_t      *keep;          /* NULL: nginx's "keepalive",
-                                                   or none */
-    ngx_http_fcfaas_carried_t    carried;       /* if keep: by the connection,
-                                                   before this request */
-    ngx_http_upstream_conf_t    *own_conf;      /* the location's */
-    ngx_http_upstream_conf_t    *conf;          /* see _upconf.c */
-    ngx_http_upstream_conf_t    *waiting_conf;  /* ours: see _wait.c */
-    ngx_event_t                 *limit;         /* see _limit.c; NULL: none */
-    ngx_event_t                 *end;           /* posted: see _wait.c; NULL:
-                                                   none */
-    ngx_msec_t                   bound;         /* to instance, since */
-    ngx_socket_t                 bell;          /* see _wait.c; -1: none */
     ngx_int_t                  (*process_header)(ngx_http_request_t *r);
-    ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
-    ngx_str_t                    name;          /* of the first instance */
-    u_char                       name_data[NGX_HTTP_FCFAAS_PEER_NAME];
     unsigned                     unsent:1;      /* the answer said so */
     unsigned                     reinit:1;      /* something was sent once */
     unsigned                     answered:1;    /* a header has come */
@@ -54,6 +39,23 @@ struct ngx_http_fcfaas_peer_s {
                                                    is to be sent */
     unsigned                     busy:1;        /* nginx's own way out */
     unsigned                     cacheable:1;   /* see _wait.c */
+    ngx_socket_t                 bell;          /* see _wait.c; -1: none */
+    ngx_queue_t                  queue;         /* in instance->requests */
+    ngx_http_fcfaas_keep_t      *keep;          /* NULL: nginx's "keepalive",
+                                                   or none */
+    ngx_http_fcfaas_carried_t    carried;       /* if keep: by the connection,
+                                                   before this request */
+    ngx_http_upstream_conf_t    *own_conf;      /* the location's */
+    ngx_http_upstream_conf_t    *conf;          /* see _upconf.c */
+    ngx_event_t                 *limit;         /* see _limit.c; NULL: none */
+    ngx_msec_t                   bound;         /* to instance, since */
+    ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
+    ngx_str_t                    name;          /* of the first instance */
+    u_char                       name_data[NGX_HTTP_FCFAAS_PEER_NAME];
+
+    ngx_http_upstream_conf_t    *waiting_conf;  /* ours: see _wait.c */
+    ngx_event_t                 *end;           /* posted: see _wait.c; NULL:
+                                                   none */
 };
 
 /* of the upstream: ngx_http_upstream_peer_t.init */
