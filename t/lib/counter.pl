@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # Instances that count, for FcfTest::Counter: one on each port, which answers
-# every GET after a random time and knows how many were inside at once.
+# every GET after a random time, or that of its "ms=", and knows how many were
+# inside at once.
 #
 #   counter.pl MIN_MS MAX_MS LIMIT PORT ...
 #
@@ -67,7 +68,8 @@ sub request {
 
     $n->{now}++;
     $n->{max} = $n->{now} if $n->{now} > $n->{max};
-    $c->{due} = now() + ($min + rand($max - $min)) / 1000;
+    my $ms = $path =~ /[?&]ms=(\d+)/ ? $1 : $min + rand($max - $min);
+    $c->{due} = now() + $ms / 1000;
 }
 
 sub requests {
