@@ -8,7 +8,8 @@
  * it is as if the request had come so much earlier.
  */
 
-/* of an instance: no more than one are in it, by all, where any is spare */
+/* nothing is spare of an instance of which more than this part is taken, by
+ * all */
 #define FCZ_SPARE_PART  4
 
 
@@ -32,7 +33,8 @@ fcz_spare_cell(fcz_member_t *m, fcz_slot_t *slot)
         return NULL;
     }
 
-    /* neither is another's while we are counted there */
+    /* the cell is not another's while we are counted there; that of the pool
+     * which it belongs to now may be */
 
     cell = &m->cells->cells[slot->cell];
     pool = &m->cells->pools[slot->pool->cell];
@@ -60,7 +62,7 @@ fcz_spare_take(fcz_member_t *m, fcz_slot_t *slot, uint32_t limit)
 /*
  * One of several requests: with the last one all is given back, so that an
  * instance that nobody is in is counted so.  A process that stands still keeps
- * less than a part of an instance from others.
+ * less than FCZ_SPARE_PART of an instance from others.
  */
 
 unsigned
@@ -87,8 +89,8 @@ fcz_spare_keep(fcz_member_t *m, fcz_slot_t *slot)
 }
 
 
-/* not of one that is fuller than that; either the bit is seen by who finds no
- * room from now on, or what they have taken is by us */
+/* Whoever finds no room from now on sees the bit, and rings us; or has taken
+ * so much before that it is seen here. */
 static unsigned
 fcz_spare_lend(fcz_member_t *m, fcz_cell_t *cell, fcz_slot_t *slot)
 {
