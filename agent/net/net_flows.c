@@ -13,7 +13,6 @@
 #include "agent/net/net_int.h"
 #include "agent/net/net_nl.h"
 
-
 /* the kernel's CTA_FILTER_F_CTA_IP_SRC, which it shows nobody */
 #define FILTER_IP_SRC  1
 
