@@ -5,7 +5,7 @@
 #   clang    build/nginx-clang/, objects only, to see that clang takes them;
 #            build/nginx-plain/, the same by gcc without debug log and TLS
 
-NGX_SRCS := config ngx_fcfaas_module/build \
+NGX_SRCS := config ngx_fcfaas_module/build ngx_fcfaas_module/exports.map \
             $(wildcard contract/*.[ch] client/*.[ch]) \
             $(wildcard ngx_fcfaas_module/*.[ch]) \
             $(wildcard ngx_fcfaas_module/zone/*.[ch]) \
