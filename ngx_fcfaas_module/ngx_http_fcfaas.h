@@ -20,6 +20,7 @@
 
 #include "ngx_fcfaas_module/ngx_http_fcfaas_names.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_pick.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_room.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_settings.h"
 
 #include "contract/fcf_codec.h"
@@ -52,7 +53,6 @@ typedef struct ngx_http_fcfaas_instance_s  ngx_http_fcfaas_instance_t;
 typedef struct ngx_http_fcfaas_waiter_s    ngx_http_fcfaas_waiter_t;
 typedef struct ngx_http_fcfaas_stat_s      ngx_http_fcfaas_stat_t;
 typedef struct ngx_http_fcfaas_peer_s      ngx_http_fcfaas_peer_t;
-typedef struct ngx_http_fcfaas_ctx_room_s  ngx_http_fcfaas_ctx_room_t;
 typedef struct ngx_http_fcfaas_upconf_s    ngx_http_fcfaas_upconf_t;
 typedef struct ngx_http_fcfaas_keep_s      ngx_http_fcfaas_keep_t;
 typedef struct ngx_http_fcfaas_tally_s     ngx_http_fcfaas_tally_t;
@@ -138,6 +138,7 @@ typedef struct {
     ngx_http_request_t          *request;
     ngx_http_fcfaas_main_conf_t *conf;
     ngx_http_fcfaas_peer_t      *peer;          /* NULL before the balancer */
+    ngx_http_fcfaas_peer_t      *peer_room;     /* the first one, or NULL */
     ngx_str_t                    given;         /* "name" or "name@version" */
     ngx_str_t                    id;            /* the name */
     ngx_http_fcfaas_waiter_t     waiter;
@@ -353,8 +354,8 @@ struct ngx_http_fcfaas_worker_s {
     ngx_http_fcfaas_stat_t      *stat;          /* in the zone */
     const char                  *prefix;
     ngx_http_fcfaas_upconf_t    *upconfs;
-    ngx_http_fcfaas_ctx_room_t  *rooms;         /* for the next requests */
-    ngx_uint_t                   nrooms;
+    ngx_http_fcfaas_rooms_t      ctxs;          /* for the next requests */
+    ngx_http_fcfaas_rooms_t      peers;
     ngx_http_fcfaas_state_t     *state;         /* NULL: it writes none */
 
     fcz_member_t                 shared;        /* ngx_http_fcfaas_share.c */

@@ -3,37 +3,18 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_peer.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_route.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_share.h"
+#include "ngx_fcfaas_module/ngx_http_fcfaas_uri.h"
 #include "ngx_fcfaas_module/ngx_http_fcfaas_zone.h"
 
 
-/* that are kept ready */
-#define NGX_HTTP_FCFAAS_CTX_ROOMS  256
-
-
-/*
- * Not from the request's pool, where it would often be what does not fit any
- * more: another piece of that costs as much as all that the module does until
- * the request is passed on.  The last one given back is taken first.
- */
-
-struct ngx_http_fcfaas_ctx_room_s {
-    ngx_http_fcfaas_ctx_room_t  *next;          /* valid while it is ready */
-    unsigned                     peered:1;      /* peer is used */
-    ngx_http_fcfaas_ctx_t        ctx;
-    ngx_http_fcfaas_peer_t       peer;          /* its first one */
-};
-
-const size_t  ngx_http_fcfaas_ctx_size = sizeof(ngx_http_fcfaas_ctx_room_t);
+const size_t  ngx_http_fcfaas_ctx_size = sizeof(ngx_http_fcfaas_ctx_t)
+                                        + sizeof(ngx_http_fcfaas_peer_t);
 
 
 static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_create(
     ngx_http_request_t *r);
-static ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_take(
-    ngx_http_fcfaas_worker_t *w, ngx_log_t *log);
 static void ngx_http_fcfaas_ctx_give(ngx_http_fcfaas_ctx_t *ctx);
 static void ngx_http_fcfaas_ctx_undo(ngx_http_fcfaas_ctx_t *ctx);
-static ngx_int_t ngx_http_fcfaas_ctx_id(ngx_http_request_t *r,
-    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
 static void ngx_http_fcfaas_ctx_cleanup(void *data);
 
 
@@ -53,10 +34,14 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
         return NULL;
     }
 
-    ctx = ngx_http_fcfaas_ctx_take(fmcf->worker, r->connection->log);
+    ctx = ngx_http_fcfaas_room_take(fmcf->worker ? &fmcf->worker->ctxs : NULL,
+                                    sizeof(ngx_http_fcfaas_ctx_t),
+                                    r->connection->log);
     if (ctx == NULL) {
         return NULL;
     }
+
+    ngx_memzero(ctx, sizeof(ngx_http_fcfaas_ctx_t));
 
     cln->handler = ngx_http_fcfaas_ctx_cleanup;
     cln->data = ctx;
@@ -72,84 +57,50 @@ ngx_http_fcfaas_ctx_create(ngx_http_request_t *r)
 }
 
 
-static ngx_http_fcfaas_ctx_t *
-ngx_http_fcfaas_ctx_take(ngx_http_fcfaas_worker_t *w, ngx_log_t *log)
-{
-    ngx_http_fcfaas_ctx_room_t  *room;
-
-    if (w && w->rooms) {
-        room = w->rooms;
-        w->rooms = room->next;
-        w->nrooms--;
-
-    } else {
-        room = ngx_alloc(sizeof(ngx_http_fcfaas_ctx_room_t), log);
-        if (room == NULL) {
-            return NULL;
-        }
-    }
-
-    ngx_memzero(room, sizeof(ngx_http_fcfaas_ctx_room_t));
-
-    return &room->ctx;
-}
-
-
 static void
 ngx_http_fcfaas_ctx_give(ngx_http_fcfaas_ctx_t *ctx)
 {
-    ngx_http_fcfaas_ctx_room_t  *room;
-#if !(NGX_DEBUG_PALLOC)
-    ngx_http_fcfaas_worker_t    *w;
-#endif
-
-    room = ngx_queue_data(ctx, ngx_http_fcfaas_ctx_room_t, ctx);
-
-#if !(NGX_DEBUG_PALLOC)
-
-    /* a build that is to show what is used after its end uses none again */
+    ngx_http_fcfaas_worker_t  *w;
 
     w = ctx->conf->worker;
 
-    if (w && w->nrooms < NGX_HTTP_FCFAAS_CTX_ROOMS) {
-        room->next = w->rooms;
-        w->rooms = room;
-        w->nrooms++;
-        return;
+    if (ctx->peer_room) {
+        ngx_http_fcfaas_room_give(w ? &w->peers : NULL, ctx->peer_room);
     }
 
-#endif
-
-    ngx_free(room);
+    ngx_http_fcfaas_room_give(w ? &w->ctxs : NULL, ctx);
 }
 
 
 void
 ngx_http_fcfaas_ctx_done(ngx_http_fcfaas_worker_t *w)
 {
-    ngx_http_fcfaas_ctx_room_t  *room;
-
-    while ((room = w->rooms) != NULL) {
-        w->rooms = room->next;
-        ngx_free(room);
-    }
+    ngx_http_fcfaas_rooms_done(&w->ctxs);
+    ngx_http_fcfaas_rooms_done(&w->peers);
 }
 
 
 ngx_http_fcfaas_peer_t *
 ngx_http_fcfaas_ctx_peer(ngx_http_fcfaas_ctx_t *ctx)
 {
-    ngx_http_fcfaas_ctx_room_t  *room;
+    ngx_http_fcfaas_peer_t  *fp;
 
-    room = ngx_queue_data(ctx, ngx_http_fcfaas_ctx_room_t, ctx);
+    if (ctx->peer_room) {
+        /* nginx goes to another upstream */
+        fp = ngx_palloc(ctx->request->pool, sizeof(ngx_http_fcfaas_peer_t));
 
-    if (room->peered) {
-        return ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_fcfaas_peer_t));
+    } else {
+        fp = ngx_http_fcfaas_room_take(&ctx->conf->worker->peers,
+                                       sizeof(ngx_http_fcfaas_peer_t),
+                                       ctx->waiter.log);
+        ctx->peer_room = fp;
     }
 
-    room->peered = 1;
+    if (fp) {
+        ngx_memzero(fp, offsetof(ngx_http_fcfaas_peer_t, name_data));
+    }
 
-    return &room->peer;
+    return fp;
 }
 
 
@@ -163,37 +114,12 @@ ngx_http_fcfaas_ctx_given(ngx_http_request_t *r,
     ctx = ngx_http_fcfaas_ctx_create(r);
 
     if (ctx == NULL
-        || ngx_http_fcfaas_ctx_id(r, flcf, &ctx->given) != NGX_OK)
+        || ngx_http_fcfaas_uri_id(r, flcf, &ctx->given) != NGX_OK)
     {
         return NULL;
     }
 
     return ctx;
-}
-
-
-/* what a capture holds stays where it is, whatever becomes of the variable */
-static ngx_int_t
-ngx_http_fcfaas_ctx_id(ngx_http_request_t *r,
-    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id)
-{
-    ngx_http_variable_value_t  *v;
-
-    if (flcf->variable == NGX_CONF_UNSET) {
-        return ngx_http_complex_value(r, flcf->id, id);
-    }
-
-    v = ngx_http_get_flushed_variable(r, flcf->variable);
-
-    if (v == NULL || v->not_found) {
-        ngx_str_set(id, "");
-        return NGX_OK;
-    }
-
-    id->data = v->data;
-    id->len = v->len;
-
-    return NGX_OK;
 }
 
 

@@ -25,7 +25,7 @@ ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_given(ngx_http_request_t *r,
  * background.  NULL: this is none. */
 ngx_http_fcfaas_ctx_t *ngx_http_fcfaas_ctx_cloned(ngx_http_request_t *r);
 
-/* A new peer of it, filled with zeros; NULL: out of memory. */
+/* A new peer of it, filled with zeros up to name_data; NULL: out of memory. */
 ngx_http_fcfaas_peer_t *ngx_http_fcfaas_ctx_peer(ngx_http_fcfaas_ctx_t *ctx);
 
 /* The worker ends: what is ready for further requests goes. */

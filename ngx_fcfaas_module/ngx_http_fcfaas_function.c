@@ -5,10 +5,13 @@
 #define NGX_HTTP_FCFAAS_STRIP_MAX  64
 
 
+static char *ngx_http_fcfaas_function_behind(ngx_conf_t *cf,
+    ngx_http_fcfaas_loc_conf_t *flcf);
 #if (NGX_PCRE)
 static void ngx_http_fcfaas_function_capture(ngx_conf_t *cf,
     ngx_http_fcfaas_loc_conf_t *conf, ngx_str_t text);
-static ngx_int_t ngx_http_fcfaas_function_literal(ngx_str_t *pattern);
+static void ngx_http_fcfaas_function_lead(ngx_str_t *lead,
+    ngx_str_t *pattern);
 static ngx_uint_t ngx_http_fcfaas_function_group(u_char *p, u_char *last);
 #endif
 
@@ -22,6 +25,13 @@ ngx_http_fcfaas_function_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     int64_t                       version;
     ngx_str_t                    *value, id;
     ngx_http_fcfaas_main_conf_t  *fmcf;
+
+    fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
+    fmcf->used = 1;
+
+    if (cf->args->nelts == 1) {
+        return ngx_http_fcfaas_function_behind(cf, flcf);
+    }
 
     value = cf->args->elts;
 
@@ -58,8 +68,47 @@ ngx_http_fcfaas_function_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
-    fmcf->used = 1;
+    return NGX_CONF_OK;
+}
+
+
+/* the id is the segment of the path behind that of the location */
+static char *
+ngx_http_fcfaas_function_behind(ngx_conf_t *cf,
+    ngx_http_fcfaas_loc_conf_t *flcf)
+{
+    ngx_uint_t                 prefix;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    /* stands for "there is one" */
+    static ngx_http_complex_value_t  none;
+
+    if (flcf->id != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    prefix = !clcf->noname && !clcf->named && !clcf->exact_match;
+#if (NGX_PCRE)
+    prefix = prefix && clcf->regex == NULL;
+#endif
+
+    if (!prefix || clcf->name.len == 0
+        || clcf->name.data[clcf->name.len - 1] != '/')
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"fcfaas\" without a name takes what is behind "
+                           "the path of its location, which must be a prefix "
+                           "that ends with \"/\": %s \"%V\" is none",
+                           clcf->noname ? "an \"if\" in" : "location",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    flcf->id = &none;
+    flcf->lead = clcf->name;
+    flcf->behind = 1;
 
     return NGX_CONF_OK;
 }
@@ -75,8 +124,11 @@ void
 ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
     ngx_http_fcfaas_loc_conf_t *prev, ngx_http_fcfaas_loc_conf_t *conf)
 {
-    ngx_uint_t                 inherited;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_uint_t                    inherited;
+    ngx_http_core_loc_conf_t     *clcf;
+#if (NGX_PCRE)
+    ngx_http_fcfaas_main_conf_t  *fmcf;
+#endif
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -97,9 +149,8 @@ ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
             conf->strip = prev->strip;
             conf->capture = prev->capture;
             conf->variable = prev->variable;
-#if (NGX_PCRE)
-            conf->literal = prev->literal;
-#endif
+            conf->lead = prev->lead;
+            conf->behind = prev->behind;
         }
     }
 
@@ -112,7 +163,12 @@ ngx_http_fcfaas_function_merge(ngx_conf_t *cf,
 
     if (!inherited && conf->id && conf->regex) {
         ngx_http_fcfaas_function_capture(cf, conf, conf->id->value);
-        conf->literal = ngx_http_fcfaas_function_literal(&conf->regex->name);
+        ngx_http_fcfaas_function_lead(&conf->lead, &conf->regex->name);
+    }
+
+    if (conf->capture != NGX_CONF_UNSET) {
+        fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_fcfaas_module);
+        fmcf->captured = 1;
     }
 
 #endif
@@ -177,40 +233,41 @@ ngx_http_fcfaas_function_capture(ngx_conf_t *cf,
 
 
 /*
- * How many characters stand for themselves before the group, where the
- * expression is "^", these, and "([^/]+)" or "(?<name>[^/]+)", and no more.
- * What it captures is then the segment behind them: not to be searched for.
+ * What stands for itself before the group, where the expression is "^", that,
+ * and "([^/]+)" or "(?<name>[^/]+)", and no more.  What it captures is then
+ * the segment behind it: not to be searched for.
  */
 
-static ngx_int_t
-ngx_http_fcfaas_function_literal(ngx_str_t *pattern)
+static void
+ngx_http_fcfaas_function_lead(ngx_str_t *lead, ngx_str_t *pattern)
 {
     u_char  *p, *group, *last;
 
     static u_char  segment[] = "[^/]+)";
 
     if (pattern->len < sizeof(segment) || pattern->data[0] != '^') {
-        return NGX_CONF_UNSET;
+        return;
     }
 
     p = pattern->data + 1;
     last = pattern->data + pattern->len - (sizeof(segment) - 1);
 
     if (ngx_strncmp(last, segment, sizeof(segment) - 1) != 0) {
-        return NGX_CONF_UNSET;
+        return;
     }
 
     for (group = p; group < last && *group != '('; group++) {
         if (strchr("\\^$.[|)?*+{", *group)) {
-            return NGX_CONF_UNSET;
+            return;
         }
     }
 
     if (group == last || !ngx_http_fcfaas_function_group(group + 1, last)) {
-        return NGX_CONF_UNSET;
+        return;
     }
 
-    return group - p;
+    lead->data = p;
+    lead->len = group - p;
 }
 
 

@@ -57,8 +57,7 @@ ngx_http_fcfaas_headers_drop(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
-    ngx_http_fcfaas_ctx_t *ctx)
+ngx_http_fcfaas_headers_add(ngx_http_fcfaas_peer_t *fp)
 {
     u_char     *p, *start, *last;
     size_t      size;
@@ -67,18 +66,18 @@ ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
 
     static u_char  version[] = " HTTP/1.";
 
-    id = &ctx->waiter.pool->function->id;
-    token = &ctx->conf->token;
+    id = &fp->ctx->waiter.pool->function->id;
+    token = &fp->ctx->conf->token;
 
-    b = r->upstream->request_bufs->buf;
+    b = fp->upstream->request_bufs->buf;
 
     p = memchr(b->pos, LF, b->last - b->pos);
 
     if (p == NULL || p - b->pos < (ssize_t) sizeof(version) + 1
-        || ngx_strncmp(p - 1 - sizeof(version), version, sizeof(version) - 1)
+        || ngx_memcmp(p - 1 - sizeof(version), version, sizeof(version) - 1)
            != 0)
     {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+        ngx_log_error(NGX_LOG_ERR, fp->ctx->request->connection->log, 0,
                       "\"fcfaas\" upstreams speak HTTP/1 only: use "
                       "\"proxy_pass\" with \"proxy_http_version 1.1\"");
         return NGX_ERROR;
@@ -90,7 +89,9 @@ ngx_http_fcfaas_headers_add(ngx_http_request_t *r,
            + sizeof(FCF_HDR_FUNCTION ": " CRLF) - 1 + id->len
            + sizeof(FCF_HDR_TOKEN ": " CRLF) - 1 + token->len;
 
-    start = ngx_pnalloc(r->pool, size);
+    start = size <= sizeof(fp->head)
+            ? fp->head : ngx_pnalloc(fp->ctx->request->pool, size);
+
     if (start == NULL) {
         return NGX_ERROR;
     }

@@ -102,7 +102,7 @@ static ngx_command_t  ngx_http_fcfaas_commands[] = {
       NULL },
 
     { ngx_string("fcfaas"),
-      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
       ngx_http_fcfaas_function_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_fcfaas_loc_conf_t, id),
@@ -280,6 +280,12 @@ ngx_http_fcfaas_postconfiguration(ngx_conf_t *cf)
 
     for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
 
+        if (handlers[i].handler == ngx_http_fcfaas_id_handler
+            && !fmcf->captured)
+        {
+            continue;
+        }
+
         h = ngx_array_push(&cmcf->phases[handlers[i].phase].handlers);
         if (h == NULL) {
             return NGX_ERROR;
@@ -311,7 +317,7 @@ ngx_http_fcfaas_create_main_conf(ngx_conf_t *cf)
      *     fmcf->zone_name = { 0, NULL };
      *     fmcf->shm_zone = NULL;
      *     fmcf->worker = NULL;
-     *     fmcf->used = 0;
+     *     fmcf->used, fmcf->captured = 0;
      */
 
     fmcf->park_limit_total = NGX_CONF_UNSET;
@@ -376,9 +382,6 @@ ngx_http_fcfaas_create_loc_conf(ngx_conf_t *cf)
     flcf->strip = NGX_CONF_UNSET;
     flcf->capture = NGX_CONF_UNSET;
     flcf->variable = NGX_CONF_UNSET;
-#if (NGX_PCRE)
-    flcf->literal = NGX_CONF_UNSET;
-#endif
     flcf->park_timeout = NGX_CONF_UNSET_MSEC;
     flcf->upgrade_timeout = NGX_CONF_UNSET_MSEC;
     flcf->park_limit = NGX_CONF_UNSET;

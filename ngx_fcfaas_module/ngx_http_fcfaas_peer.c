@@ -83,7 +83,7 @@ ngx_http_fcfaas_peer_init(ngx_http_request_t *r,
     fp->process_header = u->process_header;
     fp->reinit_request = u->reinit_request;
 
-    if (ngx_http_fcfaas_headers_add(r, ctx) != NGX_OK) {
+    if (ngx_http_fcfaas_headers_add(fp) != NGX_OK) {
         return NGX_ERROR;
     }
 

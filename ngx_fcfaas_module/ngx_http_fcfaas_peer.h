@@ -10,6 +10,9 @@
 /* "ip:port" */
 #define NGX_HTTP_FCFAAS_PEER_NAME  (NGX_INET6_ADDRSTRLEN + sizeof("[]:65535"))
 
+/* of requests with a longer head, in their pool */
+#define NGX_HTTP_FCFAAS_PEER_HEAD  640
+
 /* one of a peer's events, made when it is needed: most requests need none */
 typedef struct {
     ngx_event_t                  event;
@@ -50,12 +53,13 @@ struct ngx_http_fcfaas_peer_s {
     ngx_event_t                 *limit;         /* see _limit.c; NULL: none */
     ngx_msec_t                   bound;         /* to instance, since */
     ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
-    ngx_str_t                    name;          /* of the first instance */
-    u_char                       name_data[NGX_HTTP_FCFAAS_PEER_NAME];
-
-    ngx_http_upstream_conf_t    *waiting_conf;  /* ours: see _wait.c */
     ngx_event_t                 *end;           /* posted: see _wait.c; NULL:
                                                    none */
+    ngx_http_upstream_conf_t    *waiting_conf;  /* ours: see _wait.c */
+    ngx_str_t                    name;          /* of the first instance */
+    u_char                       name_data[NGX_HTTP_FCFAAS_PEER_NAME];
+    u_char                       head[NGX_HTTP_FCFAAS_PEER_HEAD];
+                                                /* see _headers.c */
 };
 
 /* of the upstream: ngx_http_upstream_peer_t.init */

@@ -76,6 +76,10 @@ ngx_http_fcfaas_pick_random(ngx_http_fcfaas_rank_t *rank,
     ngx_uint_t               i, k, n;
     ngx_http_fcfaas_cell_t  *cell, *best;
 
+    if (rank->nroom == 1 && skips == NULL) {
+        return rank->room[0];
+    }
+
     best = NULL;
 
     for (k = 0; k < 2 && rank->nroom > k; k++) {

@@ -39,6 +39,7 @@ typedef struct {
     ngx_http_fcfaas_worker_t    *worker;        /* NULL in the master */
 
     unsigned                     used:1;        /* "fcfaas" in a location */
+    unsigned                     captured:1;    /* ... with a capture */
 } ngx_http_fcfaas_main_conf_t;
 
 
@@ -53,10 +54,10 @@ typedef struct {
                                                    its index; or UNSET */
 #if (NGX_PCRE)
     ngx_http_regex_t            *regex;         /* of the location */
-    ngx_int_t                    literal;       /* characters before that
-                                                   capture, a segment: see
-                                                   _function.c; or UNSET */
 #endif
+    ngx_str_t                    lead;          /* the path's beginning: the
+                                                   id is the segment behind
+                                                   it; empty: not known */
     ngx_msec_t                   park_timeout;
     ngx_msec_t                   upgrade_timeout;
     ngx_int_t                    park_limit;
@@ -65,6 +66,9 @@ typedef struct {
     ngx_http_handler_pt          handler;       /* of the location */
     ngx_int_t                    cpu;
     ngx_int_t                    memory;
+    unsigned                     behind:1;      /* "lead" is the location's:
+                                                   what is behind it is the
+                                                   id, and nothing else */
 } ngx_http_fcfaas_loc_conf_t;
 
 #endif /* _NGX_HTTP_FCFAAS_SETTINGS_H_INCLUDED_ */

@@ -27,7 +27,7 @@ static ngx_uint_t ngx_http_fcfaas_slots_limit(
     ngx_http_fcfaas_instance_t *instance);
 static void ngx_http_fcfaas_slots_count(ngx_http_fcfaas_instance_t *instance,
     ngx_uint_t there);
-static void ngx_http_fcfaas_slots_expire(ngx_http_fcfaas_pool_t *pool);
+static void ngx_http_fcfaas_slots_aside(ngx_http_fcfaas_pool_t *pool);
 static ngx_http_fcfaas_cell_t *ngx_http_fcfaas_slots_next(
     ngx_http_fcfaas_pool_t *pool, ngx_http_fcfaas_waiter_t *wt);
 static ngx_http_fcfaas_cell_t *ngx_http_fcfaas_slots_find(
@@ -126,8 +126,18 @@ ngx_http_fcfaas_slots_count(ngx_http_fcfaas_instance_t *instance,
 }
 
 
-static void
+/* of most pools none is aside */
+static ngx_inline void
 ngx_http_fcfaas_slots_expire(ngx_http_fcfaas_pool_t *pool)
+{
+    if (pool->pick.naside) {
+        ngx_http_fcfaas_slots_aside(pool);
+    }
+}
+
+
+static void
+ngx_http_fcfaas_slots_aside(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_uint_t               n;
     ngx_http_fcfaas_cell_t  *cell;
@@ -164,7 +174,7 @@ ngx_http_fcfaas_slots_failed(void *data, ngx_http_fcfaas_cell_t *cell)
 
 
 ngx_uint_t
-ngx_http_fcfaas_slots_unsure(ngx_http_fcfaas_pool_t *pool)
+ngx_http_fcfaas_slots_unlisted(ngx_http_fcfaas_pool_t *pool)
 {
     ngx_uint_t                   n;
     ngx_queue_t                 *q;
@@ -175,9 +185,7 @@ ngx_http_fcfaas_slots_unsure(ngx_http_fcfaas_pool_t *pool)
     f = pool->function;
     w = pool->worker;
 
-    if (w->listed
-        || ngx_http_fcfaas_past(w->began + NGX_HTTP_FCFAAS_LIST_TIME))
-    {
+    if (ngx_http_fcfaas_past(w->began + NGX_HTTP_FCFAAS_LIST_TIME)) {
         return 0;
     }
 

@@ -31,7 +31,13 @@ void ngx_http_fcfaas_slots_note(ngx_http_fcfaas_instance_t *instance);
  * the function takes at once, for how long, and which of two versions requests
  * are for.  From a state file it knows the latter as it was.  So they wait for
  * the list, if that comes soon, and not for room. */
-ngx_uint_t ngx_http_fcfaas_slots_unsure(ngx_http_fcfaas_pool_t *pool);
+ngx_uint_t ngx_http_fcfaas_slots_unlisted(ngx_http_fcfaas_pool_t *pool);
+
+static ngx_inline ngx_uint_t
+ngx_http_fcfaas_slots_unsure(ngx_http_fcfaas_pool_t *pool)
+{
+    return !pool->worker->listed && ngx_http_fcfaas_slots_unlisted(pool);
+}
 
 /* 1 if bind would find one for this request, in the zone too */
 ngx_uint_t ngx_http_fcfaas_slots_peek(ngx_http_fcfaas_pool_t *pool,

@@ -19,11 +19,11 @@
 
 static size_t ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
-#if (NGX_PCRE)
-static size_t ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
+static size_t ngx_http_fcfaas_uri_named(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id);
 static ngx_int_t ngx_http_fcfaas_uri_segment(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *segment);
+#if (NGX_PCRE)
 static ngx_int_t ngx_http_fcfaas_uri_match(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *segment);
 #endif
@@ -33,6 +33,42 @@ static ngx_int_t ngx_http_fcfaas_uri_encoded(ngx_http_request_t *r,
     size_t cut, ngx_str_t *path);
 static ngx_int_t ngx_http_fcfaas_uri_join(ngx_http_request_t *r,
     ngx_str_t *path, ngx_str_t *uri);
+
+
+ngx_int_t
+ngx_http_fcfaas_uri_id(ngx_http_request_t *r,
+    ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id)
+{
+    ngx_http_variable_value_t  *v;
+
+    if (flcf->behind) {
+
+        if (ngx_http_fcfaas_uri_segment(r, flcf, id) != NGX_OK) {
+            ngx_str_set(id, "");
+        }
+
+        return NGX_OK;
+    }
+
+    if (flcf->variable == NGX_CONF_UNSET) {
+        return ngx_http_complex_value(r, flcf->id, id);
+    }
+
+    /* what a capture holds stays where it is, whatever becomes of the
+     * variable */
+
+    v = ngx_http_get_flushed_variable(r, flcf->variable);
+
+    if (v == NULL || v->not_found) {
+        ngx_str_set(id, "");
+        return NGX_OK;
+    }
+
+    id->data = v->data;
+    id->len = v->len;
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
@@ -73,42 +109,46 @@ ngx_http_fcfaas_uri_cut(ngx_http_request_t *r,
         return fcp_path_strip(&text, flcf->strip);
     }
 
-#if (NGX_PCRE)
-
-    if (flcf->capture != NGX_CONF_UNSET) {
-        return ngx_http_fcfaas_uri_captured(r, flcf, id);
+    if (flcf->behind || flcf->capture != NGX_CONF_UNSET) {
+        return ngx_http_fcfaas_uri_named(r, flcf, id);
     }
-
-#endif
 
     return 0;
 }
 
 
-#if (NGX_PCRE)
-
 /*
- * What the location's regular expression captures of the URI as it is now:
- * what r->captures and the variable hold may come from another one, of an
- * "if" or a subrequest.
+ * The end of the segment that is the id, in the URI as it is now: what
+ * r->captures and the variable hold may come from another one, of an "if" or
+ * a subrequest.
  */
 
 static size_t
-ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
+ngx_http_fcfaas_uri_named(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *id)
 {
     size_t     to;
     ngx_str_t  segment;
 
-    if (ngx_http_fcfaas_uri_segment(r, flcf, &segment) != NGX_OK
-        && ngx_http_fcfaas_uri_match(r, flcf, &segment) != NGX_OK)
-    {
-        return 0;
+    if (flcf->behind && id->data == r->uri.data + flcf->lead.len) {
+        /* as it is almost always: it was taken from there */
+        segment = *id;
+
+    } else if (ngx_http_fcfaas_uri_segment(r, flcf, &segment) != NGX_OK) {
+
+#if (NGX_PCRE)
+        if (flcf->behind
+            || ngx_http_fcfaas_uri_match(r, flcf, &segment) != NGX_OK)
+#endif
+        {
+            return 0;
+        }
     }
 
     to = segment.data + segment.len - r->uri.data;
 
     if (segment.len != id->len
+        || to > r->uri.len
         || ngx_memcmp(segment.data, id->data, id->len) != 0
         || (to < r->uri.len && r->uri.data[to] != '/'))
     {
@@ -119,26 +159,27 @@ ngx_http_fcfaas_uri_captured(ngx_http_request_t *r,
 }
 
 
-/* the common shape, without another run of the expression */
+/* behind the location's path, or in the common shape of an expression, without
+ * another run of it */
 static ngx_int_t
 ngx_http_fcfaas_uri_segment(ngx_http_request_t *r,
     ngx_http_fcfaas_loc_conf_t *flcf, ngx_str_t *segment)
 {
     u_char  *p;
-    size_t   literal;
+    size_t   lead;
 
-    literal = (size_t) flcf->literal;
+    lead = flcf->lead.len;
 
-    if (flcf->literal == NGX_CONF_UNSET
-        || r->uri.len <= literal
-        || r->uri.data[literal] == '/'
-        || ngx_memcmp(r->uri.data, flcf->regex->name.data + 1, literal) != 0)
+    if (lead == 0
+        || r->uri.len <= lead
+        || r->uri.data[lead] == '/'
+        || ngx_memcmp(r->uri.data, flcf->lead.data, lead) != 0)
     {
         return NGX_DECLINED;
     }
 
-    segment->data = r->uri.data + literal;
-    segment->len = r->uri.len - literal;
+    segment->data = r->uri.data + lead;
+    segment->len = r->uri.len - lead;
 
     p = memchr(segment->data, '/', segment->len);
 
@@ -149,6 +190,8 @@ ngx_http_fcfaas_uri_segment(ngx_http_request_t *r,
     return NGX_OK;
 }
 
+
+#if (NGX_PCRE)
 
 static ngx_int_t
 ngx_http_fcfaas_uri_match(ngx_http_request_t *r,

@@ -114,7 +114,7 @@ ngx_http_fcfaas_uri_variable(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        if (ngx_http_complex_value(r, flcf->id, &id) != NGX_OK) {
+        if (ngx_http_fcfaas_uri_id(r, flcf, &id) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -464,3 +464,67 @@ X-Args: from=header
 [400, 400, 200, 200]
 --- response_body_like eval
 ['"error":"bad_name"', '"error":"bad_name"', "^GET /x\$", "^GET /x\$"]
+
+
+=== TEST 32: the segment behind a prefix
+--- config
+    location /run/ {
+        fcfaas;
+        proxy_pass http://functions$fcfaas_uri;
+        location /run/other/ {
+            proxy_pass http://functions$fcfaas_uri;
+        }
+        location /run/deep/ {
+            fcfaas;
+            proxy_pass http://functions$fcfaas_uri;
+        }
+    }
+--- etcd
+spec("echo"); instance("echo"); spec("other");
+instance("other", worker => "n1-2");
+--- request eval
+["GET /run/echo", "GET /run/echo/", "GET /run/echo?x=%20",
+ "GET /run/echo/a%20b%3Fc/%25?x=1", "GET /run/%65cho/a", "GET //run/./echo//a",
+ "GET /run/x/../echo%2fa", "GET /run/other/x", "GET /run/deep/echo/x"]
+--- response_body eval
+["GET /\n", "GET /\n", "GET /?x=%20\n", "GET /a%20b%3Fc/%25?x=1\n",
+ "GET /a\n", "GET //a\n", "GET /a\n", "GET /x\n", "GET /x\n"]
+
+
+=== TEST 33: nothing behind a prefix, or no name
+--- config
+    location /run/ {
+        fcfaas;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+--- request eval
+["GET /run/", "GET /run/?x", "GET /run/-a/", "GET /run/echo%2f%2fx",
+ "GET /run/a%20b", "GET /run/nobody/x"]
+--- error_code eval
+[400, 400, 400, 200, 400, 404]
+--- response_body_like eval
+[('"error":"bad_name"') x 3, "^GET /%2fx\$", '"error":"bad_name"',
+ '"error":"unknown_function"']
+
+
+=== TEST 34: a prefix, and paths that were changed
+--- config
+    location /run/ {
+        if ($arg_to) {
+            rewrite ^ /run/$arg_to/y? break;
+        }
+        rewrite ^/run/old/(.*)$ /run/echo/$1 break;
+        rewrite ^/run/away/(.*)$ /elsewhere/$1 break;
+        fcfaas;
+        proxy_pass http://functions$fcfaas_uri;
+    }
+    location /by/ {
+        rewrite ^/by(/.*)$ $1 last;
+    }
+--- request eval
+["GET /run/old/a%20b", "GET /by/run/echo/a%20b", "GET /run/x?to=echo",
+ "GET /run/away/echo"]
+--- error_code eval
+[200, 200, 200, 400]
+--- response_body_like eval
+["^GET /a%20b\$", "^GET /a%20b\$", "^GET /y\$", '"error":"bad_name"']

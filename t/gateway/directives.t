@@ -167,6 +167,32 @@ bad('memory', qr/fcfaas_memory/,
 bad('fcfaas twice', qr/is duplicate/,
     location => 'fcfaas $function_id; fcfaas other;');
 bad('a fixed bad name', qr/No_Name!/, location => 'fcfaas No_Name!;');
+my $in = ' { fcfaas; proxy_pass http://functions$fcfaas_uri; }';
+good('no name', server => "location /in/ $in location ^~ /at/ $in"
+    . " location / $in");
+good('no name, inherited', server => 'location /in/ { fcfaas; '
+    . 'proxy_pass http://functions$fcfaas_uri; '
+    . 'location /in/x/ { proxy_pass http://functions$fcfaas_uri; } '
+    . 'if ($arg_x) { proxy_pass http://functions; } }');
+my $none = qr/"fcfaas" without a name takes .* ends with "\/"/;
+bad('no name in a regular expression', qr/$none: location "\^\/run/,
+    location => 'fcfaas;');
+bad('no name behind no slash', qr/$none: location "\/in" is none/,
+    server => "location /in $in");
+bad('no name of one path alone', qr/$none: location "\/in\/" is none/,
+    server => "location = /in/ $in");
+bad('no name in a named location', qr/$none: location "\@in\/" is none/,
+    server => "location \@in/ { fcfaas; proxy_pass http://functions; }");
+bad('no name in an if', qr/$none: an "if" in "\/in\/" is none/,
+    server => "location /in/ { if (\$arg_x) $in }");
+bad('no name, twice', qr/is duplicate/,
+    server => 'location /in/ { fcfaas; fcfaas; }');
+bad('a name behind none', qr/is duplicate/,
+    server => 'location /in/ { fcfaas; fcfaas x; }');
+bad('none behind a name', qr/is duplicate/,
+    server => 'location /in/ { fcfaas x; fcfaas; }');
+bad('strip without a name', qr/"strip=1".*not a function name/,
+    server => 'location /in/ { fcfaas strip=1; }');
 bad('strip of what', qr/"strip=x" in "fcfaas".*0 to 64/,
     location => 'fcfaas $function_id strip=x;');
 bad('strip too many', qr/"strip=65" in "fcfaas"/,

@@ -43,6 +43,12 @@ my @locations = (
     [strip2 => '/two/', 'fcfaas echo strip=2;', 2],
     [inside => '~ ^/mid/(?<f_m>[a-z]+)', 'fcfaas $f_m;', undef],
     [whole => '/', 'fcfaas echo;', 0],
+    # what is behind a prefix
+    [behind => '/in/', 'fcfaas;', 2,
+        [d9 => '~ ^/in/[^/]+/admin(/|$)', 'deny all;'],
+        [d0 => '/in/secret/', 'deny all;'],
+        [under => '/in/kept/', '', 2],
+        [anew => '/in/side/', 'fcfaas;', 3]],
     # a location in another one
     [nested => '/nest/', 'fcfaas echo strip=1;', 1,
         [d8 => '/nest/admin/', 'deny all;'],
@@ -111,16 +117,16 @@ for my $merge (0, 1) {
 my $g = FcfTest::Gateway->start(http => $servers,
     agent => 'location ~ ^ { return 200 "$request_uri"; }');
 
-for my $id (qw(echo admin api run)) {
+for my $id (qw(echo admin api run kept)) {
     $g->spec($id);
     $g->instance($id);
 }
 
-$g->wait_known('instances', 4);
+$g->wait_known('instances', 5);
 
 my @pieces = (qw(run echo admin secret api pre two t o mid br case Case a b.bak
     x.env . .. ... ..; ;x echo;v=1 echo-admin %2e %2e%2e .%2e %2E. %65cho
-    %61dmin ad%6din %25 %2561dmin %3f %3Fx %23 + %20 %c3%a9 %5c ~ * %00 %0d%0aX:y nest fn kept),
+    %61dmin ad%6din %25 %2561dmin %3f %3Fx %23 + %20 %c3%a9 %5c ~ * %00 %0d%0aX:y nest fn kept in side),
     '', '', 'admin', 'admin', 'echo', 'echo', 'run', 't', 'o', 'pre');
 my @joints = (('/') x 12, '//', '///', '%2f', '%2F', '/%2f', '/./', '/../',
     '/%2e%2e/', '/.%2f');
@@ -140,7 +146,8 @@ sub random_path {
             '/o/echo/echo', '/api', '/pre', '/two/x', '/mid/echo', '/br/echo',
             '/CASE/echo', '/pl/echo', '/se/echo', '/d.t/echo', '/dot/echo',
             '/x/../run/echo', '//run//echo', '/run/echo%2f', '/nest/fn/echo',
-            '/nest/kept', '/nest')
+            '/nest/kept', '/nest', '/in/echo', '/in/%65cho', '/in/kept',
+            '/in/side/echo', '/in/echo%2f')
             . pick('', @joints) . substr $path, 1;
     }
 

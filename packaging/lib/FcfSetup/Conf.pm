@@ -158,16 +158,14 @@ sub site_conf {
 
         client_max_body_size  64m;$tls
 
-        location ~ ^/run/(?<function_id>[^/]+) {
-            fcfaas               \$function_id;
+        location /run/ {
+            fcfaas;
             fcfaas_park_timeout  60s;
 
             proxy_pass           $scheme://functions\$fcfaas_uri;
             include              snippets/fcfaas.conf;
         }
 
-    EOC
-        . ($of{joined} ? '' : _store_conf()) . <<"    EOC" =~ s/^ {4}//gmr;
         location = /fcfaas/status {
             allow  127.0.0.1;
             deny   all;
@@ -187,6 +185,8 @@ sub site_conf {
             allow  127.0.0.1;
             deny   all;
 
+    EOC
+        . ($of{joined} ? '' : _store_conf()) . <<"    EOC" =~ s/^ {4}//gmr;
             location = /fcfaas/ {
                 return  302 /fcfaas/ui/;
             }
@@ -220,20 +220,20 @@ sub site_conf {
 
 sub _store_conf {
     return <<"    EOC" =~ s/^ {4}//gmr;
-        location ~ "^/fcfaas/store/([0-9a-f]{64}\\.img)\$" {
-            allow  127.0.0.1;
-            deny   all;
+            location ~ "^/fcfaas/store/([0-9a-f]{64}\\.img)\$" {
+                allow  127.0.0.1;
+                deny   all;
 
-            alias                  $var/store/\$1;
-            dav_methods            PUT DELETE;
-            create_full_put_path   on;
-            client_max_body_size   2g;
+                alias                  $var/store/\$1;
+                dav_methods            PUT DELETE;
+                create_full_put_path   on;
+                client_max_body_size   2g;
 
-            limit_except GET {
-                auth_basic            "fcfaas store";
-                auth_basic_user_file  $etc/store.users;
+                limit_except GET {
+                    auth_basic            "fcfaas store";
+                    auth_basic_user_file  $etc/store.users;
+                }
             }
-        }
 
     EOC
 }

@@ -66,8 +66,8 @@ sub nginx_conf {
             listen 127.0.0.1:$set{GATEWAY_PORT} backlog=4096;
             client_max_body_size 64m;
 
-            location ~ ^/run/(?<function_id>[^/]+) {
-                fcfaas              \$function_id;
+            location /run/ {
+                fcfaas;
                 fcfaas_park_timeout $set{PARK_TIMEOUT};
                 fcfaas_error_details on;
 
@@ -85,20 +85,6 @@ sub nginx_conf {
                 add_header          X-Request-Id \$fcfaas_request_id always;
             }
 
-            # images of functions, by digest: "fcfaas deploy" puts them there,
-            # agents fetch them
-            location ~ "^/fcfaas/store/([0-9a-f]{64}\\.img)\$" {
-                alias                  $set{RUN_DIR}/store/\$1;
-                dav_methods            PUT DELETE;
-                create_full_put_path   on;
-                client_max_body_size   2g;
-
-                limit_except GET {
-                    auth_basic            "fcfaas store";
-                    auth_basic_user_file  $set{RUN_DIR}/store.users;
-                }
-            }
-
             location = /fcfaas/status {
                 fcfaas_status;
             }
@@ -107,32 +93,48 @@ sub nginx_conf {
                 fcfaas_metrics;
             }
 
-            # the page, and what it asks nodes
-            location = /fcfaas/ {
-                return 302 /fcfaas/ui/;
-            }
+            location /fcfaas/ {
+                # images of functions, by digest: "fcfaas deploy" puts them
+                # there, agents fetch them
+                location ~ "^/fcfaas/store/([0-9a-f]{64}\\.img)\$" {
+                    alias                  $set{RUN_DIR}/store/\$1;
+                    dav_methods            PUT DELETE;
+                    create_full_put_path   on;
+                    client_max_body_size   2g;
 
-            location /fcfaas/ui/ {
-                alias      @{[ root() ]}/ui/;
-                types      { text/html html; text/css css;
-                             text/javascript js; image/svg+xml svg; }
-                add_header Content-Security-Policy "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" always;
-                add_header X-Content-Type-Options nosniff always;
-                add_header Referrer-Policy no-referrer always;
-                add_header Cache-Control no-cache always;
-            }
+                    limit_except GET {
+                        auth_basic            "fcfaas store";
+                        auth_basic_user_file  $set{RUN_DIR}/store.users;
+                    }
+                }
 
-            location = /fcfaas/nodes {
-                fcfaas_nodes;
-            }
+                # the page, and what it asks nodes
+                location = /fcfaas/ {
+                    return 302 /fcfaas/ui/;
+                }
 
-            location ~ "^/fcfaas/nodes/(?<fcfaas_node_id>[a-z0-9._-]+)(?<fcfaas_node_path>/(?:instances|failures|functions/[a-z0-9._-]+/lines))\$" {
-                fcfaas_node \$fcfaas_node_id;
-                proxy_pass  http://\$fcfaas_node_admin\$fcfaas_node_path\$is_args\$args;
-                proxy_set_header Cookie "";
-                proxy_set_header Authorization "";
-                proxy_connect_timeout 2s;
-                proxy_read_timeout 6s;
+                location /fcfaas/ui/ {
+                    alias      @{[ root() ]}/ui/;
+                    types      { text/html html; text/css css;
+                                 text/javascript js; image/svg+xml svg; }
+                    add_header Content-Security-Policy "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" always;
+                    add_header X-Content-Type-Options nosniff always;
+                    add_header Referrer-Policy no-referrer always;
+                    add_header Cache-Control no-cache always;
+                }
+
+                location = /fcfaas/nodes {
+                    fcfaas_nodes;
+                }
+
+                location ~ "^/fcfaas/nodes/(?<fcfaas_node_id>[a-z0-9._-]+)(?<fcfaas_node_path>/(?:instances|failures|functions/[a-z0-9._-]+/lines))\$" {
+                    fcfaas_node \$fcfaas_node_id;
+                    proxy_pass  http://\$fcfaas_node_admin\$fcfaas_node_path\$is_args\$args;
+                    proxy_set_header Cookie "";
+                    proxy_set_header Authorization "";
+                    proxy_connect_timeout 2s;
+                    proxy_read_timeout 6s;
+                }
             }
         }
     }
