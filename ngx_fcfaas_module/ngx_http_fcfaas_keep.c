@@ -13,11 +13,16 @@ typedef struct {
     ngx_connection_t            *connection;
     ngx_http_upstream_conf_t    *conf;          /* NULL: for all locations */
     ngx_http_fcfaas_carried_t    carried;
+    ngx_msec_t                   until;         /* it may be idle */
 } ngx_http_fcfaas_kept_t;
 
 
+static void ngx_http_fcfaas_keep_cleanup(void *data);
+static void ngx_http_fcfaas_keep_expire(ngx_event_t *ev);
 static ngx_uint_t ngx_http_fcfaas_keep_may(ngx_http_fcfaas_peer_t *fp,
     ngx_peer_connection_t *pc);
+static ngx_uint_t ngx_http_fcfaas_keep_timed(ngx_http_fcfaas_peer_t *fp,
+    ngx_event_t *rev);
 static ngx_http_fcfaas_kept_t *ngx_http_fcfaas_keep_open(
     ngx_http_fcfaas_peer_t *fp);
 static ngx_http_fcfaas_kept_t *ngx_http_fcfaas_keep_find(
@@ -38,6 +43,7 @@ ngx_int_t
 ngx_http_fcfaas_keep_init(ngx_conf_t *cf, ngx_http_fcfaas_keep_t *keep)
 {
     ngx_uint_t               i;
+    ngx_pool_cleanup_t      *cln;
     ngx_http_fcfaas_kept_t  *kept;
 
     if (keep->max == 0) {
@@ -52,12 +58,65 @@ ngx_http_fcfaas_keep_init(ngx_conf_t *cf, ngx_http_fcfaas_keep_t *keep)
         return NGX_ERROR;
     }
 
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_fcfaas_keep_cleanup;
+    cln->data = keep;
+
+    keep->timer.handler = ngx_http_fcfaas_keep_expire;
+    keep->timer.data = (void *) &ngx_http_fcfaas_no_connection;
+    keep->timer.cancelable = 1;
+
     for (i = 0; i < keep->max; i++) {
         kept[i].keep = keep;
         ngx_queue_insert_tail(&keep->free, &kept[i].queue);
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_fcfaas_keep_cleanup(void *data)
+{
+    ngx_http_fcfaas_keep_t *keep = data;
+
+    if (keep->timer.timer_set) {
+        ngx_del_timer(&keep->timer);
+    }
+}
+
+
+/* Those in keep->kept have the same time each: the last one's is the next.
+ * Most are taken again before, and have cost no timer of their own. */
+
+static void
+ngx_http_fcfaas_keep_expire(ngx_event_t *ev)
+{
+    ngx_queue_t             *q;
+    ngx_msec_int_t           left;
+    ngx_http_fcfaas_keep_t  *keep;
+    ngx_http_fcfaas_kept_t  *kept;
+
+    keep = ngx_queue_data(ev, ngx_http_fcfaas_keep_t, timer);
+
+    while (!ngx_queue_empty(&keep->kept)) {
+
+        q = ngx_queue_last(&keep->kept);
+        kept = ngx_queue_data(q, ngx_http_fcfaas_kept_t, queue);
+
+        left = (ngx_msec_int_t) (kept->until - ngx_current_msec);
+
+        if (left > 0) {
+            ngx_add_timer(ev, (ngx_msec_t) left);
+            return;
+        }
+
+        ngx_http_fcfaas_keep_drop(kept);
+    }
 }
 
 
@@ -90,7 +149,7 @@ ngx_http_fcfaas_keep_take(ngx_http_fcfaas_peer_t *fp,
     c->data = NULL;
     ngx_http_fcfaas_keep_log(c, pc->log);
 
-    if (c->read->timer_set) {
+    if (c->read->timer_set && !ngx_http_fcfaas_keep_timed(fp, c->read)) {
         ngx_del_timer(c->read);
     }
 
@@ -98,6 +157,28 @@ ngx_http_fcfaas_keep_take(ngx_http_fcfaas_peer_t *fp,
     pc->cached = 1;
 
     return NGX_DONE;
+}
+
+
+/*
+ * The timer of the answer before is left as it was: where it comes when that
+ * of this one would, but for what nginx takes for the same time, nginx leaves
+ * it too, when the request is sent.  A body may take longer than that.
+ */
+
+static ngx_uint_t
+ngx_http_fcfaas_keep_timed(ngx_http_fcfaas_peer_t *fp, ngx_event_t *rev)
+{
+    ngx_msec_int_t       left;
+    ngx_http_request_t  *r;
+
+    r = fp->ctx->request;
+    left = (ngx_msec_int_t) (rev->timer.key - ngx_current_msec);
+
+    return left + NGX_TIMER_LAZY_DELAY
+           > (ngx_msec_int_t) fp->conf->read_timeout
+           && r->headers_in.content_length_n <= 0
+           && !r->headers_in.chunked;
 }
 
 
@@ -189,8 +270,14 @@ ngx_http_fcfaas_keep_give(ngx_http_fcfaas_peer_t *fp,
     ngx_queue_insert_head(&fp->keep->kept, &kept->queue);
     ngx_queue_insert_head(&fp->instance->kept, &kept->link);
 
+    kept->until = ngx_current_msec + fp->keep->timeout;
+
+    if (!fp->keep->timer.timer_set) {
+        fp->keep->timer.log = ngx_cycle->log;
+        ngx_add_timer(&fp->keep->timer, fp->keep->timeout);
+    }
+
     c->read->delayed = 0;
-    ngx_add_timer(c->read, fp->keep->timeout);
 
     if (c->write->timer_set) {
         ngx_del_timer(c->write);
@@ -285,8 +372,8 @@ ngx_http_fcfaas_keep_write(ngx_event_t *ev)
 }
 
 
-/* the other side closes it, or sends what nobody has asked for; or its time is
- * over, or this process ends */
+/* the other side closes it, or sends what nobody has asked for; or this process
+ * ends */
 static void
 ngx_http_fcfaas_keep_read(ngx_event_t *ev)
 {
@@ -296,7 +383,13 @@ ngx_http_fcfaas_keep_read(ngx_event_t *ev)
 
     c = ev->data;
 
-    if (!c->close && !ev->timedout && ngx_http_fcfaas_keep_silent(c)) {
+    if (ev->timedout) {
+        /* of the last answer */
+        ev->timedout = 0;
+        return;
+    }
+
+    if (!c->close && ngx_http_fcfaas_keep_silent(c)) {
         ev->ready = 0;
 
         if (ngx_handle_read_event(ev, 0) == NGX_OK) {
