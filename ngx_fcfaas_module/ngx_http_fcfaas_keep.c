@@ -3,6 +3,8 @@
 
 /* kept for other locations, that are passed over in looking for one */
 #define NGX_HTTP_FCFAAS_KEEP_STEPS  16
+/* bytes that an idle connection always takes */
+#define NGX_HTTP_FCFAAS_KEEP_AT_ONCE  4096
 
 
 /* one of keep->max; linked in keep->kept, or keep->free */
@@ -163,20 +165,24 @@ ngx_http_fcfaas_keep_take(ngx_http_fcfaas_peer_t *fp,
 /*
  * The timer of the answer before is left as it was: where it comes when that
  * of this one would, but for what nginx takes for the same time, nginx leaves
- * it too, when the request is sent.  A body may take longer than that.
+ * it too, when the request is sent.  That is now: what is large, or has a body,
+ * may take longer.
  */
 
 static ngx_uint_t
 ngx_http_fcfaas_keep_timed(ngx_http_fcfaas_peer_t *fp, ngx_event_t *rev)
 {
+    ngx_buf_t           *head;
     ngx_msec_int_t       left;
     ngx_http_request_t  *r;
 
     r = fp->ctx->request;
+    head = fp->upstream->request_bufs->buf;
     left = (ngx_msec_int_t) (rev->timer.key - ngx_current_msec);
 
     return left + NGX_TIMER_LAZY_DELAY
            > (ngx_msec_int_t) fp->conf->read_timeout
+           && head->last - head->pos <= NGX_HTTP_FCFAAS_KEEP_AT_ONCE
            && r->headers_in.content_length_n <= 0
            && !r->headers_in.chunked;
 }
