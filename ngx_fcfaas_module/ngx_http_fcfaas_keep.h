@@ -17,8 +17,8 @@ struct ngx_http_fcfaas_keep_s {
     ngx_msec_t                   timeout;       /* ... and idle */
     ngx_queue_t                  kept;          /* the one used last first */
     ngx_queue_t                  free;
-    ngx_event_t                  timer;         /* for the last of them: the
-                                                   connections have none */
+    ngx_event_t                  timer;         /* for the last of kept: they
+                                                   have none of their own */
 };
 
 /* what it takes to keep "max" of them */

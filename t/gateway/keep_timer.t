@@ -9,7 +9,7 @@ use FcfTest;
 use Test::More;
 
 my $ok = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
-my @times = (400, 600, 1200);
+my @times = (600, 1000, 1200);
 
 my $g = FcfTest::Gateway->start(server => join '', map { <<"    EOC" }
         location /$_/ {
@@ -21,7 +21,7 @@ my $g = FcfTest::Gateway->start(server => join '', map { <<"    EOC" }
             client_max_body_size 32m;
         }
     EOC
-    @times, 1000);
+    @times);
 
 my %guest;
 
