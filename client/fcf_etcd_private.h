@@ -13,7 +13,7 @@
 #define FCF_ETCD_TIMEOUT_MS   2000
 #define FCF_ETCD_LONG         (16 * 1024)       /* bytes of a PAGE that is
                                                    read in pieces */
-#define FCF_ETCD_PIECE        64        /* keys of it at once */
+#define FCF_ETCD_PIECE        32        /* keys of it at once */
 #define FCF_ETCD_HEADERS_MAX  4
 #define FCF_ETCD_TOKEN_MAX    8192      /* a JWT */
 

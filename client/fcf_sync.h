@@ -31,7 +31,7 @@
 #define FCF_SYNC_PAGE_MIN       250     /* less are not asked for because it
                                            took too long */
 #define FCF_SYNC_PIECE          4096    /* bytes read from a stream at once */
-#define FCF_SYNC_TURN           64      /* changes delivered per turn */
+#define FCF_SYNC_TURN           32      /* changes delivered per turn */
 #define FCF_SYNC_PROBE_MS       2000    /* interval and deadline */
 #define FCF_SYNC_BACKOFF_MAX_MS 2000
 #define FCF_SYNC_DISTRUST_MS    15000

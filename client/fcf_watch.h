@@ -12,7 +12,7 @@
 
 #define FCF_WATCH_MAX    (16 * 1024 * 1024)
 #define FCF_WATCH_LONG   (16 * 1024)    /* bytes of a line that is cut */
-#define FCF_WATCH_PIECE  64             /* events of such a line at once */
+#define FCF_WATCH_PIECE  32             /* events of such a line at once */
 
 typedef enum {
     FCF_WATCH_PROGRESS = 0,     /* nothing but a header */

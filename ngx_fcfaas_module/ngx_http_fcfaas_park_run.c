@@ -9,7 +9,7 @@
 
 
 /* requests resumed or refused in one turn of the loop, and pools looked at */
-#define NGX_HTTP_FCFAAS_TURN    32
+#define NGX_HTTP_FCFAAS_TURN     8
 #define NGX_HTTP_FCFAAS_POOLS  128
 
 

@@ -19,7 +19,7 @@
 
 #define NGX_HTTP_FCFAAS_TICK          1000
 /* functions with min_instances looked at in a turn, and the time between */
-#define NGX_HTTP_FCFAAS_TURN            64
+#define NGX_HTTP_FCFAAS_TURN            16
 #define NGX_HTTP_FCFAAS_TURN_TIME        2
 #define NGX_HTTP_FCFAAS_REDIS_CONNECT 1000
 #define NGX_HTTP_FCFAAS_REDIS_TIMEOUT 1500
