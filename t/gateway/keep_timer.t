@@ -31,7 +31,7 @@ for my $name (qw(a clock)) {
     $g->etcd->instance($name, port => $guest{$name}->port,
         worker => "n1-" . keys %guest);
 }
-$g->wait_known('instances', 2);
+$g->seen;
 
 # when nginx has given up on one that takes so long
 sub spend {
