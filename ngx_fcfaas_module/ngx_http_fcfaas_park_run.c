@@ -8,7 +8,8 @@
 #include "ngx_fcfaas_module/ngx_http_fcfaas_slots.h"
 
 
-/* requests resumed or refused in one turn of the loop, and pools looked at */
+/* requests resumed or refused in one turn of the loop, and pools looked at: a
+ * request may connect, which takes 200 us where the system is slow */
 #define NGX_HTTP_FCFAAS_TURN     8
 #define NGX_HTTP_FCFAAS_POOLS  128
 

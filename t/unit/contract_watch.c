@@ -264,6 +264,11 @@ pieces(const fcf_buf_t *line, fcf_buf_t *out, size_t *events)
 }
 
 
+/* a whole piece of watch 3's, as pieces() writes it */
+#define WHOLE          "3:" NUMBER(FCF_WATCH_PIECE)
+#define NUMBER(piece)  NUMBER_TEXT(piece)
+#define NUMBER_TEXT(n) #n
+
 static void
 test_cut(void)
 {
@@ -279,27 +284,27 @@ test_cut(void)
     fcf_buf_init(&line, 1 << 20);
     fcf_buf_init(&out, 65536);
 
-    line_of(&line, head, 200, "]}}\n");
+    line_of(&line, head, 3 * FCF_WATCH_PIECE + 8, "]}}\n");
     is_int(pieces(&line, &out, &n), 0, "a long line");
-    is_str(out.data, "3:64+ 3:64+ 3:64+ 3:8 ", "comes in pieces");
-    is_int(n, 200, "with all its events");
+    is_str(out.data, WHOLE "+ " WHOLE "+ " WHOLE "+ 3:8 ", "comes in pieces");
+    is_int(n, 3 * FCF_WATCH_PIECE + 8, "with all its events");
 
-    line_of(&line, head, 64, "],\"new\":\"field\"}}\r\n");
+    line_of(&line, head, FCF_WATCH_PIECE, "],\"new\":\"field\"}}\r\n");
     is_int(pieces(&line, &out, &n), 0, "what follows the events");
-    is_str(out.data, "3:64 ", "is of no interest");
+    is_str(out.data, WHOLE " ", "is of no interest");
 
-    line_of(&line, fragment, 65, "]}}\n");
+    line_of(&line, fragment, FCF_WATCH_PIECE + 1, "]}}\n");
     is_int(pieces(&line, &out, &n), 0, "a fragment of etcd's");
-    is_str(out.data, "3:64+ 3:1+ ", "has no end of its own");
+    is_str(out.data, WHOLE "+ 3:1+ ", "has no end of its own");
 
     line_of(&line, "{\"result\":{\"events\":[", 100,
             "],\"header\":{\"revision\":\"9\"},\"watch_id\":\"3\"}}\n");
     is_int(pieces(&line, &out, &n), 0, "where the head comes last");
     is_str(out.data, "3:100 ", "it is read as one");
 
-    line_of(&line, head, 100, ",7]}}\n");
+    line_of(&line, head, FCF_WATCH_PIECE + 1, ",7]}}\n");
     is_int(pieces(&line, &out, &n), -1, "a bad event");
-    is_str(out.data, "3:64+ ", "is met when it is its turn");
+    is_str(out.data, WHOLE "+ ", "is met when it is its turn");
 
     line_of(&line, head, 3, "\n");
     is_int(pieces(&line, &out, &n), -1, "no end of the list");
